@@ -1,0 +1,1 @@
+"""The `stanchion` command: what the Pulumi engine hasn't, and never required by it."""
