@@ -1,0 +1,1 @@
+"""Entry points of the MLflow image: `migrate` before a rollout, `serve` in it."""
