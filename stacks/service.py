@@ -1,0 +1,212 @@
+"""Service files (`stacks/services/*.yaml`): one file takes a model from registry to serving.
+
+Next to them, `<env>.lock.yaml` pins each service's model to a version and a digest. The
+program never asks the registry; `stanchion promote` writes the pins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from validation import (
+    Cpu,
+    InvalidFileError,
+    Label,
+    Memory,
+    Name,
+    ShortName,
+    Strict,
+    amount,
+    as_tuples,
+    explain,
+    read_yaml_mapping,
+)
+
+LOCK_SUFFIX = ".lock.yaml"
+
+
+class Resources(Strict):
+    """What one replica asks for and may use."""
+
+    cpu: Cpu = "250m"
+    """CPU request in cores."""
+    cpu_limit: Cpu = "1"
+    """CPU limit in cores."""
+    memory: Memory = "512Mi"
+    """Memory, request and limit alike: memory cannot be throttled."""
+
+    @model_validator(mode="after")
+    def _request_within_limit(self) -> Self:
+        if amount(self.cpu) > amount(self.cpu_limit):
+            raise ValueError(
+                f"`cpu: {self.cpu}` is above `cpuLimit: {self.cpu_limit}`; "
+                "lower one or raise the other"
+            )
+        return self
+
+
+class Autoscaling(Strict):
+    """How many replicas, and by what they follow demand."""
+
+    min_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Fewest replicas; default 1 in dev, 2 elsewhere."""
+    max_replicas: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Most replicas."""
+    target_cpu_percent: Annotated[int, Field(ge=10, le=100)] = 70
+    """Mean CPU use, in percent of the request, that the autoscaler keeps."""
+
+    @model_validator(mode="after")
+    def _floor_below_ceiling(self) -> Self:
+        if self.min_replicas is not None and self.min_replicas > self.max_replicas:
+            raise ValueError(
+                f"`minReplicas: {self.min_replicas}` is above `maxReplicas: {self.max_replicas}`; "
+                "lower one or raise the other"
+            )
+        return self
+
+
+class ModelServiceFile(Strict):
+    """A model served online."""
+
+    kind: Literal["ModelService"]
+    """What the file declares."""
+    name: ShortName
+    """Name of the service, its objects and its address."""
+    tenant: ShortName
+    """The tenant, declared in the environment, in whose namespace it runs."""
+    owner: Label
+    """Team that answers for it."""
+    cost_center: Label
+    """Where its cost is booked."""
+    model: Annotated[
+        str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$")
+    ]
+    """Name of the registered model; the lock file pins its version."""
+    environments: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    """Environments that run it; default: every one."""
+    resources: Resources = Resources()
+    autoscaling: Autoscaling = Autoscaling()
+    load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
+    """Longest time a replica may take to fetch, verify, load and warm up the model."""
+    request_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 30
+    """Longest time a request may take before it is answered with 504."""
+    drain_seconds: Annotated[int, Field(ge=1, le=600)] = 10
+    """How long a leaving replica still accepts requests, while endpoints catch up."""
+    max_body_mebibytes: Annotated[int, Field(ge=1, le=512)] = 8
+    """Largest request body."""
+    allow_from: tuple[Name, ...] = ()
+    """Namespaces besides the tenant's own that may call it."""
+
+
+class Pin(Strict):
+    """The one version of a model that a service runs."""
+
+    model: Annotated[str, Field(min_length=1)]
+    version: Annotated[str, Field(pattern=r"^[1-9]\d*$")]
+    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class LockFile(Strict):
+    """`<env>.lock.yaml`: service name to pin."""
+
+    services: Mapping[str, Pin] = {}
+
+
+def load_services(directory: Path, environment: str) -> tuple[ModelServiceFile, ...]:
+    """Read every service file that applies to `environment`, in the order of their names.
+
+    Raises:
+        InvalidFileError: with every problem of every file.
+    """
+    services: list[ModelServiceFile] = []
+    problems: list[str] = []
+    files: dict[str, str] = {}
+    for path in sorted(directory.glob("*.yaml")):
+        if path.name.endswith(LOCK_SUFFIX):
+            continue
+        try:
+            service = ModelServiceFile.model_validate(as_tuples(_read(path)))
+        except ValidationError as error:
+            problems += explain(error, ModelServiceFile, f"{path.name}: ")
+            continue
+        except InvalidFileError as error:
+            problems += error.problems
+            continue
+        if service.name in files:
+            problems.append(
+                f"{path.name}: name: '{service.name}' is also in {files[service.name]}; rename one"
+            )
+            continue
+        files[service.name] = path.name
+        if service.environments is None or environment in service.environments:
+            services.append(service)
+    if problems:
+        raise InvalidFileError(problems)
+    return tuple(services)
+
+
+def load_pins(directory: Path, environment: str) -> Mapping[str, Pin]:
+    """Read the environment's lock file; no file means that nothing is pinned yet.
+
+    Raises:
+        InvalidFileError: with every problem of the file.
+    """
+    path = directory / f"{environment}{LOCK_SUFFIX}"
+    if not path.exists():
+        return {}
+    try:
+        return LockFile.model_validate(as_tuples(_read(path))).services
+    except ValidationError as error:
+        raise InvalidFileError(explain(error, LockFile, f"{path.name}: ")) from None
+
+
+def check_services(
+    services: Sequence[ModelServiceFile],
+    pins: Mapping[str, Pin],
+    *,
+    environment: str,
+    tenants: Sequence[str],
+    min_replicas: int,
+) -> None:
+    """Check what takes more than one file to see.
+
+    Raises:
+        InvalidFileError: with every problem found.
+    """
+    problems = []
+    for service in services:
+        where = f"services/{service.name}"
+        if service.tenant not in tenants:
+            known = ", ".join(tenants) or "none"
+            problems.append(
+                f"{where}: tenant: '{service.tenant}' is not declared; add it under "
+                f"stanchion:tenants of {environment} (declared: {known})"
+            )
+        floor = service.autoscaling.min_replicas or min_replicas
+        if floor > service.autoscaling.max_replicas:
+            problems.append(
+                f"{where}: autoscaling.maxReplicas: {service.autoscaling.max_replicas} is below "
+                f"minReplicas, {floor} by the profile of {environment}; raise maxReplicas"
+            )
+        pin = pins.get(service.name)
+        if pin is not None and pin.model != service.model:
+            problems.append(
+                f"{environment}{LOCK_SUFFIX}: services.{service.name}.model: '{pin.model}' is not "
+                f"the service's model '{service.model}'; "
+                f"run `stanchion promote {service.model} VERSION`"
+            )
+    if problems:
+        raise InvalidFileError(problems)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidFileError(
+            [f"{path.name}: cannot be read: {error}; replace the file"]
+        ) from None
+    return read_yaml_mapping(text, where=path.name)
