@@ -24,9 +24,10 @@ class Step:
         """Say in a few words what happened, shown behind the step's name."""
         self.outcome = outcome
 
-    def detail(self, line: str) -> None:
-        """Print one indented line below the running step."""
-        console.print(f"    {line}", style="dim", markup=False)
+
+def detail(line: str) -> None:
+    """Print one indented line below the running step."""
+    console.print(f"    {line}", style="dim", markup=False)
 
 
 @contextmanager

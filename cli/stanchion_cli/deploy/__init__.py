@@ -1,0 +1,1 @@
+"""Bring an environment up without the Pulumi engine: the rendered objects, as one ApplySet."""
