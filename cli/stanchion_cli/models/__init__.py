@@ -1,0 +1,1 @@
+"""A model's way from the registry into an environment: gates, pin, rollout, alias."""
