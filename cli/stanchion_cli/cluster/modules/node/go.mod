@@ -1,0 +1,3 @@
+module stanchion.dev/cluster/node
+
+go 1.26.0
