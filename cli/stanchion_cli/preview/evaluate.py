@@ -1,0 +1,192 @@
+"""Evaluates an environment: the program, the type check and the policies, each where it belongs.
+
+The program's and the policy pack's processes load their libraries side by side; the type check
+runs in the one while the policies run in the other.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stanchion_cli.errors import StanchionError
+from stanchion_cli.preview import guard
+from stanchion_cli.preview.config import Configuration, Project, load_configuration, load_project
+from stanchion_cli.preview.host import ProgramHost
+from stanchion_cli.preview.model import Preview
+from stanchion_cli.preview.urn import ROOT_STACK_TYPE, name_of, type_of
+
+if TYPE_CHECKING:
+    from stanchion_cli.policies import AnalyzedResource, Finding, PolicyPack
+    from stanchion_cli.preview.engine import Engine
+    from stanchion_cli.preview.monitor import Monitor
+    from stanchion_cli.preview.registration import Registration
+
+_THREADS = 8
+
+
+def evaluate(
+    environment: str,
+    root: Path,
+    outputs: Mapping[str, Mapping[str, Any]] | None,
+    policies: bool,
+) -> Preview:
+    """See `stanchion_cli.preview.run`."""
+    project = load_project(root.resolve())
+    configuration = load_configuration(project, environment)
+    profile = _profile(project, configuration)
+    printed: list[tuple[str, str]] = []
+    with ProgramHost(project, lambda *line: printed.append(line)) as host:
+        pack = _pack(project, environment, profile) if policies else None
+        try:
+            with _services(project, environment, configuration, outputs or {}) as services:
+                monitor, engine, address = services
+                host.run(environment, configuration, address, lambda: monitor.refusal)
+                registered = list(monitor.registrations.values())
+                with ThreadPoolExecutor(1) as beside:
+                    checking = beside.submit(host.check, registered)
+                    findings = _findings(pack, registered) if pack else ()
+                    problems = checking.result()
+                known_policies = tuple(pack.policies()) if pack else ()
+        finally:
+            if pack is not None:
+                pack.close()
+    for severity, line in printed:
+        engine.add(severity, line)
+    resources = tuple(each.resource() for each in registered)
+    return Preview(
+        environment=environment,
+        project=project.name,
+        root=project.root,
+        profile=profile,
+        resources=resources,
+        outputs=next((r.outputs for r in resources if r.type == ROOT_STACK_TYPE), {}),
+        findings=tuple(findings),
+        problems=problems,
+        log=tuple(engine.lines),
+        policies=known_policies,
+        policies_run=pack is not None,
+        skipped_hooks=tuple(monitor.hooks),
+    )
+
+
+def _profile(project: Project, configuration: Configuration) -> str:
+    return configuration.values.get(f"{project.name}:profile", "")
+
+
+@contextmanager
+def _services(
+    project: Project,
+    environment: str,
+    configuration: Configuration,
+    outputs: Mapping[str, Mapping[str, Any]],
+) -> Iterator[tuple[Monitor, Engine, str]]:
+    # Imported here: by now the other two processes are busy importing as well.
+    import grpc
+
+    from stanchion_cli.preview.engine import Engine
+    from stanchion_cli.preview.monitor import Monitor
+    from stanchion_cli.preview.protos import (
+        engine_pb2_grpc,
+        resource_pb2_grpc,
+    )
+
+    monitor, engine = Monitor(project, environment, configuration, outputs), Engine()
+    server = grpc.server(
+        ThreadPoolExecutor(_THREADS),
+        options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
+    )
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(monitor, server)
+    engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield monitor, engine, f"127.0.0.1:{port}"
+    finally:
+        server.stop(None).wait()
+
+
+def _pack(project: Project, environment: str, profile: str) -> PolicyPack | None:
+    directory = project.root / "policies"
+    if not (directory / "PulumiPolicy.yaml").is_file():
+        return None
+    from stanchion_cli.policies import PolicyPack
+
+    levels = directory / "environments" / f"{profile}.json"
+    pack = PolicyPack(
+        directory,
+        config=levels if profile and levels.is_file() else None,
+        project=project.name,
+        stack=environment,
+        env=guard.environment(os.environ),
+    )
+    pack.start()
+    return pack
+
+
+def _findings(pack: PolicyPack, registered: Sequence[Registration]) -> tuple[Finding, ...]:
+    by_urn = {each.urn: each for each in registered}
+    managed = [each for each in registered if not each.external]
+    found = pack.analyze_all([_analyzed(each, by_urn, final=False) for each in managed])
+    found += pack.analyze_stack([_analyzed(each, by_urn, final=True) for each in managed])
+    return tuple(found)
+
+
+def _analyzed(
+    registration: Registration, by_urn: Mapping[str, Registration], *, final: bool
+) -> AnalyzedResource:
+    """What a policy sees: inputs before an operation, outputs when the whole stack is judged."""
+    from google.protobuf.struct_pb2 import Struct
+
+    from stanchion_cli.policies import AnalyzedResource
+
+    options = registration.options
+    provider = None
+    if registration.provider:
+        explicit = by_urn.get(registration.provider)
+        provider = (
+            registration.provider,
+            type_of(registration.provider),
+            name_of(registration.provider),
+            explicit.inputs if explicit else Struct(),
+        )
+    return AnalyzedResource(
+        urn=registration.urn,
+        type=registration.type,
+        name=registration.name,
+        properties=registration.outputs if final else registration.inputs,
+        parent=registration.parent,
+        provider=provider,
+        dependencies=tuple(sorted(registration.dependencies)),
+        property_dependencies={
+            key: tuple(sorted(urns)) for key, urns in registration.property_dependencies.items()
+        },
+        protect=options.protect,
+        ignore_changes=options.ignore_changes,
+        delete_before_replace=options.delete_before_replace,
+        aliases=tuple(alias for alias in options.aliases if alias.startswith("urn:")),
+        custom_timeouts={
+            name: _seconds(text, registration.urn)
+            for name, text in options.custom_timeouts.items()
+            if name != "read"
+        },
+        additional_secret_outputs=options.additional_secret_outputs,
+    )
+
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+
+
+def _seconds(duration: str, urn: str) -> float:
+    """A timeout such as `1h30m`, in the engine's notation."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)", duration)
+    if not parts or "".join(number + unit for number, unit in parts) != duration:
+        raise StanchionError(
+            f"the timeout {duration!r} is no duration", where=urn, fix="write it as 10m or 1h30m"
+        )
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)

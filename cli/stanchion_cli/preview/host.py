@@ -1,0 +1,185 @@
+"""The program's process, as the previewing side holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from google.protobuf.json_format import MessageToDict
+
+from stanchion_cli.errors import InputError, StanchionError
+from stanchion_cli.preview import guard
+from stanchion_cli.preview.config import Configuration, Project
+from stanchion_cli.preview.model import TypeProblem
+from stanchion_cli.preview.registration import Registration
+
+_SHUTDOWN_SECONDS = 5.0
+
+
+class ProgramHost:
+    """Runs a project's program in a process of its own; use it as a context manager.
+
+    The process starts with the object, so that it loads the SDK while the caller prepares the
+    rest. It has no home, no credentials and no network: see `guard`.
+
+    Args:
+        project: Whose program to run.
+        log: Receives each line the program prints, as (severity, line).
+    """
+
+    def __init__(self, project: Project, log: Callable[[str, str], None]) -> None:
+        self._project = project
+        reading, writing = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "stanchion_cli.preview.program", str(writing)],
+            cwd=project.root,
+            env=guard.environment(os.environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[writing],
+            text=True,
+            errors="replace",
+        )
+        os.close(writing)
+        self._results = os.fdopen(reading, encoding="utf-8")
+        self._readers = [
+            _forward(self._process.stdout, lambda line: log("info", line)),
+            _forward(self._process.stderr, lambda line: log("warning", line)),
+        ]
+
+    def __enter__(self) -> Self:
+        """Nothing to do: the process runs already."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End the process, whatever it is doing."""
+        for pipe in (self._process.stdin, self._results):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        if error is not None:
+            self._process.terminate()
+        try:
+            self._process.wait(_SHUTDOWN_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(1)
+
+    def run(
+        self,
+        environment: str,
+        configuration: Configuration,
+        address: str,
+        refusal: Callable[[], tuple[str, str, str] | None],
+    ) -> None:
+        """Run the program against the services at `address` until it ends.
+
+        Args:
+            environment: The stack's name.
+            configuration: What the program is given.
+            address: Where monitor and engine listen.
+            refusal: What the monitor refused first, if anything: where, reason, fix.
+
+        Raises:
+            InputError: The program refused its configuration; the message is its own.
+            StanchionError: The monitor refused something, or the program has a bug.
+        """
+        self._send(
+            {
+                "project": self._project.name,
+                "stack": environment,
+                "root": str(self._project.root),
+                "directory": str(self._project.program_directory),
+                "entry_point": self._project.entry_point,
+                "address": address,
+                "config": dict(configuration.values),
+                "secret_keys": list(configuration.secret_keys),
+                "unknown_keys": list(configuration.unknown_keys),
+            }
+        )
+        ended = self._receive()
+        refused = refusal()
+        if ended["ended"] != "well" and refused is not None:
+            where, reason, fix = refused
+            raise StanchionError(reason, where=where, fix=fix)
+        if ended["ended"] == "refused":
+            headline, *problems = str(ended["message"]).strip().splitlines() or ["no reason given"]
+            raise InputError(
+                headline,
+                where=f"environment {environment}" if not problems else "",
+                problems=tuple(line.strip() for line in problems),
+            )
+        if ended["ended"] == "crashed":
+            raise StanchionError(
+                f"the program has a bug: {ended['type']}: {ended['message']}\n"
+                + "\n".join(f"  {frame}" for frame in ended["frames"]),
+                where=f"environment {environment}",
+            )
+
+    def check(self, registrations: Sequence[Registration]) -> tuple[TypeProblem, ...]:
+        """Check the inputs of custom resources against their provider's types."""
+        self._send(
+            {
+                "resources": [
+                    {"urn": each.urn, "type": each.type, "inputs": MessageToDict(each.inputs)}
+                    for each in registrations
+                    if each.custom and not each.external
+                ]
+            }
+        )
+        return tuple(TypeProblem(**problem) for problem in self._receive()["problems"])
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        pipe = self._process.stdin
+        if pipe is None:
+            return
+        try:
+            pipe.write(json.dumps(message) + "\n")
+            pipe.flush()
+        except BrokenPipeError:
+            raise self._died() from None
+
+    def _receive(self) -> dict[str, Any]:
+        line = self._results.readline()
+        if not line:
+            raise self._died()
+        received: dict[str, Any] = json.loads(line)
+        return received
+
+    def _died(self) -> StanchionError:
+        status = self._process.wait()
+        return StanchionError(
+            f"the program's process ended early with status {status}",
+            where=str(_shown(self._project)),
+            fix="run `stanchion doctor`; its last output is above",
+        )
+
+
+def _shown(project: Project) -> Path:
+    return project.program_directory / project.entry_point
+
+
+def _forward(stream: IO[str] | None, to: Callable[[str], None]) -> threading.Thread:
+    def forward() -> None:
+        for line in stream or ():
+            to(line.rstrip("\n"))
+
+    thread = threading.Thread(target=forward, daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,160 @@
+"""The previewed program's process: `python -P -m stanchion_cli.preview.program RESULT_FD`.
+
+It does what the SDK's own language host does: sets configuration and runtime settings, changes to
+the program's directory and runs its entry point inside a stack. Then it stays a moment, because
+the provider types are loaded here, to check the inputs the monitor has seen.
+
+One JSON object a line, both ways. In: settings, then the inputs to check. Out, on RESULT_FD: how
+the program ended, then the problems found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import runpy
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+
+from stanchion_cli.preview import guard
+
+_SHOWN_FRAMES = 3
+
+
+def main() -> None:
+    """Run one program for the process that started this one."""
+    guard.install()
+    sys.setswitchinterval(0.001)  # the RPC thread and the event loop take turns all the time
+    with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as results:
+        import pulumi.runtime  # noqa: F401  while the other side still prepares the settings
+
+        settings = _receive()
+        _say(results, _run(settings))
+        request = _receive()
+        if request:
+            from stanchion_cli.preview import typecheck
+
+            _say(results, {"problems": typecheck.check(request["resources"])})
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # gRPC's threads would delay a normal end by tenths of a second
+
+
+def _receive() -> dict[str, Any]:
+    line = sys.stdin.readline()
+    received = json.loads(line) if line else {}
+    return received if isinstance(received, dict) else {}
+
+
+def _say(results: IO[str], message: dict[str, Any]) -> None:
+    results.write(json.dumps(message) + "\n")
+    results.flush()
+
+
+def _run(settings: dict[str, Any]) -> dict[str, Any]:
+    import pulumi
+
+    try:
+        _execute(settings)
+    except pulumi.RunError as error:
+        return {"ended": "refused", "message": str(error)}
+    except SystemExit as error:
+        if error.code in (0, None):
+            return {"ended": "well"}
+        return {"ended": "refused", "message": f"the program exited with {error.code}"}
+    except BaseException as error:  # noqa: BLE001  whatever a program raises is reported, not shown
+        return {
+            "ended": "crashed",
+            "type": type(error).__name__,
+            "message": str(error),
+            "frames": _frames(error, Path(settings["root"])),
+        }
+    return {"ended": "well"}
+
+
+def _execute(settings: dict[str, Any]) -> None:
+    import pulumi.runtime
+
+    os.environ["PULUMI_CONFIG"] = json.dumps(settings["config"])
+    os.environ["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(settings["secret_keys"])
+    pulumi.runtime.config.set_all_config(settings["config"], settings["secret_keys"])
+    _make_unknown(frozenset(settings["unknown_keys"]))
+    pulumi.runtime.configure(
+        pulumi.runtime.Settings(
+            project=settings["project"],
+            stack=settings["stack"],
+            monitor=settings["address"],
+            engine=settings["address"],
+            parallel=1,
+            dry_run=True,
+            organization="organization",
+            root_directory=settings["root"],
+        )
+    )
+    os.chdir(settings["directory"])
+    sys.argv = [settings["entry_point"]]
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    # One call at a time: registrations arrive in the order the program makes them, every time.
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        loop.set_default_executor(executor)
+
+        def program() -> None:
+            runpy.run_path(settings["entry_point"], run_name="__main__")
+
+        loop.run_until_complete(pulumi.runtime.run_in_stack(program))
+
+
+def _make_unknown(keys: frozenset[str]) -> None:
+    """Let the secret getters of `pulumi.Config` answer an encrypted value as a secret unknown.
+
+    The text behind it is not here, so nothing may be parsed from it or computed with it.
+    """
+    import pulumi
+
+    def answering(original: Any) -> Any:
+        def getter(self: pulumi.Config, key: str, *args: Any, **kwargs: Any) -> Any:
+            if self.full_key(key) not in keys:
+                return original(self, key, *args, **kwargs)
+            return pulumi.Output(set(), _resolved(None), _resolved(False), _resolved(True))
+
+        return getter
+
+    for verb in ("get_secret", "require_secret"):
+        for kind in ("", "_bool", "_int", "_float", "_object"):
+            name = f"{verb}{kind}"
+            setattr(pulumi.Config, name, answering(getattr(pulumi.Config, name)))
+
+
+def _resolved(value: Any) -> asyncio.Future[Any]:
+    future: asyncio.Future[Any] = asyncio.get_event_loop().create_future()
+    future.set_result(value)
+    return future
+
+
+def _frames(error: BaseException, root: Path) -> list[str]:
+    """The last frames in the project's own files, innermost last, as `file:line: code`."""
+    shown = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        file = Path(frame.filename).resolve()
+        if not file.is_relative_to(root) or "site-packages" in file.parts or file == _HERE:
+            continue
+        shown.append(f"{file.relative_to(root)}:{frame.lineno}: {frame.line}")
+    if not shown:
+        shown = [
+            f"{frame.filename}:{frame.lineno}: {frame.line}"
+            for frame in traceback.extract_tb(error.__traceback__)
+        ]
+    return shown[-_SHOWN_FRAMES:]
+
+
+_HERE = Path(__file__).resolve()
+
+if __name__ == "__main__":
+    main()
