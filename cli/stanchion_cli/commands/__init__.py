@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import typer
 
+from stanchion_cli.commands.cluster import app as cluster
+from stanchion_cli.commands.doctor import doctor
+from stanchion_cli.commands.preview import preview
+from stanchion_cli.commands.promote import promote
+from stanchion_cli.commands.render import render
+from stanchion_cli.commands.status import status
+from stanchion_cli.commands.up import down, up
+
 
 def register(app: typer.Typer) -> None:
     """Attach every subcommand to `app`."""
+    for command in (preview, render, up, down, promote, status, doctor):
+        app.command()(command)
+    app.add_typer(cluster, name="cluster")

@@ -1,0 +1,98 @@
+"""`stanchion up` and `stanchion down`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stanchion_cli.errors import StanchionError
+from stanchion_cli.progress import console
+from stanchion_cli.project import find_root
+
+Environment = Annotated[
+    str, typer.Argument(help="Environment: the NAME of a stacks/Pulumi.NAME.yaml.")
+]
+Engine = Annotated[
+    bool | None,
+    typer.Option(
+        "--engine/--no-engine",
+        help="Use the Pulumi engine, or the ApplySet path; default: the engine if it is on PATH.",
+    ),
+]
+
+
+def up(
+    environment: Environment,
+    engine: Engine = None,
+    sample: Annotated[
+        bool, typer.Option(help="Train, register and promote the sample model, and ask it.")
+    ] = False,
+) -> None:
+    """Bring an environment up: with the Pulumi engine where it is, else as an ApplySet."""
+    root = find_root()
+    roll_out(root, environment, engine=engine)
+    if sample:
+        from stanchion_cli.models.sample import serve_sample
+
+        serve_sample(root, environment, roll_out=lambda: roll_out(root, environment, engine=engine))
+
+
+def down(environment: Environment, engine: Engine = None) -> None:
+    """Take an environment down; for a bundled local node, the node and all that is in it."""
+    from stanchion_cli.preview import run as run_preview
+
+    root = find_root()
+    preview = run_preview(environment, root=root, policies=False)
+    bundled = (preview.outputs.get("cluster") or {}).get("bundled")
+    if bundled is not None:
+        from stanchion_cli.commands.cluster import down as cluster_down
+
+        cluster_down(name=bundled)
+    elif _use_engine(environment, engine):
+        from stanchion_cli.deploy import engine as pulumi_engine
+
+        pulumi_engine.down(root, preview)
+    else:
+        from stanchion_cli.deploy.environment import take_down
+
+        _, deleted = take_down(preview)
+        console.print(f"{environment}: {len(deleted)} objects deleted")
+
+
+def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> None:
+    """Preview the environment with its policies, then bring it to what is declared.
+
+    Raises:
+        StanchionError: naming what failed and the way out.
+    """
+    from stanchion_cli.deploy.environment import bring_up, checked_preview
+
+    use_engine = _use_engine(environment, engine)
+    preview = checked_preview(root, environment)
+    if use_engine:
+        from stanchion_cli.deploy import engine as pulumi_engine
+
+        console.print(f"{environment}: the Pulumi engine is here, `pulumi up` runs")
+        pulumi_engine.up(root, preview)
+        return
+    console.print(f"{environment}: no Pulumi engine; its objects are applied as one ApplySet")
+    _, applied = bring_up(root, preview)
+    console.print(f"{environment} is up: {applied}", style="bold")
+
+
+def _use_engine(environment: str, wanted: bool | None) -> bool:
+    from stanchion_cli.deploy import engine as pulumi_engine
+
+    there = pulumi_engine.available()
+    if there or wanted is False:
+        return there and wanted is not False
+    if wanted or environment != "local":
+        raise StanchionError(
+            "needs the Pulumi engine, and `pulumi` is not on PATH",
+            where=environment,
+            fix="install it as https://www.pulumi.com/docs/install/ says; "
+            f"`stanchion preview {environment}` works without it",
+        )
+    return False

@@ -1,0 +1,67 @@
+"""Which cluster an environment means, read from the provider that its program declares."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stanchion_cli.deploy.api import Api
+from stanchion_cli.deploy.forward import kubectl_command
+from stanchion_cli.errors import StanchionError
+
+if TYPE_CHECKING:
+    from stanchion_cli.preview import Preview
+
+_PROVIDER = "pulumi:providers:kubernetes"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One context of one kubeconfig; `bundled` names the node of our own, if it is one."""
+
+    environment: str
+    bundled: str | None
+    kubeconfig: Path | None
+    context: str | None
+
+    def api(self) -> Api:
+        """A connection to it."""
+        return Api(self.kubeconfig, self.context)
+
+    def kubectl(self) -> list[str]:
+        """The kubectl command line that talks to it and to nothing else."""
+        from stanchion_cli.cluster import kubectl_path
+
+        binary = kubectl_path() if self.bundled else shutil.which("kubectl")
+        if binary is None:
+            raise StanchionError(
+                "kubectl is not on PATH",
+                fix="install it, as https://kubernetes.io/docs/tasks/tools/",
+            )
+        return kubectl_command(binary, self.kubeconfig, self.context)
+
+
+def target_of(preview: Preview) -> Target:
+    """The cluster that `preview`'s environment runs on.
+
+    Raises:
+        StanchionError: when the environment declares no Kubernetes provider, or several.
+    """
+    providers = [resource for resource in preview.resources if resource.type == _PROVIDER]
+    if len(providers) != 1:
+        raise StanchionError(
+            f"declares {len(providers)} Kubernetes providers",
+            where=preview.environment,
+            fix="without the engine exactly one is needed; use `pulumi up` for several",
+        )
+    inputs = providers[0].inputs
+    kubeconfig, context = inputs.get("kubeconfig"), inputs.get("context")
+    cluster = preview.outputs.get("cluster") or {}
+    return Target(
+        environment=preview.environment,
+        bundled=cluster.get("bundled"),
+        kubeconfig=Path(str(kubeconfig)).expanduser() if kubeconfig else None,
+        context=str(context) if context else None,
+    )
