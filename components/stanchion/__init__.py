@@ -1,0 +1,54 @@
+"""Components of an ML platform, for Pulumi programs in Python, YAML, TypeScript and more.
+
+Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
+
+* `Database`, `ArtifactStore`: the foundation, with a backend for each `Cloud`.
+* `Tenant`: a team's namespace with its limits, rights and network walls.
+* `MlflowServer`: experiments and the model registry.
+* `ModelService`: a pinned model behind one address.
+"""
+
+from stanchion.checks import ArgumentsError
+from stanchion.foundation.artifact_store import ArtifactStore, ArtifactStoreArgs
+from stanchion.foundation.cloud import Cloud
+from stanchion.foundation.database import Database, DatabaseArgs
+from stanchion.network import NetworkPeer
+from stanchion.pods import ContainerResources
+from stanchion.serving import (
+    ModelAutoscaling,
+    ModelPin,
+    ModelRegistryAccess,
+    ModelService,
+    ModelServiceArgs,
+)
+from stanchion.tenancy import Role, Tenant, TenantAccess, TenantArgs, TenantQuota
+from stanchion.tracking import MlflowDatabase, MlflowServer, MlflowServerArgs, mlflow_pod_labels
+
+COMPONENTS = (ArtifactStore, Database, MlflowServer, ModelService, Tenant)
+"""Every component of the package: what other languages are offered."""
+
+__all__ = [
+    "COMPONENTS",
+    "ArgumentsError",
+    "ArtifactStore",
+    "ArtifactStoreArgs",
+    "Cloud",
+    "ContainerResources",
+    "Database",
+    "DatabaseArgs",
+    "MlflowDatabase",
+    "MlflowServer",
+    "MlflowServerArgs",
+    "ModelAutoscaling",
+    "ModelPin",
+    "ModelRegistryAccess",
+    "ModelService",
+    "ModelServiceArgs",
+    "NetworkPeer",
+    "Role",
+    "Tenant",
+    "TenantAccess",
+    "TenantArgs",
+    "TenantQuota",
+    "mlflow_pod_labels",
+]

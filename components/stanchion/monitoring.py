@@ -1,0 +1,44 @@
+"""What Prometheus Operator reads to find our metrics."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+INTERVAL_SECONDS = 15
+
+
+def service_monitor(
+    name: str,
+    metadata: k8s.meta.v1.ObjectMetaArgs,
+    services: Mapping[str, str],
+    port: str,
+    opts: pulumi.ResourceOptions,
+) -> k8s.apiextensions.CustomResource:
+    """Scrape /metrics of every pod behind the Services with the labels.
+
+    Args:
+        name: Resource name.
+        metadata: Name, namespace and labels of the ServiceMonitor.
+        services: Labels of the Services.
+        port: Name of the Services' port.
+        opts: Its options.
+    """
+    return k8s.apiextensions.CustomResource(
+        name,
+        api_version="monitoring.coreos.com/v1",
+        kind="ServiceMonitor",
+        metadata=metadata,
+        spec={
+            "selector": {"matchLabels": dict(services)},
+            "endpoints": [
+                {
+                    "port": port,
+                    "path": "/metrics",
+                    "interval": f"{INTERVAL_SECONDS}s",
+                    "scrapeTimeout": "10s",
+                }
+            ],
+        },
+        opts=opts,
+    )

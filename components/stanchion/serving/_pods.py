@@ -1,0 +1,151 @@
+"""The replicas of a `ModelService` and their autoscaler."""
+
+import math
+
+import pulumi_kubernetes as k8s
+
+from stanchion import pods
+from stanchion.serving.arguments import (
+    DEFAULT_DRAIN_SECONDS,
+    DEFAULT_LOAD_SECONDS,
+    DEFAULT_MAX_BODY_BYTES,
+    DEFAULT_REQUEST_TIMEOUT_SECONDS,
+    DEFAULT_RESOURCES,
+    ModelAutoscaling,
+    ModelServiceArgs,
+)
+
+_CORE = k8s.core.v1
+PORT = 8080
+_USER = 1000
+_STARTUP_PERIOD_SECONDS = 2
+_READY_FOR_SECONDS = 5
+_IMAGE_PULL_SECONDS = 300
+_EXIT_MARGIN_SECONDS = 5
+
+
+def deployment_spec(
+    service: str, args: ModelServiceArgs, labelled: dict[str, str], selected: dict[str, str]
+) -> k8s.apps.v1.DeploymentSpecArgs:
+    """Replicas without their number, which is the autoscaler's."""
+    load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
+    return k8s.apps.v1.DeploymentSpecArgs(
+        strategy=k8s.apps.v1.DeploymentStrategyArgs(
+            type="RollingUpdate",
+            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
+        ),
+        min_ready_seconds=_READY_FOR_SECONDS,
+        revision_history_limit=5,
+        progress_deadline_seconds=load + _READY_FOR_SECONDS + _IMAGE_PULL_SECONDS,
+        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
+        template=_CORE.PodTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+            spec=_pod(service, args, selected),
+        ),
+    )
+
+
+def autoscaler_spec(
+    service: str, autoscaling: ModelAutoscaling
+) -> k8s.autoscaling.v2.HorizontalPodAutoscalerSpecArgs:
+    """Follow CPU use: up at once and fast, down late and one pod in ten at a time."""
+    scaling = k8s.autoscaling.v2
+    return scaling.HorizontalPodAutoscalerSpecArgs(
+        scale_target_ref=scaling.CrossVersionObjectReferenceArgs(
+            api_version="apps/v1", kind="Deployment", name=service
+        ),
+        min_replicas=autoscaling["min_replicas"],
+        max_replicas=autoscaling["max_replicas"],
+        metrics=[
+            scaling.MetricSpecArgs(
+                type="Resource",
+                resource=scaling.ResourceMetricSourceArgs(
+                    name="cpu",
+                    target=scaling.MetricTargetArgs(
+                        type="Utilization",
+                        average_utilization=autoscaling.get("target_cpu_utilization", 70),
+                    ),
+                ),
+            )
+        ],
+        behavior=scaling.HorizontalPodAutoscalerBehaviorArgs(
+            scale_up=scaling.HPAScalingRulesArgs(
+                stabilization_window_seconds=0,
+                select_policy="Max",
+                policies=[
+                    scaling.HPAScalingPolicyArgs(type="Percent", value=100, period_seconds=15),
+                    scaling.HPAScalingPolicyArgs(type="Pods", value=2, period_seconds=15),
+                ],
+            ),
+            scale_down=scaling.HPAScalingRulesArgs(
+                stabilization_window_seconds=autoscaling.get("scale_down_seconds", 300),
+                select_policy="Max",
+                policies=[
+                    scaling.HPAScalingPolicyArgs(type="Percent", value=10, period_seconds=60),
+                    scaling.HPAScalingPolicyArgs(type="Pods", value=1, period_seconds=60),
+                ],
+            ),
+        ),
+    )
+
+
+def _pod(service: str, args: ModelServiceArgs, selected: dict[str, str]) -> k8s.core.v1.PodSpecArgs:
+    resources = args.get("resources", DEFAULT_RESOURCES)
+    drain = args.get("drain_seconds", DEFAULT_DRAIN_SECONDS)
+    longest_request = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    return _CORE.PodSpecArgs(
+        service_account_name=service,
+        automount_service_account_token=False,
+        enable_service_links=False,
+        priority_class_name=args.get("priority_class"),
+        security_context=pods.pod_security(_USER),
+        # The server drains by itself on SIGTERM, so there is no preStop hook to wait for.
+        termination_grace_period_seconds=drain + longest_request + _EXIT_MARGIN_SECONDS,
+        topology_spread_constraints=pods.spread(selected),
+        containers=[_container(service, args)],
+        volumes=[
+            pods.scratch_volume(pods.scratch_size(resources)),
+            pods.secret_files({"registry": (f"{service}-registry", ("username", "password"))}),
+        ],
+    )
+
+
+def _container(service: str, args: ModelServiceArgs) -> k8s.core.v1.ContainerArgs:
+    load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
+    longest_request = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    environment = {
+        "MODEL_NAME": args["model"]["name"],
+        "MODEL_VERSION": args["model"]["version"],
+        "MODEL_DIGEST": args["model"]["digest"],
+        "SERVICE_NAME": service,
+        "MLFLOW_TRACKING_URI": args["registry"]["url"],
+        "REGISTRY_CREDENTIALS_DIR": f"{pods.SECRETS_ROOT}/registry",
+        "PORT": str(PORT),
+        "MAX_BODY_BYTES": str(args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES)),
+        "REQUEST_TIMEOUT_SECONDS": str(longest_request),
+        "DRAIN_SECONDS": str(args.get("drain_seconds", DEFAULT_DRAIN_SECONDS)),
+    }
+    return _CORE.ContainerArgs(
+        name="model-server",
+        image=args["image"],
+        image_pull_policy="IfNotPresent",
+        env=pods.environment(environment),
+        ports=[_CORE.ContainerPortArgs(name="http", container_port=PORT)],
+        resources=pods.requirements(args.get("resources", DEFAULT_RESOURCES)),
+        security_context=pods.container_security(),
+        # Startup and liveness ask whether the process answers, readiness whether the model
+        # does. A registry that is down must not have pods killed over and over: they wait
+        # for it, unready, and recover without a restart's back-off.
+        startup_probe=pods.http_probe(
+            "/v2/health/live",
+            "http",
+            period=_STARTUP_PERIOD_SECONDS,
+            timeout=2,
+            failures=math.ceil(load / _STARTUP_PERIOD_SECONDS),
+        ),
+        readiness_probe=pods.http_probe(
+            "/v2/health/ready", "http", period=2, timeout=2, failures=2
+        ),
+        liveness_probe=pods.http_probe("/v2/health/live", "http", period=10, timeout=5, failures=6),
+        volume_mounts=[pods.scratch_mount(), pods.secrets_mount()],
+    )

@@ -1,0 +1,172 @@
+"""What `ModelService` takes, checked."""
+
+import re
+from typing import NotRequired, TypedDict
+
+import pulumi
+
+from stanchion.checks import Checks
+from stanchion.pods import ContainerResources, check_resources
+
+DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "1", "memory": "512Mi"}
+DEFAULT_LOAD_SECONDS = 120
+DEFAULT_DRAIN_SECONDS = 10
+DEFAULT_REQUEST_TIMEOUT_SECONDS = 30
+DEFAULT_MAX_BODY_BYTES = 8 * 1024 * 1024
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_VERSION = re.compile(r"[1-9]\d*")
+_MODEL_NAME = re.compile(r"[^/:.%\"'\x00-\x1f][^/:%\"'\x00-\x1f]*")
+
+
+class ModelPin(TypedDict):
+    """The one version of a model that a service runs."""
+
+    name: str
+    """Name in the registry."""
+    version: str
+    """Version number in the registry, as 3. Never an alias: that moves."""
+    digest: str
+    """Digest of the model's files that registration recorded, as sha256: and 64 hex digits."""
+
+
+class ModelRegistryAccess(TypedDict):
+    """The MLflow server that holds the model, and who asks it."""
+
+    url: pulumi.Input[str]
+    """Its address inside the cluster."""
+    namespace: pulumi.Input[str]
+    """Namespace it runs in."""
+    username: pulumi.Input[str]
+    """A user that may read models."""
+    password: pulumi.Input[str]
+    """Its password; a secret, given to the server as a file."""
+    pod_labels: NotRequired[dict[str, str]]
+    """Labels of its pods. Default: those of an `MlflowServer` named mlflow."""
+    port: NotRequired[int]
+    """TCP port of its pods. Default: 5000."""
+
+
+class ModelAutoscaling(TypedDict):
+    """How many replicas, and what they follow."""
+
+    min_replicas: int
+    """Fewest replicas, 1 to 1000."""
+    max_replicas: int
+    """Most replicas, min_replicas to 1000."""
+    target_cpu_utilization: NotRequired[int]
+    """Mean CPU use in percent of the request that it keeps, 10 to 100. Default: 70."""
+    scale_down_seconds: NotRequired[int]
+    """How long demand must stay low before replicas go, 0 to 3600. Default: 300."""
+
+
+class ModelServiceArgs(TypedDict):
+    """Arguments of `ModelService`."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of all its objects."""
+    tenant: str
+    """Tenant it belongs to; becomes a label."""
+    owner: str
+    """Team that answers for it; becomes a label."""
+    cost_center: str
+    """Where its cost is booked; becomes a label."""
+    image: str
+    """The platform's model-server image or one derived from it, with a tag or digest."""
+    model: ModelPin
+    """The pinned model."""
+    registry: ModelRegistryAccess
+    """Where the model comes from."""
+    autoscaling: ModelAutoscaling
+    """How many replicas."""
+    service_name: NotRequired[str]
+    """Name of its Service and other objects, and of the model in URLs. Default: the resource's."""
+    resources: NotRequired[ContainerResources]
+    """CPU and memory of a replica. Default: 250m up to 1 core, 512Mi."""
+    load_seconds: NotRequired[int]
+    """Longest time to fetch, verify, load and warm up the model, 5 to 7200. Default: 120."""
+    request_timeout_seconds: NotRequired[int]
+    """Longest time a request may take, 1 to 600. Default: 30."""
+    drain_seconds: NotRequired[int]
+    """How long a leaving replica still accepts requests while clients learn, 1 to 600. Default: 10.
+    """
+    max_body_bytes: NotRequired[int]
+    """Largest request body, 1024 to 1073741824. Default: 8388608."""
+    allow_from: NotRequired[list[str]]
+    """Namespaces besides its own whose pods may call it. Default: none."""
+    monitoring: NotRequired[bool]
+    """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
+    monitoring_namespace: NotRequired[str]
+    """Namespace that may scrape metrics. Default: monitoring."""
+    priority_class: NotRequired[str]
+    """PriorityClass of its pods. Default: none."""
+
+
+def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
+    """The arguments, held to their types and bounds.
+
+    Raises:
+        ArgumentsError: with every problem found.
+    """
+    check = Checks("ModelService", name)
+    args = check.arguments(ModelServiceArgs, args)
+    check.name("service_name", args.get("service_name", name))
+    check.label("tenant", args["tenant"])
+    check.label("owner", args["owner"])
+    check.label("cost_center", args["cost_center"])
+    check.image("image", args["image"])
+    _check_model(check, args["model"])
+    check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
+    _check_autoscaling(check, args["autoscaling"])
+    for field, value, low, high in (
+        ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),
+        (
+            "request_timeout_seconds",
+            args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS),
+            1,
+            600,
+        ),
+        ("drain_seconds", args.get("drain_seconds", DEFAULT_DRAIN_SECONDS), 1, 600),
+        ("max_body_bytes", args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES), 1024, 1024**3),
+    ):
+        check.between(field, value, low, high)
+    allowed = args.get("allow_from", [])
+    for at, namespace in enumerate(allowed):
+        check.name(f"allow_from[{at}]", namespace)
+    check.unique("allow_from", allowed)
+    check.done()
+    return args
+
+
+def _check_model(check: Checks, model: ModelPin) -> None:
+    if not _MODEL_NAME.fullmatch(model["name"]):
+        check.refuse("model.name", f"'{model['name']}' is no model name", "copy the registry's")
+    if not _VERSION.fullmatch(model["version"]):
+        check.refuse(
+            "model.version",
+            f"'{model['version']}' is no version number",
+            "write a number as 3; an alias such as champion moves under a running service",
+        )
+    if not _DIGEST.fullmatch(model["digest"]):
+        check.refuse(
+            "model.digest",
+            f"'{model['digest']}' is no digest",
+            "write sha256: and the 64 hexadecimal digits that registration recorded",
+        )
+
+
+def _check_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
+    low, high = autoscaling["min_replicas"], autoscaling["max_replicas"]
+    check.between("autoscaling.min_replicas", low, 1, 1000)
+    check.between("autoscaling.max_replicas", high, 1, 1000)
+    check.between(
+        "autoscaling.target_cpu_utilization", autoscaling.get("target_cpu_utilization", 70), 10, 100
+    )
+    check.between(
+        "autoscaling.scale_down_seconds", autoscaling.get("scale_down_seconds", 300), 0, 3600
+    )
+    if low > high:
+        check.refuse(
+            "autoscaling.min_replicas",
+            f"{low} is above autoscaling.max_replicas, {high}",
+            "lower one or raise the other",
+        )

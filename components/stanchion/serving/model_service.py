@@ -1,0 +1,134 @@
+"""A pinned model behind one address."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion import labels, network, pods
+from stanchion.children import child_options
+from stanchion.credentials import secret
+from stanchion.labels import metadata
+from stanchion.monitoring import service_monitor
+from stanchion.names import label_value, service_host
+from stanchion.serving import _pods
+from stanchion.serving.arguments import ModelServiceArgs, checked
+from stanchion.tracking.mlflow_server import mlflow_pod_labels
+
+
+class ModelService(pulumi.ComponentResource):
+    """One version of a registered model, served over HTTP.
+
+    The version and digest are part of the pod: a new pin is a rollout that keeps every old
+    replica until a new one has fetched, verified, loaded and warmed up the model. How many
+    replicas run belongs to the autoscaler alone. A leaving replica reports itself unready,
+    goes on accepting requests for `drain_seconds` while clients learn of it, and then
+    finishes what it has: nothing accepted is lost.
+
+    It deliberately asks the registry nothing while it is planned, exposes nothing outside
+    the cluster, and does not retry for its callers.
+    """
+
+    url: pulumi.Output[str]
+    """Address inside the cluster, known once the service answers."""
+    namespace: pulumi.Output[str]
+    """Namespace of its objects."""
+    service_name: pulumi.Output[str]
+    """Name of its Service, and of the model in URLs."""
+    pod_labels: pulumi.Output[dict[str, str]]
+    """Labels of its pods, for network policies and queries."""
+
+    def __init__(
+        self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("stanchion:index:ModelService", name, {}, opts)
+        args = checked(name, args)
+        namespace, service = args["namespace"], args.get("service_name", name)
+        selected = labels.selector("model-server", service, "server")
+        labelled = labels.standard(
+            selected,
+            owner=args["owner"],
+            cost_center=args["cost_center"],
+            version=args["model"]["version"],
+            extra={
+                labels.TENANT: args["tenant"],
+                labels.MODEL: label_value(args["model"]["name"]),
+            },
+        )
+        child = child_options(self, opts)
+
+        def named(suffix: str = "") -> k8s.meta.v1.ObjectMetaArgs:
+            return metadata(service + suffix, namespace, labelled)
+
+        account = pods.service_account(f"{name}-account", named(), child)
+        credentials = secret(
+            f"{name}-registry",
+            named("-registry"),
+            {key: args["registry"][key] for key in ("username", "password")},
+            child,
+        )
+        walls = k8s.networking.v1.NetworkPolicy(
+            f"{name}-network",
+            metadata=named(),
+            spec=network.policy_spec(selected, admit=[_way_in(args)], allow=_way_out(args)),
+            opts=child,
+        )
+        endpoint = k8s.core.v1.Service(
+            f"{name}-service",
+            metadata=named(),
+            spec=k8s.core.v1.ServiceSpecArgs(
+                type="ClusterIP",
+                selector=selected,
+                ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
+            ),
+            opts=child,
+        )
+        deployment = k8s.apps.v1.Deployment(
+            f"{name}-deployment",
+            metadata=named(),
+            spec=_pods.deployment_spec(service, args, labelled, selected),
+            opts=child_options(self, opts, depends_on=[account, credentials, walls]),
+        )
+        k8s.autoscaling.v2.HorizontalPodAutoscaler(
+            f"{name}-autoscaler",
+            metadata=named(),
+            spec=_pods.autoscaler_spec(service, args["autoscaling"]),
+            opts=child,
+        )
+        k8s.policy.v1.PodDisruptionBudget(
+            f"{name}-disruption-budget",
+            metadata=named(),
+            spec=pods.disruption_budget(selected),
+            opts=child,
+        )
+        if args.get("monitoring", False):
+            service_monitor(f"{name}-monitor", named(), selected, "http", child)
+
+        self.url = pulumi.Output.all(namespace, deployment.metadata, endpoint.metadata).apply(
+            lambda known: f"http://{service_host(service, known[0])}"
+        )
+        self.namespace = pulumi.Output.from_input(namespace)
+        self.service_name = pulumi.Output.from_input(service)
+        self.pod_labels = pulumi.Output.from_input(selected)
+        self.register_outputs(
+            {
+                "url": self.url,
+                "namespace": self.namespace,
+                "serviceName": self.service_name,
+                "podLabels": self.pod_labels,
+            }
+        )
+
+
+def _way_in(args: ModelServiceArgs) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:
+    callers = [
+        k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs()),
+        *[network.peer(namespace) for namespace in args.get("allow_from", [])],
+    ]
+    if args.get("monitoring", False):
+        callers.append(network.peer(args.get("monitoring_namespace", "monitoring")))
+    return network.ingress(callers, _pods.PORT)
+
+
+def _way_out(args: ModelServiceArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
+    registry = args["registry"]
+    there = network.peer(registry["namespace"], registry.get("pod_labels", mlflow_pod_labels()))
+    return [network.dns_egress(), network.egress([there], registry.get("port", 5000))]

@@ -1,0 +1,97 @@
+"""What `MlflowServer` takes, checked."""
+
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
+
+import pulumi
+
+from stanchion.checks import Checks
+from stanchion.network import NetworkPeer
+from stanchion.pods import ContainerResources, check_resources
+
+DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "2", "memory": "1536Mi"}
+
+
+class MlflowDatabase(TypedDict):
+    """The PostgreSQL server that keeps runs, models and users."""
+
+    host: pulumi.Input[str]
+    """Host name."""
+    port: pulumi.Input[int]
+    """TCP port."""
+    admin_username: pulumi.Input[str]
+    """A role that may create databases and roles; only the migration uses it."""
+    admin_password: pulumi.Input[str]
+    """Its password; a secret."""
+    pods: NotRequired[NetworkPeer]
+    """Its pods, where it runs in the cluster. Default: any address, on its port alone."""
+
+
+class MlflowServerArgs(TypedDict):
+    """Arguments of `MlflowServer`."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of all its objects."""
+    owner: str
+    """Team that answers for it; becomes a label."""
+    cost_center: str
+    """Where its cost is booked; becomes a label."""
+    image: str
+    """The platform's MLflow image, with a tag or digest."""
+    database: MlflowDatabase
+    """Where it keeps runs, models and users."""
+    artifacts_destination: pulumi.Input[str]
+    """URI of the artifact store, which the server alone reads and writes."""
+    artifacts_volume_claim_name: NotRequired[pulumi.Input[str]]
+    """Claim to mount, where the store is a volume: then one replica, replaced not rolled."""
+    service_name: NotRequired[str]
+    """Name of its Service and prefix of its other objects. Default: mlflow."""
+    replicas: NotRequired[int]
+    """Replicas, 1 to 10. Default: 1."""
+    workers: NotRequired[int]
+    """Server processes in each replica, 1 to 16. Default: 1."""
+    resources: NotRequired[ContainerResources]
+    """CPU and memory of a replica. Default: 250m up to 2 cores, 1536Mi."""
+    allowed_hosts: NotRequired[list[str]]
+    """Further Host headers to answer, as mlflow.example.com or 10.0.0.9:*. Default: none."""
+    cors_allowed_origins: NotRequired[list[str]]
+    """Origins whose pages may call it, as https://notebooks.example.com. Default: none."""
+    monitoring: NotRequired[bool]
+    """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
+    monitoring_namespace: NotRequired[str]
+    """Namespace that may scrape metrics. Default: monitoring."""
+    priority_class: NotRequired[str]
+    """PriorityClass of its pods. Default: none."""
+
+
+def checked(name: str, args: MlflowServerArgs) -> MlflowServerArgs:
+    """The arguments, held to their types and bounds.
+
+    Raises:
+        ArgumentsError: with every problem found.
+    """
+    check = Checks("MlflowServer", name)
+    args = check.arguments(MlflowServerArgs, args)
+    check.name("service_name", args.get("service_name", "mlflow"))
+    check.label("owner", args["owner"])
+    check.label("cost_center", args["cost_center"])
+    check.image("image", args["image"])
+    check.between("replicas", args.get("replicas", 1), 1, 10)
+    check.between("workers", args.get("workers", 1), 1, 16)
+    check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
+    if args.get("replicas", 1) > 1 and "artifacts_volume_claim_name" in args:
+        check.refuse(
+            "replicas",
+            f"{args['replicas']} cannot share the volume of artifacts_volume_claim_name",
+            "write 1, or keep artifacts in a bucket",
+        )
+    _refuse_wildcards(check, "allowed_hosts", args.get("allowed_hosts", []))
+    _refuse_wildcards(check, "cors_allowed_origins", args.get("cors_allowed_origins", []))
+    check.done()
+    return args
+
+
+def _refuse_wildcards(check: Checks, field: str, hosts: Sequence[str]) -> None:
+    for at, host in enumerate(hosts):
+        if host in {"*", "*:*"} or "," in host or not host.strip():
+            check.refuse(f"{field}[{at}]", f"'{host}' is no single host", "name one host")
