@@ -181,7 +181,7 @@ def _path(prefix: str, location: Sequence[str | int]) -> str:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
-            path += part if not path or path.endswith(":") else f".{part}"
+            path += part if not path or path.endswith((":", ": ")) else f".{part}"
     return path
 
 
@@ -215,7 +215,7 @@ def _reason(detail: ErrorDetails, model: type[BaseModel]) -> str:  # noqa: C901,
                 "starting and ending with a letter or digit"
             )
         case "string_pattern_mismatch":
-            return f"{given} does not have the form {context['pattern']}"
+            return f"{given} has the wrong form; write text that matches {context['pattern']}"
         case "string_too_short" | "too_short":
             return "is empty; write a value or remove the key"
         case "union_tag_invalid":
