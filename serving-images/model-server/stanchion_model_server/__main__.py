@@ -1,0 +1,45 @@
+"""Command line: `stanchion-model-server [serve|check]`, configured by the environment."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+# One prediction is too small a job to share between threads, and pods get whole cores at best.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+from stanchion_model_server import logs, settings
+
+
+def main() -> None:
+    """Serve (the default), or check the pinned model and print one JSON line.
+
+    Exit status: 0 when all went well, 1 when `check` finds the model unfit, 2 when the
+    environment is wrong; then every problem stands on standard error.
+    """
+    parser = argparse.ArgumentParser(prog="stanchion-model-server", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=("serve", "check"), default="serve")
+    command = parser.parse_args().command
+    try:
+        configured = settings.from_environment(os.environ)
+    except settings.SettingsError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        sys.exit(2)
+    logs.configure(to_stderr=command == "check")
+    if command == "check":
+        from stanchion_model_server.check import check
+
+        report = check(configured)
+        sys.stdout.write(json.dumps(report) + "\n")
+        sys.exit(0 if report["ok"] else 1)
+    from stanchion_model_server.server import serve
+
+    serve(configured)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""The smoke test: everything a pod does before it is ready, once, and what came of it."""
+
+from __future__ import annotations
+
+import resource
+import time
+from typing import TYPE_CHECKING, Any
+
+from stanchion_models import RegistryError
+
+from stanchion_model_server import invocations
+from stanchion_model_server.errors import ModelRefusedError
+from stanchion_model_server.loading import ServedModel, load
+from stanchion_model_server.logs import log
+
+if TYPE_CHECKING:
+    from stanchion_model_server.settings import Settings
+
+_CALLS = 20
+
+
+def check(settings: Settings, *, tries: int = 3, wait: float = 2.0) -> dict[str, Any]:
+    """Load, verify, warm up and predict on the logged input example.
+
+    Args:
+        settings: The pin to check.
+        tries: How often to ask a registry that does not answer.
+        wait: Seconds between tries.
+
+    Returns:
+        `ok`, `model`, `version`, `digest`; then `signature`, `latency_ms` (the median of single
+        calls), `rss_mb` and `prediction` where the model loads, or `reason` where it does not.
+        A model without a signature or without an input example is not ok: nothing would
+        check its requests, or nothing was there to try.
+    """
+    report: dict[str, Any] = {
+        "ok": False,
+        "model": settings.model_name,
+        "version": settings.model_version,
+        "digest": settings.model_digest,
+    }
+    for attempt in range(1, tries + 1):
+        try:
+            served = load(settings)
+            break
+        except (RegistryError, ModelRefusedError) as error:
+            report["reason"] = str(error)
+            if isinstance(error, ModelRefusedError) or attempt == tries:
+                return report
+            log.warning("registry not available, trying again: %s", error)
+            time.sleep(wait)
+    report.pop("reason", None)
+    signature = served.model.metadata.signature
+    report["signature"] = signature.to_dict() if signature is not None else None
+    if signature is None or served.example is None:
+        what = "a signature" if signature is None else "an input example"
+        report["reason"] = f"the model was logged without {what}; log it with one"
+        return report
+    latency, prediction = _timed(served, served.example)
+    report |= {
+        "ok": True,
+        "latency_ms": round(latency * 1000, 3),
+        "rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "prediction": prediction,
+    }
+    return report
+
+
+def _timed(served: ServedModel, example: bytes) -> tuple[float, str]:
+    """Median seconds of reading, predicting and writing the example, and the last answer."""
+    took = []
+    for _ in range(_CALLS):
+        started = time.perf_counter()
+        item = served.reader.read_fast(example) or served.reader.read(example, invocations.JSON)
+        body = invocations.write(served.predictor.any(item))
+        took.append(time.perf_counter() - started)
+    return sorted(took)[len(took) // 2], body.decode()[:2000]

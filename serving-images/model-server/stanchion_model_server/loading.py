@@ -1,0 +1,229 @@
+"""From a pin to a warm model: fetch, verify, check the image, load, warm up. In that order."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+from mlflow.models import Model
+from mlflow.pyfunc import load_model
+from mlflow.types.schema import DataType
+from stanchion_models import (
+    DIGEST_TAG,
+    Credentials,
+    DigestError,
+    Registry,
+    RegistryError,
+    RegistryUnavailableError,
+    artifact_digest,
+)
+
+from stanchion_model_server import invocations
+from stanchion_model_server.errors import ModelRefusedError
+from stanchion_model_server.invocations import InvocationsReader
+from stanchion_model_server.logs import log
+from stanchion_model_server.predictor import Predictor
+from stanchion_model_server.requirements import missing_requirements
+from stanchion_model_server.signature import Batchable, InputSignature, Layout, Unmerged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlflow.pyfunc import PyFuncModel
+
+    from stanchion_model_server.settings import Settings
+
+_FIRST_WAIT: Final = 1.0
+_LONGEST_WAIT: Final = 30.0
+_WARM_UP_CALLS: Final = 5
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A verified, loaded and warm model, with what reads its requests."""
+
+    model: PyFuncModel
+    digest: str
+    signature: InputSignature
+    predictor: Predictor
+    reader: InvocationsReader
+    example: bytes | None
+    """The logged input example as a body for `/invocations`; None where none was logged."""
+    warm_up_seconds: float
+    """How long the last of the warm-up calls took."""
+
+
+def load_with_retries(
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    on_retry: Callable[[str], None] = lambda _reason: None,
+) -> ServedModel | None:
+    """Load the pinned model, trying again for as long as a try can succeed.
+
+    One log line a failed try, with the reason and the wait: 1 s at first, doubling to 30 s.
+
+    Returns:
+        The model, or None when `stop` was set meanwhile.
+
+    Raises:
+        ModelRefusedError: The pin cannot be met by this pod, ever.
+    """
+    wait, attempt = _FIRST_WAIT, 1
+    while not stop.is_set():
+        try:
+            return load(settings)
+        except RegistryUnavailableError as error:
+            on_retry(str(error))
+            log.warning(
+                "model not available, trying again",
+                extra={
+                    "fields": {"reason": str(error), "attempt": attempt, "retry_in_seconds": wait}
+                },
+            )
+        stop.wait(wait)
+        wait, attempt = min(wait * 2, _LONGEST_WAIT), attempt + 1
+    return None
+
+
+def load(settings: Settings) -> ServedModel:
+    """Load the pinned model, once.
+
+    The digest of what was downloaded must equal both the pin and the digest that registration
+    recorded, before one byte of it is unpickled or imported.
+
+    Raises:
+        RegistryUnavailableError: The registry or the version cannot be had now.
+        ModelRefusedError: It was had, and is not to be served: another digest, none recorded,
+            requirements that the image lacks, or a model that fails to load or to predict.
+    """
+    directory = settings.registry_credentials_dir
+    registry = Registry(settings.mlflow_tracking_uri, Credentials(directory) if directory else None)
+    scratch = Path(tempfile.mkdtemp(prefix="stanchion-model-"))
+    try:
+        folder = _verified(settings, registry, scratch)
+        return _loaded(folder, settings.model_digest)
+    except RegistryUnavailableError:
+        raise
+    except RegistryError as error:
+        raise ModelRefusedError(str(error)) from error
+    finally:
+        # Models that memory-map their files keep them through the open mapping.
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _verified(settings: Settings, registry: Registry, scratch: Path) -> Path:
+    name, version, pin = settings.model_name, settings.model_version, settings.model_digest
+    found = registry.resolve(name, version)
+    if found.digest is None:
+        raise ModelRefusedError(
+            f"{name} version {version} has no tag {DIGEST_TAG}: it was not registered through"
+            " stanchion_models.register; register it again that way"
+        )
+    if found.digest != pin:
+        raise ModelRefusedError(
+            f"{name} version {version}: the registry recorded {found.digest}, the deployment pins"
+            f" {pin}; promote the version again"
+        )
+    folder = registry.download(name, version, scratch)
+    try:
+        actual = artifact_digest(folder)
+    except DigestError as error:
+        raise ModelRefusedError(f"{name} version {version}: {error}") from error
+    if actual != pin:
+        raise ModelRefusedError(
+            f"{name} version {version}: the artifacts have {actual}, not the pinned {pin}; they"
+            " changed after registration and are not loaded"
+        )
+    if missing := missing_requirements(folder):
+        raise ModelRefusedError(
+            f"{name} version {version} needs what this image lacks: {', '.join(missing)};"
+            " derive an image that has it, see docs/model-server.md"
+        )
+    return folder
+
+
+def _loaded(folder: Path, digest: str) -> ServedModel:
+    try:
+        model = load_model(str(folder))
+        example = Model.load(str(folder)).get_serving_input(str(folder))
+    except Exception as error:  # a model's own code may raise anything
+        log.exception("the model failed to load")
+        raise ModelRefusedError(f"the model failed to load: {error}") from error
+    signature = InputSignature(model.metadata.get_input_schema())
+    predictor = Predictor(model, signature)
+    reader = InvocationsReader(signature, model.metadata)
+    body = example.encode() if example else None
+    seconds = _warm_up(reader, predictor, body)
+    return ServedModel(model, digest, signature, predictor, reader, body, seconds)
+
+
+def _warm_up(reader: InvocationsReader, predictor: Predictor, example: bytes | None) -> float:
+    """Predict a few times, so that the first client does not pay for lazy imports.
+
+    With the logged input example where there is one, else with a made-up row, whose failure
+    refuses nothing: the model may rightly not know the row's values.
+    """
+    sample = synthetic_row(predictor.signature)
+    try:
+        if example is not None:
+            sample = reader.read_fast(example) or reader.read(example, invocations.JSON)
+        if sample is None:
+            log.warning("no input example and no usable signature: the model is not warmed up")
+            return 0.0
+        if isinstance(sample, Batchable):
+            predictor.try_native(sample.rows)
+        seconds = 0.0
+        for _ in range(_WARM_UP_CALLS):
+            started = time.perf_counter()
+            result = predictor.any(sample)
+            seconds = time.perf_counter() - started
+        invocations.write(result)
+    except Exception as error:  # a model may raise anything
+        if example is None:
+            log.warning(
+                "warm-up with a made-up row failed", extra={"fields": {"reason": str(error)}}
+            )
+            return 0.0
+        log.exception("the model failed on its own input example")
+        raise ModelRefusedError(f"the model failed on its own input example: {error}") from error
+    return seconds
+
+
+_SAMPLES: Final = {
+    DataType.string: "",
+    DataType.boolean: False,
+    DataType.binary: b"",
+    DataType.datetime: pd.Timestamp(2000, 1, 1),
+}
+
+
+def synthetic_row(signature: InputSignature) -> Batchable | Unmerged | None:
+    """A row of zeros and empty strings that fits the signature; None where it is too involved."""
+    schema = signature.schema
+    if schema is None:
+        return None
+    if signature.tensor:
+        arrays = {
+            spec.name: np.zeros([max(size, 1) for size in spec.shape], spec.type)
+            for spec in schema.inputs
+        }
+        if signature.layout is Layout.MATRIX:
+            return Batchable(next(iter(arrays.values())), 1)
+        return Unmerged(arrays if signature.names else next(iter(arrays.values())))
+    if not all(isinstance(kind, DataType) for kind in schema.input_types()):
+        return None
+    if signature.layout is Layout.MATRIX:
+        return Batchable(np.zeros((1, signature.width), signature.dtype), 1)
+    values = [[_SAMPLES.get(kind, kind.to_python()(0))] for kind in schema.input_types()]
+    if signature.layout is Layout.COLUMNS:
+        return Batchable(dict(zip(signature.names, values, strict=True)), 1)
+    names = signature.names or range(len(values))
+    return Unmerged(pd.DataFrame(dict(zip(names, values, strict=True))))
