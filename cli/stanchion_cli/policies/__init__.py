@@ -1,0 +1,32 @@
+"""A client for a policy pack over the engine's own Analyzer protocol.
+
+The pack runs as its own process, started, configured and asked exactly as the engine does, so a
+policy decides here what it decides in `pulumi up --policy-pack`. What the engine leaves out is
+added: configuration files are validated, and a policy that met an unknown value is reported as
+*undecided* at the level it has, where the engine only prints an advisory note.
+
+Not done here: remediation (`Remediate` is never called) and deciding what a finding means for an
+exit status.
+"""
+
+from stanchion_cli.policies.config import read_config
+from stanchion_cli.policies.model import (
+    AnalyzedResource,
+    Finding,
+    Level,
+    PolicyError,
+    PolicyInfo,
+    Severity,
+)
+from stanchion_cli.policies.pack import PolicyPack
+
+__all__ = [
+    "AnalyzedResource",
+    "Finding",
+    "Level",
+    "PolicyError",
+    "PolicyInfo",
+    "PolicyPack",
+    "Severity",
+    "read_config",
+]

@@ -1,0 +1,134 @@
+"""What goes into a policy pack and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from stanchion_cli.errors import StanchionError
+
+if TYPE_CHECKING:
+    from google.protobuf.struct_pb2 import Struct
+
+
+class Level(StrEnum):
+    """What a violation does: nothing, a warning, or a refusal."""
+
+    ADVISORY = "advisory"
+    MANDATORY = "mandatory"
+    REMEDIATE = "remediate"
+    DISABLED = "disabled"
+
+
+class Severity(StrEnum):
+    """How bad a violation is, whatever its level."""
+
+    UNSPECIFIED = "unspecified"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class PolicyError(StanchionError):
+    """The pack itself failed: it did not start, it ended, or one of its checks crashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzedResource:
+    """One registered resource, as a policy is to see it.
+
+    Attributes:
+        urn: The resource's URN.
+        type: Its type token, `kubernetes:apps/v1:Deployment`.
+        name: Its Pulumi name (not the object's own name).
+        properties: Its inputs as they came over the wire: secrets, unknowns, output values and
+            resource references in their wire encoding.
+        parent: The parent's URN, empty for the stack itself.
+        provider: The provider as `(urn, type, name, properties)`, or None for a component.
+        dependencies: URNs of everything it depends on.
+        property_dependencies: URNs each input depends on.
+        protect: Whether the resource is protected from deletion.
+        ignore_changes: Property paths whose changes are ignored.
+        delete_before_replace: None where the program does not say.
+        aliases: Former URNs.
+        custom_timeouts: Seconds for any of `create`, `update` and `delete`.
+        additional_secret_outputs: Outputs to treat as secrets.
+    """
+
+    urn: str
+    type: str
+    name: str
+    properties: Struct
+    parent: str = ""
+    provider: tuple[str, str, str, Struct] | None = None
+    dependencies: tuple[str, ...] = ()
+    property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    protect: bool = False
+    ignore_changes: tuple[str, ...] = ()
+    delete_before_replace: bool | None = None
+    aliases: tuple[str, ...] = ()
+    custom_timeouts: Mapping[str, float] = field(default_factory=dict)
+    additional_secret_outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInfo:
+    """One policy of a pack, with the level and settings it runs with.
+
+    Attributes:
+        name: Its name in configuration files and findings.
+        description: The rule, in one sentence.
+        kind: `resource` or `stack`.
+        level: The level in force, configuration applied.
+        settings: The settings in force, defaults included.
+        schema: The JSON schema of each setting.
+        severity: How bad a violation is.
+        framework: The compliance framework and its clause, or an empty string.
+        tags: Further marks, `pod-security:restricted` among them.
+        remediation: What to do about a violation.
+        url: Where the policy is described.
+    """
+
+    name: str
+    description: str
+    kind: str
+    level: Level
+    settings: Mapping[str, Any]
+    schema: Mapping[str, Mapping[str, Any]]
+    severity: Severity
+    framework: str
+    tags: tuple[str, ...]
+    remediation: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One violation, or one thing that a policy could not decide.
+
+    Attributes:
+        policy: The policy's name.
+        level: The policy's level in force, also where the finding is undecided.
+        severity: The policy's severity.
+        message: Which object and field, why, and what to write instead.
+        urn: The resource it is about, empty where it is about the whole stack.
+        undecided: True where the policy met a value that is not known before deployment.
+        tags: The policy's tags.
+        remediation: The policy's remediation steps.
+        url: The policy's page.
+        description: The rule, in one sentence.
+    """
+
+    policy: str
+    level: Level
+    severity: Severity
+    message: str
+    urn: str
+    undecided: bool
+    tags: tuple[str, ...]
+    remediation: str
+    url: str
+    description: str

@@ -1,0 +1,6 @@
+"""Serves the pack to the engine; `PolicyPack` does not return while the engine is there."""
+
+from pulumi_policy import PolicyPack
+from stanchion_policies import POLICIES
+
+PolicyPack(name="stanchion", policies=POLICIES)

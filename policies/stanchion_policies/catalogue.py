@@ -1,0 +1,31 @@
+"""Every policy of the pack, subject by subject."""
+
+from stanchion_policies import (
+    access,
+    availability,
+    consistency,
+    credentials,
+    image,
+    network,
+    pod_security,
+    serving,
+    tracking,
+    workload,
+)
+from stanchion_policies.rules import policies_in
+
+SUBJECTS = {
+    "Workloads": workload,
+    "Availability": availability,
+    "Images": image,
+    "Pod security": pod_security,
+    "Credentials": credentials,
+    "Network": network,
+    "Access": access,
+    "Consistency": consistency,
+    "Serving": serving,
+    "Tracking": tracking,
+}
+"""Subject, as the documentation calls it, and the module that holds its policies."""
+
+POLICIES = policies_in(*SUBJECTS.values())

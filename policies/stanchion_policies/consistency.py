@@ -1,0 +1,117 @@
+"""References between objects that lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pulumi_policy import Severity
+
+from stanchion_policies.cluster import Cluster
+from stanchion_policies.kubernetes import KubernetesObject
+from stanchion_policies.reading import entries, get, items
+from stanchion_policies.rules import Settings, cluster_policy
+
+LEADS_NOWHERE = (
+    "Correct the name or the labels, or remove the object. Where the other side belongs to another "
+    "stack, disable the policy for this environment."
+)
+
+
+@cluster_policy(
+    "service-selects-pods",
+    kinds=("Service",),
+    severity=Severity.HIGH,
+    fix=LEADS_NOWHERE,
+)
+def service_selects_pods(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """A Service selects pods, and its ports are theirs."""
+    selector = entries(item.body, "spec", "selector")
+    if not selector or get(item.body, "spec", "type") == "ExternalName":
+        return
+    selected = cluster.selected_by({"matchLabels": selector}, item.namespace)
+    if not selected:
+        yield f"spec.selector selects no pod in the namespace {item.namespace}"
+        return
+    for port in items(item.body, "spec", "ports"):
+        target = get(port, "targetPort")
+        if isinstance(target, str) and not target.isdigit():
+            for workload in selected:
+                if target not in _port_names(workload):
+                    yield f"targetPort {target} is no port of {workload.title}"
+
+
+def _port_names(workload: KubernetesObject) -> set[str]:
+    return {
+        str(get(port, "name", default=""))
+        for container in (workload.pod.main if workload.pod else ())
+        for port in items(container.body, "ports")
+    }
+
+
+@cluster_policy(
+    "autoscaler-target-exists",
+    kinds=("HorizontalPodAutoscaler", "ScaledObject"),
+    severity=Severity.HIGH,
+    fix=LEADS_NOWHERE,
+)
+def autoscaler_target_exists(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """An autoscaler's target exists."""
+    reference = get(item.body, "spec", "scaleTargetRef", default={})
+    kind, name = get(reference, "kind", default="Deployment"), get(reference, "name", default="")
+    if cluster.find(str(kind), item.namespace, str(name)) is None:
+        yield f"scaleTargetRef names {kind} {item.namespace}/{name}, which is not in the stack"
+
+
+@cluster_policy(
+    "disruption-budget-selects-pods",
+    kinds=("PodDisruptionBudget",),
+    severity=Severity.HIGH,
+    fix=LEADS_NOWHERE,
+)
+def budget_selects_pods(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """A disruption budget protects something."""
+    if not cluster.selected_by(get(item.body, "spec", "selector"), item.namespace):
+        yield f"spec.selector selects no pod in the namespace {item.namespace}"
+
+
+@cluster_policy(
+    "ingress-backend-exists",
+    kinds=("Ingress",),
+    severity=Severity.HIGH,
+    fix=LEADS_NOWHERE,
+)
+def ingress_backend_exists(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """An Ingress leads to a Service that exists, at a port that it has."""
+    for backend in _backends(item):
+        name = str(get(backend, "service", "name", default=""))
+        service = cluster.find("Service", item.namespace, name)
+        if service is None:
+            yield f"leads to Service {item.namespace}/{name}, which is not in the stack"
+            continue
+        port = entries(backend, "service", "port")
+        ports = items(service.body, "spec", "ports")
+        for key, field in (("number", "port"), ("name", "name")):
+            wanted = get(port, key)
+            if wanted is not None and wanted not in [get(entry, field) for entry in ports]:
+                shown = f"{wanted:g}" if isinstance(wanted, float) else wanted
+                yield f"leads to port {shown}, which {service.title} has not"
+
+
+def _backends(item: KubernetesObject) -> Iterator[Any]:
+    default = get(item.body, "spec", "defaultBackend")
+    if default is not None:
+        yield default
+    for rule in items(item.body, "spec", "rules"):
+        for path in items(rule, "http", "paths"):
+            backend = get(path, "backend")
+            if get(backend, "service") is not None:
+                yield backend

@@ -1,0 +1,237 @@
+"""Kubernetes objects, and the pods they make: one way to reach the pod of every workload kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Protocol
+
+from pulumi_policy.proxy import UnknownValueError
+
+from stanchion_policies.reading import entries, get, items, present
+
+REPLICATED = frozenset(
+    {"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout"}
+)
+"""Kinds with a number of replicas."""
+
+LONG_RUNNING = REPLICATED | {"DaemonSet", "Pod"}
+"""Kinds whose containers are to run until they are told to stop."""
+
+WORKLOADS = LONG_RUNNING | {"Job", "CronJob"}
+"""Every kind that makes pods."""
+
+_GROUPS = {
+    "Deployment": ("apps", "extensions"),
+    "StatefulSet": ("apps",),
+    "DaemonSet": ("apps", "extensions"),
+    "ReplicaSet": ("apps", "extensions"),
+    "Rollout": ("argoproj.io",),
+    "Job": ("batch",),
+    "CronJob": ("batch",),
+    "Pod": ("",),
+    "ReplicationController": ("",),
+    "Service": ("",),
+    "Ingress": ("networking.k8s.io", "extensions"),
+    "NetworkPolicy": ("networking.k8s.io",),
+}
+"""API groups of the kinds that other groups use too (Knative has a Service, Cilium a policy)."""
+
+_POD_PATHS = {
+    "Pod": (),
+    "CronJob": ("spec", "jobTemplate", "spec", "template"),
+}
+_RESOLVED = frozenset(
+    {"runAsUser", "runAsGroup", "runAsNonRoot", "seccompProfile", "seLinuxOptions"}
+    | {"appArmorProfile", "windowsOptions"}
+)
+"""Security settings that a pod hands down to containers that do not say otherwise."""
+
+
+class ContainerKind(StrEnum):
+    """What a container is in its pod; the words messages use."""
+
+    MAIN = "container"
+    INIT = "init container"
+    EPHEMERAL = "ephemeral container"
+
+
+class Provider(Protocol):
+    """What is read of a resource's provider."""
+
+    props: Mapping[str, Any]
+
+
+class Resource(Protocol):
+    """What is read of a resource, in resource and stack policies both."""
+
+    resource_type: str
+    props: Mapping[str, Any]
+    urn: str
+    name: str
+
+    @property
+    def provider(self) -> Any: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class KubernetesObject:
+    """One Kubernetes object that a resource declares.
+
+    Attributes:
+        urn: The URN of the resource.
+        resource_name: The resource's Pulumi name, for objects whose own name is not known yet.
+        group: API group, empty for the core group.
+        kind: `Deployment`, `Service` and so on.
+        body: The object itself.
+        provider_namespace: The namespace that the provider gives objects without one.
+    """
+
+    urn: str
+    resource_name: str
+    group: str
+    kind: str
+    body: Mapping[str, Any]
+    provider_namespace: str | None = None
+
+    def is_a(self, *kinds: str) -> bool:
+        """Whether it is of one of the kinds, in the API group that the kind belongs to."""
+        return self.kind in kinds and self.group in _GROUPS.get(self.kind, (self.group,))
+
+    @property
+    def name(self) -> str:
+        """`metadata.name`, or the resource's name where the provider is to choose one."""
+        return str(get(self.body, "metadata", "name", default=self.resource_name))
+
+    @property
+    def namespace(self) -> str:
+        """The namespace it lands in, `default` where nothing says otherwise."""
+        inherited = self.provider_namespace or "default"
+        return str(get(self.body, "metadata", "namespace", default=inherited))
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """`metadata.labels`."""
+        return entries(self.body, "metadata", "labels")
+
+    @property
+    def title(self) -> str:
+        """`Deployment ml/churn`, for messages; never stops a check."""
+        try:
+            namespace = get(self.body, "metadata", "namespace", default=self.provider_namespace)
+            name = self.name
+        except UnknownValueError:
+            return f"{self.kind} {self.resource_name}"
+        return f"{self.kind} {namespace}/{name}" if namespace else f"{self.kind} {name}"
+
+    @cached_property
+    def pod(self) -> Pod | None:
+        """The pod it makes; None for other kinds and for a Rollout that refers to a Deployment."""
+        if not self.is_a(*WORKLOADS):
+            return None
+        if self.kind == "Rollout" and present(self.body, "spec", "workloadRef"):
+            return None
+        path = _POD_PATHS.get(self.kind, ("spec", "template"))
+        template = get(self.body, *path, default={}) if path else self.body
+        return Pod(entries(template, "metadata", "labels"), entries(template, "spec"), template)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of any kind in a pod.
+
+    Attributes:
+        kind: Whether it is a main, init or ephemeral container.
+        body: The container itself.
+        pod: The pod's spec, for what containers take over from it.
+        index: Its place in its list, to name it where it has no name.
+    """
+
+    kind: ContainerKind
+    body: Mapping[str, Any]
+    pod: Mapping[str, Any]
+    index: int
+
+    @property
+    def title(self) -> str:
+        """`init container 'migrate'`, for messages."""
+        return f"{self.kind} {get(self.body, 'name', default=str(self.index))!r}"
+
+    def security(self, setting: str) -> Any:
+        """A setting of the security context in force: the container's, else the pod's."""
+        own = get(self.body, "securityContext", setting)
+        if own is None and setting in _RESOLVED:
+            return get(self.pod, "securityContext", setting)
+        return own
+
+    @property
+    def env(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Environment entries with their names, in order; of a repeated name the last one wins."""
+        for entry in items(self.body, "env"):
+            yield str(get(entry, "name", default="")), entry
+
+    def words(self) -> Sequence[str]:
+        """Command and arguments as one list."""
+        return [str(word) for key in ("command", "args") for word in items(self.body, key)]
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod, or the template of pods.
+
+    Attributes:
+        labels: The pod's labels.
+        spec: The pod's spec.
+        template: The whole template, or the Pod object itself.
+    """
+
+    labels: Mapping[str, Any]
+    spec: Mapping[str, Any]
+    template: Mapping[str, Any]
+
+    def containers(self, *kinds: ContainerKind) -> Iterator[Container]:
+        """Containers of the given kinds, of every kind where none is given."""
+        lists = {
+            ContainerKind.INIT: "initContainers",
+            ContainerKind.MAIN: "containers",
+            ContainerKind.EPHEMERAL: "ephemeralContainers",
+        }
+        for kind, key in lists.items():
+            if not kinds or kind in kinds:
+                for index, body in enumerate(items(self.spec, key)):
+                    yield Container(kind, body, self.spec, index)
+
+    @property
+    def main(self) -> Iterator[Container]:
+        """The main containers."""
+        return self.containers(ContainerKind.MAIN)
+
+
+def objects_of(resource: Resource) -> list[KubernetesObject]:
+    """The Kubernetes objects a resource declares: one, the members of a List, or none.
+
+    Patch resources are left out: they hold a part of an object that something else owns.
+    """
+    package, _, rest = resource.resource_type.partition(":")
+    api_version, _, kind = rest.partition(":")
+    if package != "kubernetes" or not kind or kind.endswith("Patch"):
+        return []
+    group = api_version.rpartition("/")[0]
+    provider = resource.provider
+    namespace = get(provider.props, "namespace") if provider is not None else None
+    group = "" if group == "core" else group
+    listed = kind.endswith("List") and "items" in resource.props
+    bodies = items(resource.props, "items") if listed else [resource.props]
+    return [
+        KubernetesObject(
+            urn=resource.urn,
+            resource_name=resource.name,
+            group=group,
+            kind=get(body, "kind", default=kind.removesuffix("List")) if listed else kind,
+            body=body,
+            provider_namespace=namespace,
+        )
+        for body in bodies
+    ]

@@ -1,0 +1,144 @@
+"""Reading resource properties as a policy sees them.
+
+At run time they are proxies, neither `dict` nor `list`, and touching a value that is not known
+before deployment raises `UnknownValueError`. So a check reads through these functions: what is
+absent or null gives the default, what is unknown stops the check, and `present` alone takes an
+unknown for what it is: something that will be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+
+from pulumi_policy.proxy import UnknownValueError
+
+T = TypeVar("T")
+
+_SUFFIXES = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "k": Decimal(10**3),
+    "M": Decimal(10**6),
+    "G": Decimal(10**9),
+    "T": Decimal(10**12),
+    "P": Decimal(10**15),
+    "E": Decimal(10**18),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+    "Ei": Decimal(2**60),
+}
+
+
+def get(source: Any, *path: str, default: Any = None) -> Any:
+    """The value at `path`, or `default` where any step is absent, null or not a mapping."""
+    for key in path:
+        if not isinstance(source, Mapping) or key not in source:
+            return default
+        source = source[key]
+    return default if source is None else source
+
+
+def present(source: Any, *path: str) -> bool:
+    """Whether there is a value at `path`: null is none, an unknown at the last step is one."""
+    holder = get(source, *path[:-1], default={})
+    try:
+        return get(holder, path[-1]) is not None
+    except UnknownValueError:
+        return True
+
+
+def filled(source: Any, *path: str) -> bool:
+    """Whether there is something at `path` and it is not empty; an unknown is something."""
+    try:
+        return get(source, *path) not in (None, "")
+    except UnknownValueError:
+        return present(source, *path)
+
+
+def known_to_be(value: Any, source: Any, *path: str) -> bool:
+    """Whether `value` is at `path` for certain; what is unknown is not."""
+    try:
+        return bool(get(source, *path) == value)
+    except UnknownValueError:
+        return False
+
+
+def items(source: Any, *path: str) -> Sequence[Any]:
+    """The list at `path`; empty where there is none."""
+    found = get(source, *path, default=())
+    return found if isinstance(found, Sequence) and not isinstance(found, str) else ()
+
+
+def entries(source: Any, *path: str) -> Mapping[str, Any]:
+    """The mapping at `path`; empty where there is none."""
+    found = get(source, *path, default={})
+    return found if isinstance(found, Mapping) else {}
+
+
+def some(predicate: Callable[[T], bool], candidates: Iterable[T]) -> bool:
+    """Whether any candidate satisfies `predicate`.
+
+    A candidate that cannot be decided does not matter once another one satisfies it.
+
+    Raises:
+        UnknownValueError: None does, and one of them could not be decided.
+    """
+    undecided: UnknownValueError | None = None
+    for candidate in candidates:
+        try:
+            if predicate(candidate):
+                return True
+        except UnknownValueError as unknown:
+            undecided = unknown
+    if undecided is not None:
+        raise undecided
+    return False
+
+
+def quantity(value: Any) -> Decimal | None:
+    """A Kubernetes quantity (`500m`, `1.5Gi`, `2e3`, 4) as a number; None where it is not one."""
+    text = str(value).strip()
+    suffix = next((end for end in (text[-2:], text[-1:]) if end in _SUFFIXES), "")
+    try:
+        number = Decimal(text.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and not isinstance(value, bool) else None
+
+
+def count_or_percent(value: Any, total: int) -> int | None:
+    """An IntOrString as a number out of `total`, a percentage rounded up as Kubernetes does.
+
+    None where it is neither a whole number nor a percentage.
+    """
+    text = str(value)
+    if text.endswith("%") and text[:-1].isdigit():
+        return -(-int(text[:-1]) * total // 100)
+    number = quantity(value)
+    return int(number) if number is not None and number == int(number) else None
+
+
+def selects(selector: Any, labels: Mapping[str, Any]) -> bool:
+    """Whether a LabelSelector selects `labels`; the empty selector selects everything."""
+    wanted = entries(selector, "matchLabels")
+    if not all(key in labels and labels[key] == wanted[key] for key in wanted):
+        return False
+    return all(_expression(item, labels) for item in items(selector, "matchExpressions"))
+
+
+def _expression(expression: Any, labels: Mapping[str, Any]) -> bool:
+    key, operator = get(expression, "key", default=""), get(expression, "operator")
+    values = items(expression, "values")
+    if operator == "Exists":
+        return key in labels
+    if operator == "DoesNotExist":
+        return key not in labels
+    if operator == "In":
+        return key in labels and labels[key] in values
+    return operator == "NotIn" and not (key in labels and labels[key] in values)
