@@ -49,6 +49,7 @@ def run(
     root: Path,
     outputs: Mapping[str, Mapping[str, Any]] | None = None,
     policies: bool = True,
+    trace: bool = False,
 ) -> Preview:
     """Evaluate one environment.
 
@@ -58,6 +59,8 @@ def run(
         outputs: Outputs known from elsewhere, by URN and property (`id` among them); a generated
             password, for example. Those resources answer them instead of unknowns.
         policies: Whether to run the project's policy pack as well, if it has one.
+        trace: Whether to answer generated secrets with texts that name them, to see where they
+            go. Not what a deployment would do: a program may compute with them.
 
     Returns:
         Everything found. Policy violations and type problems are part of it, not errors.
@@ -69,4 +72,4 @@ def run(
     """
     from stanchion_cli.preview.evaluate import evaluate
 
-    return evaluate(environment, root, outputs, policies)
+    return evaluate(environment, root, outputs, policies, trace=trace)

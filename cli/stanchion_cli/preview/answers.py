@@ -15,6 +15,7 @@ from google.protobuf.struct_pb2 import Struct
 from stanchion_cli.preview import wire
 from stanchion_cli.preview.model import UNKNOWN, Secret
 from stanchion_cli.preview.registration import Registration
+from stanchion_cli.preview.trace import mark
 
 _SET_BY_SERVER = ("creationTimestamp", "generation", "resourceVersion", "uid")
 
@@ -32,8 +33,11 @@ def complete_inputs(registration: Registration) -> None:
             fields["name"].string_value = wire.UNKNOWN_MARKER
 
 
-def outputs(registration: Registration, known: Mapping[str, Any]) -> Struct:
-    """The outputs to answer a registration with; `known` are those the caller has."""
+def outputs(registration: Registration, known: Mapping[str, Any], *, trace: bool) -> Struct:
+    """The outputs to answer a registration with; `known` are those the caller has.
+
+    With `trace`, secret outputs nobody knows are answered with a mark instead of as unknown.
+    """
     answered = Struct()
     answered.CopyFrom(registration.inputs)
     if not registration.custom:
@@ -47,7 +51,8 @@ def outputs(registration: Registration, known: Mapping[str, Any]) -> Struct:
     values = {name: value for name, value in known.items() if name != "id"}
     for name in registration.options.additional_secret_outputs:
         given = answered.fields.get(name)
-        held = values.get(name, wire.value_to_python(given) if given else UNKNOWN)
+        unknown = mark(registration.urn, name) if trace else UNKNOWN
+        held = values.get(name, wire.value_to_python(given) if given else unknown)
         values[name] = held if isinstance(held, Secret) else Secret(held)
     for name, value in values.items():
         answered.fields[name].CopyFrom(wire.to_value(value))

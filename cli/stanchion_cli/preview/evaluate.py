@@ -35,6 +35,8 @@ def evaluate(
     root: Path,
     outputs: Mapping[str, Mapping[str, Any]] | None,
     policies: bool,
+    *,
+    trace: bool = False,
 ) -> Preview:
     """See `stanchion_cli.preview.run`."""
     project = load_project(root.resolve())
@@ -44,7 +46,9 @@ def evaluate(
     with ProgramHost(project, lambda *line: printed.append(line)) as host:
         pack = _pack(project, environment, profile) if policies else None
         try:
-            with _services(project, environment, configuration, outputs or {}) as services:
+            with _services(
+                project, environment, configuration, outputs or {}, trace=trace
+            ) as services:
                 monitor, engine, address = services
                 host.run(environment, configuration, address, lambda: monitor.refusal)
                 registered = list(monitor.registrations.values())
@@ -85,6 +89,8 @@ def _services(
     environment: str,
     configuration: Configuration,
     outputs: Mapping[str, Mapping[str, Any]],
+    *,
+    trace: bool,
 ) -> Iterator[tuple[Monitor, Engine, str]]:
     # Imported here: by now the other two processes are busy importing as well.
     import grpc
@@ -96,7 +102,8 @@ def _services(
         resource_pb2_grpc,
     )
 
-    monitor, engine = Monitor(project, environment, configuration, outputs), Engine()
+    monitor = Monitor(project, environment, configuration, outputs, trace=trace)
+    engine = Engine()
     server = grpc.server(
         ThreadPoolExecutor(_THREADS),
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -161,7 +161,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            yield from leaves(item, _member(path, str(key)))
+            yield from leaves(item, member(path, str(key)))
     elif isinstance(value, list | tuple) and value:
         for index, item in enumerate(value):
             yield from leaves(item, f"{path}[{index}]")
@@ -169,7 +169,17 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _member(path: str, key: str) -> str:
+def replace_leaves(value: Any, change: Callable[[str, Any], Any], path: str = "") -> Any:
+    """A copy of `value` in which each of its `leaves` is what `change(path, leaf)` makes of it."""
+    if isinstance(value, Mapping) and value:
+        return {k: replace_leaves(v, change, member(path, str(k))) for k, v in value.items()}
+    if isinstance(value, list | tuple) and value:
+        return [replace_leaves(v, change, f"{path}[{i}]") for i, v in enumerate(value)]
+    return change(path, value)
+
+
+def member(path: str, key: str) -> str:
+    """The property path of `key` below `path`."""
     if key.replace("_", "a").replace("-", "a").isalnum():
         return f"{path}.{key}" if path else key
     return f'{path}["{key}"]'

@@ -50,7 +50,8 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         environment: The stack's name.
         configuration: What the program was given.
         outputs: Known outputs by URN: those resources answer them (`id` among them) instead of
-            leaving them unknown.
+            leaving them unknown. A resource's name does as well, where it is unique.
+        trace: Whether to answer generated secrets with marks that name them: see `trace`.
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         environment: str,
         configuration: Configuration,
         outputs: Mapping[str, Mapping[str, Any]],
+        *,
+        trace: bool = False,
     ) -> None:
         self._project, self._environment = project, environment
-        self._configuration, self._known = configuration, outputs
+        self._configuration, self._outputs, self._trace = configuration, outputs, trace
         self._lock = threading.RLock()
         self._transforms = Transforms()
         self._packages: dict[str, resource_pb2.RegisterPackageRequest] = {}
@@ -133,8 +136,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                     context, urn, f"Duplicate resource URN '{urn}'", "try giving it a unique name"
                 )
             self.registrations[urn] = registration
-        known = self._known.get(urn, {})
-        registration.outputs.CopyFrom(answers.outputs(registration, known))
+        known = self._known(urn)
+        answered = answers.outputs(registration, known, trace=self._trace)
+        registration.outputs.CopyFrom(answered)
         return resource_pb2.RegisterResourceResponse(
             urn=urn,
             id=str(known.get("id", "")) if request.custom else "",
@@ -163,7 +167,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         with self._lock:
             self.registrations[urn] = registration
         properties = Struct()
-        for name, value in self._known.get(urn, {}).items():
+        for name, value in self._known(urn).items():
             properties.fields[name].CopyFrom(wire.to_value(value))
         registration.outputs.CopyFrom(properties)
         return resource_pb2.ReadResourceResponse(urn=urn, properties=properties, id=request.id)
@@ -251,9 +255,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
             self._refuse(context, str(urn), "a reference to a resource never registered", "")
         answer = Struct()
         answer.fields["urn"].string_value = urn
-        answer.fields["id"].string_value = str(
-            self._known.get(urn, {}).get("id", wire.UNKNOWN_MARKER)
-        )
+        answer.fields["id"].string_value = str(self._known(urn).get("id", wire.UNKNOWN_MARKER))
         answer.fields["state"].struct_value.CopyFrom(registration.outputs)
         response = resource_pb2.ResourceInvokeResponse()
         getattr(response, "return").CopyFrom(answer)  # a keyword here, a field name there
@@ -272,6 +274,9 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                 chain.append(self.registrations[parent])
                 parent = self.registrations[parent].parent
         return chain
+
+    def _known(self, urn: str) -> Mapping[str, Any]:
+        return self._outputs.get(urn) or self._outputs.get(urns.name_of(urn)) or {}
 
     def _stack(self) -> tuple[str, str]:
         return self._environment, self._project.name

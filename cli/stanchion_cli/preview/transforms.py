@@ -73,7 +73,7 @@ class Transforms:
                 timeout=_SECONDS,
             )
         except grpc.RpcError as error:
-            details = getattr(error, "details", lambda: str(error))()
+            details = error.details() if hasattr(error, "details") else error
             raise TransformError(str(details).split("error: ", 1)[-1].strip()) from None
         response = resource_pb2.TransformResponse.FromString(answer.response)
         if response.HasField("properties"):
