@@ -19,6 +19,7 @@ from stanchion_cli.preview import guard
 from stanchion_cli.preview.config import Configuration, Project, load_configuration, load_project
 from stanchion_cli.preview.host import ProgramHost
 from stanchion_cli.preview.model import Preview
+from stanchion_cli.preview.trace import traced
 from stanchion_cli.preview.urn import ROOT_STACK_TYPE, name_of, type_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def evaluate(
     """See `stanchion_cli.preview.run`."""
     project = load_project(root.resolve())
     configuration = load_configuration(project, environment)
+    if trace:
+        configuration = traced(configuration)
     profile = _profile(project, configuration)
     printed: list[tuple[str, str]] = []
     with ProgramHost(project, lambda *line: printed.append(line)) as host:
