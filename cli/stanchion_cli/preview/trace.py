@@ -1,8 +1,8 @@
 """Marks that follow a generated secret through a program, to name where it ends up.
 
 In a traced evaluation every secret output that only the provider can make, and every encrypted
-configuration value, is a text naming it. Such an evaluation tells where outputs go; what is known and what is not is for a
-faithful one to say, because a program may compute with the mark.
+configuration value, is a text naming it. It tells where they go; what is known and what is not is
+for a faithful evaluation to say, because a program may compute with a mark.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ class Placeholders:
         names = [resource.name for resource in preview.resources]
         self._unique = {name for name in names if names.count(name) == 1}
         self._given = given
+        self.used: list[Placeholder] = []
         self._traced = {item.urn: item.manifest for item in objects(traced)} if traced else {}
 
     def fill(self, item: KubernetesObject) -> Any:
@@ -60,9 +61,9 @@ class Placeholders:
                 for key, below in value.items()
             }
         if isinstance(value, list) and value:
-            inside = traced if isinstance(traced, list) and len(traced) == len(value) else ()
+            same = isinstance(traced, list) and len(traced) == len(value)
             return [
-                self._filled(item, below, inside[index] if inside else None, f"{path}[{index}]")
+                self._filled(item, below, traced[index] if same else None, f"{path}[{index}]")
                 for index, below in enumerate(value)
             ]
         secret = path in item.secrets
