@@ -51,7 +51,7 @@ def down(root: Path, preview: Preview) -> None:
         raise _failed(preview.environment, "destroy", error) from None
 
 
-def _stack(root: Path, environment: str):  # type: ignore[no-untyped-def] # noqa: ANN202
+def _stack(root: Path, environment: str):  # type: ignore[no-untyped-def]
     from pulumi import automation
 
     settings = None
@@ -62,9 +62,9 @@ def _stack(root: Path, environment: str):  # type: ignore[no-untyped-def] # noqa
 
 def _local_backend() -> dict[str, str]:
     """The local environment's state stays on this machine, beside its cluster's."""
-    from stanchion_cli.cluster import state_dir
+    from stanchion_cli.cluster.layout import state_parent
 
-    folder = state_dir() / "pulumi"
+    folder = state_parent() / "pulumi"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     passphrase = folder / "passphrase"
     if not passphrase.exists():

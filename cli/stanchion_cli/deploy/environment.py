@@ -10,12 +10,12 @@ from typing import Any
 
 from stanchion_cli import images
 from stanchion_cli.deploy import generated
-from stanchion_cli.deploy.api import Api, Ref
+from stanchion_cli.deploy.api import Ref
 from stanchion_cli.deploy.apply import Applied, Planned, apply_all, delete_all
 from stanchion_cli.deploy.applyset import ApplySet
 from stanchion_cli.deploy.target import Target, target_of
 from stanchion_cli.errors import InputError, StanchionError
-from stanchion_cli.preview import Preview, Secret
+from stanchion_cli.preview import Preview
 from stanchion_cli.preview import run as run_preview
 from stanchion_cli.progress import step
 from stanchion_cli.render import KubernetesObject, objects
@@ -102,28 +102,17 @@ def plan(preview: Preview) -> list[Planned]:
             fix="bring it up with `pulumi up`",
         )
     refs = {o.urn: Ref.of(o.manifest) for o in found}
-    protected = {r.urn for r in preview.resources if r.options.protect}
     return [
         Planned(
-            manifest=_for_server(_revealed(o.manifest)),
+            manifest=_for_server(o.manifest),
             after=tuple(refs[urn] for urn in o.depends_on if urn in refs),
-            protected=o.urn in protected,
+            protected=o.protected,
         )
         for o in found
     ]
 
 
-def _revealed(value: Any) -> Any:
-    if isinstance(value, Secret):
-        return _revealed(value.value)
-    if isinstance(value, Mapping):
-        return {key: _revealed(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_revealed(item) for item in value]
-    return value
-
-
-def _for_server(manifest: dict[str, Any]) -> dict[str, Any]:
+def _for_server(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     """`stringData` is write-only and merged by the server; `data` is what it can compare."""
     if manifest["kind"] != "Secret" or "stringData" not in manifest:
         return manifest

@@ -32,9 +32,10 @@ class Target:
 
     def kubectl(self) -> list[str]:
         """The kubectl command line that talks to it and to nothing else."""
-        from stanchion_cli.cluster import kubectl_path
+        from stanchion_cli import cluster
 
-        binary = kubectl_path() if self.bundled else shutil.which("kubectl")
+        node = cluster.find(self.bundled) if self.bundled else None
+        binary = node.kubectl_path if node else shutil.which("kubectl")
         if binary is None:
             raise StanchionError(
                 "kubectl is not on PATH",

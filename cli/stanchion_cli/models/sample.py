@@ -1,4 +1,4 @@
-"""The sample of `make up`: a model trained, registered, promoted and asked, on the real platform."""
+"""The sample of `make up`: a model trained, registered, promoted and asked on the platform."""
 
 from __future__ import annotations
 

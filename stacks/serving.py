@@ -1,0 +1,133 @@
+"""The services layer: every service file with its pin becomes a `ModelService`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+from environment import Environment, Profile
+from images import image
+from layers import Tracking
+from service import ModelServiceFile, Pin, check_services, load_pins, load_services
+from stanchion import ModelService
+from validation import InvalidFileError
+
+_MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The service files of an environment and what its lock file pins."""
+
+    files: Sequence[ModelServiceFile]
+    pins: Mapping[str, Pin]
+
+
+def load_declared(directory: Path, environment: Environment, stack: str) -> Declared:
+    """Read and check the service files and the lock file of the environment `stack`.
+
+    Raises:
+        InvalidFileError: with every problem found; in prod also for a service without a pin,
+            which other environments leave out with a warning.
+    """
+    declared = Declared(load_services(directory, stack), load_pins(directory, stack))
+    check_services(
+        declared.files,
+        declared.pins,
+        environment=stack,
+        tenants=[tenant.name for tenant in environment.tenants],
+        min_replicas=environment.min_replicas,
+    )
+    missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
+    if missing and environment.profile is Profile.PROD:
+        raise InvalidFileError(missing)
+    return declared
+
+
+def _unpinned(file: ModelServiceFile, stack: str) -> str:
+    return (
+        f"services/{file.name}: model {file.model} is not pinned, so it is not served; "
+        f"run `stanchion promote {file.model} VERSION --env {stack}`"
+    )
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What a service is built upon."""
+
+    environment: Environment
+    tracking: Tracking
+    namespaces: Mapping[str, pulumi.Output[str]]
+    """Of the tenants, by their names."""
+
+
+def build_services(
+    platform: Platform, declared: Declared, opts: pulumi.ResourceOptions
+) -> Mapping[str, object]:
+    """Create each pinned service, warn of each that is not pinned; return all for the outputs."""
+    summary: dict[str, object] = {}
+    for file in declared.files:
+        pin = declared.pins.get(file.name)
+        model_server = image(platform.environment.images, "model-server")
+        summary[file.name] = {
+            "name": file.name,
+            "tenant": file.tenant,
+            "namespace": file.tenant,
+            "port": 80,
+            "model": file.model,
+            "image": model_server,
+            "memory": file.resources.memory,
+            "version": pin.version if pin else None,
+        }
+        if pin is None:
+            pulumi.log.warn(_unpinned(file, pulumi.get_stack()))
+            continue
+        _build(file, pin, model_server, platform, opts)
+    return summary
+
+
+def _build(
+    file: ModelServiceFile,
+    pin: Pin,
+    model_server: str,
+    platform: Platform,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    environment, tracking = platform.environment, platform.tracking
+    server = tracking.server
+    ModelService(
+        file.name,
+        {
+            "namespace": platform.namespaces[file.tenant],
+            "tenant": file.tenant,
+            "owner": file.owner,
+            "cost_center": file.cost_center,
+            "image": model_server,
+            "model": {"name": pin.model, "version": pin.version, "digest": pin.digest},
+            "registry": {
+                "url": server.url,
+                "namespace": tracking.namespace,
+                "username": server.reader_username,
+                "password": server.reader_password,
+            },
+            "autoscaling": {
+                "min_replicas": file.autoscaling.min_replicas or environment.min_replicas,
+                "max_replicas": file.autoscaling.max_replicas,
+                "target_cpu_utilization": file.autoscaling.target_cpu_percent,
+            },
+            "resources": {
+                "cpu": file.resources.cpu,
+                "cpu_limit": file.resources.cpu_limit,
+                "memory": file.resources.memory,
+            },
+            "load_seconds": file.load_seconds,
+            "request_timeout_seconds": file.request_timeout_seconds,
+            "drain_seconds": file.drain_seconds,
+            "max_body_bytes": file.max_body_mebibytes * _MEBIBYTE,
+            "allow_from": list(file.allow_from),
+            "monitoring": environment.monitoring,
+        },
+        opts,
+    )
