@@ -1,0 +1,37 @@
+"""The bundled node: a real single-node Kubernetes on a Linux machine, without Docker."""
+
+from __future__ import annotations
+
+from stanchion_cli.cluster import images
+from stanchion_cli.cluster.lifecycle import caches, down, find, up
+from stanchion_cli.cluster.model import (
+    DEFAULT_NAME,
+    Check,
+    Cluster,
+    ClusterError,
+    ClusterState,
+    ClusterStatus,
+    ComponentStatus,
+)
+from stanchion_cli.cluster.packages import ensure_packages, installed_packages
+from stanchion_cli.cluster.preflight import preflight
+from stanchion_cli.cluster.status import status
+
+__all__ = [
+    "DEFAULT_NAME",
+    "Check",
+    "Cluster",
+    "ClusterError",
+    "ClusterState",
+    "ClusterStatus",
+    "ComponentStatus",
+    "caches",
+    "down",
+    "ensure_packages",
+    "find",
+    "images",
+    "installed_packages",
+    "preflight",
+    "status",
+    "up",
+]

@@ -1,0 +1,181 @@
+"""From nothing to a cluster and back: `up`, `down`, `status`, `find`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from stanchion_cli.cluster import (
+    addons,
+    certificates,
+    cgroups,
+    network,
+    packages,
+    process,
+    toolchain,
+    waiting,
+)
+from stanchion_cli.cluster.components import (
+    components,
+    write_configuration,
+    write_kubeconfigs,
+)
+from stanchion_cli.cluster.layout import Layout, cache_folder, locked, state_parent, write
+from stanchion_cli.cluster.model import DEFAULT_NAME, Cluster, ClusterError
+from stanchion_cli.cluster.preflight import plan_for, preflight, require
+from stanchion_cli.cluster.ranges import Ranges
+from stanchion_cli.cluster.toolchain import KUBERNETES
+from stanchion_cli.progress import step
+
+
+def up(name: str = DEFAULT_NAME) -> Cluster:
+    """Make sure that the bundled node called `name` runs, whatever state it is in.
+
+    Safe to run at any time: what is there stays, what has died is started, what changed is
+    replaced, and an interrupted run goes on from where it was.
+
+    Args:
+        name: 1 to 12 lower-case letters, digits and dashes.
+
+    Returns:
+        The cluster: its node is ready, and DNS, metrics and storage work.
+
+    Raises:
+        ClusterError: The machine does not fit, before anything was touched; or a part of the
+            node failed, with what it said.
+    """
+    layout = Layout.of(name)
+    with step(f"check the machine for cluster {name!r}"):
+        require(preflight(name))
+    with locked(layout, create=True):
+        if packages.ensure_packages():
+            require(preflight(name))
+        toolchain.build_missing()
+        plan = _recorded_plan(layout)
+        cluster = _cluster(layout, plan)
+        with step(f"start node {layout.node} at {plan.node_address}") as running:
+            running.note(_start(layout, plan))
+            waiting.for_api(cluster, layout)
+            waiting.for_containerd(layout)
+        with step("load the node's images") as running:
+            running.note(f"{addons.load_images(cluster, layout)} new")
+        with step("cluster DNS, metrics and storage"):
+            addons.apply(cluster, layout, plan)
+            waiting.for_node(cluster, layout)
+            waiting.for_addons(cluster, layout)
+        return cluster
+
+
+def down(name: str = DEFAULT_NAME) -> list[Path]:
+    """Remove the bundled node called `name`: processes, mounts, interfaces, groups and files.
+
+    What its volumes hold goes with it. A cluster that does not exist is removed already.
+
+    Returns:
+        The caches that stay for the next cluster; see also `installed_packages`.
+
+    Raises:
+        ClusterError: No root, another command works on the cluster, or a process hangs.
+    """
+    layout = Layout.of(name)
+    if not layout.root.exists():
+        return caches()
+    if os.geteuid() != 0:
+        raise ClusterError("only root can remove a cluster", fix="run it with sudo")
+    with step(f"remove cluster {name!r}"), locked(layout, create=False):
+        process.end(layout)
+        network.remove(layout)
+        cgroups.remove(layout.node)
+        _refuse_foreign_mounts(layout.root)
+        shutil.rmtree(layout.root)
+    if not any(state_parent().iterdir()):
+        state_parent().rmdir()
+    return caches()
+
+
+def find(name: str = DEFAULT_NAME) -> Cluster | None:
+    """The bundled node called `name` as it was set up, running or not; None where there is none."""
+    layout = Layout.of(name)
+    plan = layout.ranges()
+    if plan is None or not layout.kubeconfig.exists():
+        return None
+    return _cluster(layout, plan)
+
+
+def caches() -> list[Path]:
+    """The folders outside any cluster that the node's programs were built in and are kept in."""
+    found = [cache_folder()]
+    compiler, _ = toolchain.go()
+    if compiler is not None:
+        said = subprocess.run(
+            [str(compiler), "env", "-json", "GOCACHE", "GOMODCACHE"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if said.returncode == 0:
+            found += [Path(folder) for folder in json.loads(said.stdout).values()]
+    return [folder for folder in found if folder.exists()]
+
+
+def _cluster(layout: Layout, plan: Ranges) -> Cluster:
+    return Cluster(
+        name=layout.name,
+        kubeconfig=layout.kubeconfig,
+        context=layout.node,
+        node_address=str(plan.node_address),
+        pod_range=str(plan.pods),
+        service_range=str(plan.services),
+        kubectl_path=KUBERNETES.path("kubectl"),
+    )
+
+
+def _recorded_plan(layout: Layout) -> Ranges:
+    plan = plan_for(layout)
+    if layout.ranges() is None:
+        write(layout.record, json.dumps({"index": plan.index, "pods": str(plan.pods)}))
+    return plan
+
+
+def _start(layout: Layout, plan: Ranges) -> str:
+    """Bring files, namespaces and processes to what they should be; say what was done."""
+    for folder in (layout.run, layout.logs, layout.root / "etcd", layout.root / "volumes"):
+        folder.mkdir(parents=True, exist_ok=True)
+    (layout.root / "etcd").chmod(0o700)
+    certificates.ensure(layout, plan)
+    write_kubeconfigs(layout, plan)
+    write_configuration(layout, plan, addons.node_image().reference)
+    wanted = json.dumps([part.listed() for part in components(layout, plan)], indent=2)
+    pid = process.first_process(layout)
+    if pid is not None and not process.is_current(pid):
+        process.end(layout)
+        network.remove(layout)
+        pid = None
+    cgroups.ensure(layout.node)
+    said = "was running"
+    if pid is None:
+        (layout.run / "status.json").unlink(missing_ok=True)
+        pid, said = process.launch(layout), "started"
+    network.ensure(pid, layout, plan)
+    changed = not layout.components.exists() or layout.components.read_text() != wanted
+    write(layout.components, wanted, 0o600)
+    if changed and said != "started":
+        said = "restarted what changed"
+    # Told in any case: an earlier run may have been interrupted just before it did so.
+    process.reload(pid, layout)
+    return said
+
+
+def _refuse_foreign_mounts(root: Path) -> None:
+    """The node's own mounts are in its namespace and gone: a mount here is someone else's."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        mount = Path(line.split()[1])
+        if mount.is_relative_to(root):
+            raise ClusterError(
+                "something is mounted in the cluster's folder, which would be deleted with it",
+                where=str(mount),
+                fix=f"run `umount {mount}`, then this again",
+            )

@@ -1,0 +1,167 @@
+"""The node's first process: found by what it is, never by a number alone.
+
+Every process of a node lives in one process namespace. Its first process is ours, holds the
+node's mounts and network in namespaces of its own, and starts and restarts the components. When
+it ends, the kernel ends the others and drops mounts, interfaces and packet rules with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from stanchion_cli.cluster.layout import Layout
+from stanchion_cli.cluster.model import ClusterError
+from stanchion_cli.cluster.toolchain import NODE
+
+_PROGRAM = "stanchion-node"
+_PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Running:
+    """What the supervisor says of one component."""
+
+    pid: int
+    restarts: int
+    last_exit: str
+
+
+def is_first_process(arguments: list[str], namespace_pids: list[int], state: Path) -> bool:
+    """Whether a process is the first one of the node whose state is in `state`.
+
+    Args:
+        arguments: Its command line.
+        namespace_pids: Its ids, from the outermost process namespace to its own (`NSpid`).
+        state: The cluster's folder.
+    """
+    return (
+        len(arguments) == 3
+        and Path(arguments[0]).name == _PROGRAM
+        and arguments[1:] == ["init", str(state)]
+        and len(namespace_pids) > 1
+        and namespace_pids[-1] == 1
+    )
+
+
+def first_process(layout: Layout) -> int | None:
+    """The id of the node's first process, or None where the node does not run."""
+    for entry in _PROC.iterdir():
+        if entry.name.isdigit() and _is_ours(int(entry.name), layout):
+            return int(entry.name)
+    return None
+
+
+def _is_ours(pid: int, layout: Layout) -> bool:
+    try:
+        arguments = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")[:-1]
+        if len(arguments) != 3 or not arguments[0].endswith(_PROGRAM.encode()):
+            return False
+        status = (_PROC / str(pid) / "status").read_text().splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    pids = next((line.split()[1:] for line in status if line.startswith("NSpid:")), [])
+    texts = [argument.decode(errors="replace") for argument in arguments]
+    return is_first_process(texts, [int(number) for number in pids], layout.root)
+
+
+def launch(layout: Layout) -> int:
+    """Start the node's first process, which waits for `reload`, and return its id.
+
+    Raises:
+        ClusterError: The kernel refused a namespace or a mount.
+    """
+    done = subprocess.run(
+        [str(NODE.path(_PROGRAM)), "launch", str(layout.root)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    if done.returncode != 0:
+        raise ClusterError(
+            f"the node's namespaces could not be made: {done.stderr.strip()}",
+            fix="see `stanchion doctor`; in a container, it must be a privileged one",
+        )
+    return int(done.stdout)
+
+
+def is_current(pid: int) -> bool:
+    """Whether the node's first process runs the program that is in the cache now."""
+    started_as = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")[0]
+    return started_as.decode() == str(NODE.path(_PROGRAM))
+
+
+def reload(pid: int, layout: Layout) -> None:
+    """Have the supervisor read `components.json`: what changed in it is started anew."""
+    _signal(pid, layout, signal.SIGHUP)
+
+
+def end(layout: Layout, patience: float = 30.0) -> bool:
+    """End the node and wait until the kernel has ended all its processes.
+
+    Args:
+        layout: The cluster.
+        patience: Seconds to wait.
+
+    Returns:
+        Whether there was one to end.
+
+    Raises:
+        ClusterError: A process hangs in the kernel.
+    """
+    pid = first_process(layout)
+    if pid is None:
+        return False
+    handle = _signal(pid, layout, signal.SIGKILL)
+    if handle is None:
+        return True
+    try:
+        ended, _, _ = select.select([handle], [], [], patience)
+    finally:
+        os.close(handle)
+    if not ended:
+        raise ClusterError(
+            f"the node's processes did not end within {patience:.0f} s",
+            where=f"process {pid}",
+            fix="one of them waits for a disk or network device; see `ps -o pid,stat,wchan,cmd`",
+        )
+    return True
+
+
+def _signal(pid: int, layout: Layout, number: signal.Signals) -> int | None:
+    """Signal through a handle, checked after it was opened: no other process can be hit.
+
+    Returns:
+        For SIGKILL, the handle, readable when the process has ended; else None.
+    """
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    if not _is_ours(pid, layout):
+        os.close(handle)
+        return None
+    signal.pidfd_send_signal(handle, number)
+    if number is signal.SIGKILL:
+        return handle
+    os.close(handle)
+    return None
+
+
+def running(pid: int, layout: Layout) -> dict[str, Running]:
+    """The supervisor's own account, checked against the processes that exist."""
+    try:
+        said = json.loads((layout.run / "status.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    found = {}
+    for name, part in said.items():
+        alive = part["pid"] and (_PROC / str(pid) / "root/proc" / str(part["pid"])).exists()
+        found[name] = Running(part["pid"] if alive else 0, part["restarts"], part["last_exit"])
+    return found

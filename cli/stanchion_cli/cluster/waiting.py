@@ -1,0 +1,145 @@
+"""Waiting for the node's parts, and saying which one failed and what it said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+
+from stanchion_cli.cluster import process
+from stanchion_cli.cluster.addons import DEPLOYMENTS
+from stanchion_cli.cluster.layout import Layout
+from stanchion_cli.cluster.model import Cluster, ClusterError
+from stanchion_cli.cluster.packages import program
+
+_PATIENCE = 180.0
+METRICS_API = "v1beta1.metrics.k8s.io"
+
+
+def for_api(cluster: Cluster, layout: Layout) -> None:
+    """Wait until the API server is ready for use."""
+
+    def ready() -> bool:
+        return cluster.kubectl("get", "--raw=/readyz", check=False, timeout=30).returncode == 0
+
+    _until(ready, "the API server is not ready", layout, ("etcd", "kube-apiserver"))
+
+
+def for_containerd(layout: Layout) -> None:
+    """Wait until containerd answers on its socket."""
+    command = [str(program("ctr")), f"--address={layout.containerd_socket}", "version"]
+
+    def ready() -> bool:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    _until(ready, "containerd does not answer", layout, ("containerd",))
+
+
+def for_node(cluster: Cluster, layout: Layout) -> None:
+    """Wait until the node reports that it takes pods."""
+
+    def ready() -> bool:
+        return node_problem(cluster, layout) == ""
+
+    _until(ready, "the node is not ready", layout, ("kubelet", "containerd"))
+
+
+def for_addons(cluster: Cluster, layout: Layout) -> None:
+    """Wait until DNS, metrics and storage work, and the first usage was measured."""
+
+    def ready() -> bool:
+        return not addon_problems(cluster)
+
+    def measured() -> bool:
+        return cluster.kubectl("top", "nodes", check=False).returncode == 0
+
+    try:
+        _until(ready, "DNS, metrics or storage are not available", layout, ())
+    except ClusterError as error:
+        problems = "; ".join(f"{name}: {why}" for name, why in addon_problems(cluster).items())
+        raise ClusterError(
+            f"{error.reason}: {problems}", where=error.where, fix=error.fix
+        ) from error
+    _until(measured, "no usage was measured", layout, ("kubelet",))
+
+
+def node_problem(cluster: Cluster, layout: Layout) -> str:
+    """Why the node takes no pods; empty where it does."""
+    done = cluster.kubectl("get", "node", layout.node, "--output=json", check=False)
+    if done.returncode != 0:
+        return "it has not registered yet"
+    for condition in json.loads(done.stdout)["status"]["conditions"]:
+        if condition["type"] == "Ready":
+            return "" if condition["status"] == "True" else str(condition["message"])
+    return "it has reported nothing yet"
+
+
+def addon_problems(cluster: Cluster) -> dict[str, str]:
+    """The deployments of DNS, metrics and storage that do not work, each with why."""
+    wanted = [f"deployments.apps/{name}" for name in DEPLOYMENTS]
+    done = cluster.kubectl("get", "--namespace=kube-system", "--output=json", *wanted, check=False)
+    found = json.loads(done.stdout)["items"] if done.returncode == 0 else []
+    problems = dict.fromkeys(DEPLOYMENTS, "not applied")
+    for item in found:
+        status = item.get("status", {})
+        observed = status.get("observedGeneration") == item["metadata"]["generation"]
+        if observed and status.get("updatedReplicas", 0) == status.get("availableReplicas", 0) > 0:
+            problems.pop(item["metadata"]["name"])
+        else:
+            reasons = [
+                condition["message"]
+                for condition in status.get("conditions", [])
+                if condition["status"] != "True"
+            ]
+            problems[item["metadata"]["name"]] = "; ".join(reasons) or "no pod is available yet"
+    if (why := _metrics_problem(cluster)) and "metrics-server" not in problems:
+        problems["metrics-server"] = why
+    return problems
+
+
+def _metrics_problem(cluster: Cluster) -> str:
+    done = cluster.kubectl("get", "apiservice", METRICS_API, "--output=json", check=False)
+    if done.returncode != 0:
+        return "its API is not registered"
+    for condition in json.loads(done.stdout).get("status", {}).get("conditions", []):
+        if condition["type"] == "Available":
+            return "" if condition["status"] == "True" else str(condition["message"])
+    return "its API has not been looked at yet"
+
+
+def last_lines(layout: Layout, component: str, count: int = 5) -> list[str]:
+    """The end of a component's log."""
+    path = layout.logs / f"{component}.log"
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 16_384))
+        text = file.read().decode(errors="replace")
+    return text.splitlines()[-count:]
+
+
+def _until(
+    ready: Callable[[], bool], problem: str, layout: Layout, suspects: tuple[str, ...]
+) -> None:
+    """Try until `ready`; after the limit, or when the node has ended, tell what the suspects said.
+
+    Raises:
+        ClusterError: With the last log lines of each suspect.
+    """
+    limit = time.monotonic() + _PATIENCE
+    while not ready():
+        pid = process.first_process(layout)
+        if pid is not None and time.monotonic() < limit:
+            time.sleep(0.3)
+            continue
+        if pid is None:
+            problem, suspects = "the node ended while it started", ("node",)
+        lines = [
+            f"  {name}: {line[:300]}" for name in suspects for line in last_lines(layout, name)
+        ]
+        raise ClusterError(
+            "\n".join([problem, *lines]),
+            where=f"cluster {layout.name}",
+            fix=f"\nall logs are in {layout.logs}; run the same command again to go on",
+        )
