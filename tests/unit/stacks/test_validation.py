@@ -69,7 +69,7 @@ def test_all_problems_are_reported_at_once() -> None:
 def test_two_files_cannot_declare_one_service(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SERVICE)
     (tmp_path / "b.yaml").write_text(SERVICE)
-    with pytest.raises(InvalidFileError, match="also in a.yaml"):
+    with pytest.raises(InvalidFileError, match=r"also in a\.yaml"):
         load_services(tmp_path, "local")
 
 

@@ -1,0 +1,57 @@
+"""JSON schemas of the files people write, for completion and checks in their editors.
+
+`python stacks/schemas.py` writes them; a test fails when they are not current.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from environment import NAMESPACE, Environment
+from service import ModelServiceFile
+
+_DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+
+
+def service_schema() -> dict[str, Any]:
+    """The schema of a service file."""
+    return {**_DIALECT, **ModelServiceFile.model_json_schema(by_alias=True)}
+
+
+def environment_schema() -> dict[str, Any]:
+    """The schema of an environment file: our keys under `config`, in Pulumi's notation."""
+    inner = Environment.model_json_schema(by_alias=True)
+    prefixed = {f"{NAMESPACE}:{key}": value for key, value in inner["properties"].items()}
+    config = {
+        "type": "object",
+        "description": inner["description"],
+        "properties": prefixed,
+        "patternProperties": {f"^(?!{NAMESPACE}:)": {}},
+        "additionalProperties": False,
+        "required": [f"{NAMESPACE}:{key}" for key in inner["required"]],
+    }
+    return {
+        **_DIALECT,
+        "title": "Environment file",
+        "type": "object",
+        "properties": {"config": config},
+        "required": ["config"],
+        "$defs": inner["$defs"],
+    }
+
+
+def files() -> dict[Path, str]:
+    """Every schema file and what it must hold."""
+    here = Path(__file__).parent
+    schemas = {
+        here / "services" / "service.schema.json": service_schema(),
+        here / "environment.schema.json": environment_schema(),
+    }
+    return {path: json.dumps(schema, indent=2) + "\n" for path, schema in schemas.items()}
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")

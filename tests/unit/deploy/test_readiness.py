@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from stanchion_cli.deploy.readiness import pending
+
+
+def _workload(
+    kind: str, *, generation: int = 2, replicas: int = 2, **status: Any
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": kind,
+        "metadata": {"name": "x", "namespace": "y", "generation": generation},
+        "spec": {"replicas": replicas},
+        "status": status,
+    }
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_workload_is_ready_when_every_replica_is_up_to_date_and_available(kind: str) -> None:
+    live = _workload(kind, observedGeneration=2, replicas=2, updatedReplicas=2, availableReplicas=2)
+    # `replicas` is both a spec and a status field.
+    live["status"]["replicas"] = 2
+    assert pending(live) == ""
+
+
+def test_a_status_of_an_older_generation_says_nothing() -> None:
+    live = _workload("Deployment", observedGeneration=1, updatedReplicas=2, availableReplicas=2)
+    assert "not seen" in pending(live)
+
+
+def test_old_pods_that_still_run_hold_the_rollout_open() -> None:
+    live = _workload("Deployment", observedGeneration=2, updatedReplicas=2, availableReplicas=2)
+    live["status"]["replicas"] = 3
+    assert pending(live)
+
+
+def test_a_job_is_ready_only_when_complete() -> None:
+    job = {"kind": "Job", "metadata": {"name": "x"}, "status": {}}
+    assert pending(job) == "not complete"
+    job["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
+    assert pending(job) == ""
+
+
+def test_objects_without_a_controller_are_ready_once_they_exist() -> None:
+    assert pending({"kind": "ConfigMap", "metadata": {"name": "x"}}) == ""

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from service import load_pins
+from stanchion_cli.errors import InputError
+from stanchion_cli.models import lockfile
+from stanchion_cli.models.lockfile import Pin
+
+PIN = Pin("wine-cultivar", "3", f"sha256:{'a' * 64}")
+
+
+def _root(tmp_path: Path) -> Path:
+    (tmp_path / "stacks" / "services").mkdir(parents=True)
+    return tmp_path
+
+
+def test_what_promote_writes_is_what_the_program_reads(tmp_path: Path) -> None:
+    root = _root(tmp_path)
+    path = lockfile.write(root, "local", {"wine": PIN})
+    pins = load_pins(path.parent, "local")
+    assert {name: pin.model_dump() for name, pin in pins.items()} == {"wine": vars(PIN)}
+    assert lockfile.read(root, "local") == {"wine": PIN}
+
+
+def test_an_environment_without_a_lock_file_has_no_pins(tmp_path: Path) -> None:
+    assert lockfile.read(_root(tmp_path), "local") == {}
+
+
+def test_writing_leaves_no_other_file_behind(tmp_path: Path) -> None:
+    path = lockfile.write(_root(tmp_path), "local", {"wine": PIN})
+    lockfile.write(tmp_path, "local", {})
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", ["services: [", "- a", "services: {wine: {model: m}}", ""])
+def test_a_damaged_lock_file_is_named_with_the_way_out(tmp_path: Path, text: str) -> None:
+    root = _root(tmp_path)
+    lockfile.path(root, "local").write_text(text)
+    with pytest.raises(InputError, match=r"local\.lock\.yaml.*restore it from git"):
+        lockfile.read(root, "local")
