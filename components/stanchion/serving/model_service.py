@@ -39,8 +39,8 @@ class ModelService(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("stanchion:index:ModelService", name, {}, opts)
         args = checked(name, args)
+        super().__init__("stanchion:index:ModelService", name, {}, opts)
         namespace, service = args["namespace"], args.get("service_name", name)
         selected = labels.selector("model-server", service, "server")
         labelled = labels.standard(

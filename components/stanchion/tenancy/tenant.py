@@ -88,8 +88,8 @@ class Tenant(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: TenantArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("stanchion:index:Tenant", name, {}, opts)
         args = _checked(name, args)
+        super().__init__("stanchion:index:Tenant", name, {}, opts)
         tenant = args["namespace"]
         labelled = labels.standard(
             labels.selector("tenant", tenant),

@@ -57,8 +57,8 @@ class MlflowServer(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: MlflowServerArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("stanchion:index:MlflowServer", name, {}, opts)
         args = checked(name, args)
+        super().__init__("stanchion:index:MlflowServer", name, {}, opts)
         namespace, service = args["namespace"], args.get("service_name", "mlflow")
         everything = mlflow_pod_labels(service)
         selected = labels.selector("mlflow", service, "server")

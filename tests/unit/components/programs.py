@@ -76,8 +76,8 @@ def mlflow(*, preview: bool = False, **changes: Any) -> World:
     return deploy(program, preview=preview)
 
 
-def model_service(**changes: Any) -> World:
-    """A model service named wine."""
+def model_service(*, into: World | None = None, **changes: Any) -> World:
+    """A model service named wine; `into` sees what was made even when it fails."""
     args = {
         "namespace": "demo",
         "tenant": "demo",
@@ -98,7 +98,7 @@ def model_service(**changes: Any) -> World:
         made = stanchion.ModelService("wine", cast("stanchion.ModelServiceArgs", args))
         return {"url": made.url, "name": made.service_name, "labels": made.pod_labels}
 
-    return deploy(program)
+    return deploy(program, into=into)
 
 
 def platform(*, monitoring: bool = True, preview: bool = False) -> World:

@@ -91,13 +91,20 @@ class World:
         return [r for r in self.resources if r.type.startswith("kubernetes:")]
 
 
-def deploy(program: Callable[[], Any], *, preview: bool = False) -> World:
+def deploy(
+    program: Callable[[], Any], *, preview: bool = False, into: World | None = None
+) -> World:
     """Run `program` to its end and return what it registered.
+
+    Args:
+        program: Makes resources and returns what it exports.
+        preview: Whether to run it as a preview does.
+        into: Filled as the program goes, for one that fails on the way.
 
     Raises:
         Exception: whatever the program raised.
     """
-    world = World()
+    world = into if into is not None else World()
 
     class Answers(Mocks):
         def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
@@ -109,7 +116,7 @@ def deploy(program: Callable[[], Any], *, preview: bool = False) -> World:
 
     class Monitor(MockMonitor):
         def RegisterResource(self, request: Any) -> Any:  # noqa: N802
-            answer = super().RegisterResource(request)
+            answer = super().RegisterResource(request)  # type: ignore[no-untyped-call]
             if request.type == "pulumi:pulumi:Stack":
                 return answer
             wire = json_format.MessageToDict(request.object)

@@ -28,7 +28,6 @@ class ArtifactStore(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("stanchion:index:ArtifactStore", name, {}, opts)
         check = Checks("ArtifactStore", name)
         args = check.arguments(ArtifactStoreArgs, args)
         backend = choose(check, args["cloud"], _BACKENDS)
@@ -37,6 +36,7 @@ class ArtifactStore(pulumi.ComponentResource):
         check.label("cost_center", args["cost_center"])
         check.quantity("storage", args.get("storage", "10Gi"))
         check.done()
+        super().__init__("stanchion:index:ArtifactStore", name, {}, opts)
 
         parts = backend.build(self, name, args, opts)
         self.destination = parts.destination

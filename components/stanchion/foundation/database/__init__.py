@@ -39,7 +39,6 @@ class Database(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: DatabaseArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        super().__init__("stanchion:index:Database", name, {}, opts)
         check = Checks("Database", name)
         args = check.arguments(DatabaseArgs, args)
         backend = choose(check, args["cloud"], _BACKENDS)
@@ -53,6 +52,7 @@ class Database(pulumi.ComponentResource):
             check.refuse("clients", "is empty, so nothing could connect", "name a client")
         backend.check(check, args)
         check.done()
+        super().__init__("stanchion:index:Database", name, {}, opts)
 
         parts = backend.build(self, name, args, opts)
         self.host = parts.host
