@@ -7,6 +7,7 @@ from stanchion_policies import (
     credentials,
     image,
     network,
+    ownership,
     pod_security,
     serving,
     tracking,
@@ -16,6 +17,7 @@ from stanchion_policies.rules import policies_in
 
 SUBJECTS = {
     "Workloads": workload,
+    "Ownership": ownership,
     "Availability": availability,
     "Images": image,
     "Pod security": pod_security,

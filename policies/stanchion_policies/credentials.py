@@ -13,16 +13,16 @@ from stanchion_policies.reading import entries, filled, get, items, present
 from stanchion_policies.rules import Settings, cis, object_policy
 
 _STRONG = r"PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY"
-_START = r"(?:^|[_.-]|(?<=[a-z])(?=(?-i:[A-Z])))"
+_WORD = r"[_.-]|(?<=[a-z])(?=(?-i:[A-Z]))"
 NAMES = re.compile(
-    rf"(?<!BOS)(?<!EOS)(?<!PAD)(?<!UNK)(?<!SEP)(?<!CLS)(?<!MASK)(?<!STOP){_START}"
+    rf"(?<!BOS)(?<!EOS)(?<!PAD)(?<!UNK)(?<!SEP)(?<!CLS)(?<!MASK)(?<!STOP)(?:^|{_WORD})"
     rf"(?:{_STRONG}|PWD|SECRET|TOKEN|CREDENTIALS?|SIGNING_?KEY|ENCRYPTION_?KEY|CONNECTION_?STRING)$",
     re.IGNORECASE,
 )
 """Names that end in what they hold; `TOKEN_TTL`, `PASSWORD_FILE` and `PAD_TOKEN` do not."""
 
 ASSIGNMENT = re.compile(
-    rf"""(?:^|[\s"'])-{{0,2}}([\w.-]*{_START}(?:{_STRONG}))\s*(?:=|:\s)\s*"""
+    rf"""(?:^|[\s"'])-{{0,2}}((?:[\w.-]*(?:{_WORD}))?(?:{_STRONG}))\s*(?:=|:\s)\s*"""
     r"""(?P<quote>["']?)([^\s"';&()\[\]{}$<>]+)(?P=quote)(?=[\s;&"']|$)""",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -37,7 +37,7 @@ VALUES = {
     "a Slack token": re.compile(r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}"),
     "a JSON web token": re.compile(r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\."),
     "a password in a URL": re.compile(
-        r"\b[a-z][a-z0-9+.-]*://[^\s/:@]*:[^\s/@$<{]+@", re.IGNORECASE
+        r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]*:[^\s/@$<{]+@", re.IGNORECASE
     ),
 }
 HARMLESS = re.compile(r"|true|false|none|null|\d{1,4}|/[\w./-]+|\$\(\w+\)|\$\{\w+\}", re.IGNORECASE)
