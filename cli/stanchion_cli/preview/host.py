@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from stanchion_cli.preview.model import TypeProblem
 from stanchion_cli.preview.registration import Registration
 
 _SHUTDOWN_SECONDS = 5.0
+_PROGRAM = Path(__file__).with_name("program.py")
 
 
 class ProgramHost:
@@ -39,9 +41,9 @@ class ProgramHost:
         self._project = project
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "stanchion_cli.preview.program", str(writing)],
+            [sys.executable, "-P", str(_PROGRAM), str(writing)],
             cwd=project.root,
-            env=guard.environment(os.environ),
+            env=guard.environment(os.environ) | _own_packages(project.root),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -169,6 +171,20 @@ class ProgramHost:
             where=str(_shown(self._project)),
             fix="run `stanchion doctor`; its last output is above",
         )
+
+
+def _own_packages(root: Path) -> dict[str, str]:
+    """Let the project's own workspace members win over installed ones.
+
+    A base commit is previewed with its own components, not with the working tree's.
+    """
+    try:
+        data = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError):
+        return {}
+    patterns = data.get("tool", {}).get("uv", {}).get("workspace", {}).get("members", [])
+    members = [str(path) for pattern in patterns for path in sorted(root.glob(pattern))]
+    return {"PYTHONPATH": os.pathsep.join(members)} if members else {}
 
 
 def _shown(project: Project) -> Path:

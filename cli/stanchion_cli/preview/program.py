@@ -1,8 +1,10 @@
-"""The previewed program's process: `python -P -m stanchion_cli.preview.program RESULT_FD`.
+"""The previewed program's process: `python -P program.py RESULT_FD`.
 
 It does what the SDK's own language host does: sets configuration and runtime settings, changes to
 the program's directory and runs its entry point inside a stack. Then it stays a moment, because
 the provider types are loaded here, to check the inputs the monitor has seen.
+
+It imports nothing of this package, because the program may be another commit's and bring its own.
 
 One JSON object a line, both ways. In: settings, then the inputs to check. Out, on RESULT_FD: how
 the program ended, then the problems found.
@@ -11,6 +13,7 @@ the program ended, then the problems found.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import logging
 import os
@@ -21,14 +24,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
-from stanchion_cli.preview import guard
-
 _SHOWN_FRAMES = 3
 
 
 def main() -> None:
     """Run one program for the process that started this one."""
-    guard.install()
+    _beside("guard").install()
     sys.setswitchinterval(0.001)  # the RPC thread and the event loop take turns all the time
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as results:
         import pulumi.runtime  # noqa: F401  while the other side still prepares the settings
@@ -37,12 +38,21 @@ def main() -> None:
         _say(results, _run(settings))
         request = _receive()
         if request:
-            from stanchion_cli.preview import typecheck
-
-            _say(results, {"problems": typecheck.check(request["resources"])})
+            _say(results, {"problems": _beside("typecheck").check(request["resources"])})
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # gRPC's threads would delay a normal end by tenths of a second
+
+
+def _beside(name: str) -> Any:
+    """The module of that name next to this one, under a name no program uses."""
+    spec = importlib.util.spec_from_file_location(f"_preview_{name}", _HERE.with_name(f"{name}.py"))
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    spec.loader.exec_module(module)
+    return module
 
 
 def _receive() -> dict[str, Any]:
@@ -68,6 +78,8 @@ def _run(settings: dict[str, Any]) -> dict[str, Any]:
             return {"ended": "well"}
         return {"ended": "refused", "message": f"the program exited with {error.code}"}
     except BaseException as error:  # noqa: BLE001  whatever a program raises is reported, not shown
+        if any(base.__name__ == "StanchionError" for base in type(error).__mro__):
+            return {"ended": "refused", "message": str(error)}
         return {
             "ended": "crashed",
             "type": type(error).__name__,

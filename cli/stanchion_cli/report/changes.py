@@ -1,0 +1,88 @@
+"""Two evaluations of one environment compared, resource by resource, property by property."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from stanchion_cli.preview.model import Resource, leaves
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyChange:
+    """One property; `before` or `after` is None where the property is not there. Masked."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One resource that is added, removed or changed; `was` is its former URN if it moved."""
+
+    action: Literal["add", "remove", "change"]
+    urn: str
+    type: str
+    title: str
+    properties: tuple[PropertyChange, ...] = ()
+    was: str = ""
+
+
+def changes(
+    before: Sequence[Resource], after: Sequence[Resource], masked: Callable[[Any], Any]
+) -> tuple[Change, ...]:
+    """What differs, in the order of registration, removals last.
+
+    Args:
+        before: The base's resources.
+        after: The resources planned now.
+        masked: Hides secrets; values are compared unmasked and shown masked, so that a changed
+            secret is listed and not shown.
+    """
+    old = {resource.urn: resource for resource in before}
+    found: list[Change] = []
+    for resource in after:
+        known_as = next(
+            (urn for urn in (resource.urn, *resource.options.aliases) if urn in old), None
+        )
+        if known_as is None:
+            found.append(Change("add", resource.urn, resource.type, resource.name))
+            continue
+        previous = old.pop(known_as)
+        differing = tuple(_properties(previous, resource, masked))
+        moved = known_as if known_as != resource.urn else ""
+        if differing or moved:
+            found.append(
+                Change("change", resource.urn, resource.type, resource.name, differing, moved)
+            )
+    found += [Change("remove", r.urn, r.type, r.name) for r in old.values()]
+    return tuple(found)
+
+
+def _properties(
+    before: Resource, after: Resource, masked: Callable[[Any], Any]
+) -> list[PropertyChange]:
+    old, new = _flat(before), _flat(after)
+    return [
+        PropertyChange(path, _shown(old, path, masked), _shown(new, path, masked))
+        for path in dict.fromkeys([*old, *new])
+        if old.get(path, _ABSENT) != new.get(path, _ABSENT)
+    ]
+
+
+def _flat(resource: Resource) -> dict[str, Any]:
+    options = {
+        f"(option) {field.name}": getattr(resource.options, field.name)
+        for field in fields(resource.options)
+        if field.name not in ("version", "aliases")
+    }
+    return {**dict(leaves(resource.inputs)), **options, "(option) provider": resource.provider}
+
+
+def _shown(flat: dict[str, Any], path: str, masked: Callable[[Any], Any]) -> Any:
+    value = masked(flat.get(path))
+    return None if value in ("", [], {}) and path.startswith("(option)") else value

@@ -1,0 +1,264 @@
+"""What every format shows: one environment's resources, changes, findings and verdict.
+
+Secrets are masked on the way in, so no format can show one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stanchion_cli.policies.model import Finding, Level
+from stanchion_cli.preview.model import (
+    UNKNOWN,
+    Asset,
+    LogLine,
+    Preview,
+    Resource,
+    ResourceReference,
+    Secret,
+    TypeProblem,
+)
+from stanchion_cli.preview.urn import ROOT_STACK_TYPE, name_of
+from stanchion_cli.report.changes import Change, changes
+
+MASKED_SECRET, MASKED_UNKNOWN = "[secret]", "[unknown]"
+_ENFORCED = (Level.MANDATORY, Level.REMEDIATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A resource in the tree, its inputs masked."""
+
+    urn: str
+    type: str
+    name: str
+    custom: bool
+    external: bool
+    inputs: Mapping[str, Any]
+    options: Mapping[str, Any]
+    dependencies: tuple[str, ...]
+    provider: str | None
+    children: tuple[Node, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """`Deployment demo/web`: the object's own name where there is one."""
+        metadata = self.inputs.get("metadata")
+        if isinstance(metadata, Mapping) and isinstance(metadata.get("name"), str):
+            namespace = metadata.get("namespace")
+            return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
+        return self.name
+
+    @property
+    def kind(self) -> str:
+        """The last part of the type, `Deployment`."""
+        return self.type.rsplit(":", 1)[-1]
+
+    def walk(self) -> Iterator[Node]:
+        """This node and all below it."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An environment that could not be evaluated, with the message a person gets."""
+
+    environment: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One environment.
+
+    `changes` is None where no base was asked for; `base_note` says why a base could not be
+    compared with.
+    """
+
+    environment: str
+    project: str
+    profile: str
+    tree: tuple[Node, ...]
+    kinds: Mapping[str, int]
+    outputs: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    problems: tuple[TypeProblem, ...]
+    log: tuple[LogLine, ...]
+    policies: int
+    policies_run: bool
+    unknowns: int
+    skipped_hooks: tuple[str, ...] = ()
+    base: str = ""
+    base_note: str = ""
+    changes: tuple[Change, ...] | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Every resource, parents before children."""
+        return [node for root in self.tree for node in root.walk()]
+
+    @property
+    def mandatory(self) -> list[Finding]:
+        """Violations that stop a deployment, worst first."""
+        return [f for f in self.findings if f.level in _ENFORCED and not f.undecided]
+
+    @property
+    def undecided(self) -> list[Finding]:
+        """Checks that met a value nobody knows before deployment."""
+        return [f for f in self.findings if f.undecided]
+
+    @property
+    def advisory(self) -> list[Finding]:
+        """Violations that are only reported."""
+        return [f for f in self.findings if f.level not in _ENFORCED and not f.undecided]
+
+    @property
+    def failed(self) -> bool:
+        """Whether this environment must not be deployed as it is.
+
+        A mandatory violation, an input that the provider would refuse, or, in prod, a mandatory
+        check that could not be decided.
+        """
+        undecided = [f for f in self.undecided if f.level in _ENFORCED]
+        return bool(self.mandatory or self.problems or (self.profile == "prod" and undecided))
+
+    @property
+    def verdict(self) -> str:
+        """The result in a few words."""
+        counts = {
+            "mandatory violation": len(self.mandatory),
+            "type problem": len(self.problems),
+            "undecided check": len(self.undecided),
+            "advisory finding": len(self.advisory),
+        }
+        said = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
+        return ", ".join(said) or ("clean" if self.policies_run else "clean; no policies were run")
+
+    def title(self, urn: str) -> str:
+        """How messages name a resource: `Deployment demo/web`."""
+        return self.titles.get(urn) or (name_of(urn) if urn.count("::") >= 3 else urn)
+
+
+def report_on(
+    preview: Preview, *, base: Preview | None = None, base_ref: str = "", base_note: str = ""
+) -> Report:
+    """The report on a preview, compared with another where one is given.
+
+    Args:
+        preview: What is planned.
+        base: The same environment at another commit.
+        base_ref: What the person called that commit; empty means that nothing is compared.
+        base_note: Why there is no base to compare with, though one was asked for.
+    """
+    resources = preview.resources
+    compared = None
+    if base_ref and (base is not None or not base_note):
+        compared = changes(base.resources if base else (), resources, masked)
+    tree = _tree(resources)
+    nodes = [node for root in tree for node in root.walk()]
+    order = {finding: index for index, finding in enumerate(preview.findings)}
+    return Report(
+        environment=preview.environment,
+        project=preview.project,
+        profile=preview.profile,
+        tree=tree,
+        kinds=dict(Counter(n.kind for n in nodes if n.custom).most_common()),
+        outputs=masked(preview.outputs),
+        findings=tuple(sorted(preview.findings, key=lambda f: (_rank(f), order[f]))),
+        problems=preview.problems,
+        log=preview.log,
+        policies=len(preview.policies),
+        policies_run=preview.policies_run,
+        unknowns=sum(_count_unknown(resource.inputs) for resource in resources),
+        skipped_hooks=preview.skipped_hooks,
+        base=base_ref,
+        base_note=base_note,
+        changes=compared,
+        titles={node.urn: f"{node.kind} {node.title}" for node in nodes},
+    )
+
+
+def masked(value: Any) -> Any:  # noqa: PLR0911  one return per kind of value
+    """`value` as it may be shown: plain JSON, secrets and unknowns as marks."""
+    if isinstance(value, Secret):
+        return MASKED_SECRET
+    if value is UNKNOWN:
+        return MASKED_UNKNOWN
+    if isinstance(value, Asset):
+        return f"[{value.kind}: {value.source}]"
+    if isinstance(value, ResourceReference):
+        return f"[resource {value.urn}]"
+    if isinstance(value, Mapping):
+        return {str(key): masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(item) for item in value]
+    return value
+
+
+def _tree(resources: Sequence[Resource]) -> tuple[Node, ...]:
+    below: dict[str | None, list[Resource]] = {}
+    known = {resource.urn for resource in resources}
+    for resource in resources:
+        below.setdefault(resource.parent if resource.parent in known else None, []).append(resource)
+
+    def node(resource: Resource) -> Node:
+        return Node(
+            urn=resource.urn,
+            type=resource.type,
+            name=resource.name,
+            custom=resource.custom,
+            external=resource.external,
+            inputs=masked(resource.inputs),
+            options=options_of(resource),
+            dependencies=resource.dependencies,
+            provider=resource.provider,
+            children=tuple(node(child) for child in below.get(resource.urn, ())),
+        )
+
+    return tuple(node(resource) for resource in below.get(None, ()))
+
+
+def options_of(resource: Resource) -> dict[str, Any]:
+    """The options that differ from the engine's defaults, the SDK's version aside."""
+    options = resource.options
+    shown = {
+        name: getattr(options, name)
+        for name in options.__dataclass_fields__
+        if name != "version" and getattr(options, name) not in (None, False, (), {})
+    }
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in shown.items()}
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, int]:
+    severities = ["critical", "high", "medium", "low"]
+    severity = str(finding.severity)
+    position = severities.index(severity) if severity in severities else len(severities)
+    return finding.undecided, finding.level not in _ENFORCED, position
+
+
+def _count_unknown(value: Any) -> int:
+    if isinstance(value, Secret):
+        return _count_unknown(value.value)
+    if isinstance(value, Mapping):
+        return sum(_count_unknown(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return sum(_count_unknown(item) for item in value)
+    return int(value is UNKNOWN)
+
+
+__all__ = [
+    "MASKED_SECRET",
+    "MASKED_UNKNOWN",
+    "ROOT_STACK_TYPE",
+    "Failure",
+    "Node",
+    "Report",
+    "masked",
+    "report_on",
+]

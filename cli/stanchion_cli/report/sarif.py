@@ -1,0 +1,116 @@
+"""The report as SARIF 2.1.0, for code scanning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from stanchion_cli.policies.model import Finding, Level
+from stanchion_cli.report.model import Failure, Report
+
+_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
+_TYPES, _INPUT = "provider-types", "valid-input"
+
+
+def sarif(reports: Sequence[Report], failures: Sequence[Failure], files: dict[str, str]) -> str:
+    """One run for all environments.
+
+    Args:
+        reports: The environments that were evaluated.
+        failures: Those that were not.
+        files: The configuration file of each environment, relative to the repository: the place
+            a result points at, since a resource has no line of its own.
+    """
+    results, rules = [], {}
+    for report in reports:
+        for finding in report.findings:
+            rules[finding.policy] = _rule(finding)
+            results.append(_finding(report, finding, files))
+        for problem in report.problems:
+            rules[_TYPES] = _own_rule(_TYPES, "Inputs have the shape that the provider declares.")
+            results.append(
+                _result(
+                    _TYPES,
+                    "error",
+                    str(problem),
+                    environment=report.environment,
+                    urn=problem.urn,
+                    files=files,
+                )
+            )
+    for failure in failures:
+        rules[_INPUT] = _own_rule(_INPUT, "The environment and its files are valid.")
+        results.append(
+            _result(
+                _INPUT,
+                "error",
+                failure.message,
+                environment=failure.environment,
+                urn="",
+                files=files,
+            )
+        )
+    order = {name: index for index, name in enumerate(rules)}
+    for result in results:
+        result["ruleIndex"] = order[result["ruleId"]]
+    driver = {
+        "name": "stanchion",
+        "rules": list(rules.values()),
+    }
+    run = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": results}
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(finding: Finding) -> dict[str, Any]:
+    text = finding.description or finding.policy
+    properties: dict[str, Any] = {"tags": sorted({"security", *finding.tags})}
+    if str(finding.severity) in _SCORES:
+        properties["security-severity"] = _SCORES[str(finding.severity)]
+    rule: dict[str, Any] = {
+        "id": finding.policy,
+        "shortDescription": {"text": text},
+        "help": {"text": finding.remediation or text},
+        "properties": properties,
+    }
+    if finding.url.startswith(("https://", "http://")):
+        rule["helpUri"] = finding.url
+    return rule
+
+
+def _own_rule(name: str, text: str) -> dict[str, Any]:
+    return {"id": name, "shortDescription": {"text": text}, "help": {"text": text}}
+
+
+def _finding(report: Report, finding: Finding, files: dict[str, str]) -> dict[str, Any]:
+    enforced = finding.level in (Level.MANDATORY, Level.REMEDIATE)
+    about = f"{report.title(finding.urn)}: " if finding.urn else ""
+    message = f"{about}{finding.message}"
+    level = "note" if finding.undecided else "error" if enforced else "warning"
+    result = _result(
+        finding.policy, level, message, environment=report.environment, urn=finding.urn, files=files
+    )
+    if finding.undecided:
+        result["kind"], result["level"] = "open", "none"  # SARIF's word for undecided
+    return result
+
+
+def _result(
+    rule: str, level: str, message: str, *, environment: str, urn: str, files: dict[str, str]
+) -> dict[str, Any]:
+    location: dict[str, Any] = {
+        "physicalLocation": {
+            "artifactLocation": {"uri": files.get(environment, "Pulumi.yaml")},
+            "region": {"startLine": 1},
+        }
+    }
+    if urn:
+        location["logicalLocations"] = [{"fullyQualifiedName": urn, "kind": "resource"}]
+    return {
+        "ruleId": rule,
+        "level": level,
+        "message": {"text": message},
+        "locations": [location],
+        "partialFingerprints": {"resource/v1": f"{environment}|{rule}|{urn}"},
+    }
