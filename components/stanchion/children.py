@@ -1,6 +1,7 @@
 """Options of a component's children."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pulumi
 
@@ -30,3 +31,13 @@ def child_options(
         retain_on_delete=True if keep else None,
     )
     return pulumi.ResourceOptions.merge(pulumi.ResourceOptions(depends_on=waits), own)
+
+
+def once_made(value: pulumi.Input[str], *objects: Any) -> pulumi.Output[str]:
+    """`value`, for users who must wait until the Kubernetes `objects` are there.
+
+    It asks the objects for their names alone: those are known before they exist, so the value
+    is known in a preview, while the rest of an object's metadata is the server's to fill in.
+    """
+    names = [item.metadata["name"] for item in objects]
+    return pulumi.Output.all(value, *names).apply(lambda known: str(known[0]))

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import labels, network, pods
-from stanchion.children import child_options
+from stanchion.children import child_options, once_made
 from stanchion.credentials import secret
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
@@ -102,8 +102,8 @@ class ModelService(pulumi.ComponentResource):
         if args.get("monitoring", False):
             service_monitor(f"{name}-monitor", named(), selected, "http", child)
 
-        self.url = pulumi.Output.all(namespace, deployment.metadata, endpoint.metadata).apply(
-            lambda known: f"http://{service_host(service, known[0])}"
+        self.url = once_made(namespace, deployment, endpoint).apply(
+            lambda inside: f"http://{service_host(service, inside)}"
         )
         self.namespace = pulumi.Output.from_input(namespace)
         self.service_name = pulumi.Output.from_input(service)

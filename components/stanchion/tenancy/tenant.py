@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels, network
 from stanchion.checks import Checks
-from stanchion.children import child_options
+from stanchion.children import child_options, once_made
 from stanchion.labels import metadata
 
 
@@ -138,9 +138,7 @@ class Tenant(pulumi.ComponentResource):
                 opts=inside,
             )
 
-        self.namespace = pulumi.Output.all(
-            namespace.metadata, quota.metadata, limits.metadata, *[wall.metadata for wall in walls]
-        ).apply(lambda _: tenant)
+        self.namespace = once_made(tenant, namespace, quota, limits, *walls)
         self.register_outputs({"namespace": self.namespace})
 
 

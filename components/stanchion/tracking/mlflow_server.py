@@ -6,7 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import labels, network, pods
-from stanchion.children import child_options
+from stanchion.children import child_options, once_made
 from stanchion.credentials import generated_password, secret
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
@@ -153,8 +153,8 @@ class MlflowServer(pulumi.ComponentResource):
                 child,
             )
 
-        self.url = pulumi.Output.all(namespace, server.metadata, endpoint.metadata).apply(
-            lambda known: f"http://{service_host(service, known[0])}:{_pods.PORT}"
+        self.url = once_made(namespace, server, endpoint).apply(
+            lambda inside: f"http://{service_host(service, inside)}:{_pods.PORT}"
         )
         self.namespace = pulumi.Output.from_input(namespace)
         self.admin_username = pulumi.Output.from_input(_ADMIN)

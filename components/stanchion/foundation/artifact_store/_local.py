@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import labels
-from stanchion.children import child_options
+from stanchion.children import child_options, once_made
 from stanchion.foundation.artifact_store.contract import (
     MOUNT_PATH,
     ArtifactStoreArgs,
@@ -51,5 +51,5 @@ class LocalArtifactStore:
         )
         return ArtifactStoreParts(
             destination=pulumi.Output.from_input(f"file://{MOUNT_PATH}"),
-            volume_claim_name=claim.metadata.apply(lambda _: claim_name),
+            volume_claim_name=once_made(claim_name, claim),
         )

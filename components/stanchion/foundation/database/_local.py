@@ -5,7 +5,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels, network, pods
 from stanchion.checks import Checks
-from stanchion.children import child_options
+from stanchion.children import child_options, once_made
 from stanchion.credentials import generated_password, secret
 from stanchion.foundation.database.contract import PORT, DatabaseArgs, DatabaseParts
 from stanchion.labels import metadata
@@ -97,9 +97,9 @@ class LocalDatabase:
             spec=_stateful_set(service, args, labelled, selected),
             opts=child_options(parent, opts, depends_on=[admin, account, walls], keep=keep),
         )
-        host = pulumi.Output.all(
-            namespace, server.metadata, endpoint.metadata, governing.metadata
-        ).apply(lambda known: service_host(service, known[0]))
+        host = once_made(namespace, server, endpoint, governing).apply(
+            lambda inside: service_host(service, inside)
+        )
         return DatabaseParts(
             host=host,
             admin_username=pulumi.Output.from_input(_ADMIN),
