@@ -57,6 +57,8 @@ class Autoscaling(Strict):
     """Most replicas."""
     target_cpu_percent: Annotated[int, Field(ge=10, le=100)] = 70
     """Mean CPU use, in percent of the request, that the autoscaler keeps."""
+    scale_down_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
+    """How long demand must stay low before replicas go."""
 
     @model_validator(mode="after")
     def _floor_below_ceiling(self) -> Self:

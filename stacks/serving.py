@@ -116,6 +116,7 @@ def _build(
                 "min_replicas": file.autoscaling.min_replicas or environment.min_replicas,
                 "max_replicas": file.autoscaling.max_replicas,
                 "target_cpu_utilization": file.autoscaling.target_cpu_percent,
+                "scale_down_seconds": file.autoscaling.scale_down_seconds,
             },
             "resources": {
                 "cpu": file.resources.cpu,
