@@ -13,6 +13,7 @@ the program ended, then the problems found.
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.util
 import json
 import logging
@@ -29,6 +30,7 @@ _SHOWN_FRAMES = 3
 
 def main() -> None:
     """Run one program for the process that started this one."""
+    gc.disable()  # a process of a few seconds that imports tens of thousands of objects
     _beside("guard").install()
     sys.setswitchinterval(0.001)  # the RPC thread and the event loop take turns all the time
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as results:

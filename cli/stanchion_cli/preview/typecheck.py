@@ -9,11 +9,13 @@ insides of custom resources and charts, which have no types.
 from __future__ import annotations
 
 import collections.abc
+import contextlib
 import difflib
 import enum
 import functools
 import importlib
 import inspect
+import json
 import sys
 import types
 import typing
@@ -28,6 +30,7 @@ from pulumi.runtime import rpc
 _MARKER = rpc.UNKNOWN
 _SIGNATURE = rpc._special_sig_key  # constants of the protocol
 _SECRET = rpc._special_secret_sig
+_PROVIDER = "pulumi:providers:"
 _SPECIAL = "a file or resource"
 _PLAIN: dict[type, tuple[type, ...]] = {
     bool: (bool,),
@@ -58,9 +61,24 @@ def check(resources: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         shape = _shape_of(resource["type"])
         if shape is None:
             continue
-        for path, reason, fix in _object(shape, resource["inputs"], ""):
+        inputs = resource["inputs"]
+        if resource["type"].startswith(_PROVIDER):
+            inputs = _decoded(shape, inputs)
+        for path, reason, fix in _object(shape, inputs, ""):
             problems.append({"urn": resource["urn"], "path": path, "reason": reason, "fix": fix})
     return problems
+
+
+def _decoded(shape: _Shape, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """A provider's own inputs: SDKs send those that are no strings as JSON texts."""
+    decoded = {}
+    for key, value in inputs.items():
+        text = _revealed(value)
+        if isinstance(text, str) and text != _MARKER and shape.properties.get(key) is not str:
+            with contextlib.suppress(ValueError):
+                value = json.loads(text)  # noqa: PLW2901
+        decoded[key] = value
+    return decoded
 
 
 def _object(shape: _Shape, value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
@@ -238,11 +256,11 @@ def _shape_of(token: str) -> _Shape | None:
 
 def _resource_class(token: str) -> type | None:
     parts = token.split(":")
-    package = parts[2] if token.startswith("pulumi:providers:") else parts[0]
+    package = parts[2] if token.startswith(_PROVIDER) else parts[0]
     module = _sdk(package)
     if module is None:
         return None
-    if token.startswith("pulumi:providers:"):
+    if token.startswith(_PROVIDER):
         return typing.cast("type | None", getattr(module, "Provider", None))
     key = rpc._module_key(package, parts[1]) if len(parts) == 3 else ""
     for registered in rpc._RESOURCE_MODULES.get(key, ()):
