@@ -1,0 +1,55 @@
+"""A checkout of its own on a bundled node of its own: nothing of the user's is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.platform import Platform
+from e2e.traces import Traces
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CLUSTER = "e2e"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is end-to-end, and may take as long as a rollout takes."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(1500))
+
+
+@pytest.fixture(scope="session")
+def traces_before() -> Traces:
+    """What this machine ran, mounted and routed before the platform came up."""
+    return Traces.of_machine()
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory, traces_before: Traces) -> Iterator[Platform]:
+    """A checkout whose `local` environment means the cluster `e2e`; taken down at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("the bundled node needs root")
+    root = tmp_path_factory.mktemp("checkout")
+    shutil.copy(REPOSITORY / "Pulumi.yaml", root)
+    for folder in ("stacks", "policies", "examples"):
+        shutil.copytree(
+            REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("*.lock.yaml")
+        )
+    environment = root / "stacks" / "Pulumi.local.yaml"
+    environment.write_text(environment.read_text().replace("bundled: local", f"bundled: {CLUSTER}"))
+    service = root / "stacks" / "services" / "wine.yaml"
+    service.write_text(
+        service.read_text()
+        + "autoscaling: {minReplicas: 2, maxReplicas: 4, scaleDownSeconds: 15}\n"
+        + "loadSeconds: 30\n"
+    )
+    running = Platform(root, CLUSTER)
+    yield running
+    if not os.environ.get("STANCHION_E2E_KEEP"):
+        subprocess.run(["stanchion", "cluster", "down", "--name", CLUSTER], check=False)

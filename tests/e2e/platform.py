@@ -1,0 +1,106 @@
+"""The platform under test, as a person at its command line has it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from stanchion_cli import cluster
+from stanchion_cli.models import sample
+from stanchion_cli.preview import run as run_preview
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A checkout and the bundled node that its `local` environment runs on."""
+
+    root: Path
+    cluster: str
+
+    def stanchion(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run the command inside the checkout; its words are shown when a test fails."""
+        done = subprocess.run(
+            ["stanchion", *arguments], cwd=self.root, capture_output=True, text=True, check=False
+        )
+        print(f"$ stanchion {' '.join(arguments)}\n{done.stdout}{done.stderr}")
+        if check:
+            assert done.returncode == 0, done.stderr[-3000:]
+        return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the command and go on."""
+        return subprocess.Popen(
+            ["stanchion", *arguments],
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        """Run kubectl against the node."""
+        node = cluster.find(self.cluster)
+        assert node is not None
+        return node.kubectl(*arguments, check=check).stdout
+
+    def get(self, *arguments: str) -> Any:
+        """`kubectl get … -o json`, parsed."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def train(self, *arguments: str) -> str:
+        """Train and register another version of the sample model; its number."""
+        return sample.train(
+            self.root, run_preview("local", root=self.root, policies=False), arguments=arguments
+        )
+
+    def address(self) -> tuple[str, int]:
+        """Host and port of the wine service, as routed from this machine."""
+        service = self.get("service", "wine", "-n", "demo")
+        return service["spec"]["clusterIP"], service["spec"]["ports"][0]["port"]
+
+    def request(self) -> bytes:
+        """The sample request."""
+        return (self.root / "examples" / "wine" / "request.json").read_bytes()
+
+    @property
+    def lock(self) -> Path:
+        """The environment's lock file."""
+        return self.root / "stacks" / "services" / "local.lock.yaml"
+
+    def pinned_version(self) -> str:
+        """The version that the lock file pins."""
+        return str(yaml.safe_load(self.lock.read_text())["services"]["wine"]["version"])
+
+    def resource_versions(self) -> dict[str, str]:
+        """Resource version of every object that the environment declares, by its reference."""
+        rendered = self.root / "rendered"
+        self.stanchion("render", "local", "-o", str(rendered))
+        versions = {}
+        for path in sorted(rendered.rglob("*.yaml")):
+            manifest = yaml.safe_load(path.read_text())
+            if not isinstance(manifest, dict) or "kind" not in manifest:
+                continue
+            metadata = manifest["metadata"]
+            group = manifest["apiVersion"].rpartition("/")[0]
+            kind = f"{manifest['kind']}.{group}" if group else manifest["kind"]
+            where = ["-n", metadata["namespace"]] if "namespace" in metadata else []
+            live = self.get(kind, metadata["name"], *where)
+            reference = f"{kind} {metadata.get('namespace', '')}/{metadata['name']}"
+            versions[reference] = live["metadata"]["resourceVersion"]
+        return versions
+
+
+def eventually(check: Callable[[], bool], *, seconds: float, what: str) -> None:
+    """Wait until `check` holds, or fail naming what did not come about."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if check():
+            return
+        time.sleep(1)
+    raise AssertionError(f"{what} did not come about within {seconds:.0f} s")

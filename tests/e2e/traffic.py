@@ -1,0 +1,78 @@
+"""Constant traffic against one service, every answer of which is kept."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+
+@dataclass
+class Traffic:
+    """Threads that ask without pause, or `pause` seconds apart, until the block ends.
+
+    Half of them keep their connection, as gateways do; the others open one per request, as
+    scripts do. A thread that keeps its connection opens another when the server says so.
+    """
+
+    address: tuple[str, int]
+    body: bytes
+    threads: int = 4
+    pause: float = 0.02
+    versions: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._running = [
+            threading.Thread(target=self._ask_on, args=(index % 2 == 0,), daemon=True)
+            for index in range(self.threads)
+        ]
+        for thread in self._running:
+            thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.set()
+        for thread in self._running:
+            thread.join(timeout=30)
+
+    @property
+    def answered(self) -> int:
+        """How many requests were answered with a prediction."""
+        return sum(self.versions.values())
+
+    def _ask_on(self, keep: bool) -> None:
+        connection = http.client.HTTPConnection(*self.address, timeout=30)
+        headers = {"content-type": "application/json"}
+        if not keep:
+            headers["connection"] = "close"
+        while not self._stop.is_set():
+            try:
+                connection.request("POST", "/v2/models/wine/infer", self.body, headers)
+                response = connection.getresponse()
+                text = response.read()
+                with self._lock:
+                    if response.status == 200:
+                        self.versions[json.loads(text)["model_version"]] += 1
+                    else:
+                        self.failures.append(f"{response.status} {text[:200]!r}")
+                if response.will_close:
+                    connection.close()
+            except (OSError, http.client.HTTPException) as error:
+                with self._lock:
+                    self.failures.append(f"{type(error).__name__}: {error}")
+                connection.close()
+            time.sleep(self.pause)
+        connection.close()
