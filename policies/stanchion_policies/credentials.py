@@ -12,11 +12,11 @@ from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
 from stanchion_policies.reading import entries, filled, get, items, present
 from stanchion_policies.rules import Settings, cis, object_policy
 
-_STRONG = r"PASSWORD|PASSWD|PASSPHRASE|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY"
+_STRONG = r"PASSWORD|PASSWD|PASSPHRASE|API[_-]?KEY|ACCESS[_-]?KEY|SECRET[_-]?KEY|PRIVATE[_-]?KEY"
 _WORD = r"[_.-]|(?<=[a-z])(?=(?-i:[A-Z]))"
 NAMES = re.compile(
     rf"(?<!BOS)(?<!EOS)(?<!PAD)(?<!UNK)(?<!SEP)(?<!CLS)(?<!MASK)(?<!STOP)(?:^|{_WORD})"
-    rf"(?:{_STRONG}|PWD|SECRET|TOKEN|CREDENTIALS?|SIGNING_?KEY|ENCRYPTION_?KEY|CONNECTION_?STRING)$",
+    rf"(?:{_STRONG}|PWD|SECRET|TOKEN|CREDENTIALS?|SIGNING[_-]?KEY|ENCRYPTION[_-]?KEY|CONNECTION[_-]?STRING)$",
     re.IGNORECASE,
 )
 """Names that end in what they hold; `TOKEN_TTL`, `PASSWORD_FILE` and `PAD_TOKEN` do not."""

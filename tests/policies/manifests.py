@@ -252,9 +252,7 @@ def default_deny(**change: Any) -> Manifest:
 def namespace(**change: Any) -> Manifest:
     """A namespace that enforces restricted pod security."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    return with_changes(
-        manifest("Namespace", NAMESPACE, metadata={"labels": labels}), change
-    )
+    return with_changes(manifest("Namespace", NAMESPACE, metadata={"labels": labels}), change)
 
 
 def resource(

@@ -6,10 +6,10 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from tests.policies.cases.all import ALL
-from tests.policies.cases.case import Case, Verdict
-from tests.policies.conftest import Packs
-from tests.policies.manifests import resource
+from policies.cases.all import ALL
+from policies.cases.case import Case, Verdict
+from policies.conftest import Packs
+from policies.manifests import resource
 from stanchion_cli.policies import Finding, PolicyPack
 
 Config = dict[str, Any]

@@ -1,5 +1,5 @@
 """All cases of all policies."""
 
-from tests.policies.cases import platform, pods, workloads
+from policies.cases import platform, pods, workloads
 
 ALL = [*workloads.CASES, *pods.CASES, *platform.CASES]

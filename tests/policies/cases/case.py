@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tests.policies.manifests import Manifest
+from policies.manifests import Manifest
 
 
 class Verdict(StrEnum):

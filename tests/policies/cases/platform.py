@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.policies.cases.case import Case, fails, passes, undecided
-from tests.policies.manifests import (
+from policies.cases.case import Case, fails, passes, undecided
+from policies.manifests import (
     DIGEST,
     DROP,
     NAMESPACE,

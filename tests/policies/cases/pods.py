@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.policies.cases.case import Case, fails, passes, undecided
-from tests.policies.manifests import DROP, UNKNOWN, Manifest, manifest, namespace, workload
+from policies.cases.case import Case, fails, passes, undecided
+from policies.manifests import DROP, UNKNOWN, Manifest, manifest, namespace, workload
 
 SHORT = "sha256:abc"
 KEY = "AKIA" + "IOSFODNN7EXAMPLE"

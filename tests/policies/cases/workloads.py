@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.policies.cases.case import fails, passes, undecided
-from tests.policies.manifests import DROP, UNKNOWN, manifest, workload
+from policies.cases.case import fails, passes, undecided
+from policies.manifests import DROP, UNKNOWN, manifest, workload
 
 PROBE = {"httpGet": {"path": "/ready", "port": "http"}}
 CLAIM = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]

@@ -1,0 +1,180 @@
+"""One compliant service, one field broken at a time: the policies meant for it speak, no others.
+
+The cases show each policy alone; here all run at once, so a policy that is set off by a fault
+which is not its own is found too.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from policies.conftest import Packs
+from policies.manifests import (
+    DIGEST,
+    NAMESPACE,
+    Manifest,
+    autoscaler,
+    budget,
+    default_deny,
+    ingress,
+    manifest,
+    namespace,
+    network_policy,
+    resource,
+    service,
+    workload,
+)
+
+MODEL = [
+    {"name": "MODEL_NAME", "value": "churn"},
+    {"name": "MODEL_VERSION", "value": "7"},
+    {"name": "MODEL_DIGEST", "value": DIGEST},
+]
+POD = ("Deployment", "spec", "template", "spec")
+SERVER = (*POD, "containers", 0)
+SAFETY = (*SERVER, "securityContext")
+HPA, PDB = "HorizontalPodAutoscaler", "PodDisruptionBudget"
+MISSING = object()
+
+Path = tuple[str | int, ...]
+
+
+def compliant() -> dict[str, Manifest]:
+    """Everything that a model service is made of, by kind."""
+    deployment = workload(server={"env": MODEL}, init={})
+    who = {"kind": "Group", "name": "team-growth"}
+    objects = [
+        namespace(),
+        manifest("ConfigMap", data={"threshold": "0.7"}),
+        deployment,
+        service(),
+        autoscaler(),
+        budget(),
+        network_policy(),
+        ingress(),
+        manifest("Role", rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]),
+        manifest("RoleBinding", roleRef={"kind": "Role", "name": "churn"}, subjects=[who]),
+        workload("CronJob", "report"),
+    ]
+    return {str(item["kind"]): item for item in objects} | {"deny": default_deny()}
+
+
+def broken(path: Path, value: Any) -> dict[str, Manifest]:
+    """The compliant objects with one field set, or taken away."""
+    objects = copy.deepcopy(compliant())
+    holder: Any = objects
+    for step in path[:-1]:
+        holder = holder[step]
+    if value is MISSING:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = value
+    return objects
+
+
+def violated(objects: dict[str, Manifest], packs: Packs) -> set[str]:
+    pack = packs({"all": "mandatory"})
+    resources = [resource(body) for body in objects.values()]
+    found = pack.analyze_all(resources) + pack.analyze_stack(resources)
+    assert not [finding for finding in found if finding.undecided]
+    return {finding.policy for finding in found}
+
+
+MUTATIONS: list[tuple[Path, Any, set[str]]] = [
+    ((*SERVER, "livenessProbe"), MISSING, {"workload-probes"}),
+    ((*SERVER, "readinessProbe"), MISSING, {"workload-probes"}),
+    (
+        (*SERVER, "resources", "requests", "cpu"),
+        MISSING,
+        {"workload-resources", "autoscaler-owns-replicas"},
+    ),
+    ((*SERVER, "resources", "requests", "memory"), "2Gi", {"workload-resources"}),
+    ((*SERVER, "resources", "limits", "memory"), MISSING, {"workload-resources"}),
+    ((*SERVER, "image"), "registry.example/churn", {"image-pinned", "image-pull-policy"}),
+    ((*SERVER, "imagePullPolicy"), "Never", {"image-pull-policy"}),
+    ((*SERVER, "ports", 0, "name"), "web", {"service-selects-pods"}),
+    ((*SERVER, "ports", 0, "hostPort"), 8080, {"pod-no-host-access"}),
+    ((*SERVER, "env", 1, "value"), "champion", {"model-pinned"}),
+    (
+        (*SERVER, "env", 2),
+        {"name": "API_TOKEN", "value": "hunter2"},
+        {"model-pinned", "no-credentials-in-clear"},
+    ),
+    ((*SERVER, "envFrom"), [{"secretRef": {"name": "churn"}}], {"secrets-as-files"}),
+    ((*SAFETY, "privileged"), True, {"pod-not-privileged"}),
+    ((*SAFETY, "allowPrivilegeEscalation"), MISSING, {"pod-no-privilege-escalation"}),
+    ((*SAFETY, "readOnlyRootFilesystem"), False, {"pod-read-only-root"}),
+    ((*SAFETY, "runAsUser"), 0, {"pod-non-root"}),
+    ((*SAFETY, "capabilities"), MISSING, {"pod-capabilities"}),
+    ((*SAFETY, "procMount"), "Unmasked", {"pod-kernel-defaults"}),
+    ((*POD, "securityContext", "runAsNonRoot"), MISSING, {"pod-non-root"}),
+    ((*POD, "securityContext", "seccompProfile"), MISSING, {"pod-seccomp"}),
+    ((*POD, "initContainers", 0, "securityContext", "privileged"), True, {"pod-not-privileged"}),
+    ((*POD, "initContainers", 0, "image"), "busybox", {"image-pinned", "image-pull-policy"}),
+    ((*POD, "serviceAccountName"), "default", {"pod-service-account"}),
+    ((*POD, "automountServiceAccountToken"), MISSING, {"pod-service-account"}),
+    ((*POD, "hostPID"), True, {"pod-no-host-access"}),
+    ((*POD, "volumes"), [{"name": "a", "hostPath": {"path": "/"}}], {"pod-no-host-path"}),
+    ((*POD, "terminationGracePeriodSeconds"), 0, {"workload-graceful-end"}),
+    ((*POD, "topologySpreadConstraints"), MISSING, {"topology-spread"}),
+    (("Deployment", "metadata", "labels"), {}, {"owner-labels"}),
+    (("Deployment", "spec", "replicas"), 3, {"autoscaler-owns-replicas"}),
+    (("Deployment", "spec", "strategy"), {"type": "Recreate"}, {"workload-rolling-update"}),
+    (
+        ("Deployment", "spec", "selector", "matchLabels"),
+        {"app": "x"},
+        {"selector-matches-template"},
+    ),
+    (("ConfigMap", "data", "password"), "hunter2", {"no-credentials-in-clear"}),
+    (("ConfigMap", "metadata", "namespace"), "default", {"namespace-stated"}),
+    (("Service", "spec", "type"), "NodePort", {"service-exposure"}),
+    (("Service", "spec", "selector"), {"app": "x"}, {"service-selects-pods"}),
+    (("Service", "spec", "ports", 0, "port"), 81, {"ingress-backend-exists"}),
+    (("Service", "metadata", "name"), "other", {"ingress-backend-exists"}),
+    (("Ingress", "spec", "tls"), MISSING, {"ingress-tls"}),
+    ((HPA, "spec", "minReplicas"), 1, {"autoscaler-bounds", "workload-replicas"}),
+    ((HPA, "spec", "maxReplicas"), MISSING, {"autoscaler-bounds"}),
+    (
+        (HPA, "spec", "scaleTargetRef", "name"),
+        "other",
+        {"autoscaler-target-exists", "workload-replicas"},
+    ),
+    ((PDB, "spec", "maxUnavailable"), 0, {"disruption-budget-permits-eviction"}),
+    (
+        (PDB, "spec", "selector", "matchLabels"),
+        {"app": "x"},
+        {"disruption-budget-exists", "disruption-budget-selects-pods"},
+    ),
+    (("deny", "spec", "policyTypes"), ["Ingress"], {"network-default-deny"}),
+    (("deny", "metadata", "namespace"), "x", {"network-default-deny"}),
+    (("Role", "rules", 0, "verbs"), ["*"], {"rbac-no-wildcards"}),
+    (("Role", "rules", 0, "resources"), ["secrets"], {"rbac-no-escalation"}),
+    (("RoleBinding", "roleRef", "name"), "cluster-admin", {"rbac-no-cluster-admin"}),
+    (("Namespace", "metadata", "labels"), {}, {"namespace-pod-security"}),
+    (("CronJob", "spec", "concurrencyPolicy"), MISSING, {"job-limits"}),
+    (
+        ("CronJob", "metadata", "namespace"),
+        NAMESPACE + "-2",
+        {"network-default-deny", "network-policy-selects-pod"},
+    ),
+]
+
+
+def test_a_compliant_service_has_no_finding(packs: Packs) -> None:
+    assert not violated(compliant(), packs)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "policies"),
+    MUTATIONS,
+    ids=[
+        f"{'.'.join(map(str, path))}={'missing' if value is MISSING else value}"
+        for path, value, _ in MUTATIONS
+    ],
+)
+def test_a_broken_field_sets_off_its_policies_and_no_other(
+    path: Path, value: Any, policies: set[str], packs: Packs
+) -> None:
+    assert violated(broken(path, value), packs) == policies
