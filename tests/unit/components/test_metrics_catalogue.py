@@ -1,0 +1,67 @@
+"""The catalogue of metrics says what the images really export."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from stanchion_model_server.metrics import Metrics
+from stanchion_model_server.settings import from_environment
+from unit.components.world import DIGEST
+
+# Of the client library: the same for every process, and each series' time of creation.
+COMMON = ("python_", "process_")
+CREATED = "_created"
+
+
+@pytest.fixture(scope="module")
+def listed() -> dict[str, Any]:
+    catalogue = yaml.safe_load((files("stanchion") / "catalog" / "metrics.yaml").read_text())
+    server: dict[str, Any] = catalogue["images"]["model-server"]
+    return server
+
+
+@pytest.fixture(scope="module")
+def families() -> list[Metric]:
+    settings = from_environment(
+        {
+            "MODEL_NAME": "wine",
+            "MODEL_VERSION": "3",
+            "MODEL_DIGEST": DIGEST,
+            "MLFLOW_TRACKING_URI": "http://mlflow:5000",
+        }
+    )
+    exposed = text_string_to_metric_families(Metrics(settings).exposition().decode())
+    return [
+        family
+        for family in exposed
+        if not family.name.startswith(COMMON) and not family.name.endswith(CREATED)
+    ]
+
+
+def test_every_metric_is_listed_with_its_type_labels_and_help(
+    listed: dict[str, Any], families: list[Metric]
+) -> None:
+    exported: dict[str, tuple[str, set[str], str]] = {}
+    for family in families:
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        exported[name] = (family.type, labels, family.documentation)
+    assert {
+        name: (metric["type"], set(metric["labels"]), metric["help"])
+        for name, metric in listed["metrics"].items()
+    } == exported
+
+
+def test_the_values_of_a_label_are_listed(listed: dict[str, Any], families: list[Metric]) -> None:
+    values: dict[str, set[str]] = defaultdict(set)
+    for family in families:
+        for sample in family.samples:
+            for label in sample.labels.keys() & listed["values"].keys():
+                values[label].add(sample.labels[label])
+    assert {label: set(known) for label, known in listed["values"].items()} == values
