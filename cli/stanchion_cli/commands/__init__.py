@@ -6,6 +6,7 @@ import typer
 
 from stanchion_cli.commands.cluster import app as cluster
 from stanchion_cli.commands.doctor import doctor
+from stanchion_cli.commands.images import images
 from stanchion_cli.commands.preview import preview
 from stanchion_cli.commands.promote import promote
 from stanchion_cli.commands.render import render
@@ -15,6 +16,6 @@ from stanchion_cli.commands.up import down, up
 
 def register(app: typer.Typer) -> None:
     """Attach every subcommand to `app`."""
-    for command in (preview, render, up, down, promote, status, doctor):
+    for command in (preview, render, up, down, promote, status, images, doctor):
         app.command()(command)
     app.add_typer(cluster, name="cluster")
