@@ -20,6 +20,20 @@ _MIGRATION_RESOURCES: pods.ContainerResources = {
     "memory": "1Gi",
 }
 _ENDPOINTS_CATCH_UP_SECONDS = 5
+# MLflow's /health is content without its database, and every page that would notice wants a
+# login. The shell can open both connections without starting another Python each time.
+READY_COMMAND = [
+    "bash",
+    "-ec",
+    """
+exec 3<>"/dev/tcp/$DB_HOST/$DB_PORT"
+exec 4<>"/dev/tcp/127.0.0.1/$PORT"
+printf 'GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&4
+read -r _ status _ <&4
+[ "$status" = 200 ]
+""",
+]
+"""Succeeds while the database accepts connections and the server is healthy."""
 
 
 def migration_template(
@@ -115,7 +129,12 @@ def server_spec(
         resources=pods.requirements(resources),
         security_context=pods.container_security(),
         startup_probe=_health(period=2, failures=120),
-        readiness_probe=_health(period=5, failures=3),
+        readiness_probe=_CORE.ProbeArgs(
+            exec_=_CORE.ExecActionArgs(command=READY_COMMAND),
+            period_seconds=5,
+            timeout_seconds=5,
+            failure_threshold=2,
+        ),
         liveness_probe=_health(period=20, failures=6),
         lifecycle=_CORE.LifecycleArgs(
             pre_stop=_CORE.LifecycleHandlerArgs(

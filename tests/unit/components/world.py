@@ -26,6 +26,7 @@ class Registered:
     name: str
     parent: str
     inputs: Mapping[str, Any]
+    provider: str
     dependencies: frozenset[str]
     protect: bool
     retain: bool
@@ -127,6 +128,7 @@ def deploy(
                     name=request.name,
                     parent=request.parent,
                     inputs=_plain(wire),
+                    provider=request.provider,
                     dependencies=frozenset(request.dependencies),
                     protect=request.protect,
                     retain=request.retainOnDelete,
