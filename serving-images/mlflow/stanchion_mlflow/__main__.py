@@ -1,6 +1,42 @@
-"""Command line of the MLflow image."""
+"""Command line of the MLflow image: `stanchion-mlflow migrate|serve`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from stanchion_mlflow import logging_setup
+from stanchion_mlflow.settings import MigrationError, SettingsError
 
 
 def main() -> None:
-    """Not wired yet."""
-    raise SystemExit("stanchion-mlflow: no command is built yet")
+    """Run one of the image's commands.
+
+    Exit status: 0 when it went well, 1 when the migration or the server failed, 2 when the
+    environment or a secret file is not what the command needs.
+    """
+    parser = argparse.ArgumentParser(prog="stanchion-mlflow", description=__doc__)
+    parser.add_argument("command", choices=("migrate", "serve"))
+    command = parser.parse_args().command
+    logging_setup.configure()
+    # Each command needs its own half of a heavy set of imports.
+    try:
+        if command == "migrate":
+            from stanchion_mlflow import migrate  # noqa: PLC0415
+
+            migrate.migrate(migrate.Plan.read(os.environ))
+        else:
+            from stanchion_mlflow import serve  # noqa: PLC0415
+
+            serve.serve(serve.Plan.read(os.environ))
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+    except MigrationError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
