@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stanchion_cli.cluster import images
-from stanchion_cli.cluster.lifecycle import caches, down, find, up
+from stanchion_cli.cluster.lifecycle import caches, down, find, inside, up
 from stanchion_cli.cluster.model import (
     DEFAULT_NAME,
     Check,
@@ -30,6 +30,7 @@ __all__ = [
     "ensure_packages",
     "find",
     "images",
+    "inside",
     "installed_packages",
     "preflight",
     "status",

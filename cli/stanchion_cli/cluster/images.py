@@ -44,7 +44,7 @@ def load(cluster: Cluster, archive: Path) -> list[str]:
         raise ClusterError(
             "the archive names no image",
             where=str(archive),
-            fix="save it with a full name and tag, as in `buildah push IMAGE docker-archive:F:NAME`",
+            fix="save it with a full name and tag: `buildah push IMAGE docker-archive:FILE:NAME`",
         )
     lacking = [
         reference

@@ -58,10 +58,12 @@ def up(name: str = DEFAULT_NAME) -> Cluster:
         cluster = _cluster(layout, plan)
         with step(f"start node {layout.node} at {plan.node_address}") as running:
             running.note(_start(layout, plan))
-            waiting.for_api(cluster, layout)
             waiting.for_containerd(layout)
+        # While the API server starts, which takes longer.
         with step("load the node's images") as running:
             running.note(f"{addons.load_images(cluster, layout)} new")
+        with step("wait for the API server"):
+            waiting.for_api(cluster, layout)
         with step("cluster DNS, metrics and storage"):
             addons.apply(cluster, layout, plan)
             waiting.for_node(cluster, layout)
@@ -103,6 +105,24 @@ def find(name: str = DEFAULT_NAME) -> Cluster | None:
     if plan is None or not layout.kubeconfig.exists():
         return None
     return _cluster(layout, plan)
+
+
+def inside(cluster: Cluster, *command: str) -> list[str]:
+    """The command line that runs `command`, a program of this machine, in the node's network.
+
+    For looks at what only the node's kernel tables tell, such as `conntrack -L` or `nft list`.
+
+    Raises:
+        ClusterError: The node does not run.
+    """
+    pid = process.first_process(Layout.of(cluster.name))
+    if pid is None:
+        raise ClusterError(
+            "the node does not run",
+            where=f"cluster {cluster.name}",
+            fix=f"run `stanchion cluster up --name {cluster.name}`",
+        )
+    return network.command_inside(pid, *command)
 
 
 def caches() -> list[Path]:

@@ -19,7 +19,8 @@ delete table inet stanchion
 table inet stanchion {{
   chain forward {{
     type filter hook forward priority filter; policy accept;
-    iifname != "{_INSIDE}" oifname "{_INSIDE}" ct state new counter drop
+    iifname != "{_INSIDE}" oifname "{_INSIDE}" ct state new \\
+      counter reject with icmpx admin-prohibited
   }}
 }}
 """
@@ -64,6 +65,11 @@ def remove(layout: Layout, patience: float = 10.0) -> None:
         time.sleep(0.05)
 
 
+def command_inside(pid: int, *command: str) -> list[str]:
+    """The command line that runs `command` in the network of the process `pid`."""
+    return [str(program("nsenter")), f"--net=/proc/{pid}/ns/net", *command]
+
+
 def _exists(link: str) -> bool:
     text = subprocess.run(
         [str(program("ip")), "-json", "link", "show"], capture_output=True, text=True, check=True
@@ -77,7 +83,7 @@ def _ip(*args: str, inside: int | None = None) -> None:
 
 def _run(command: list[str], *, inside: int | None, stdin: str = "") -> None:
     if inside is not None:
-        command = [str(program("nsenter")), f"--net=/proc/{inside}/ns/net", *command]
+        command = command_inside(inside, *command)
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ClusterError(

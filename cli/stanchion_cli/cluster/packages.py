@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -60,9 +61,19 @@ def ensure_packages() -> list[str]:
     Raises:
         ClusterError: This is no such system, or apt failed.
     """
-    lacking = missing_packages()
-    if not lacking:
+    if not missing_packages():
         return []
+    _note().parent.mkdir(parents=True, exist_ok=True)
+    with _note().with_suffix(".lock").open("w") as lock:
+        # Images are built beside the node: only one of them installs, the other waits for it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lacking = missing_packages()
+        if lacking:
+            _install(lacking)
+    return lacking
+
+
+def _install(lacking: list[str]) -> None:
     names = " ".join(lacking)
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         raise ClusterError(
@@ -85,7 +96,6 @@ def ensure_packages() -> list[str]:
         )
     noted = sorted({*installed_packages(), *lacking})
     write(_note(), "".join(f"{package}\n" for package in noted))
-    return lacking
 
 
 def installed_packages() -> list[str]:

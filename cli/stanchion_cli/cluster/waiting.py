@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from stanchion_cli.cluster import process
 from stanchion_cli.cluster.addons import DEPLOYMENTS
@@ -57,11 +57,23 @@ def for_addons(cluster: Cluster, layout: Layout) -> None:
     try:
         _until(ready, "DNS, metrics or storage are not available", layout, ())
     except ClusterError as error:
-        problems = "; ".join(f"{name}: {why}" for name, why in addon_problems(cluster).items())
+        problems = addon_problems(cluster)
+        lines = [f"  {name}: {why}" for name, why in problems.items()]
+        lines += _pods_of(cluster, problems)
         raise ClusterError(
-            f"{error.reason}: {problems}", where=error.where, fix=error.fix
+            "\n".join([error.reason, *lines]), where=error.where, fix=error.fix
         ) from error
     _until(measured, "no usage was measured", layout, ("kubelet",))
+
+
+def _pods_of(cluster: Cluster, deployments: Iterable[str]) -> list[str]:
+    """What holds up the pods of these deployments, with what they logged last."""
+    from stanchion_cli.deploy.api import Api, Ref
+    from stanchion_cli.deploy.readiness import diagnosis
+
+    api = Api(cluster.kubeconfig, cluster.context)
+    found = [api.get(Ref("apps/v1", "Deployment", "kube-system", name)) for name in deployments]
+    return [f"  {line}" for live in found if live for line in diagnosis(api, live).splitlines()]
 
 
 def node_problem(cluster: Cluster, layout: Layout) -> str:
@@ -77,22 +89,17 @@ def node_problem(cluster: Cluster, layout: Layout) -> str:
 
 def addon_problems(cluster: Cluster) -> dict[str, str]:
     """The deployments of DNS, metrics and storage that do not work, each with why."""
+    from stanchion_cli.deploy.readiness import pending
+
     wanted = [f"deployments.apps/{name}" for name in DEPLOYMENTS]
     done = cluster.kubectl("get", "--namespace=kube-system", "--output=json", *wanted, check=False)
     found = json.loads(done.stdout)["items"] if done.returncode == 0 else []
     problems = dict.fromkeys(DEPLOYMENTS, "not applied")
     for item in found:
-        status = item.get("status", {})
-        observed = status.get("observedGeneration") == item["metadata"]["generation"]
-        if observed and status.get("updatedReplicas", 0) == status.get("availableReplicas", 0) > 0:
-            problems.pop(item["metadata"]["name"])
+        if why := pending(item):
+            problems[item["metadata"]["name"]] = why
         else:
-            reasons = [
-                condition["message"]
-                for condition in status.get("conditions", [])
-                if condition["status"] != "True"
-            ]
-            problems[item["metadata"]["name"]] = "; ".join(reasons) or "no pod is available yet"
+            problems.pop(item["metadata"]["name"])
     if (why := _metrics_problem(cluster)) and "metrics-server" not in problems:
         problems["metrics-server"] = why
     return problems

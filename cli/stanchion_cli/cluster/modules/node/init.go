@@ -77,9 +77,10 @@ func prepare(state string) error {
 		return fmt.Errorf("host name: %w", err)
 	}
 	settings := map[string]string{
-		"/proc/sys/net/ipv4/ip_forward":              "1",
-		"/proc/sys/net/ipv6/conf/all/disable_ipv6":   "1",
-		"/proc/sys/net/ipv4/conf/all/route_localnet": "0",
+		"/proc/sys/net/ipv4/ip_forward":            "1",
+		"/proc/sys/net/ipv6/conf/all/disable_ipv6": "1",
+		// A pod that calls an address outside is told so each time, not once a second.
+		"/proc/sys/net/ipv4/icmp_ratelimit": "0",
 	}
 	for path, value := range settings {
 		if err := os.WriteFile(path, []byte(value), 0o644); err != nil && !os.IsNotExist(err) {
