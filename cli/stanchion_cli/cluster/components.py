@@ -185,7 +185,7 @@ def kubelet_configuration(layout: Layout, plan: Ranges) -> dict[str, Any]:
         "failCgroupV1": False,
         "failSwapOn": False,
         "oomScoreAdj": 0,
-        "localStorageCapacityIsolation": False,
+        "localStorageCapacityIsolation": True,
         # The machine's disk is its owner's: images and pods are not thrown away to free it.
         "evictionHard": {
             "memory.available": "100Mi",
