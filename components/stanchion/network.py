@@ -91,8 +91,9 @@ def policy_spec(
         allow: Egress rules; none allows nothing.
     """
     return _NET.NetworkPolicySpecArgs(
-        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods),
+        # What is empty says no more than what is left out, and every apply would write it anew.
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pods or None),
         policy_types=["Ingress", "Egress"],
-        ingress=list(admit),
-        egress=list(allow),
+        ingress=list(admit) or None,
+        egress=list(allow) or None,
     )

@@ -46,8 +46,13 @@ class World:
     exports: Any = None
 
     @property
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """Every Kubernetes object."""
+        return [r.inputs for r in self._kubernetes()]
+
+    @property
     def objects(self) -> dict[tuple[str, str], Mapping[str, Any]]:
-        """Kubernetes objects by kind and name."""
+        """Kubernetes objects by kind and name; of those that share both, the last."""
         return {r.key: r.inputs for r in self._kubernetes()}
 
     def object(self, kind: str, name: str | None = None) -> Mapping[str, Any]:

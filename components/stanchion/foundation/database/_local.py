@@ -158,7 +158,6 @@ def _stateful_set(
                 containers=[_container(args, resources)],
                 volumes=[
                     pods.scratch_volume(pods.scratch_size(resources)),
-                    _CORE.VolumeArgs(name="run", empty_dir=_CORE.EmptyDirVolumeSourceArgs()),
                     pods.secret_files({"database-admin": (f"{service}-admin", _KEYS)}),
                 ],
             ),
@@ -197,6 +196,5 @@ def _container(args: DatabaseArgs, resources: pods.ContainerResources) -> k8s.co
             pods.scratch_mount(),
             pods.secrets_mount(),
             _CORE.VolumeMountArgs(name="data", mount_path=_DATA),
-            _CORE.VolumeMountArgs(name="run", mount_path="/var/run/postgresql"),
         ],
     )
