@@ -11,7 +11,7 @@ import sys
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from stanchion_model_server import logs, settings
+from stanchion_model_server import logs, settings  # noqa: E402 - after the variables above
 
 
 def main() -> None:
@@ -30,13 +30,14 @@ def main() -> None:
             sys.stderr.write(f"{problem}\n")
         sys.exit(2)
     logs.configure(to_stderr=command == "check")
+    # Numerical libraries read those variables when they are first imported: only now.
     if command == "check":
-        from stanchion_model_server.check import check
+        from stanchion_model_server.check import check  # noqa: PLC0415
 
         report = check(configured)
         sys.stdout.write(json.dumps(report) + "\n")
         sys.exit(0 if report["ok"] else 1)
-    from stanchion_model_server.server import serve
+    from stanchion_model_server.server import serve  # noqa: PLC0415
 
     serve(configured)
 

@@ -17,9 +17,9 @@ from mlflow import __version__ as mlflow_version
 from mlflow.exceptions import MlflowException
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from stanchion_model_server import invocations, metrics, v2
-from stanchion_model_server.errors import RequestError, malformed, mismatch
-from stanchion_model_server.logs import AccessLog, log
+from stanchion_model_server import invocations, logs, metrics, v2
+from stanchion_model_server.errors import RequestError, mismatch
+from stanchion_model_server.logs import log
 from stanchion_model_server.service import Phase, Service
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Application:
         settings = service.settings
         self._service, self._metrics = service, service.metrics
         self._limit, self._seconds = settings.max_body_bytes, settings.request_timeout_seconds
-        self._access = AccessLog()
+        self._access = logs.AccessLog()
         self._head = v2.response_head(settings.name, settings.model_version)
         self._output_name = "output-0"
         model = f"/v2/models/{settings.name}"
@@ -114,10 +114,7 @@ class Application:
         status: int = HTTPStatus.OK
         try:
             async with asyncio.timeout(self._seconds):
-                if self._service.served is None:
-                    raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, self._service.reason)
-                if length > self._limit:
-                    raise self._too_large()
+                self._admit(length)
                 body = await predict(await self._body(receive), media_type)
         except RequestError as refusal:
             status, body = _failure(refusal)
@@ -133,9 +130,9 @@ class Application:
         except _ClientGoneError:
             outcome, error, status = metrics.CLIENT_ERROR, "the client went away", 499
             body = b""
-        except Exception as failure:  # the model's own code may raise anything
+        except Exception as failure:  # noqa: BLE001 - the model's own code may raise anything
             log.exception(
-                "prediction failed", extra={"fields": {"request_id": request_id.decode()}}
+                "prediction failed", extra={"fields": {"request_id": request_id.decode("latin-1")}}
             )
             error = f"the model failed: {type(failure).__name__}"
             status, body = _failure(RequestError(HTTPStatus.INTERNAL_SERVER_ERROR, error))
@@ -146,10 +143,10 @@ class Application:
         self._metrics.observe(outcome, took)
         await self._respond(send, status, body, headers)
         entry = {
-            "time": time.time(),
+            "time": logs.timestamp(),
             "level": "info" if outcome == metrics.OK else "warning",
             "message": "request",
-            "request_id": request_id,
+            "request_id": request_id.decode("latin-1"),
             "path": scope["path"],
             "status": status,
             "outcome": outcome,
@@ -158,6 +155,13 @@ class Application:
         if error:
             entry["error"] = error
         self._access.add(asyncio.get_running_loop(), entry)
+
+    def _admit(self, length: int) -> None:
+        """Refuse what needs no reading: 503 while there is no model, 413 by the announced size."""
+        if self._service.served is None:
+            raise RequestError(HTTPStatus.SERVICE_UNAVAILABLE, self._service.reason)
+        if length > self._limit:
+            raise self._too_large()
 
     async def _body(self, receive: Any) -> bytes:
         """The request's whole body.

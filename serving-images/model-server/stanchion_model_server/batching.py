@@ -170,11 +170,8 @@ def _join(items: list[Batchable]) -> Rows:
     if len(items) == 1:
         return first
     if isinstance(first, dict):
-        return {
-            name: [value for item in items for value in item.rows[name]]  # type: ignore[call-overload]
-            for name in first
-        }
-    return np.concatenate([item.rows for item in items])  # type: ignore[misc]
+        return {name: [value for item in items for value in item.rows[name]] for name in first}
+    return np.concatenate([item.rows for item in items])
 
 
 def _split(result: Any, items: list[Batchable]) -> list[Any]:

@@ -15,7 +15,6 @@ from mlflow.pyfunc.scoring_server import (
     _parse_json_data,
     parse_csv_input,
     predictions_to_json,
-    unwrapped_predictions_to_json,
 )
 
 from stanchion_model_server.errors import RequestError, malformed, mismatch
@@ -127,12 +126,14 @@ class InvocationsReader:
         try:
             if media_type == CSV:
                 text = body.decode("utf-8")
-                frame = parse_csv_input(StringIO(text), schema=schema)
+                frame = parse_csv_input(StringIO(text), schema=schema)  # type: ignore[arg-type]
                 return Unmerged(frame, None, len(frame))
             payload = json.loads(body)
             if not isinstance(payload, dict):
                 raise malformed(f"the body must be a JSON object with one of {_formats()}")
-            parsed = _parse_json_data(payload, self._metadata, schema)
+            parsed = _parse_json_data(  # type: ignore[no-untyped-call]
+                payload, self._metadata, schema
+            )
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise malformed(f"the body is not {media_type}: {error}") from None
         except MlflowException as error:
@@ -160,12 +161,12 @@ def from_mlflow(error: MlflowException) -> RequestError:
     return malformed(reason)
 
 
-def write(result: Any, *, unwrapped: bool = False) -> bytes:
+def write(result: Any) -> bytes:
     """A prediction as MLflow's response body. NaN and infinity become null, as JSON has neither."""
-    if isinstance(result, np.ndarray) and result.dtype.kind in "biufU" and not unwrapped:
+    if isinstance(result, np.ndarray) and result.dtype.kind in "biufU":
         return b'{"predictions":' + msgspec.json.encode(result.tolist()) + b"}"
     text = StringIO()
-    (unwrapped_predictions_to_json if unwrapped else predictions_to_json)(result, text)
+    predictions_to_json(result, text)  # type: ignore[no-untyped-call]
     return text.getvalue().encode()
 
 

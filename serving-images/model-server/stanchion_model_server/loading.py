@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -157,7 +157,7 @@ def _loaded(folder: Path, digest: str) -> ServedModel:
     except Exception as error:  # a model's own code may raise anything
         log.exception("the model failed to load")
         raise ModelRefusedError(f"the model failed to load: {error}") from error
-    signature = InputSignature(model.metadata.get_input_schema())
+    signature = InputSignature(model.metadata.get_input_schema())  # type: ignore[no-untyped-call]
     predictor = Predictor(model, signature)
     reader = InvocationsReader(signature, model.metadata)
     body = example.encode() if example else None
@@ -197,7 +197,7 @@ def _warm_up(reader: InvocationsReader, predictor: Predictor, example: bytes | N
     return seconds
 
 
-_SAMPLES: Final = {
+_SAMPLES: Final[dict[Any, Any]] = {
     DataType.string: "",
     DataType.boolean: False,
     DataType.binary: b"",
@@ -210,20 +210,19 @@ def synthetic_row(signature: InputSignature) -> Batchable | Unmerged | None:
     schema = signature.schema
     if schema is None:
         return None
-    if signature.tensor:
-        arrays = {
-            spec.name: np.zeros([max(size, 1) for size in spec.shape], spec.type)
-            for spec in schema.inputs
-        }
-        if signature.layout is Layout.MATRIX:
-            return Batchable(next(iter(arrays.values())), 1)
-        return Unmerged(arrays if signature.names else next(iter(arrays.values())))
-    if not all(isinstance(kind, DataType) for kind in schema.input_types()):
-        return None
     if signature.layout is Layout.MATRIX:
         return Batchable(np.zeros((1, signature.width), signature.dtype), 1)
-    values = [[_SAMPLES.get(kind, kind.to_python()(0))] for kind in schema.input_types()]
-    if signature.layout is Layout.COLUMNS:
-        return Batchable(dict(zip(signature.names, values, strict=True)), 1)
-    names = signature.names or range(len(values))
-    return Unmerged(pd.DataFrame(dict(zip(names, values, strict=True))))
+    specs: list[Any] = schema.inputs
+    if signature.tensor:
+        arrays = {
+            spec.name: np.zeros([max(size, 1) for size in spec.shape], spec.type) for spec in specs
+        }
+        return Unmerged(arrays if signature.names else next(iter(arrays.values())))
+    if not all(isinstance(spec.type, DataType) for spec in specs):
+        return None
+    names = signature.names or tuple(map(str, range(len(specs))))
+    row = {
+        name: [_SAMPLES.get(spec.type, spec.type.to_python()(0))]
+        for name, spec in zip(names, specs, strict=True)
+    }
+    return Batchable(row, 1) if signature.layout is Layout.COLUMNS else Unmerged(pd.DataFrame(row))

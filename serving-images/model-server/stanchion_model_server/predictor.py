@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from stanchion_model_server.signature import Batchable, InputSignature, Layout, Rows, Unmerged
+from stanchion_model_server.signature import (
+    Array,
+    Batchable,
+    InputSignature,
+    Layout,
+    Rows,
+    Unmerged,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,7 +92,7 @@ class Predictor:
         self._matrix_to_model = _unchanged
         return True
 
-    def _as_frame(self, matrix: np.ndarray[Any, np.dtype[Any]]) -> pd.DataFrame:
+    def _as_frame(self, matrix: Array) -> pd.DataFrame:
         return pd.DataFrame(matrix, columns=list(self.signature.names), copy=False)
 
 
@@ -93,7 +100,7 @@ def _unchanged(matrix: Any) -> Any:
     return matrix
 
 
-def _same(one: Any, other: np.ndarray[Any, np.dtype[Any]]) -> bool:
+def _same(one: Any, other: Array) -> bool:
     left = np.asarray(one)
     if left.shape != other.shape or left.dtype != other.dtype:
         return False
@@ -106,7 +113,7 @@ def _sklearn_estimator(model: PyFuncModel) -> Any:
     flavor = model.metadata.flavors.get("python_function", {})
     if flavor.get("loader_module") != "mlflow.sklearn":
         return None
-    return model.get_raw_model()
+    return model.get_raw_model()  # type: ignore[no-untyped-call]
 
 
 def _parts(estimator: Any) -> Iterator[Any]:

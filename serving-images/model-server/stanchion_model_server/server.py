@@ -15,6 +15,7 @@ from stanchion_model_server.metrics import Metrics
 from stanchion_model_server.service import Service
 
 if TYPE_CHECKING:
+    import socket
     from types import FrameType
 
     from stanchion_model_server.settings import Settings
@@ -37,9 +38,9 @@ class Server(uvicorn.Server):
         self._exit_at: float | None = None
         self._loading: asyncio.Task[None] | None = None
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen first, load afterwards: liveness and the reason for waiting can be asked."""
-        await super().startup()
+        await super().startup(sockets)
         self._loading = asyncio.create_task(self._service.start())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002

@@ -61,7 +61,7 @@ class Service:
         except ModelRefusedError as error:
             self._refuse(str(error))
             return
-        except Exception as error:  # the pod must say what happened, not vanish
+        except Exception as error:  # noqa: BLE001 - the pod must say what happened, not vanish
             log.exception("loading failed")
             self._refuse(f"loading failed: {error}")
             return

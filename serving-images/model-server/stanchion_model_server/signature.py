@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from mlflow.types.schema import ColSpec, DataType, TensorSpec
+from mlflow.types.schema import ColSpec, DataType
 
 if TYPE_CHECKING:
     from mlflow.types.schema import Schema
 
-Rows = np.ndarray[Any, np.dtype[Any]] | dict[str, list[Any]]
+Array = np.ndarray[Any, np.dtype[Any]]
+Rows = Array | dict[str, list[Any]]
 """Checked rows that can be joined with others: one matrix, or one list per column."""
 
-_NUMBERS: Final = {
+_NUMBERS: Final[dict[Any, np.dtype[Any]]] = {
     DataType.double: np.dtype(np.float64),
     DataType.float: np.dtype(np.float32),
     DataType.long: np.dtype(np.int64),
     DataType.integer: np.dtype(np.int32),
 }
-_SCALARS: Final = {*_NUMBERS, DataType.boolean, DataType.string}
+_SCALARS: Final[set[Any]] = {*_NUMBERS, DataType.boolean, DataType.string}
 _LARGEST_EXACT: Final = 2.0**53
 
 
@@ -81,7 +82,7 @@ class InputSignature:
         self.tensor = False
         if schema is None:
             return
-        specs = schema.inputs
+        specs: list[Any] = schema.inputs
         self.tensor = schema.is_tensor_spec()
         if schema.has_input_names():
             self.names = tuple(str(name) for name in schema.input_names())
@@ -97,7 +98,7 @@ class InputSignature:
             else:
                 self.layout = Layout.COLUMNS
 
-    def _compile_tensor(self, specs: list[TensorSpec]) -> None:
+    def _compile_tensor(self, specs: list[Any]) -> None:
         spec = specs[0]
         if len(specs) != 1 or self.names or len(spec.shape) != 2:
             return
@@ -105,7 +106,7 @@ class InputSignature:
             return
         self.layout, self.dtype, self.width = Layout.MATRIX, np.dtype(spec.type), spec.shape[1]
 
-    def matrix(self, values: list[Any]) -> np.ndarray[Any, np.dtype[Any]] | None:
+    def matrix(self, values: list[Any]) -> Array | None:
         """Checked JSON rows as a matrix, or None where only MLflow can say what they are.
 
         `values` holds rows of numbers of the right JSON kind already; width, range and precision

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
-from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -14,51 +11,21 @@ import pandas as pd
 from mlflow.types.schema import ColSpec, DataType, TensorSpec
 
 from stanchion_model_server.errors import malformed, mismatch
-from stanchion_model_server.signature import Batchable, InputSignature, Layout, Unmerged
+from stanchion_model_server.signature import Array, Batchable, InputSignature, Layout, Unmerged
+from stanchion_model_server.tensors import (
+    COLUMN_TYPES,
+    DATATYPES,
+    Tensor,
+    as_array,
+    as_column,
+    as_dtype,
+    as_whole,
+    elements,
+    unfit,
+)
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
-
-_INTEGERS: Final = {
-    f"{prefix}INT{bits}": np.dtype(f"{kind}{bits // 8}")
-    for prefix, kind in (("", "i"), ("U", "u"))
-    for bits in (8, 16, 32, 64)
-}
-_FLOATS: Final = {
-    "FP16": np.dtype(np.float16),
-    "FP32": np.dtype(np.float32),
-    "FP64": np.dtype(np.float64),
-}
-_NUMPY: Final = {**_INTEGERS, **_FLOATS, "BOOL": np.dtype(np.bool_)}
-_NAMES: Final = {dtype: name for name, dtype in _NUMPY.items()}
-_COLUMN_TYPES: Final = {
-    DataType.double: "FP64",
-    DataType.float: "FP32",
-    DataType.long: "INT64",
-    DataType.integer: "INT32",
-    DataType.boolean: "BOOL",
-}
-# Protocol datatype -> JSON kind of one element.
-_CELL: Final[dict[str, Any]] = {
-    **dict.fromkeys(_INTEGERS, int),
-    **dict.fromkeys(_FLOATS, float),
-    "BOOL": bool,
-    "BYTES": str,
-}
-_FLAT: Final = {name: msgspec.json.Decoder(list[cell]).decode for name, cell in _CELL.items()}
-_NESTED: Final = {
-    name: msgspec.json.Decoder(list[list[cell]]).decode for name, cell in _CELL.items()
-}
-
-
-class Tensor(msgspec.Struct):
-    """One input of a request, its data not yet decoded."""
-
-    name: str
-    shape: list[int]
-    datatype: str
-    data: msgspec.Raw
-    parameters: dict[str, Any] | None = None
 
 
 class InferRequest(msgspec.Struct):
@@ -112,45 +79,6 @@ def _is_matrix(tensor: Tensor) -> bool:
     return len(tensor.shape) == 2
 
 
-def _values(tensor: Tensor) -> list[Any]:
-    """The tensor's elements in one flat list, of the JSON kind that its datatype asks for."""
-    decode = _FLAT.get(tensor.datatype)
-    if decode is None:
-        known = ", ".join(_CELL)
-        raise mismatch(
-            f"input {tensor.name}: datatype {tensor.datatype!r} is none of {known}", tensor.name
-        )
-    if any(size < 0 for size in tensor.shape):
-        raise mismatch(f"input {tensor.name}: shape {tensor.shape} is negative", tensor.name)
-    try:
-        values: list[Any] = decode(tensor.data)
-    except msgspec.MsgspecError as flat_error:
-        try:
-            values = [value for row in _NESTED[tensor.datatype](tensor.data) for value in row]
-        except msgspec.MsgspecError:
-            raise mismatch(
-                f"input {tensor.name}: data is not a list of {tensor.datatype}: {flat_error}",
-                tensor.name,
-            ) from None
-    if len(values) != prod(tensor.shape):
-        raise mismatch(
-            f"input {tensor.name}: {len(values)} values do not fill shape {tensor.shape}",
-            tensor.name,
-        )
-    return values
-
-
-def _array(tensor: Tensor, dtype: np.dtype[Any] | None = None) -> np.ndarray[Any, np.dtype[Any]]:
-    values = _values(tensor)
-    made_of = _NUMPY.get(tensor.datatype, np.dtype(object)) if dtype is None else dtype
-    try:
-        return np.array(values, dtype=made_of).reshape(tensor.shape)
-    except OverflowError:
-        raise mismatch(
-            f"input {tensor.name}: a value is out of range for {made_of}", tensor.name
-        ) from None
-
-
 def _matrix(tensor: Tensor, signature: InputSignature) -> Batchable:
     """The one-tensor form for a model whose columns have one type."""
     rows, width = tensor.shape
@@ -164,35 +92,9 @@ def _matrix(tensor: Tensor, signature: InputSignature) -> Batchable:
     assert signature.dtype is not None  # noqa: S101 - the matrix layout has one
     if signature.dtype.kind == "f":
         if tensor.datatype in ("BOOL", "BYTES"):
-            raise _unfit(tensor, str(signature.dtype))
-        return Batchable(_array(tensor, signature.dtype), rows)
-    return Batchable(_whole(_array(tensor), tensor, signature.dtype), rows)
-
-
-def _whole(
-    values: np.ndarray[Any, np.dtype[Any]],
-    tensor: Tensor,
-    dtype: np.dtype[Any],
-    column: str | None = None,
-) -> np.ndarray[Any, np.dtype[Any]]:
-    """`values` as integers of `dtype`, refused where that would change one."""
-    if values.dtype.kind not in "iuf":
-        raise _unfit(tensor, str(dtype))
-    with np.errstate(invalid="ignore"):
-        converted = values.astype(dtype)
-    if not np.array_equal(converted.astype(values.dtype), values):
-        raise mismatch(
-            f"input {tensor.name}: a value does not fit {dtype} without loss",
-            column or tensor.name,
-        )
-    return converted
-
-
-def _unfit(tensor: Tensor, wanted: str, column: str | None = None) -> Exception:
-    return mismatch(
-        f"input {tensor.name}: datatype {tensor.datatype} cannot be read as {wanted}",
-        column or tensor.name,
-    )
+            raise unfit(tensor, str(signature.dtype))
+        return Batchable(as_array(tensor, signature.dtype), rows)
+    return Batchable(as_whole(as_array(tensor), tensor, signature.dtype), rows)
 
 
 def _columns(tensors: list[Tensor], signature: InputSignature) -> Batchable | Unmerged:
@@ -200,7 +102,7 @@ def _columns(tensors: list[Tensor], signature: InputSignature) -> Batchable | Un
     if len(tensors) == 1 and _is_matrix(tensors[0]) and signature.width == tensors[0].shape[1]:
         tensor = tensors[0]
         if tensor.name not in signature.names or signature.width > 1:
-            parts = _array(tensor).T
+            parts = as_array(tensor).T
             given = {
                 name: _column(part, tensor, name, signature)
                 for name, part in zip(signature.names, parts, strict=True)
@@ -208,7 +110,8 @@ def _columns(tensors: list[Tensor], signature: InputSignature) -> Batchable | Un
             return _joined(given, signature)
     by_name = {tensor.name: tensor for tensor in tensors}
     assert signature.schema is not None  # noqa: S101 - a column layout comes from one
-    missing = [n for n in signature.schema.required_input_names() if n not in by_name]
+    required = [str(name) for name in signature.schema.required_input_names()]
+    missing = [name for name in required if name not in by_name]
     if missing:
         raise mismatch(
             f"inputs {', '.join(missing)} are missing; the model takes"
@@ -228,13 +131,11 @@ def _columns(tensors: list[Tensor], signature: InputSignature) -> Batchable | Un
             tensor = by_name[name]
             if len(tensor.shape) not in (1, 2) or (len(tensor.shape) == 2 and tensor.shape[1] != 1):
                 raise mismatch(f"input {name}: shape {tensor.shape} is not [n] or [n, 1]", name)
-            columns[name] = _column(_array(tensor).reshape(-1), tensor, name, signature)
+            columns[name] = _column(as_array(tensor).reshape(-1), tensor, name, signature)
     return _joined(columns, signature)
 
 
-def _column(
-    values: np.ndarray[Any, np.dtype[Any]], tensor: Tensor, name: str, signature: InputSignature
-) -> np.ndarray[Any, np.dtype[Any]]:
+def _column(values: Array, tensor: Tensor, name: str, signature: InputSignature) -> Array:
     """`values` as the signature's column `name`."""
     kind = signature.types[name]
     same_kind = {DataType.string: "BYTES", DataType.boolean: "BOOL"}.get(kind)
@@ -242,16 +143,14 @@ def _column(
         if tensor.datatype not in ("BOOL", "BYTES"):
             dtype = kind.to_numpy()
             return (
-                values.astype(dtype) if dtype.kind == "f" else _whole(values, tensor, dtype, name)
+                values.astype(dtype) if dtype.kind == "f" else as_whole(values, tensor, dtype, name)
             )
     elif tensor.datatype == same_kind:
         return values
-    raise _unfit(tensor, f"column {name} of type {kind.name}", name)
+    raise unfit(tensor, f"column {name} of type {kind.name}", name)
 
 
-def _joined(
-    columns: dict[str, np.ndarray[Any, np.dtype[Any]]], signature: InputSignature
-) -> Batchable | Unmerged:
+def _joined(columns: dict[str, Array], signature: InputSignature) -> Batchable | Unmerged:
     counts = {name: len(values) for name, values in columns.items()}
     count = next(iter(counts.values()))
     uneven = [name for name, rows in counts.items() if rows != count]
@@ -283,13 +182,13 @@ def _unmerged(tensors: list[Tensor], signature: InputSignature) -> Unmerged:
     columns: dict[str, Any] = {}
     for tensor in tensors:
         kind = signature.types.get(tensor.name)
-        if kind not in (*_COLUMN_TYPES, DataType.string, DataType.datetime, DataType.binary):
+        if kind not in (*COLUMN_TYPES, DataType.string, DataType.datetime, DataType.binary):
             raise mismatch(
                 f"input {tensor.name}: its type in the model's signature is {kind}, which"
                 " this protocol cannot carry; use /invocations",
                 tensor.name,
             )
-        columns[tensor.name] = _special(_values(tensor), tensor, kind)
+        columns[tensor.name] = as_column(elements(tensor), tensor, kind)
     if len({len(values) for values in columns.values()}) != 1:
         raise mismatch("inputs must have the same number of rows", *columns)
     return Unmerged(pd.DataFrame(columns), None, count)
@@ -297,7 +196,7 @@ def _unmerged(tensors: list[Tensor], signature: InputSignature) -> Unmerged:
 
 def _unchecked(tensors: list[Tensor]) -> Any:
     """What a model without a signature is given: the array, or a data frame of columns."""
-    arrays = {tensor.name: _array(tensor) for tensor in tensors}
+    arrays = {tensor.name: as_array(tensor) for tensor in tensors}
     if len(tensors) == 1:
         return next(iter(arrays.values()))
     wide = [tensor.name for tensor in tensors if len(tensor.shape) != 1]
@@ -308,7 +207,7 @@ def _unchecked(tensors: list[Tensor]) -> Any:
 
 def _tensors(tensors: list[Tensor], signature: InputSignature) -> Any:
     """What a model over tensors is given: the array, or arrays by name."""
-    typed = {tensor.name: _typed(tensor, _tensor_spec(tensor, signature)) for tensor in tensors}
+    typed = {tensor.name: as_dtype(tensor, _dtype(tensor, signature)) for tensor in tensors}
     if not signature.names:
         if len(tensors) != 1:
             raise mismatch("the model takes a single tensor", *typed)
@@ -319,44 +218,18 @@ def _tensors(tensors: list[Tensor], signature: InputSignature) -> Any:
     return typed
 
 
-def _special(values: list[Any], tensor: Tensor, kind: Any) -> Any:
-    """A column of dates, bytes or plain scalars, as MLflow's enforcement wants to see it."""
-    try:
-        if kind == DataType.datetime:
-            return pd.to_datetime(pd.Series(values)).astype("datetime64[ns]")
-        if kind == DataType.binary:
-            return [base64.b64decode(value, validate=True) for value in values]
-        if kind in _COLUMN_TYPES and kind != DataType.boolean and tensor.datatype != "BYTES":
-            return pd.Series(values).astype(kind.to_numpy())
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise mismatch(
-            f"input {tensor.name}: not of type {kind.name}: {error}", tensor.name
-        ) from None
-    return values
-
-
-def _tensor_spec(tensor: Tensor, signature: InputSignature) -> Any:
+def _dtype(tensor: Tensor, signature: InputSignature) -> Any:
+    """The type that the signature has for this tensor."""
     assert signature.schema is not None  # noqa: S101 - asked only with a schema
     if not signature.names:
-        return signature.schema.inputs[0]
-    for spec in signature.schema.inputs:
-        if spec.name == tensor.name:
-            return spec
-    raise mismatch(
-        f"input {tensor.name} is not in the model's signature, which has"
-        f" {', '.join(signature.names)}",
-        tensor.name,
-    )
-
-
-def _typed(tensor: Tensor, spec: Any) -> np.ndarray[Any, np.dtype[Any]]:
-    dtype = np.dtype(spec.type)
-    array = _array(tensor)
-    if dtype.kind in "iu":
-        return _whole(array, tensor, dtype)
-    if dtype.kind == "f" and array.dtype.kind not in "iuf":
-        raise _unfit(tensor, str(dtype))
-    return array.astype(dtype)
+        return signature.schema.inputs[0].type
+    if tensor.name not in signature.types:
+        raise mismatch(
+            f"input {tensor.name} is not in the model's signature, which has"
+            f" {', '.join(signature.names)}",
+            tensor.name,
+        )
+    return signature.types[tensor.name]
 
 
 def write(result: Any, request_id: str | None, head: bytes, output_name: str) -> bytes:
@@ -379,8 +252,8 @@ def _named(result: Any, output_name: str) -> list[tuple[str, Any]]:
     return [(output_name, np.atleast_1d(result))]
 
 
-def _output(name: str, values: np.ndarray[Any, np.dtype[Any]]) -> bytes:
-    datatype = _NAMES.get(values.dtype)
+def _output(name: str, values: Array) -> bytes:
+    datatype = DATATYPES.get(values.dtype)
     flat = values.ravel().tolist()
     if datatype is None:
         datatype, flat = "BYTES", [v if isinstance(v, str) else str(v) for v in flat]
@@ -408,8 +281,8 @@ def metadata(name: str, version: str, signature: ModelSignature | None) -> dict[
 def _described(spec: Any, position: int, prefix: str = "input") -> dict[str, Any]:
     name = spec.name or f"{prefix}-{position}"
     if isinstance(spec, TensorSpec):
-        datatype = _NAMES.get(np.dtype(spec.type), "BYTES")
+        datatype = DATATYPES.get(np.dtype(spec.type), "BYTES")
         return {"name": name, "datatype": datatype, "shape": list(spec.shape)}
     assert isinstance(spec, ColSpec)  # noqa: S101 - a schema holds nothing else
-    kind = _COLUMN_TYPES.get(spec.type, "BYTES") if isinstance(spec.type, DataType) else "BYTES"
+    kind = COLUMN_TYPES.get(spec.type, "BYTES") if isinstance(spec.type, DataType) else "BYTES"
     return {"name": name, "datatype": kind, "shape": [-1]}
