@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stanchion import ArgumentsError
 from stanchion_model_server.settings import Settings, from_environment
@@ -57,6 +57,7 @@ def test_an_old_replica_stays_until_a_new_one_is_ready() -> None:
     assert spec["minReadySeconds"] > 0
 
 
+@settings(deadline=None, max_examples=25)
 @given(load=st.integers(5, 7200), drain=st.integers(1, 600), request_timeout=st.integers(1, 600))
 def test_times_leave_room_for_what_they_wait_for(
     load: int, drain: int, request_timeout: int
