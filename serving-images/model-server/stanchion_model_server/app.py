@@ -7,10 +7,11 @@ classes would cost more than the prediction.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import secrets
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 import msgspec
 from mlflow import __version__ as mlflow_version
@@ -37,6 +38,9 @@ _CLOSE: Final = (b"connection", b"close")
 _EXTENSIONS: Final[list[str]] = []
 # Beyond this, reading a body takes long enough for other requests to notice.
 _LARGE_BODY: Final = 64 * 1024
+# Unique among processes by its first part, within one by its second.
+_ID_PREFIX: Final = secrets.token_hex(8).encode()
+_ids: Final = itertools.count(1)
 _OUTCOMES: Final = {
     HTTPStatus.SERVICE_UNAVAILABLE: metrics.UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT: metrics.TIMEOUT,
@@ -301,4 +305,4 @@ def _read_headers(headers: list[tuple[bytes, bytes]]) -> tuple[bytes, str, int]:
             length = int(value)
         elif name == b"x-request-id":
             request_id = value[:200]
-    return request_id or uuid4().hex.encode(), media_type, length
+    return request_id or b"%s-%x" % (_ID_PREFIX, next(_ids)), media_type, length

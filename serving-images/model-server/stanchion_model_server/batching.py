@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
     from prometheus_client import Histogram
 
-_INLINE_SECONDS: Final = 0.002
-"""A call that is shorter runs on the event loop: handing it to a thread would cost more, and the
-interpreter's lock would keep the loop waiting anyway."""
+_INLINE_CPU_SECONDS: Final = 0.002
+_INLINE_SECONDS: Final = 0.02
+"""A call that takes less runs on the event loop: handing it to a thread would cost more, and the
+interpreter's lock would keep the loop waiting anyway. It is judged by processor time, which a
+throttled or crowded machine does not stretch, and by the clock for models that wait."""
 _WEIGHT: Final = 0.1
 _Waiting = tuple[Batchable, "asyncio.Future[Any]"]
 T = TypeVar("T")
@@ -51,7 +53,7 @@ class Batcher:
         self._waiting: deque[_Waiting] = deque()
         self._waiting_rows = 0
         self._expected = 1
-        self._seconds = 0.0
+        self._seconds = self._cpu_seconds = 0.0
         self._busy = False
         self._outside = 0
         self._last = 0.0
@@ -93,7 +95,8 @@ class Batcher:
         self._expected = len(batch)
         rows = sum(item.count for item, _ in batch)
         self._observe(rows)
-        if self._seconds < _INLINE_SECONDS and rows <= self._max_rows and not self._outside:
+        quick = self._cpu_seconds < _INLINE_CPU_SECONDS and self._seconds < _INLINE_SECONDS
+        if quick and rows <= self._max_rows and not self._outside:
             self._settle(batch, self._run(batch))
         else:
             self._busy = True
@@ -125,15 +128,15 @@ class Batcher:
 
     def _run(self, batch: list[_Waiting]) -> list[Any]:
         """Results in the batch's order; an exception stands for a request that failed."""
-        started = time.perf_counter()
+        started, cpu_started = time.perf_counter(), time.thread_time()
         items = [item for item, _ in batch]
         try:
             results: list[Any] = _split(self._predict(_join(items)), items)
         except Exception as error:  # noqa: BLE001 - a model may raise anything
             # One request's values may be what the model refuses: the others must not suffer.
             results = [error] if len(items) == 1 else [self._alone(item) for item in items]
-        took = time.perf_counter() - started
-        self._seconds += _WEIGHT * (took - self._seconds)
+        self._seconds += _WEIGHT * (time.perf_counter() - started - self._seconds)
+        self._cpu_seconds += _WEIGHT * (time.thread_time() - cpu_started - self._cpu_seconds)
         return results
 
     def _alone(self, item: Batchable) -> Any:

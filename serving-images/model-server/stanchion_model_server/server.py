@@ -12,6 +12,7 @@ import uvicorn
 from stanchion_model_server.app import Application
 from stanchion_model_server.logs import log
 from stanchion_model_server.metrics import Metrics
+from stanchion_model_server.protocol import JoiningProtocol
 from stanchion_model_server.service import Service
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=JoiningProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
