@@ -67,7 +67,7 @@ def up(name: str = DEFAULT_NAME) -> Cluster:
         with step("cluster DNS, metrics and storage"):
             addons.apply(cluster, layout, plan)
             waiting.for_node(cluster, layout)
-            waiting.for_addons(cluster, layout)
+            waiting.for_addons(cluster, layout, str(plan.dns_service))
         return cluster
 
 

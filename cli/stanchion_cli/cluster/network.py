@@ -37,7 +37,9 @@ def ensure(pid: int, layout: Layout, plan: Ranges) -> None:
     """
     prefix = plan.link.prefixlen
     node, host = str(plan.node_address), str(plan.host_address)
-    if not _exists(layout.link):
+    if not (_exists(layout.link) and _exists(_INSIDE, inside=pid)):
+        # The kernel takes a moment to drop the link of a node that has just ended.
+        remove(layout)
         _ip("link", "add", layout.link, "type", "veth", "peer", "name", _INSIDE, "netns", str(pid))
     _ip("address", "replace", f"{host}/{prefix}", "dev", layout.link)
     _ip("link", "set", layout.link, "up")
@@ -70,18 +72,16 @@ def command_inside(pid: int, *command: str) -> list[str]:
     return [str(program("nsenter")), f"--net=/proc/{pid}/ns/net", *command]
 
 
-def _exists(link: str) -> bool:
-    text = subprocess.run(
-        [str(program("ip")), "-json", "link", "show"], capture_output=True, text=True, check=True
-    ).stdout
+def _exists(link: str, *, inside: int | None = None) -> bool:
+    text = _ip("-json", "link", "show", inside=inside)
     return any(entry["ifname"] == link for entry in json.loads(text))
 
 
-def _ip(*args: str, inside: int | None = None) -> None:
-    _run([str(program("ip")), *args], inside=inside)
+def _ip(*args: str, inside: int | None = None) -> str:
+    return _run([str(program("ip")), *args], inside=inside)
 
 
-def _run(command: list[str], *, inside: int | None, stdin: str = "") -> None:
+def _run(command: list[str], *, inside: int | None, stdin: str = "") -> str:
     if inside is not None:
         command = command_inside(inside, *command)
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
@@ -90,3 +90,4 @@ def _run(command: list[str], *, inside: int | None, stdin: str = "") -> None:
             f"the node could not be connected: `{' '.join(command)}` said {done.stderr.strip()!r}",
             fix="see `stanchion doctor`",
         )
+    return done.stdout

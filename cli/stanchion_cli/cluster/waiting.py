@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -45,11 +46,22 @@ def for_node(cluster: Cluster, layout: Layout) -> None:
     _until(ready, "the node is not ready", layout, ("kubelet", "containerd"))
 
 
-def for_addons(cluster: Cluster, layout: Layout) -> None:
-    """Wait until DNS, metrics and storage work, and the first usage was measured."""
+def for_addons(cluster: Cluster, layout: Layout, dns: str) -> None:
+    """Wait until DNS, metrics and storage work, and the first usage was measured.
+
+    After a node's restart, the API server still tells what was before it. So the DNS service at
+    the address `dns` is called, through the node's packet rules, and usage is asked for.
+    """
 
     def ready() -> bool:
         return not addon_problems(cluster)
+
+    def answers() -> bool:
+        try:
+            socket.create_connection((dns, 53), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def measured() -> bool:
         return cluster.kubectl("top", "nodes", check=False).returncode == 0
@@ -63,6 +75,7 @@ def for_addons(cluster: Cluster, layout: Layout) -> None:
         raise ClusterError(
             "\n".join([error.reason, *lines]), where=error.where, fix=error.fix
         ) from error
+    _until(answers, "the cluster's DNS does not answer", layout, ("kube-proxy",))
     _until(measured, "no usage was measured", layout, ("kubelet",))
 
 
