@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pulumi_policy import Severity
 
 from stanchion_policies.kubernetes import KubernetesObject
-from stanchion_policies.reading import get, items
+from stanchion_policies.reading import get, items, text, texts
 from stanchion_policies.rules import Settings, cis, flag, object_policy
 
 ROLES = ("Role", "ClusterRole")
@@ -28,10 +27,10 @@ EVERYONE = frozenset({"system:anonymous", "system:unauthenticated", "system:auth
 )
 def no_wildcards(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """A role lists what it allows."""
-    for number, rule in enumerate(items(item.body, "rules")):
+    for place, rule in enumerate(items(item.body, "rules")):
         for field in ("apiGroups", "resources", "verbs", "nonResourceURLs"):
-            if "*" in items(rule, field):
-                yield f"rules[{number}].{field} is *, which also grants what comes later"
+            if "*" in texts(rule, field):
+                yield f"rules[{place}].{field} is *, which also grants what comes later"
 
 
 @object_policy(
@@ -46,10 +45,10 @@ def no_wildcards(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
 )
 def no_escalation(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """A role does not open the way to more rights than it grants."""
-    for number, rule in enumerate(items(item.body, "rules")):
+    for place, rule in enumerate(items(item.body, "rules")):
         if items(rule, "resourceNames"):
             continue
-        where, verbs, resources = f"rules[{number}]", items(rule, "verbs"), items(rule, "resources")
+        where, verbs, resources = f"rules[{place}]", texts(rule, "verbs"), texts(rule, "resources")
         for verb in verbs:
             if verb in ESCALATING:
                 yield f"{where} grants {verb}, a way to any other right"
@@ -60,7 +59,7 @@ def no_escalation(item: KubernetesObject, settings: Settings) -> Iterator[str]:
                 yield f"{where} grants {resource}, a way into running pods"
 
 
-def _reads_secrets(verbs: Sequence[Any], resources: Sequence[Any]) -> bool:
+def _reads_secrets(verbs: Sequence[str], resources: Sequence[str]) -> bool:
     return "secrets" in resources and any(verb in READING for verb in verbs)
 
 
@@ -76,7 +75,7 @@ def no_cluster_admin(item: KubernetesObject, _settings: Settings) -> Iterator[st
     if get(item.body, "roleRef", "name") == "cluster-admin":
         yield "roleRef is cluster-admin; bind a narrower role"
     for subject in items(item.body, "subjects"):
-        if get(subject, "name") in EVERYONE:
-            yield f"grants {get(item.body, 'roleRef', 'name')} to {get(subject, 'name')}"
+        if text(subject, "name") in EVERYONE:
+            yield f"grants {text(item.body, 'roleRef', 'name')} to {text(subject, 'name')}"
         if get(subject, "kind") == "ServiceAccount" and get(subject, "name") == "default":
             yield "grants rights to a default service account, which every pod has unasked"

@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 
 from stanchion_policies.cluster import Cluster, bounds
 from stanchion_policies.kubernetes import KubernetesObject
-from stanchion_policies.reading import count_or_percent, get, items, present, selects, some
+from stanchion_policies.reading import count_or_percent, get, items, number, present, selects, some
 from stanchion_policies.rules import Settings, cluster_policy, flag, integer
 
 REPLICATED = ("Deployment", "StatefulSet", "Rollout")
@@ -97,12 +97,12 @@ def topology_spread(item: KubernetesObject, cluster: Cluster, _settings: Setting
     if pod is None or replicas is None or replicas.minimum < 2:
         return
     constraints = items(pod.spec, "topologySpreadConstraints")
-    for number, constraint in enumerate(constraints):
+    for place, constraint in enumerate(constraints):
         if not selects(
             get(constraint, "labelSelector", default={"matchLabels": {"": ""}}), pod.labels
         ):
             yield (
-                f"topologySpreadConstraints[{number}] does not select the pod's own labels, so it "
+                f"topologySpreadConstraints[{place}] does not select the pod's own labels, so it "
                 "spreads nothing"
             )
     anti_affinity = get(pod.spec, "affinity", "podAntiAffinity", default={})
@@ -131,8 +131,8 @@ def autoscaler_bounds(
     minimum, field = bounds(item)
     if minimum < settings.integer("minimum"):
         yield f"its minimum is {minimum}; keep at least {settings.integer('minimum')}"
-    maximum = get(item.body, "spec", field)
-    if maximum is None:
+    maximum = number(item.body, "spec", field)
+    if not present(item.body, "spec", field):
         yield f"spec.{field} is missing"
     elif maximum <= minimum:
         yield f"spec.{field} is {maximum:g}, not above the minimum of {minimum}"

@@ -10,7 +10,7 @@ from typing import Any
 from pulumi_policy.proxy import UnknownValueError
 
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
-from stanchion_policies.reading import get, items, present, selects, some
+from stanchion_policies.reading import get, number, present, selects, some, texts
 
 NODE_LEVEL = frozenset({"DaemonSet"})
 
@@ -90,7 +90,7 @@ class Cluster:
             minimum, maximum = bounds(autoscaler)
             field = "minReplicas" if maximum == "maxReplicas" else "minReplicaCount"
             return Replicas(minimum, f"{autoscaler.title} spec.{field}")
-        return Replicas(int(get(workload.body, "spec", "replicas", default=1)), "spec.replicas")
+        return Replicas(int(number(workload.body, "spec", "replicas", default=1)), "spec.replicas")
 
     def is_covered(self, workload: KubernetesObject, direction: str) -> bool:
         """Whether a NetworkPolicy selects the workload's pods for `Ingress` or `Egress`."""
@@ -111,13 +111,13 @@ def bounds(autoscaler: KubernetesObject) -> tuple[int, str]:
     Where it sets none, it is what the autoscaler's own API documents: 1, and 0 for KEDA.
     """
     if autoscaler.kind == "ScaledObject":
-        return int(get(autoscaler.body, "spec", "minReplicaCount", default=0)), "maxReplicaCount"
-    return int(get(autoscaler.body, "spec", "minReplicas", default=1)), "maxReplicas"
+        return int(number(autoscaler.body, "spec", "minReplicaCount")), "maxReplicaCount"
+    return int(number(autoscaler.body, "spec", "minReplicas", default=1)), "maxReplicas"
 
 
 def directions(policy: KubernetesObject) -> set[str]:
     """The traffic that a NetworkPolicy restricts: `Ingress`, `Egress` or both."""
-    stated = items(policy.body, "spec", "policyTypes")
+    stated = texts(policy.body, "spec", "policyTypes")
     if stated:
-        return {str(direction) for direction in stated}
+        return set(stated)
     return {"Ingress", "Egress"} if present(policy.body, "spec", "egress") else {"Ingress"}

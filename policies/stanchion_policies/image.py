@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pulumi_policy import Severity
 
 from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject
-from stanchion_policies.reading import get
+from stanchion_policies.reading import text
 from stanchion_policies.rules import Settings, choice, flag, object_policy, strings
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -50,9 +50,9 @@ class Image:
 def _images(item: KubernetesObject) -> Iterator[tuple[Container, Image]]:
     """Every container of any kind that names an image."""
     for container in item.pod.containers() if item.pod else ():
-        reference = get(container.body, "image")
+        reference = text(container.body, "image")
         if reference:
-            yield container, Image.parse(str(reference))
+            yield container, Image.parse(reference)
 
 
 @object_policy(
@@ -112,9 +112,8 @@ def pull_policy(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """The pull policy fits the image reference."""
     for container, image in _images(item):
         moving = not image.digest and image.tag in MOVING_TAGS
-        policy = get(
-            container.body, "imagePullPolicy", default="Always" if moving else "IfNotPresent"
-        )
+        usual = "Always" if moving else "IfNotPresent"
+        policy = text(container.body, "imagePullPolicy", default=usual)
         if settings.text("demand") == "always":
             if policy != "Always":
                 yield f"{container.title} has imagePullPolicy {policy}; write Always"

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pulumi_policy.proxy import UnknownValueError
 
-from stanchion_policies.reading import entries, get, items, present
+from stanchion_policies.reading import entries, get, items, present, text
 
 REPLICATED = frozenset(
     {"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout"}
@@ -229,7 +229,7 @@ def objects_of(resource: Resource) -> list[KubernetesObject]:
             urn=resource.urn,
             resource_name=resource.name,
             group=group,
-            kind=get(body, "kind", default=kind.removesuffix("List")) if listed else kind,
+            kind=text(body, "kind", default=kind.removesuffix("List")) if listed else kind,
             body=body,
             provider_namespace=namespace,
         )

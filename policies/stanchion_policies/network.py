@@ -8,7 +8,7 @@ from pulumi_policy import Severity
 
 from stanchion_policies.cluster import Cluster, directions
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
-from stanchion_policies.reading import entries, get, items, some
+from stanchion_policies.reading import entries, get, items, some, text, texts
 from stanchion_policies.rules import Settings, cis, cluster_policy, flag, object_policy, strings
 
 EGRESS = {"egress": flag("Whether outgoing traffic is to be restricted too.", default=True)}
@@ -27,7 +27,7 @@ def _directions(settings: Settings) -> list[str]:
 )
 def service_exposure(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """A Service is reached inside the cluster only."""
-    kind = get(item.body, "spec", "type", default="ClusterIP")
+    kind = text(item.body, "spec", "type", default="ClusterIP")
     if kind not in settings.strings("types"):
         yield f"spec.type is {kind}; allowed: {', '.join(settings.strings('types'))}"
     if items(item.body, "spec", "externalIPs"):
@@ -42,11 +42,11 @@ def service_exposure(item: KubernetesObject, settings: Settings) -> Iterator[str
 )
 def ingress_tls(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """An Ingress names its hosts and has a certificate for each."""
-    secured = {host for entry in items(item.body, "spec", "tls") for host in items(entry, "hosts")}
+    secured = {host for entry in items(item.body, "spec", "tls") for host in texts(entry, "hosts")}
     if get(item.body, "spec", "defaultBackend") is not None:
         yield "spec.defaultBackend answers for every host; name hosts in rules"
     for rule in items(item.body, "spec", "rules"):
-        host = get(rule, "host", default="*")
+        host = text(rule, "host", default="*")
         if host == "*":
             yield "a rule without host answers for every host; name one"
         elif host not in secured and f"*.{host.partition('.')[2]}" not in secured:

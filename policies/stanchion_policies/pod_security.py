@@ -8,7 +8,16 @@ from typing import Any
 from pulumi_policy import Severity
 
 from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject, Pod
-from stanchion_policies.reading import entries, filled, get, items, known_to_be
+from stanchion_policies.reading import (
+    entries,
+    filled,
+    get,
+    items,
+    known_to_be,
+    number,
+    present,
+    text,
+)
 from stanchion_policies.rules import Settings, cis, object_policy, strings
 
 BASELINE, RESTRICTED = "pod-security:baseline", "pod-security:restricted"
@@ -143,7 +152,7 @@ def _capability(name: Any) -> str:
 def seccomp(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """System calls are filtered by a seccomp profile."""
     for container in _containers(item):
-        profile = get(container.security("seccompProfile"), "type")
+        profile = text(container.security("seccompProfile"), "type", default="none")
         if profile not in PROFILED:
             yield f"{container.title} has seccompProfile.type {profile}; write RuntimeDefault"
 
@@ -158,9 +167,9 @@ def seccomp(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
 def kernel_defaults(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """AppArmor, SELinux, the /proc mount and sysctls are not loosened."""
     for container in _containers(item):
-        if get(container.security("appArmorProfile"), "type") == "Unconfined":
+        if text(container.security("appArmorProfile"), "type") == "Unconfined":
             yield f"{container.title} has appArmorProfile.type Unconfined"
-        if container.security("procMount") not in {None, "Default"}:
+        if container.security("procMount") not in (None, "Default"):
             yield f"{container.title} has a procMount other than Default"
         yield from _selinux(container)
     if item.pod is not None:
@@ -169,7 +178,7 @@ def kernel_defaults(item: KubernetesObject, _settings: Settings) -> Iterator[str
 
 def _selinux(container: Container) -> Iterator[str]:
     options = container.security("seLinuxOptions")
-    if get(options, "type", default="") not in SELINUX_TYPES:
+    if text(options, "type") not in SELINUX_TYPES:
         yield f"{container.title} sets seLinuxOptions.type to a type of its own"
     if filled(options, "user") or filled(options, "role"):
         yield f"{container.title} sets seLinuxOptions.user or role"
@@ -177,8 +186,8 @@ def _selinux(container: Container) -> Iterator[str]:
 
 def _pod_kernel(pod: Pod) -> Iterator[str]:
     for sysctl in items(pod.spec, "securityContext", "sysctls"):
-        if get(sysctl, "name") not in SAFE_SYSCTLS:
-            yield f"the pod sets the unsafe sysctl {get(sysctl, 'name')}"
+        if text(sysctl, "name") not in SAFE_SYSCTLS:
+            yield f"the pod sets the unsafe sysctl {text(sysctl, 'name')}"
     annotations = entries(pod.template, "metadata", "annotations")
     for annotation in annotations:
         if annotation.startswith("container.apparmor.") and annotations[annotation] == "unconfined":
@@ -202,8 +211,8 @@ def no_host_access(item: KubernetesObject, _settings: Settings) -> Iterator[str]
             yield f"the pod sets {field}; remove it"
     for container in _containers(item):
         for port in items(container.body, "ports"):
-            if get(port, "hostPort"):
-                yield f"{container.title} takes the node's port {get(port, 'hostPort'):g}"
+            if number(port, "hostPort"):
+                yield f"{container.title} takes the node's port {number(port, 'hostPort'):g}"
 
 
 @object_policy(
@@ -217,10 +226,10 @@ def no_host_access(item: KubernetesObject, _settings: Settings) -> Iterator[str]
 def no_host_path(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """A pod mounts nothing of its node's file system, the runtime's socket least of all."""
     for volume in items(item.pod.spec, "volumes") if item.pod else ():
-        path = get(volume, "hostPath", "path")
-        if path is None:
+        if not present(volume, "hostPath"):
             continue
-        socket = any(str(path).endswith(name) for name in RUNTIME_SOCKETS)
+        path = text(volume, "hostPath", "path", default="a path of the node")
+        socket = path.endswith(RUNTIME_SOCKETS)
         why = "the container runtime's socket, which is root on the node" if socket else path
         yield f"volume {get(volume, 'name', default='?')!r} mounts {why}"
 

@@ -69,6 +69,23 @@ def known_to_be(value: Any, source: Any, *path: str) -> bool:
         return False
 
 
+def text(source: Any, *path: str, default: str = "") -> str:
+    """The string at `path`; `default` where there is none, or something that is no string."""
+    found = get(source, *path)
+    return found if isinstance(found, str) else default
+
+
+def number(source: Any, *path: str, default: float = 0) -> float:
+    """The number at `path`; `default` where there is none, or something that is no number."""
+    found = get(source, *path)
+    return found if isinstance(found, int | float) and not isinstance(found, bool) else default
+
+
+def texts(source: Any, *path: str) -> list[str]:
+    """The strings of the list at `path`."""
+    return [element for element in items(source, *path) if isinstance(element, str)]
+
+
 def items(source: Any, *path: str) -> Sequence[Any]:
     """The list at `path`; empty where there is none."""
     found = get(source, *path, default=())
@@ -103,13 +120,13 @@ def some(predicate: Callable[[T], bool], candidates: Iterable[T]) -> bool:
 
 def quantity(value: Any) -> Decimal | None:
     """A Kubernetes quantity (`500m`, `1.5Gi`, `2e3`, 4) as a number; None where it is not one."""
-    text = str(value).strip()
-    suffix = next((end for end in (text[-2:], text[-1:]) if end in _SUFFIXES), "")
+    written = str(value).strip()
+    suffix = next((end for end in (written[-2:], written[-1:]) if end in _SUFFIXES), "")
     try:
-        number = Decimal(text.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
+        size = Decimal(written.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
     except InvalidOperation:
         return None
-    return number if number.is_finite() and not isinstance(value, bool) else None
+    return size if size.is_finite() and not isinstance(value, bool) else None
 
 
 def count_or_percent(value: Any, total: int) -> int | None:
@@ -117,11 +134,11 @@ def count_or_percent(value: Any, total: int) -> int | None:
 
     None where it is neither a whole number nor a percentage.
     """
-    text = str(value)
-    if text.endswith("%") and text[:-1].isdigit():
-        return -(-int(text[:-1]) * total // 100)
-    number = quantity(value)
-    return int(number) if number is not None and number == int(number) else None
+    written = str(value)
+    if written.endswith("%") and written[:-1].isdecimal():
+        return -(-int(written[:-1]) * total // 100)
+    count = quantity(value)
+    return int(count) if count is not None and count == int(count) else None
 
 
 def selects(selector: Any, labels: Mapping[str, Any]) -> bool:
@@ -133,8 +150,8 @@ def selects(selector: Any, labels: Mapping[str, Any]) -> bool:
 
 
 def _expression(expression: Any, labels: Mapping[str, Any]) -> bool:
-    key, operator = get(expression, "key", default=""), get(expression, "operator")
-    values = items(expression, "values")
+    key, operator = text(expression, "key"), text(expression, "operator")
+    values = texts(expression, "values")
     if operator == "Exists":
         return key in labels
     if operator == "DoesNotExist":

@@ -22,8 +22,10 @@ from stanchion_policies.reading import (
     entries,
     get,
     items,
+    number,
     present,
     quantity,
+    text,
 )
 from stanchion_policies.rules import Settings, choice, flag, object_policy
 
@@ -161,7 +163,7 @@ def rolling_update(item: KubernetesObject, _settings: Settings) -> Iterator[str]
         rolling, where = entries(strategy, "canary"), f"{field}.canary"
     else:
         rolling, where = entries(strategy, "rollingUpdate"), f"{field}.rollingUpdate"
-    chosen = get(strategy, "type", default="RollingUpdate")
+    chosen = text(strategy, "type", default="RollingUpdate")
     if chosen == "OnDelete":
         yield f"spec.{field}.type is OnDelete, so an update waits for someone to delete pods"
     if chosen == "Recreate" and not _owns_its_volume(item):
@@ -177,7 +179,7 @@ def rolling_update(item: KubernetesObject, _settings: Settings) -> Iterator[str]
 def _is_all(unavailable: Any, item: KubernetesObject) -> bool:
     if unavailable == "100%":
         return True
-    replicas = int(get(item.body, "spec", "replicas", default=0))
+    replicas = int(number(item.body, "spec", "replicas"))
     return replicas > 1 and (count_or_percent(unavailable, replicas) or 0) >= replicas
 
 
@@ -202,7 +204,7 @@ def graceful_end(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     if not present(pod.spec, "terminationGracePeriodSeconds"):
         yield "the pod has no terminationGracePeriodSeconds; state how long it may take to finish"
         return
-    grace = get(pod.spec, "terminationGracePeriodSeconds")
+    grace = number(pod.spec, "terminationGracePeriodSeconds", default=30)
     if grace < 1:
         yield "terminationGracePeriodSeconds is 0, which kills the pod with requests in flight"
     for container in pod.main:
@@ -218,7 +220,7 @@ def _pre_stop_seconds(container: Container) -> float:
     hook = entries(container.body, "lifecycle", "preStop")
     command = " ".join(str(word) for word in items(hook, "exec", "command"))
     spoken = re.search(r"\bsleep\s+(\d+(?:\.\d+)?)", command)
-    return float(get(hook, "sleep", "seconds", default=spoken.group(1) if spoken else 0))
+    return number(hook, "sleep", "seconds", default=float(spoken[1]) if spoken else 0)
 
 
 @object_policy(

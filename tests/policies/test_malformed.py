@@ -1,0 +1,83 @@
+"""A malformed object may set off any policy and leave it undecided, but crashes none.
+
+Every field of a compliant service is replaced by values of the wrong shape in turn. Checks run in
+this process, on the proxies that the runtime makes, because there are thousands of runs.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from policies.manifests import UNKNOWN, Manifest, resource
+from policies.test_mutations import Path, compliant
+from pulumi_policy import (
+    PolicyResource,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError, unknown_checking_proxy
+from stanchion_policies import POLICIES
+
+WRONG: list[Any] = [None, "text", 7.5, True, [None], ["text"], {"a": None}, UNKNOWN]
+
+
+def paths(body: Any, *above: str | int) -> Iterator[Path]:
+    """Every path below a body."""
+    below = body.items() if isinstance(body, dict) else enumerate(body)
+    for key, value in below:
+        yield (*above, key)
+        if isinstance(value, dict | list):
+            yield from paths(value, *above, key)
+
+
+def made(whole: Manifest, body: Manifest) -> PolicyResource:
+    """The resource of `whole` with the properties of `body`, as a policy sees it."""
+    wire = resource(whole)
+    props: Any = unknown_checking_proxy(copy.deepcopy(body))
+    options: Any = None
+    return PolicyResource(wire.type, props, wire.urn, wire.name, options, None, None, [], {})
+
+
+def malformed(whole: Manifest, path: Path, value: Any) -> Manifest:
+    """A copy with the value at the path replaced."""
+    body = copy.deepcopy(whole)
+    holder: Any = body
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+    return body
+
+
+def run(subject: PolicyResource, others: list[PolicyResource]) -> None:
+    """Run resource policies on the subject, stack policies on it among the others."""
+    args = ResourceValidationArgs(
+        subject.resource_type, subject.props, subject.urn, subject.name, subject.opts, None
+    )
+    for policy in POLICIES:
+        with suppress(UnknownValueError):
+            if isinstance(policy, StackValidationPolicy):
+                policy.validate(StackValidationArgs([subject, *others]), ignore)
+            elif isinstance(policy, ResourceValidationPolicy):
+                policy.validate(args, ignore)
+
+
+def ignore(_message: str, _urn: str | None = None) -> None:
+    """Violations are welcome here."""
+
+
+@pytest.mark.parametrize("kind", compliant())
+def test_no_policy_crashes_on_a_malformed_object(kind: str) -> None:
+    objects = compliant()
+    whole = objects.pop(kind)
+    others = [made(body, body) for body in objects.values()]
+    for path in paths(whole):
+        if path in {("apiVersion",), ("kind",)}:
+            continue  # they make the type token, which is not the object's to malform
+        for value in WRONG:
+            run(made(whole, malformed(whole, path, value)), others)
