@@ -158,7 +158,7 @@ def autoscaler_owns_replicas(
     target = cluster.find(str(kind), item.namespace, str(get(reference, "name", default="")))
     if target is None:
         return
-    if present(target.body, "spec", "replicas"):
+    if target.declares("spec", "replicas"):
         yield f"{target.title} also sets spec.replicas, and each deployment resets the number"
     autoscalers = cluster.autoscalers_of(target)
     if len(autoscalers) > 1 and autoscalers[0] is not item:

@@ -18,6 +18,10 @@ LEADS_NOWHERE = (
 )
 
 
+ROLLOUT_HASH = "rollouts-pod-template-hash"
+"""What Argo Rollouts adds to the selector of a live Service to tell canary from stable."""
+
+
 @cluster_policy(
     "service-selects-pods",
     kinds=("Service",),
@@ -28,7 +32,11 @@ def service_selects_pods(
     item: KubernetesObject, cluster: Cluster, _settings: Settings
 ) -> Iterator[str]:
     """A Service selects pods, and its ports are theirs."""
-    selector = entries(item.body, "spec", "selector")
+    selector = {
+        key: value
+        for key, value in entries(item.body, "spec", "selector").items()
+        if key != ROLLOUT_HASH
+    }
     if not selector or get(item.body, "spec", "type") == "ExternalName":
         return
     selected = cluster.selected_by({"matchLabels": selector}, item.namespace)

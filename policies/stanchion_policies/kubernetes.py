@@ -126,6 +126,23 @@ class KubernetesObject:
             return f"{self.kind} {self.resource_name}"
         return f"{self.kind} {namespace}/{name}" if namespace else f"{self.kind} {name}"
 
+    def declares(self, *path: str) -> bool:
+        """Whether the program sets the field.
+
+        After a deployment, stack policies see live objects, in which the API server and
+        controllers have set fields too; then it counts who applied the field. A live object
+        that does not say who did is given the benefit of the doubt.
+        """
+        if not present(self.body, *path):
+            return False
+        if not present(self.body, "metadata", "uid"):
+            return True
+        keys = ("fieldsV1", *(f"f:{key}" for key in path))
+        return any(
+            text(manager, "operation") == "Apply" and present(manager, *keys)
+            for manager in items(self.body, "metadata", "managedFields")
+        )
+
     @cached_property
     def pod(self) -> Pod | None:
         """The pod it makes; None for other kinds and for a Rollout that refers to a Deployment."""

@@ -29,6 +29,13 @@ POSTGRES = "postgresql+psycopg2://mlflow@db/mlflow"
 HOSTS = "mlflow.tracking.svc,mlflow.tracking.svc:5000"
 
 
+def live(operation: str) -> Manifest:
+    """A Deployment as it is after a deployment, its replicas set by somebody."""
+    fields: Manifest = {"f:spec": {"f:replicas": {}}}
+    manager = {"manager": "somebody", "operation": operation, "fieldsV1": fields}
+    return workload(spec=THREE, metadata={"uid": "1", "managedFields": [manager]})
+
+
 def rules(kind: str = "Role", **rule: Any) -> Manifest:
     """A role with one rule."""
     base = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
@@ -193,6 +200,8 @@ AVAILABILITY: list[Case] = [
             spec={"metrics": [{"resource": {"name": "cpu", "target": {"type": "AverageValue"}}}]}
         ),
     ),
+    passes("autoscaler-owns-replicas", "live, set by the autoscaler", live("Update"), autoscaler()),
+    fails("autoscaler-owns-replicas", "live, set by the program", live("Apply"), autoscaler()),
     fails("autoscaler-owns-replicas", "fixed number too", workload(spec=THREE), autoscaler()),
     fails("autoscaler-owns-replicas", "two", workload(), autoscaler(), scaled_object()),
     fails(
@@ -314,6 +323,12 @@ CONSISTENCY: list[Case] = [
         "service-selects-pods",
         "a port by number",
         service(spec={"ports": [{"port": 80, "targetPort": 8080}]}),
+        workload("Rollout"),
+    ),
+    passes(
+        "service-selects-pods",
+        "a rollout's live service",
+        service(spec={"selector": {"rollouts-pod-template-hash": "6f9d"}}),
         workload("Rollout"),
     ),
     undecided(
