@@ -132,9 +132,11 @@ def _await_ready(api: Api, ref: Ref) -> None:
         reason = "does not exist any more" if live is None else readiness.pending(live)
         if live is not None and not reason:
             return
-        if reason != shown:
-            detail(f"{ref}: {reason}")
-            shown = reason
+        seen = "" if live is None else readiness.obstacle(api, live)
+        line = f"{ref}: {reason}" + (f" ({seen})" if seen else "")
+        if line != shown:
+            detail(line)
+            shown = line
         hopeless = "" if live is None else readiness.failed(api, live)
         if hopeless or time.monotonic() > deadline:
             found = "" if live is None else readiness.diagnosis(api, live)

@@ -40,6 +40,18 @@ def failed(api: Api, live: Live) -> str:
     return ""
 
 
+def obstacle(api: Api, live: Live) -> str:
+    """In a few words, what holds the object's first unready pod up; empty when nothing is seen."""
+    for pod in _pods(api, live):
+        if _ready(pod):
+            continue
+        waiting = [
+            _state(status) for status in _container_statuses(pod) if "waiting" in status["state"]
+        ]
+        return ", ".join(waiting) or _phase(pod)
+    return ""
+
+
 def diagnosis(api: Api, live: Live) -> str:
     """Which pod holds the object up, why, and the last lines it logged."""
     lines: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,21 @@ def run(api: Api, task: Task) -> str:
             time.sleep(_POLL_SECONDS)
     finally:
         _remove(api, refs)
+
+
+def result(printed: str, where: str) -> dict[str, Any]:
+    """The last JSON object that a task printed on a line of its own.
+
+    Raises:
+        StanchionError: when it printed none.
+    """
+    for line in reversed(printed.splitlines()):
+        if line.startswith("{"):
+            try:
+                return dict(json.loads(line))
+            except ValueError:
+                continue
+    raise StanchionError(f"printed no result, but:\n{printed[-2000:]}", where=where)
 
 
 def _remove(api: Api, refs: Sequence[Ref]) -> None:

@@ -6,7 +6,6 @@ and a smoke test in the image that will serve it.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,7 +114,7 @@ def smoke_test(
             f"fails its smoke test in {image}: {error.reason}",
             where=f"model {version.name} version {version.version}",
         ) from None
-    measured = json.loads(printed.strip().splitlines()[-1])
+    measured = task.result(printed, f"smoke test of model {version.name}")
     return Smoke(float(measured["latency_ms"]), float(measured["rss_mb"]))
 
 

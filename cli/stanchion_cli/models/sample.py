@@ -92,6 +92,6 @@ def train(root: Path, preview: Preview, *, arguments: tuple[str, ...]) -> str:
                 files={"/opt/training": {"train.py": script}},
             ),
         )
-        result = json.loads(printed.strip().splitlines()[-1])
+        result = task.result(printed, "examples/wine/train.py")
         running.note(f"version {result['version']}, accuracy {result['accuracy']:.3f}")
     return str(result["version"])
