@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.preview import guard
 from stanchion_cli.preview.config import Configuration, Project, load_configuration, load_project
-from stanchion_cli.preview.host import ProgramHost
+from stanchion_cli.preview.host import ProgramCrashError, ProgramHost
 from stanchion_cli.preview.model import Preview
 from stanchion_cli.preview.trace import traced
 from stanchion_cli.preview.urn import ROOT_STACK_TYPE, name_of, type_of
@@ -53,7 +53,7 @@ def evaluate(
                 project, environment, configuration, outputs or {}, trace=trace
             ) as services:
                 monitor, engine, address = services
-                host.run(environment, configuration, address, lambda: monitor.refusal)
+                _run(host, environment, configuration, address, monitor)
                 registered = list(monitor.registrations.values())
                 with ThreadPoolExecutor(1) as beside:
                     checking = beside.submit(host.check, registered)
@@ -80,6 +80,30 @@ def evaluate(
         policies_run=pack is not None,
         skipped_hooks=tuple(monitor.hooks),
     )
+
+
+def _run(
+    host: ProgramHost,
+    environment: str,
+    configuration: Configuration,
+    address: str,
+    monitor: Monitor,
+) -> None:
+    """Run the program; where it crashed on inputs of the wrong type, say so instead.
+
+    The SDK fails on some of them when it reads its own inputs back as outputs, far from the line
+    that gave them.
+    """
+    try:
+        host.run(environment, configuration, address, lambda: monitor.refusal)
+    except ProgramCrashError:
+        problems = host.check(list(monitor.registrations.values()))
+        if not problems:
+            raise
+        listed = "".join(f"\n  {problem}" for problem in problems)
+        raise StanchionError(
+            f"inputs that the provider would refuse:{listed}", where=f"environment {environment}"
+        ) from None
 
 
 def _profile(project: Project, configuration: Configuration) -> str:

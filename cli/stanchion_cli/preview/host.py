@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import tomllib
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,12 @@ from stanchion_cli.preview.model import TypeProblem
 from stanchion_cli.preview.registration import Registration
 
 _SHUTDOWN_SECONDS = 5.0
+_SHOWN_LINES = 10
 _PROGRAM = Path(__file__).with_name("program.py")
+
+
+class ProgramCrashError(StanchionError):
+    """The program ended with an exception of its own; its process still answers `check`."""
 
 
 class ProgramHost:
@@ -39,6 +45,7 @@ class ProgramHost:
 
     def __init__(self, project: Project, log: Callable[[str, str], None]) -> None:
         self._project = project
+        self._printed: deque[str] = deque(maxlen=_SHOWN_LINES)
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_PROGRAM), str(writing)],
@@ -54,8 +61,8 @@ class ProgramHost:
         os.close(writing)
         self._results = os.fdopen(reading, encoding="utf-8")
         self._readers = [
-            _forward(self._process.stdout, lambda line: log("info", line)),
-            _forward(self._process.stderr, lambda line: log("warning", line)),
+            self._forward(self._process.stdout, lambda line: log("info", line)),
+            self._forward(self._process.stderr, lambda line: log("warning", line)),
         ]
 
     def __enter__(self) -> Self:
@@ -100,7 +107,8 @@ class ProgramHost:
 
         Raises:
             InputError: The program refused its configuration; the message is its own.
-            StanchionError: The monitor refused something, or the program has a bug.
+            ProgramCrashError: The program has a bug.
+            StanchionError: The monitor refused something.
         """
         self._send(
             {
@@ -128,7 +136,7 @@ class ProgramHost:
                 problems=tuple(line.strip() for line in problems),
             )
         if ended["ended"] == "crashed":
-            raise StanchionError(
+            raise ProgramCrashError(
                 f"the program has a bug: {ended['type']}: {ended['message']}\n"
                 + "\n".join(f"  {frame}" for frame in ended["frames"]),
                 where=f"environment {environment}",
@@ -166,11 +174,23 @@ class ProgramHost:
 
     def _died(self) -> StanchionError:
         status = self._process.wait()
+        for reader in self._readers:
+            reader.join(1)
+        last = "".join(f"\n  {line}" for line in self._printed)
         return StanchionError(
-            f"the program's process ended early with status {status}",
-            where=str(_shown(self._project)),
-            fix="run `stanchion doctor`; its last output is above",
+            f"the program's process ended early with status {status}{last and ':'}{last}",
+            where=str(self._project.program_directory / self._project.entry_point),
         )
+
+    def _forward(self, stream: IO[str] | None, to: Callable[[str], None]) -> threading.Thread:
+        def forward() -> None:
+            for line in stream or ():
+                self._printed.append(line.rstrip("\n"))
+                to(line.rstrip("\n"))
+
+        thread = threading.Thread(target=forward, daemon=True)
+        thread.start()
+        return thread
 
 
 def _own_packages(root: Path) -> dict[str, str]:
@@ -185,17 +205,3 @@ def _own_packages(root: Path) -> dict[str, str]:
     patterns = data.get("tool", {}).get("uv", {}).get("workspace", {}).get("members", [])
     members = [str(path) for pattern in patterns for path in sorted(root.glob(pattern))]
     return {"PYTHONPATH": os.pathsep.join(members)} if members else {}
-
-
-def _shown(project: Project) -> Path:
-    return project.program_directory / project.entry_point
-
-
-def _forward(stream: IO[str] | None, to: Callable[[str], None]) -> threading.Thread:
-    def forward() -> None:
-        for line in stream or ():
-            to(line.rstrip("\n"))
-
-    thread = threading.Thread(target=forward, daemon=True)
-    thread.start()
-    return thread

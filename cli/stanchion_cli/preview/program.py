@@ -157,7 +157,12 @@ def _frames(error: BaseException, root: Path) -> list[str]:
     shown = []
     for frame in traceback.extract_tb(error.__traceback__):
         file = Path(frame.filename).resolve()
-        if not file.is_relative_to(root) or "site-packages" in file.parts or file == _HERE:
+        if (
+            not file.is_file()
+            or not file.is_relative_to(root)
+            or "site-packages" in file.parts
+            or file == _HERE
+        ):
             continue
         shown.append(f"{file.relative_to(root)}:{frame.lineno}: {frame.line}")
     if not shown:

@@ -129,14 +129,14 @@ def _object(resource: Resource, depends_on: tuple[str, ...]) -> KubernetesObject
     version, kind = _kind_of(resource)
     inputs = {**resource.inputs, "apiVersion": version, "kind": kind}
     inputs.setdefault("metadata", {})
-    secrets = tuple(_secret_paths(inputs))
+    inputs = {key: inputs[key] for key in sorted(inputs, key=_position)}
     manifest = _plain(inputs)
     return KubernetesObject(
         urn=resource.urn,
-        manifest={key: manifest[key] for key in sorted(manifest, key=_position)},
+        manifest=manifest,
         depends_on=depends_on,
         unknowns=tuple(path for path, value in leaves(manifest) if value is UNKNOWN),
-        secrets=secrets,
+        secrets=tuple(_secret_paths(inputs)),
         protected=resource.options.protect,
         retained=resource.options.retain_on_delete,
     )

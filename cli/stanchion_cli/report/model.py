@@ -47,10 +47,10 @@ class Node:
     def title(self) -> str:
         """`Deployment demo/web`: the object's own name where there is one."""
         metadata = self.inputs.get("metadata")
-        if isinstance(metadata, Mapping) and isinstance(metadata.get("name"), str):
-            namespace = metadata.get("namespace")
-            return f"{namespace}/{metadata['name']}" if namespace else str(metadata["name"])
-        return self.name
+        name = metadata.get("name") if isinstance(metadata, Mapping) else None
+        if not isinstance(metadata, Mapping) or name in (None, MASKED_UNKNOWN, MASKED_SECRET):
+            return self.name
+        return f"{metadata['namespace']}/{name}" if metadata.get("namespace") else str(name)
 
     @property
     def kind(self) -> str:

@@ -1,8 +1,10 @@
-"""A component with a secret, a workload that depends on it, and an output."""
+"""A component with a generated secret, a configured one, a workload after it, and outputs."""
 
 import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
+
+config = pulumi.Config()
 
 
 class Service(pulumi.ComponentResource):
@@ -15,7 +17,9 @@ class Service(pulumi.ComponentResource):
             metadata={"name": name, "namespace": "demo"},
             string_data={
                 "password": self.password.result,
-                "external": config.require_secret("password"),
+                "url": pulumi.Output.concat("postgres://user:", self.password.result, "@db"),
+                "external": config.require_secret("token"),
+                "literal": "hunter2-literal",
             },
             opts=child,
         )
@@ -27,15 +31,7 @@ class Service(pulumi.ComponentResource):
                 "selector": {"match_labels": {"app": name}},
                 "template": {
                     "metadata": {"labels": {"app": name}},
-                    "spec": {
-                        "containers": [
-                            {
-                                "name": "main",
-                                "image": "example.org/app:1",
-                                "ports": [{"container_port": 80}],
-                            }
-                        ]
-                    },
+                    "spec": {"containers": [{"name": "main", "image": config.require("image")}]},
                 },
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.secret], protect=True),
@@ -43,9 +39,20 @@ class Service(pulumi.ComponentResource):
         self.register_outputs({"name": self.deployment.metadata["name"]})
 
 
-config = pulumi.Config()
 namespace = k8s.core.v1.Namespace("demo", metadata={"name": "demo"})
 service = Service("web", opts=pulumi.ResourceOptions(depends_on=[namespace]))
-pulumi.export("uid", service.deployment.metadata["uid"])
+unnamed = k8s.core.v1.ConfigMap(
+    "settings",
+    metadata={"namespace": "demo"},
+    data={"uid": namespace.metadata["uid"], "yes": "on", "text": "two\nlines"},
+)
+k8s.apiextensions.CustomResource(
+    "monitor",
+    api_version="monitoring.coreos.com/v1",
+    kind="ServiceMonitor",
+    metadata={"name": "web", "namespace": "demo"},
+    spec={"endpoints": [{"port": "http"}]},
+)
+k8s.helm.v3.Release("chart", chart="keda", version="2.18.0", namespace="demo")
 pulumi.export("name", service.deployment.metadata["name"])
 pulumi.export("password", service.password.result)
