@@ -64,6 +64,7 @@ class Engine:
             "bud",
             "--isolation=chroot",
             "--network=host",
+            "--layers",
             "--pull-never",
             "--ulimit=nofile=1024:1024",  # some package scripts close every possible descriptor
             "--format=docker",

@@ -183,6 +183,7 @@ def create_app() -> Measured:
     from mlflow.server.auth import create_app as create_authenticated_app  # noqa: PLC0415
     from mlflow.server.handlers import initialize_backend_stores  # noqa: PLC0415
 
+    logging_setup.configure()  # again: importing MLflow put its own handlers back
     uri = os.environ[BACKEND_STORE_VARIABLE]
     initialize_backend_stores(uri, uri, os.environ[ARTIFACT_ROOT_VARIABLE])
     readers = frozenset(filter(None, os.environ.get("READ_ONLY_USERS", "").split(",")))
