@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,27 @@ from preview.conftest import Evaluate, Project, as_yaml, named
 from stanchion_cli.commands.render import render
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.preview import UNKNOWN
-from stanchion_cli.render import not_rendered, objects
+from stanchion_cli.render import (
+    Rendered,
+    check_outputs,
+    not_rendered,
+    objects,
+    read_outputs,
+    write,
+)
+from stanchion_cli.render.outputs import Outputs
+from stanchion_cli.render.placeholders import Placeholders
 from typer.testing import CliRunner
 
 CONFIG = "config: {replicas: 2, image: 'i:1', token: {secure: AAAB}}"
+OUTPUTS = {"web-password": {"result": "s3cret-from-a-file"}}
+Rendering = Callable[..., Rendered]
 app = typer.Typer()
 app.command()(render)
 
 
-def rendered(root: Path, directory: Path, *options: str) -> str:
+def command(root: Path, directory: Path, *options: str) -> str:
+    """What `stanchion render dev` prints."""
     result = CliRunner().invoke(
         app, ["dev", "-o", str(directory), "--root", str(root), *options], catch_exceptions=False
     )
@@ -28,34 +41,41 @@ def rendered(root: Path, directory: Path, *options: str) -> str:
     return result.stdout
 
 
-def test_one_file_per_object_by_namespace_kind_and_name(project: Project, tmp_path: Path) -> None:
-    rendered(project("service", CONFIG), tmp_path / "out")
-    files = sorted(str(f.relative_to(tmp_path / "out")) for f in (tmp_path / "out").rglob("*.yaml"))
-    assert files == [
+@pytest.fixture
+def rendered(evaluate: Evaluate, tmp_path: Path) -> Rendering:
+    """`rendered()`: the program `service` written to `tmp_path / "out"`."""
+
+    def write_it(given: Outputs | None = None, *, leave_out: str = "") -> Rendered:
+        evaluated = evaluate("service", CONFIG, outputs=given or {}, policies=False)
+        traced = evaluate("service", CONFIG, policies=False, trace=True)
+        items = [item for item in objects(evaluated) if item.kind != leave_out]
+        placeholders = Placeholders(evaluated, traced, given or {})
+        return write(items, tmp_path / "out", environment="dev", placeholders=placeholders)
+
+    return write_it
+
+
+def test_one_file_per_object_by_namespace_kind_and_name(rendered: Rendering) -> None:
+    assert rendered().files == (
         "_cluster/namespace-demo.yaml",
         "demo/configmap-settings.yaml",
         "demo/deployment-web.yaml",
         "demo/secret-web.yaml",
         "demo/servicemonitor-web.yaml",
-    ]
+    )
 
 
-def test_a_secret_is_a_reference_to_where_it_comes_from(project: Project, tmp_path: Path) -> None:
+def test_the_command_writes_and_lists_without_a_secret(project: Project, tmp_path: Path) -> None:
     root = project("service", CONFIG)
-    (tmp_path / "outputs.yaml").write_text("web-password: {result: s3cret-from-a-file}")
-    rendered(root, tmp_path / "out", "--outputs", str(tmp_path / "outputs.yaml"))
+    (tmp_path / "outputs.yaml").write_text(json.dumps(OUTPUTS))
+    said = command(root, tmp_path / "out", "--outputs", str(tmp_path / "outputs.yaml"))
     assert as_yaml(tmp_path / "out/demo/secret-web.yaml")["stringData"] == {
         "external": "${config.small:token}",
         "literal": "${web-secret:stringData.literal}",
         "password": "${web-password.result}",
         "url": "${web-secret:stringData.url}",
     }
-
-
-def test_no_file_holds_a_secrets_value(project: Project, tmp_path: Path) -> None:
-    root = project("service", CONFIG)
-    (tmp_path / "outputs.yaml").write_text("web-password: {result: s3cret-from-a-file}")
-    said = rendered(root, tmp_path / "out", "--outputs", str(tmp_path / "outputs.yaml"))
+    assert "secret: Secret demo/web: stringData.password = ${web-password.result}" in said
     everything = said + "".join(
         file.read_text() for file in (tmp_path / "out").rglob("*") if file.is_file()
     )
@@ -64,101 +84,98 @@ def test_no_file_holds_a_secrets_value(project: Project, tmp_path: Path) -> None
         assert base64.b64encode(secret.encode()).decode() not in everything
 
 
-def test_unknowns_are_named_listed_and_taken_from_the_outputs_file(
-    project: Project, tmp_path: Path
-) -> None:
-    root = project("service", CONFIG)
-    said = rendered(root, tmp_path / "out")
-    assert "unknown: ConfigMap demo/settings: data.uid = ${settings:data.uid}" in said
-    (tmp_path / "outputs.json").write_text(
-        json.dumps({"settings": {"data.uid": "42", "metadata.name": "chosen"}})
-    )
-    said = rendered(root, tmp_path / "out", "--outputs", str(tmp_path / "outputs.json"))
-    assert "unknown:" not in said
+def test_unknowns_are_named_and_listed(rendered: Rendering) -> None:
+    unknown = [(p.object, p.path, p.text) for p in rendered().placeholders if not p.secret]
+    assert ("ConfigMap demo/settings", "data.uid", "${settings:data.uid}") in unknown
+
+
+def test_unknowns_are_taken_from_the_outputs_file(rendered: Rendering, tmp_path: Path) -> None:
+    done = rendered({"settings": {"data.uid": "42", "metadata.name": "chosen"}})
+    assert [p for p in done.placeholders if not p.secret] == []
     manifest = as_yaml(tmp_path / "out/demo/configmap-settings.yaml")
     assert manifest["metadata"] == {"name": "chosen", "namespace": "demo"}
     assert manifest["data"] == {"text": "two\nlines", "uid": "42", "yes": "on"}
 
 
-def test_a_second_render_changes_no_byte_and_no_time(project: Project, tmp_path: Path) -> None:
-    root = project("service", CONFIG)
-    rendered(root, tmp_path / "out")
+def test_a_second_render_changes_no_byte_and_no_time(rendered: Rendering, tmp_path: Path) -> None:
+    rendered()
     before = {f: (f.read_bytes(), f.stat().st_mtime_ns) for f in (tmp_path / "out").rglob("*.yaml")}
-    rendered(root, tmp_path / "out")
+    assert rendered().changed == ()
     assert before == {f: (f.read_bytes(), f.stat().st_mtime_ns) for f in before}
 
 
 def test_stale_files_of_an_earlier_render_go_and_others_stay(
-    project: Project, tmp_path: Path
+    rendered: Rendering, tmp_path: Path
 ) -> None:
-    root = project("service", CONFIG)
-    rendered(root, tmp_path / "out")
+    rendered()
     (tmp_path / "out/demo/mine.yaml").write_text("kind: Mine\n")
-    program = root / "program/__main__.py"
-    text = program.read_text()
-    program.write_text(text[: text.index("k8s.apiextensions")])
-    rendered(root, tmp_path / "out")
+    assert rendered(leave_out="ServiceMonitor").removed == ("demo/servicemonitor-web.yaml",)
     assert not (tmp_path / "out/demo/servicemonitor-web.yaml").exists()
     assert (tmp_path / "out/demo/mine.yaml").exists()
 
 
-def test_a_directory_of_someone_else_is_refused_untouched(project: Project, tmp_path: Path) -> None:
+def test_a_file_of_someone_else_is_not_overwritten(rendered: Rendering, tmp_path: Path) -> None:
+    rendered(leave_out="ServiceMonitor")
+    (tmp_path / "out/demo/servicemonitor-web.yaml").write_text("mine")
+    with pytest.raises(InputError, match="would be overwritten"):
+        rendered()
+    assert (tmp_path / "out/demo/servicemonitor-web.yaml").read_text() == "mine"
+
+
+def test_a_directory_of_someone_else_is_refused_untouched(
+    rendered: Rendering, tmp_path: Path
+) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out/notes.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty and was not written by"):
-        rendered(project("service", CONFIG), tmp_path / "out")
+        rendered()
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["notes.txt"]
 
 
-def test_another_environments_directory_is_refused(project: Project, tmp_path: Path) -> None:
-    rendered(project("service", CONFIG), tmp_path / "out")
+def test_another_environments_directory_is_refused(rendered: Rendering, tmp_path: Path) -> None:
+    rendered()
     marker = tmp_path / "out/.stanchion-render.json"
     marker.write_text(marker.read_text().replace('"dev"', '"prod"'))
     with pytest.raises(InputError, match="the directory holds environment prod"):
-        rendered(tmp_path / "service", tmp_path / "out")
+        rendered()
 
 
 def test_a_record_that_points_outside_removes_nothing_there(
-    project: Project, tmp_path: Path
+    rendered: Rendering, tmp_path: Path
 ) -> None:
-    root = project("service", CONFIG)
-    rendered(root, tmp_path / "out")
+    rendered()
     (tmp_path / "precious.yaml").write_text("kept")
     marker = tmp_path / "out/.stanchion-render.json"
     record = json.loads(marker.read_text())
     record["files"] += ["../precious.yaml", str(tmp_path / "precious.yaml")]
     marker.write_text(json.dumps(record))
-    rendered(root, tmp_path / "out")
+    rendered()
     assert (tmp_path / "precious.yaml").read_text() == "kept"
 
 
 def test_inputs_of_the_wrong_type_are_not_rendered(project: Project, tmp_path: Path) -> None:
     with pytest.raises(StanchionError, match="inputs that the provider would refuse"):
-        rendered(project("mistyped"), tmp_path / "out")
+        command(project("mistyped"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (
-            "web-pasword: {result: x}",
-            r"web-pasword: names no resource; did you mean web-password\?",
-        ),
+        ("web-pasword: {result: x}", r"names no resource; did you mean web-password\?"),
         ("web-password: x", "web-password: holds a str, not a mapping"),
         ("demo: [", "not valid YAML"),
     ],
 )
 def test_a_bad_outputs_file_is_bad_input(
-    text: str, expected: str, project: Project, tmp_path: Path
+    text: str, expected: str, evaluate: Evaluate, tmp_path: Path
 ) -> None:
     (tmp_path / "outputs.yaml").write_text(text)
     with pytest.raises(InputError, match=expected):
-        rendered(
-            project("service", CONFIG),
-            tmp_path / "out",
-            "--outputs",
-            str(tmp_path / "outputs.yaml"),
+        check_outputs(
+            read_outputs(tmp_path / "outputs.yaml"),
+            evaluate("service", CONFIG, outputs={}, policies=False),
+            shown="outputs.yaml",
         )
 
 
