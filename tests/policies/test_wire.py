@@ -47,3 +47,7 @@ def test_a_reference_to_a_component_is_its_urn() -> None:
 
 def test_internal_keys_are_left_out_at_every_depth() -> None:
     assert seen({"__defaults": [], "a": {"__b": 1, "c": "__d"}}) == {"a": {"c": "__d"}}
+
+
+def test_an_unknown_inside_a_string_makes_all_of_it_unknown() -> None:
+    assert seen(f"postgresql://{UNKNOWN}@db") == UNKNOWN

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 class EngineService:
     """An Engine service on loopback that answers `Log` and nothing else.
 
-    The protocol's generated code is imported by the first call and not before, because it brings
-    the whole SDK with it, and a pack can be starting in the meantime.
+    The protocol's generated code is imported by the first call and not before: a pack can be
+    starting in the meantime.
 
     Args:
         log: Receives each logged message.
@@ -33,7 +33,7 @@ class EngineService:
         self._server.stop(grace=None)
 
     def _answer(self, request: bytes, _context: grpc.ServicerContext) -> bytes:
-        from pulumi.runtime.proto import engine_pb2
+        from stanchion_cli.preview.protos import engine_pb2
 
         self._log(engine_pb2.LogRequest.FromString(request).message)
         return b""

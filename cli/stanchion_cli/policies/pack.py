@@ -222,11 +222,11 @@ class _Running:
         self._process.log(line)
 
     def _connect(self) -> _Ready:
-        # Imported while the pack imports the same in its process: most of the time goes there.
+        # Imported while the pack's process imports what it needs.
         from google.protobuf.empty_pb2 import Empty
-        from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
         from stanchion_cli.policies import wire
+        from stanchion_cli.preview.protos import analyzer_pb2, analyzer_pb2_grpc
 
         port = self._process.port(START_SECONDS)
         limits = [

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import ListValue, Struct, Value
-from pulumi.runtime import rpc
-from pulumi.runtime.proto import analyzer_pb2 as pb
 
 from stanchion_cli.policies.model import (
     AnalyzedResource,
@@ -16,6 +14,14 @@ from stanchion_cli.policies.model import (
     Level,
     PolicyInfo,
     Severity,
+)
+from stanchion_cli.preview.protos import analyzer_pb2 as pb
+from stanchion_cli.preview.wire import (
+    _OUTPUT,
+    _RESOURCE,
+    _SECRET,
+    _SIGNATURE,
+    UNKNOWN_MARKER,
 )
 
 if TYPE_CHECKING:
@@ -32,12 +38,6 @@ _LEVELS = {
 }
 _TO_WIRE = {level: number for number, level in _LEVELS.items()}
 _KINDS = {pb.POLICY_TYPE_RESOURCE: "resource", pb.POLICY_TYPE_STACK: "stack"}
-_SIG = rpc._special_sig_key
-_OUTPUT, _RESOURCE, _SECRET = (
-    rpc._special_output_value_sig,
-    rpc._special_resource_sig,
-    rpc._special_secret_sig,
-)
 
 
 def analyze_request(resource: AnalyzedResource) -> pb.AnalyzeRequest:
@@ -125,23 +125,32 @@ def _value(value: Value) -> Value:
         return Value(
             list_value=ListValue(values=[_value(item) for item in value.list_value.values])
         )
+    if kind == "string_value" and UNKNOWN_MARKER in value.string_value:
+        # A value that is a string to the program, a secret of the configuration, was put into it.
+        return Value(string_value=UNKNOWN_MARKER)
     if kind != "struct_value":
         return value
     fields = value.struct_value.fields
-    signature = fields[_SIG].string_value if _SIG in fields else ""
+    signature = fields[_SIGNATURE].string_value if _SIGNATURE in fields else ""
     if signature == _OUTPUT:
-        inner = _value(fields["value"]) if "value" in fields else Value(string_value=rpc.UNKNOWN)
-        return _secret(inner) if "secret" in fields and fields["secret"].bool_value else inner
+        return _output(fields)
     if signature == _RESOURCE:
-        identifier = fields["id"].string_value if "id" in fields else ""
-        if "id" in fields:
-            return Value(string_value=identifier or rpc.UNKNOWN)
-        return Value(string_value=fields["urn"].string_value)
+        return _reference(fields)
     return Value(struct_value=properties_for_policies(value.struct_value))
 
 
-def _secret(value: Value) -> Value:
-    return Value(struct_value=Struct(fields={_SIG: Value(string_value=_SECRET), "value": value}))
+def _output(fields: Mapping[str, Value]) -> Value:
+    held = _value(fields["value"]) if "value" in fields else Value(string_value=UNKNOWN_MARKER)
+    if "secret" not in fields or not fields["secret"].bool_value:
+        return held
+    members = {_SIGNATURE: Value(string_value=_SECRET), "value": held}
+    return Value(struct_value=Struct(fields=members))
+
+
+def _reference(fields: Mapping[str, Value]) -> Value:
+    if "id" in fields:
+        return Value(string_value=fields["id"].string_value or UNKNOWN_MARKER)
+    return Value(string_value=fields["urn"].string_value)
 
 
 def _options(resource: AnalyzedResource) -> pb.AnalyzerResourceOptions:
