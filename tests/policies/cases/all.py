@@ -1,5 +1,11 @@
 """All cases of all policies."""
 
-from policies.cases import platform, pods, workloads
+from policies.cases import availability, images, platform, pods, workloads
 
-ALL = [*workloads.CASES, *pods.CASES, *platform.CASES]
+ALL = [
+    *workloads.CASES,
+    *availability.CASES,
+    *pods.CASES,
+    *images.CASES,
+    *platform.CASES,
+]
