@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from stanchion_cli.cluster import images
+from stanchion_cli.cluster.checks import preflight
+from stanchion_cli.cluster.health import status
 from stanchion_cli.cluster.lifecycle import caches, down, find, inside, up
 from stanchion_cli.cluster.model import (
     DEFAULT_NAME,
@@ -14,8 +16,6 @@ from stanchion_cli.cluster.model import (
     ComponentStatus,
 )
 from stanchion_cli.cluster.packages import ensure_packages, installed_packages
-from stanchion_cli.cluster.preflight import preflight
-from stanchion_cli.cluster.status import status
 
 __all__ = [
     "DEFAULT_NAME",

@@ -18,6 +18,7 @@ from stanchion_cli.cluster import (
     toolchain,
     waiting,
 )
+from stanchion_cli.cluster.checks import plan_for, preflight, require
 from stanchion_cli.cluster.components import (
     components,
     write_configuration,
@@ -25,7 +26,6 @@ from stanchion_cli.cluster.components import (
 )
 from stanchion_cli.cluster.layout import Layout, cache_folder, locked, state_parent, write
 from stanchion_cli.cluster.model import DEFAULT_NAME, Cluster, ClusterError
-from stanchion_cli.cluster.preflight import plan_for, preflight, require
 from stanchion_cli.cluster.ranges import Ranges
 from stanchion_cli.cluster.toolchain import KUBERNETES
 from stanchion_cli.progress import step
