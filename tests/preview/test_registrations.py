@@ -105,6 +105,12 @@ def test_what_the_api_server_sets_is_unknown(evaluate: Evaluate) -> None:
     assert data["uid"] is UNKNOWN
 
 
+def test_resources_are_in_the_order_the_program_makes_them(evaluate: Evaluate) -> None:
+    names = [resource.name for resource in evaluate("service", SERVICE).resources]
+    assert names == ["small-dev", "demo", "web", "web-password", "web-secret", "web-deployment",
+                     "settings", "monitor", "chart"]  # fmt: skip
+
+
 @pytest.mark.parametrize("program", ["options", "service"])
 def test_two_previews_are_the_same(program: str, tmp_path: Path) -> None:
     config = SERVICE if program == "service" else ""

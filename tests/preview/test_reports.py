@@ -153,11 +153,11 @@ def test_changes_against_a_commit_are_shown_property_by_property(project: Projec
     data = json.loads(run(root, "dev", "--pr", "HEAD", "--format", "json").stdout)
     changes = data["environments"][0]["changes"]
     assert [(change["action"], change["title"]) for change in changes] == [
-        ("add", "more"),
         ("change", "web-deployment"),
+        ("add", "more"),
         ("remove", "chart"),
     ]
-    assert changes[1]["properties"] == [
+    assert changes[0]["properties"] == [
         {"path": "spec.template.spec.containers[0].image", "before": "i:1", "after": "i:2"}
     ]
     left = subprocess.run(

@@ -53,8 +53,8 @@ def evaluate(
                 project, environment, configuration, outputs or {}, trace=trace
             ) as services:
                 monitor, engine, address = services
-                _run(host, environment, configuration, address, monitor)
-                registered = list(monitor.registrations.values())
+                made = _run(host, environment, configuration, address, monitor)
+                registered = _ordered(monitor, made)
                 with ThreadPoolExecutor(1) as beside:
                     checking = beside.submit(host.check, registered)
                     findings = _findings(pack, registered) if pack else ()
@@ -88,14 +88,14 @@ def _run(
     configuration: Configuration,
     address: str,
     monitor: Monitor,
-) -> None:
+) -> list[str]:
     """Run the program; where it crashed on inputs of the wrong type, say so instead.
 
     The SDK fails on some of them when it reads its own inputs back as outputs, far from the line
     that gave them.
     """
     try:
-        host.run(environment, configuration, address, lambda: monitor.refusal)
+        return host.run(environment, configuration, address, lambda: monitor.refusal)
     except ProgramCrashError:
         problems = host.check(list(monitor.registrations.values()))
         if not problems:
@@ -104,6 +104,14 @@ def _run(
         raise StanchionError(
             f"inputs that the provider would refuse:{listed}", where=f"environment {environment}"
         ) from None
+
+
+def _ordered(monitor: Monitor, made: Sequence[str]) -> list[Registration]:
+    """Registrations in the order of the program, which is the same every time."""
+    position = {urn: index for index, urn in enumerate(made)}
+    return sorted(
+        monitor.registrations.values(), key=lambda each: position.get(each.urn, len(position))
+    )
 
 
 def _profile(project: Project, configuration: Configuration) -> str:

@@ -96,7 +96,7 @@ class ProgramHost:
         configuration: Configuration,
         address: str,
         refusal: Callable[[], tuple[str, str, str] | None],
-    ) -> None:
+    ) -> list[str]:
         """Run the program against the services at `address` until it ends.
 
         Args:
@@ -104,6 +104,9 @@ class ProgramHost:
             configuration: What the program is given.
             address: Where monitor and engine listen.
             refusal: What the monitor refused first, if anything: where, reason, fix.
+
+        Returns:
+            The URNs in the order in which the program made the resources.
 
         Raises:
             InputError: The program refused its configuration; the message is its own.
@@ -141,6 +144,7 @@ class ProgramHost:
                 + "\n".join(f"  {frame}" for frame in ended["frames"]),
                 where=f"environment {environment}",
             )
+        return list(ended["order"])
 
     def check(self, registrations: Sequence[Registration]) -> tuple[TypeProblem, ...]:
         """Check the inputs of custom resources against their provider's types."""

@@ -128,9 +128,9 @@ class LogLine:
 class Preview:
     """The outcome of evaluating one environment's program once, without an engine.
 
-    `outputs` are the stack's outputs. `findings` are what the policies said, undecided ones
-    included; `problems` are inputs of the wrong shape; `skipped_hooks` are hooks that the engine
-    would have run.
+    `resources` are in the order the program made them; `outputs` are the stack's. `findings` are
+    what the policies said, undecided ones included; `problems` are inputs of the wrong shape;
+    `skipped_hooks` are hooks that the engine would have run.
     """
 
     environment: str

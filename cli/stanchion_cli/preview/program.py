@@ -71,13 +71,14 @@ def _say(results: IO[str], message: dict[str, Any]) -> None:
 def _run(settings: dict[str, Any]) -> dict[str, Any]:
     import pulumi
 
+    order: list[str] = []
     try:
-        _execute(settings)
+        _execute(settings, order)
     except pulumi.RunError as error:
         return {"ended": "refused", "message": str(error)}
     except SystemExit as error:
         if error.code in (0, None):
-            return {"ended": "well"}
+            return {"ended": "well", "order": order}
         return {"ended": "refused", "message": f"the program exited with {error.code}"}
     except BaseException as error:  # noqa: BLE001  whatever a program raises is reported, not shown
         if any(base.__name__ == "StanchionError" for base in type(error).__mro__):
@@ -88,10 +89,11 @@ def _run(settings: dict[str, Any]) -> dict[str, Any]:
             "message": str(error),
             "frames": _frames(error, Path(settings["root"])),
         }
-    return {"ended": "well"}
+    return {"ended": "well", "order": order}
 
 
-def _execute(settings: dict[str, Any]) -> None:
+def _execute(settings: dict[str, Any], order: list[str]) -> None:
+    """Run the program; `order` receives the URNs in the order the program made the resources."""
     import pulumi.runtime
 
     os.environ["PULUMI_CONFIG"] = json.dumps(settings["config"])
@@ -115,7 +117,7 @@ def _execute(settings: dict[str, Any]) -> None:
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    # One call at a time: registrations arrive in the order the program makes them, every time.
+    made = _observed()
     with ThreadPoolExecutor(max_workers=1) as executor:
         loop.set_default_executor(executor)
 
@@ -123,6 +125,28 @@ def _execute(settings: dict[str, Any]) -> None:
             runpy.run_path(settings["entry_point"], run_name="__main__")
 
         loop.run_until_complete(pulumi.runtime.run_in_stack(program))
+        order += [loop.run_until_complete(resource.urn.future()) or "" for resource in made]
+
+
+def _observed() -> list[Any]:
+    """Every resource from now on, as the program makes it.
+
+    They reach the monitor in an order that depends on timing: what waits for nothing comes first.
+    """
+    from pulumi import resource
+
+    made: list[Any] = []
+
+    def observing(original: Any) -> Any:
+        def register(registered: Any, *args: Any, **kwargs: Any) -> Any:
+            made.append(registered)
+            return original(registered, *args, **kwargs)
+
+        return register
+
+    for name in ("register_resource", "read_resource"):
+        setattr(resource, name, observing(getattr(resource, name)))
+    return made
 
 
 def _make_unknown(keys: frozenset[str]) -> None:

@@ -90,7 +90,24 @@ def objects(preview: Preview) -> list[KubernetesObject]:
                 fix="give one of them another name or namespace",
             )
         found[identity] = item
-    return list(found.values())
+    return _sorted(found.values())
+
+
+def _sorted(items: Iterable[KubernetesObject]) -> list[KubernetesObject]:
+    """Each after all it depends on, otherwise in the order given."""
+    waiting = {item.urn: item for item in items}
+    done: list[KubernetesObject] = []
+
+    def emit(urn: str) -> None:
+        item = waiting.pop(urn, None)
+        if item is not None:
+            for needed in item.depends_on:
+                emit(needed)
+            done.append(item)
+
+    for urn in list(waiting):
+        emit(urn)
+    return done
 
 
 def not_rendered(preview: Preview) -> list[NotRendered]:
