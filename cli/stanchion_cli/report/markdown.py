@@ -97,7 +97,7 @@ def _findings(report: Report, title: str, found: Sequence[Finding]) -> Iterable[
         name = _plain(finding.policy)
         policy = f"[{name}]({finding.url})" if _is_link(finding.url) else name
         about = _plain(report.title(finding.urn)) if finding.urn else "stack"
-        yield f"| {policy} | {finding.severity} | {about} | {_plain(finding.message)} |"
+        yield f"| {policy} | {finding.severity} | {about} | {_plain(report.message(finding))} |"
     yield from ("", "</details>", "")
 
 

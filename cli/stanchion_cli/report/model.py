@@ -140,6 +140,10 @@ class Report:
         said = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
         return ", ".join(said) or ("clean" if self.policies_run else "clean; no policies were run")
 
+    def message(self, finding: Finding) -> str:
+        """What a finding says, without the object's name where it begins with that."""
+        return finding.message.removeprefix(f"{self.title(finding.urn)}: ")
+
     def title(self, urn: str) -> str:
         """How messages name a resource: `Deployment demo/web`."""
         return self.titles.get(urn) or (name_of(urn) if urn.count("::") >= 3 else urn)

@@ -86,7 +86,7 @@ def _own_rule(name: str, text: str) -> dict[str, Any]:
 def _finding(report: Report, finding: Finding, files: dict[str, str]) -> dict[str, Any]:
     enforced = finding.level in (Level.MANDATORY, Level.REMEDIATE)
     about = f"{report.title(finding.urn)}: " if finding.urn else ""
-    message = f"{about}{finding.message}"
+    message = f"{about}{report.message(finding)}"
     level = "note" if finding.undecided else "error" if enforced else "warning"
     result = _result(
         finding.policy, level, message, environment=report.environment, urn=finding.urn, files=files

@@ -104,7 +104,7 @@ def _findings(
 def _describer(report: Report) -> Any:
     def describe(finding: Finding) -> str:
         about = f"{report.title(finding.urn)}: " if finding.urn else ""
-        return f"{finding.policy} [{finding.severity}] {about}{finding.message}"
+        return f"{finding.policy} [{finding.severity}] {about}{report.message(finding)}"
 
     return describe
 
