@@ -17,6 +17,7 @@ _GAP_X, _GAP_Y, _MARGIN = 26, 64, 16
 _PER_ROW = 5
 _MOST = 60
 _LABEL = 24
+_ARROW = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,9 @@ def picture(report: Report) -> Picture:
     states = _states(report, owner)
     boxes = tuple(_box(part, places[part.urn], states.get(part.urn, "ok")) for part in parts)
     edges = tuple(
-        Edge(_curve(places[need], places[urn])) for urn, found in needs.items() for need in found
+        Edge(_curve(places[need], places[urn]))
+        for urn, found in _direct(needs).items()
+        for need in found
     )
     return Picture(
         width=2 * _MARGIN + widest * (_BOX_WIDTH + _GAP_X) - _GAP_X,
@@ -88,6 +91,29 @@ def _needs(part: Node, owner: dict[str, str]) -> list[str]:
         if urn in owner
     }
     return sorted(found - {part.urn})
+
+
+def _direct(needs: dict[str, list[str]]) -> dict[str, list[str]]:
+    """`needs` without those that another need implies: fewer lines that say the same."""
+    behind: dict[str, set[str]] = {}
+
+    def all_behind(urn: str, above: frozenset[str]) -> set[str]:
+        if urn not in behind:
+            found: set[str] = set()
+            for need in needs[urn]:
+                if need not in above:
+                    found |= {need} | all_behind(need, above | {urn})
+            behind[urn] = found
+        return behind[urn]
+
+    return {
+        urn: [
+            need
+            for need in found
+            if not any(need in all_behind(other, frozenset()) for other in found if other != need)
+        ]
+        for urn, found in needs.items()
+    }
 
 
 def _rows(parts: list[Node], needs: dict[str, list[str]]) -> list[list[Node]]:
@@ -129,6 +155,7 @@ def _curve(above: tuple[int, int], below: tuple[int, int]) -> str:
     x1, y1 = above[0] + _BOX_WIDTH // 2, above[1] + _BOX_HEIGHT
     x2, y2 = below[0] + _BOX_WIDTH // 2, below[1]
     bend = max(_GAP_Y // 2, (y2 - y1) // 2)
+    y2 -= _ARROW
     return f"M{x1},{y1} C{x1},{y1 + bend} {x2},{y2 - bend} {x2},{y2}"
 
 

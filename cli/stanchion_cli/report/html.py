@@ -28,5 +28,6 @@ def html(reports: Sequence[Report], failures: Sequence[Failure]) -> str:
         reports=[(report, picture(report)) for report in reports],
         failures=failures,
         failed=bool(failures) or any(report.failed for report in reports),
+        judged=all(report.policies_run for report in reports),
         signs=_SIGNS,
     )

@@ -55,6 +55,8 @@ class Node:
     @property
     def kind(self) -> str:
         """The last part of the type, `Deployment`."""
+        if self.type.startswith("pulumi:providers:"):
+            return "Provider"
         return self.type.rsplit(":", 1)[-1]
 
     def walk(self) -> Iterator[Node]:
