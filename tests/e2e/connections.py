@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2e.platform import Platform
+from stanchion_cli import cluster
 
 _FLOW = re.compile(
     r"^(?P<protocol>tcp|udp) .*?src=(?P<source>\S+) dst=(?P<asked>\S+) sport=\d+ dport=\d+.*?"
@@ -36,7 +37,9 @@ class Connection:
 
 def connections(platform: Platform) -> set[Connection]:
     """Every tracked connection between two pods, behind Service addresses too."""
-    command = ["ip", "netns", "exec", f"stanchion-{platform.cluster}", "conntrack", "-L"]
+    node = cluster.find(platform.cluster)
+    assert node is not None
+    command = cluster.inside(node, "conntrack", "-L")
     tracked = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     pods = {
         address["ip"]: f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"

@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from stanchion_cli.cluster.toolchain import NODE
 
 _PROGRAM = "stanchion-node"
 _PROC = Path("/proc")
+_REAPING_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,18 @@ def end(layout: Layout, patience: float = 30.0) -> bool:
             where=f"process {pid}",
             fix="one of them waits for a disk or network device; see `ps -o pid,stat,wchan,cmd`",
         )
+    _await_reaping(pid)
     return True
+
+
+def _await_reaping(pid: int) -> None:
+    """Give the machine's first process a moment to clear the ended one from the process list.
+
+    Where nobody does so, as in a container without an init, an entry without substance stays.
+    """
+    limit = time.monotonic() + _REAPING_SECONDS
+    while (_PROC / str(pid)).exists() and time.monotonic() < limit:
+        time.sleep(0.02)
 
 
 def _signal(pid: int, layout: Layout, number: signal.Signals) -> int | None:
