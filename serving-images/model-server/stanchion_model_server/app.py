@@ -54,7 +54,7 @@ class Application:
         settings = service.settings
         self._service, self._metrics = service, service.metrics
         self._limit, self._seconds = settings.max_body_bytes, settings.request_timeout_seconds
-        self._access = logs.AccessLog()
+        self.access_log = logs.AccessLog()
         self._head = v2.response_head(settings.name, settings.model_version)
         self._output_name = "output-0"
         model = f"/v2/models/{settings.name}"
@@ -158,7 +158,7 @@ class Application:
         }
         if error:
             entry["error"] = error
-        self._access.add(asyncio.get_running_loop(), entry)
+        self.access_log.add(asyncio.get_running_loop(), entry)
 
     def _admit(self, length: int) -> None:
         """Refuse what needs no reading: 503 while there is no model, 413 by the announced size."""

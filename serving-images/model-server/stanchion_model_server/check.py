@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from stanchion_model_server.loading import ServedModel, load
 from stanchion_model_server.logs import log
 
 if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
+
     from stanchion_model_server.settings import Settings
 
 _CALLS = 20
@@ -51,7 +54,7 @@ def check(settings: Settings, *, tries: int = 3, wait: float = 2.0) -> dict[str,
             time.sleep(wait)
     report.pop("reason", None)
     signature = served.model.metadata.signature
-    report["signature"] = signature.to_dict() if signature is not None else None
+    report["signature"] = _signature(signature)
     if signature is None or served.example is None:
         what = "a signature" if signature is None else "an input example"
         report["reason"] = f"the model was logged without {what}; log it with one"
@@ -64,6 +67,14 @@ def check(settings: Settings, *, tries: int = 3, wait: float = 2.0) -> dict[str,
         "prediction": prediction,
     }
     return report
+
+
+def _signature(signature: ModelSignature | None) -> dict[str, Any] | None:
+    """The signature as JSON; MLflow's own form has JSON inside strings."""
+    if signature is None:
+        return None
+    parts = signature.to_dict()
+    return {name: json.loads(text) if text else None for name, text in parts.items()}
 
 
 def _timed(served: ServedModel, example: bytes) -> tuple[float, str]:

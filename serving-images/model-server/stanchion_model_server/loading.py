@@ -109,7 +109,7 @@ def load(settings: Settings) -> ServedModel:
     scratch = Path(tempfile.mkdtemp(prefix="stanchion-model-"))
     try:
         folder = _verified(settings, registry, scratch)
-        return _loaded(folder, settings.model_digest)
+        return load_folder(folder, settings.model_digest)
     except RegistryUnavailableError:
         raise
     except RegistryError as error:
@@ -150,7 +150,12 @@ def _verified(settings: Settings, registry: Registry, scratch: Path) -> Path:
     return folder
 
 
-def _loaded(folder: Path, digest: str) -> ServedModel:
+def load_folder(folder: Path, digest: str) -> ServedModel:
+    """Load and warm up a verified model from its folder.
+
+    Raises:
+        ModelRefusedError: It fails to load, or to predict on its own input example.
+    """
     try:
         model = load_model(str(folder))
         example = Model.load(str(folder)).get_serving_input(str(folder))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import sys
 from datetime import UTC, datetime
@@ -66,14 +65,13 @@ def configure(*, to_stderr: bool = False) -> None:
 class AccessLog:
     """One line per prediction request, written in batches off the hot path.
 
-    Lines wait at most 0.2 s, and are flushed at exit; a process that is killed outright loses
-    the last of them. Health probes and scrapes are not logged.
+    Lines wait at most 0.2 s, and the server flushes them when it stops; a process that is killed
+    outright loses the last of them. Health probes and scrapes are not logged.
     """
 
     def __init__(self) -> None:
         self._lines: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
-        atexit.register(self.flush)
 
     def add(self, loop: asyncio.AbstractEventLoop, entry: dict[str, Any]) -> None:
         """Queue a line; it is on its way within 0.2 s."""

@@ -61,8 +61,9 @@ class Server(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Serve until told to stop; returns after the last accepted request is answered."""
     service = Service(settings, Metrics(settings))
+    application = Application(service)
     config = uvicorn.Config(
-        Application(service),
+        application,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -88,6 +89,9 @@ def serve(settings: Settings) -> None:
             }
         },
     )
-    Server(config, service).run()
-    service.close()
+    try:
+        Server(config, service).run()
+    finally:
+        service.close()
+        application.access_log.flush()
     log.info("stopped")
