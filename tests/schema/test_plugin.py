@@ -121,9 +121,9 @@ TENANT = {
 }
 
 
-def test_the_plugin_declares_python() -> None:
+def test_the_plugin_states_its_toolchain_because_the_detected_one_cannot_install_it() -> None:
     declared = yaml.safe_load((COMPONENTS / "PulumiPlugin.yaml").read_text())
-    assert declared == {"runtime": "python"}
+    assert declared == {"runtime": {"name": "python", "options": {"toolchain": "pip"}}}
 
 
 def test_the_plugin_answers_with_its_schema(
