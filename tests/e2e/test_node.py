@@ -194,7 +194,11 @@ def test_down_leaves_nothing_and_a_second_down_is_content(before: Traces) -> Non
     said, _ = command.communicate(timeout=60)
     assert command.returncode == 0, said
     assert all(str(folder) in said for folder in cluster.caches())
-    assert Traces.of_machine().left_over(before) == {}
+    left = Traces.of_machine().left_over(before)
+    # Someone may run another command of ours meanwhile: a process counts if it is the node's.
+    ours = ("stanchion-node", str(Layout.of(NAME).root))
+    processes = [line for line in left.pop("processes", []) if any(word in line for word in ours)]
+    assert (left, processes) == ({}, [])
     assert cluster.find(NAME) is None
     cluster.down(NAME)
 

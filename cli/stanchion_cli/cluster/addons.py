@@ -8,13 +8,14 @@ from pathlib import Path
 from string import Template
 
 from stanchion_cli.cluster import images
-from stanchion_cli.cluster.components import CLUSTER_DOMAIN, NODE_IMAGE
+from stanchion_cli.cluster.configuration import CLUSTER_DOMAIN
 from stanchion_cli.cluster.layout import Layout
 from stanchion_cli.cluster.model import Cluster
 from stanchion_cli.cluster.ranges import Ranges
 from stanchion_cli.cluster.scratch import ScratchImage
 from stanchion_cli.cluster.toolchain import COREDNS, METRICS_SERVER, NODE, PROVISIONER
 
+NODE_IMAGE = "stanchion.local/node"
 _MANIFESTS = Path(__file__).parent / "manifests"
 DEPLOYMENTS = ("coredns", "metrics-server", "local-path-provisioner")
 """In the namespace `kube-system`."""

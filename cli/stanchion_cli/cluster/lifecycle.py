@@ -19,11 +19,8 @@ from stanchion_cli.cluster import (
     waiting,
 )
 from stanchion_cli.cluster.checks import plan_for, preflight, require
-from stanchion_cli.cluster.components import (
-    components,
-    write_configuration,
-    write_kubeconfigs,
-)
+from stanchion_cli.cluster.components import components
+from stanchion_cli.cluster.configuration import write_configuration, write_kubeconfigs
 from stanchion_cli.cluster.layout import Layout, cache_folder, locked, state_parent, write
 from stanchion_cli.cluster.model import DEFAULT_NAME, Cluster, ClusterError
 from stanchion_cli.cluster.ranges import Ranges

@@ -13,7 +13,7 @@ import yaml
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from stanchion_cli.cluster import certificates
-from stanchion_cli.cluster.components import write_kubeconfigs
+from stanchion_cli.cluster.configuration import write_kubeconfigs
 from stanchion_cli.cluster.layout import Layout
 from stanchion_cli.cluster.ranges import Ranges
 

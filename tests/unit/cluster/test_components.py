@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from stanchion_cli.cluster import addons, certificates, components, toolchain
+from stanchion_cli.cluster import addons, certificates, components, configuration, toolchain
 from stanchion_cli.cluster.health import COMPONENTS
 from stanchion_cli.cluster.layout import Layout
 from stanchion_cli.cluster.ranges import Ranges
@@ -17,11 +17,12 @@ PLAN = Ranges(5)
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    monkeypatch.setattr(components, "program", lambda name: Path("/usr/bin") / name)
+    for module in (components, configuration):
+        monkeypatch.setattr(module, "program", lambda name: Path("/usr/bin") / name)
     made = Layout("local", tmp_path)
     certificates.ensure(made, PLAN)
-    components.write_kubeconfigs(made, PLAN)
-    components.write_configuration(made, PLAN, "stanchion.local/node:1")
+    configuration.write_kubeconfigs(made, PLAN)
+    configuration.write_configuration(made, PLAN, "stanchion.local/node:1")
     return made
 
 
@@ -55,8 +56,8 @@ def test_the_same_cluster_is_listed_the_same_twice(layout: Layout) -> None:
         return [part.listed() for part in components.components(layout, PLAN)]
 
     before = listed()
-    components.write_kubeconfigs(layout, PLAN)
-    components.write_configuration(layout, PLAN, "stanchion.local/node:1")
+    configuration.write_kubeconfigs(layout, PLAN)
+    configuration.write_configuration(layout, PLAN, "stanchion.local/node:1")
     assert listed() == before
 
 
@@ -73,9 +74,9 @@ def test_containerd_keeps_to_the_clusters_folder(layout: Layout) -> None:
 def test_a_folder_with_quotes_in_its_name_is_still_one_value(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(components, "program", lambda name: Path("/usr/bin") / name)
+    monkeypatch.setattr(configuration, "program", lambda name: Path("/usr/bin") / name)
     odd = Layout("local", tmp_path / 'a "b" \\c')
-    config = tomllib.loads(components.containerd_toml(odd, "image"))
+    config = tomllib.loads(configuration.containerd_toml(odd, "image"))
     assert config["root"] == str(odd.root / "containerd")
 
 
@@ -84,13 +85,13 @@ def test_nobody_speaks_to_the_api_server_or_kubelet_without_a_certificate(layout
     assert "--anonymous-auth=false" in arguments["kube-apiserver"]
     assert "--authorization-mode=Node,RBAC" in arguments["kube-apiserver"]
     assert "--client-cert-auth=true" in arguments["etcd"]
-    kubelet = components.kubelet_configuration(layout, PLAN)
+    kubelet = configuration.kubelet_configuration(layout, PLAN)
     assert kubelet["authentication"]["anonymous"] == {"enabled": False}
     assert kubelet["authorization"] == {"mode": "Webhook"}
 
 
 def test_pods_get_addresses_of_the_plan_and_are_not_masqueraded() -> None:
-    (plugin,) = components.cni_list(PLAN)["plugins"]
+    (plugin,) = configuration.cni_list(PLAN)["plugins"]
     assert plugin["ipMasq"] is False
     assert plugin["ipam"]["ranges"] == [[{"subnet": str(PLAN.pods)}]]
 
