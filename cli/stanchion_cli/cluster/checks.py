@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from stanchion_cli.cluster import cgroups, packages, ranges, toolchain
+from stanchion_cli.cluster import cgroups, packages, process, ranges, toolchain
 from stanchion_cli.cluster.layout import Layout, cache_folder, recorded, state_parent
 from stanchion_cli.cluster.model import DEFAULT_NAME, Check, ClusterError
 from stanchion_cli.cluster.scratch import ARCHITECTURES
@@ -91,6 +91,9 @@ def _state_folder(name: str) -> Check:
     if len(os.fsencode(root)) > _LONGEST_STATE:
         fix = f"set STANCHION_STATE_DIR to a path that keeps it below {_LONGEST_STATE} bytes"
         return Check("state folder", False, f"{root} is too long for a socket's path", fix)
+    if other := process.namesake(Layout.of(name)):
+        fix = f"choose another name, or set STANCHION_STATE_DIR to {other.parent} to mean that one"
+        return Check("state folder", False, f"a cluster {name!r} runs from {other}", fix)
     kind = _filesystem(_existing(root), Path("/proc/mounts").read_text())
     if kind in _UNFIT_FILESYSTEMS:
         fix = "set STANCHION_STATE_DIR to a folder on a local disk (ext4, xfs, btrfs)"

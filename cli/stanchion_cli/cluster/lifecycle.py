@@ -25,6 +25,7 @@ from stanchion_cli.cluster.layout import Layout, cache_folder, locked, state_par
 from stanchion_cli.cluster.model import DEFAULT_NAME, Cluster, ClusterError
 from stanchion_cli.cluster.ranges import Ranges
 from stanchion_cli.cluster.toolchain import KUBERNETES
+from stanchion_cli.images.engine import cache_directory
 from stanchion_cli.progress import step
 
 
@@ -123,8 +124,8 @@ def inside(cluster: Cluster, *command: str) -> list[str]:
 
 
 def caches() -> list[Path]:
-    """The folders outside any cluster that the node's programs were built in and are kept in."""
-    found = [cache_folder()]
+    """The folders outside any cluster that its programs and images were built in and stay in."""
+    found = [cache_folder(), cache_directory()]
     compiler, _ = toolchain.go()
     if compiler is not None:
         said = subprocess.run(

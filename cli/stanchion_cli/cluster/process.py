@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,42 +35,59 @@ class Running:
     last_exit: str
 
 
-def is_first_process(arguments: list[str], namespace_pids: list[int], state: Path) -> bool:
-    """Whether a process is the first one of the node whose state is in `state`.
+def state_of(arguments: list[str], namespace_pids: list[int]) -> Path | None:
+    """The state folder of the node whose first process has these marks.
 
     Args:
         arguments: Its command line.
         namespace_pids: Its ids, from the outermost process namespace to its own (`NSpid`).
-        state: The cluster's folder.
+
+    Returns:
+        None where it is not the first process of any node.
     """
-    return (
+    if (
         len(arguments) == 3
         and Path(arguments[0]).name == _PROGRAM
-        and arguments[1:] == ["init", str(state)]
+        and arguments[1] == "init"
         and len(namespace_pids) > 1
         and namespace_pids[-1] == 1
-    )
+    ):
+        return Path(arguments[2])
+    return None
 
 
 def first_process(layout: Layout) -> int | None:
     """The id of the node's first process, or None where the node does not run."""
+    return next((pid for pid, state in _nodes() if state == layout.root), None)
+
+
+def namesake(layout: Layout) -> Path | None:
+    """The state folder of a running node that has this one's name and lies elsewhere.
+
+    It holds the interface and the control groups that this one would be given.
+    """
+    others = (state for _, state in _nodes() if state != layout.root)
+    return next((state for state in others if state.name == layout.name), None)
+
+
+def _nodes() -> Iterator[tuple[int, Path]]:
+    """Each running node of this machine: its first process and its state folder."""
     for entry in _PROC.iterdir():
-        if entry.name.isdigit() and _is_ours(int(entry.name), layout):
-            return int(entry.name)
-    return None
+        if entry.name.isdigit() and (state := _state_of(int(entry.name))) is not None:
+            yield int(entry.name), state
 
 
-def _is_ours(pid: int, layout: Layout) -> bool:
+def _state_of(pid: int) -> Path | None:
+    """The state folder of the node whose first process this is; None where it is no such one."""
     try:
         arguments = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")[:-1]
         if len(arguments) != 3 or not arguments[0].endswith(_PROGRAM.encode()):
-            return False
+            return None
         status = (_PROC / str(pid) / "status").read_text().splitlines()
     except (FileNotFoundError, ProcessLookupError):
-        return False
+        return None
     pids = next((line.split()[1:] for line in status if line.startswith("NSpid:")), [])
-    texts = [argument.decode(errors="replace") for argument in arguments]
-    return is_first_process(texts, [int(number) for number in pids], layout.root)
+    return state_of([os.fsdecode(argument) for argument in arguments], [int(pid) for pid in pids])
 
 
 def launch(layout: Layout) -> int:
@@ -157,7 +175,7 @@ def _signal(pid: int, layout: Layout, number: signal.Signals) -> int | None:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return None
-    if not _is_ours(pid, layout):
+    if _state_of(pid) != layout.root:
         os.close(handle)
         return None
     signal.pidfd_send_signal(handle, number)

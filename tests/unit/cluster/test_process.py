@@ -18,13 +18,13 @@ PROGRAM = "/root/.cache/stanchion/bin/node-v1-0123/stanchion-node"
 
 
 def test_the_first_process_is_known_by_program_folder_and_namespace() -> None:
-    assert process.is_first_process([PROGRAM, "init", str(STATE)], [4711, 1], STATE)
+    assert process.state_of([PROGRAM, "init", str(STATE)], [4711, 1]) == STATE
+    assert process.state_of([PROGRAM, "init", str(STATE)], [4711, 12, 1]) == STATE
 
 
 @pytest.mark.parametrize(
     ("arguments", "pids"),
     [
-        ([PROGRAM, "init", "/var/lib/stanchion/other"], [4711, 1]),
         ([PROGRAM, "launch", str(STATE)], [4711, 1]),
         ([PROGRAM, "init", str(STATE), "x"], [4711, 1]),
         (["/usr/bin/vi", "init", str(STATE)], [4711, 1]),
@@ -35,10 +35,21 @@ def test_the_first_process_is_known_by_program_folder_and_namespace() -> None:
         ([], [4711, 1]),
     ],
 )
-def test_a_process_that_differs_in_anything_is_not_ours(
+def test_a_process_that_differs_in_anything_is_of_no_node(
     arguments: list[str], pids: list[int]
 ) -> None:
-    assert not process.is_first_process(arguments, pids, STATE)
+    assert process.state_of(arguments, pids) is None
+
+
+def test_nodes_are_told_apart_by_their_folder_and_namesakes_are_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    running = [(11, Path("/a/local")), (12, Path("/a/other")), (13, Path("/b/other"))]
+    monkeypatch.setattr(process, "_nodes", lambda: iter(running))
+    assert process.first_process(Layout("other", Path("/b/other"))) == 13
+    assert process.first_process(Layout("local", Path("/b/local"))) is None
+    assert process.namesake(Layout("local", Path("/b/local"))) == Path("/a/local")
+    assert process.namesake(Layout("local", Path("/a/local"))) is None
 
 
 def test_a_look_alike_outside_a_process_namespace_is_neither_found_nor_ended(
