@@ -92,8 +92,26 @@ class Platform:
             where = ["-n", metadata["namespace"]] if "namespace" in metadata else []
             live = self.get(kind, metadata["name"], *where)
             reference = f"{kind} {metadata.get('namespace', '')}/{metadata['name']}"
-            versions[reference] = live["metadata"]["resourceVersion"]
+            versions[reference] = _version(live)
         return versions
+
+    def settled_versions(self) -> dict[str, str]:
+        """The same, once no controller writes a status any more."""
+        versions = self.resource_versions()
+        for _ in range(30):
+            time.sleep(5)
+            before, versions = versions, self.resource_versions()
+            if versions == before:
+                return versions
+        raise AssertionError("objects of an idle platform keep changing")
+
+
+def _version(live: dict[str, Any]) -> str:
+    """The resource version; an autoscaler's moves with each measurement, so there its content."""
+    if live["kind"] != "HorizontalPodAutoscaler":
+        return str(live["metadata"]["resourceVersion"])
+    ours = {key: live["metadata"].get(key) for key in ("labels", "annotations", "uid")}
+    return json.dumps([ours, live["spec"]], sort_keys=True)
 
 
 def eventually(check: Callable[[], bool], *, seconds: float, what: str) -> None:

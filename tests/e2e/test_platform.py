@@ -41,7 +41,7 @@ def test_up_from_nothing_serves_the_prediction_that_the_printed_curl_asks_for(
 
 
 def test_a_second_up_changes_nothing(platform: Platform) -> None:
-    before = platform.resource_versions()
+    before = platform.settled_versions()
     again = platform.stanchion("up", "local")
     assert "0 created, 0 changed" in again.stderr
     assert platform.resource_versions() == before

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.progress import console
 from stanchion_cli.project import find_root
+
+if TYPE_CHECKING:
+    from stanchion_cli.preview import Preview
 
 Environment = Annotated[
     str, typer.Argument(help="Environment: the NAME of a stacks/Pulumi.NAME.yaml.")
@@ -67,6 +70,7 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
     Raises:
         StanchionError: naming what failed and the way out.
     """
+    from stanchion_cli.cluster import ClusterError
     from stanchion_cli.deploy.environment import bring_up, checked_preview
 
     use_engine = _use_engine(environment, engine)
@@ -78,8 +82,30 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
         pulumi_engine.up(root, preview)
         return
     console.print(f"{environment}: no Pulumi engine; its objects are applied as one ApplySet")
-    _, applied = bring_up(root, preview)
+    try:
+        _, applied = bring_up(root, preview)
+    except ClusterError as error:
+        raise _with_report(root, preview, error) from None
     console.print(f"{environment} is up: {applied}", style="bold")
+
+
+def _with_report(root: Path, preview: Preview, error: StanchionError) -> StanchionError:
+    """No cluster can be had here, but what it would run can be read all the same."""
+    from stanchion_cli.report.form import Format
+    from stanchion_cli.report.formats import written
+    from stanchion_cli.report.model import report_on
+
+    path = root / f"preview-{preview.environment}.html"
+    file = f"stacks/Pulumi.{preview.environment}.yaml"
+    document = written(
+        Format.HTML, [report_on(preview)], [], files={preview.environment: file}, color=False
+    )
+    path.write_text(document, encoding="utf-8")
+    return StanchionError(
+        f"{error}\nwhat it would run is in {path.name}; to run it, mend the above, or name a "
+        f"cluster of your own under stanchion:cluster.context in {file}, and run this again",
+        where=preview.environment,
+    )
 
 
 def _use_engine(environment: str, wanted: bool | None) -> bool:

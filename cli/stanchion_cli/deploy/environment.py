@@ -126,7 +126,10 @@ def _for_server(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _start_node(name: str, own_images: Sequence[str]) -> None:
     from stanchion_cli import cluster
+    from stanchion_cli.cluster.checks import require
 
+    require(cluster.preflight(name))
+    cluster.ensure_packages()
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Image builds wait for downloads where the node's builds wait for the processor.
         building = pool.submit(images.build, own_images)

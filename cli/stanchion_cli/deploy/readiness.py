@@ -43,7 +43,7 @@ def failed(api: Api, live: Live) -> str:
 def obstacle(api: Api, live: Live) -> str:
     """In a few words, what holds the object's first unready pod up; empty when nothing is seen."""
     for pod in _pods(api, live):
-        if _ready(pod):
+        if _ready(pod) or pod["status"].get("phase") == "Succeeded":
             continue
         waiting = [
             _state(status) for status in _container_statuses(pod) if "waiting" in status["state"]
