@@ -8,7 +8,7 @@ import pytest
 from stanchion_cli import preview
 from stanchion_cli.preview.config import load_project
 from stanchion_cli.render import objects
-from stanchion_cli.report import report_on
+from stanchion_cli.report.model import report_on
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,9 @@ from preview.conftest import make_project
 from stanchion_cli.commands.preview import preview
 from stanchion_cli.preview import Preview
 from stanchion_cli.preview import run as evaluate_once
-from stanchion_cli.report import Format, report_on, written
+from stanchion_cli.report.form import Format
+from stanchion_cli.report.formats import written
+from stanchion_cli.report.model import report_on
 from typer.testing import CliRunner
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,9 @@ import typer
 from preview.conftest import Evaluate, Project
 from stanchion_cli.commands.preview import preview
 from stanchion_cli.errors import InputError
-from stanchion_cli.report import Format, report_on, written
+from stanchion_cli.report.form import Format
+from stanchion_cli.report.formats import written
+from stanchion_cli.report.model import report_on
 from typer.testing import CliRunner, Result
 
 CONFIG = "config: {replicas: 2, image: 'i:1', token: plain-t0ken}"

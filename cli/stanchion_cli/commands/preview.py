@@ -11,11 +11,11 @@ import typer
 
 from stanchion_cli.errors import Exit, InputError, StanchionError
 from stanchion_cli.progress import console, step
-from stanchion_cli.report.formats import Format
+from stanchion_cli.report.form import Format
 
 if TYPE_CHECKING:
     from stanchion_cli.preview import Preview
-    from stanchion_cli.report import Report
+    from stanchion_cli.report.model import Report
 
 
 def preview(
@@ -40,7 +40,8 @@ def preview(
     decided as well) or an input of the wrong type, 2 on bad input.
     """
     from stanchion_cli.preview.config import load_project
-    from stanchion_cli.report import Failure, written
+    from stanchion_cli.report.formats import written
+    from stanchion_cli.report.model import Failure
 
     root = root.resolve()
     project = load_project(root)
@@ -91,7 +92,7 @@ def _base(stack: ExitStack, root: Path, ref: str) -> Path:
 
 def _evaluated(name: str, root: Path, policies: bool, base: str, base_root: Path | None) -> Report:
     from stanchion_cli import preview as offline
-    from stanchion_cli.report import report_on
+    from stanchion_cli.report.model import report_on
 
     with step(f"evaluating {name}") as running:
         evaluated = offline.run(name, root=root, policies=policies)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,18 +48,19 @@ def evaluate(
     printed: list[tuple[str, str]] = []
     with ProgramHost(project, lambda *line: printed.append(line)) as host:
         pack = _pack(project, environment, profile) if policies else None
+        judged = _Judged(pack)
         try:
-            with _services(
-                project, environment, configuration, outputs or {}, trace=trace
-            ) as services:
-                monitor, engine, address = services
+            monitor = _monitor(
+                project, environment, configuration, outputs or {}, trace=trace, judged=judged
+            )
+            with _served(monitor) as (engine, address):
                 made = _run(host, environment, configuration, address, monitor)
-                registered = _ordered(monitor, made)
-                with ThreadPoolExecutor(1) as beside:
-                    checking = beside.submit(host.check, registered)
-                    findings = _findings(pack, registered) if pack else ()
-                    problems = checking.result()
-                known_policies = tuple(pack.policies()) if pack else ()
+            registered = _ordered(monitor, made)
+            with ThreadPoolExecutor(1) as beside:
+                checking = beside.submit(host.check, registered)
+                findings = judged.findings(registered)
+                problems = checking.result()
+            known_policies = tuple(pack.policies()) if pack else ()
         finally:
             if pack is not None:
                 pack.close()
@@ -118,26 +119,33 @@ def _profile(project: Project, configuration: Configuration) -> str:
     return configuration.values.get(f"{project.name}:profile", "")
 
 
-@contextmanager
-def _services(
+def _monitor(
     project: Project,
     environment: str,
     configuration: Configuration,
     outputs: Mapping[str, Mapping[str, Any]],
     *,
     trace: bool,
-) -> Iterator[tuple[Monitor, Engine, str]]:
+    judged: _Judged,
+) -> Monitor:
     # Imported here: by now the other two processes are busy importing as well.
+    from stanchion_cli.preview.monitor import Monitor
+
+    monitor = Monitor(
+        project, environment, configuration, outputs, trace=trace, registered=judged.submit
+    )
+    judged.registrations = monitor.registrations
+    return monitor
+
+
+@contextmanager
+def _served(monitor: Monitor) -> Iterator[tuple[Engine, str]]:
+    """Serve `monitor` and an engine's log service on loopback."""
     import grpc
 
     from stanchion_cli.preview.engine import Engine
-    from stanchion_cli.preview.monitor import Monitor
-    from stanchion_cli.preview.protos import (
-        engine_pb2_grpc,
-        resource_pb2_grpc,
-    )
+    from stanchion_cli.preview.protos import engine_pb2_grpc, resource_pb2_grpc
 
-    monitor = Monitor(project, environment, configuration, outputs, trace=trace)
     engine = Engine()
     server = grpc.server(
         ThreadPoolExecutor(_THREADS),
@@ -148,7 +156,7 @@ def _services(
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
-        yield monitor, engine, f"127.0.0.1:{port}"
+        yield engine, f"127.0.0.1:{port}"
     finally:
         server.stop(None).wait()
 
@@ -171,12 +179,29 @@ def _pack(project: Project, environment: str, profile: str) -> PolicyPack | None
     return pack
 
 
-def _findings(pack: PolicyPack, registered: Sequence[Registration]) -> tuple[Finding, ...]:
-    by_urn = {each.urn: each for each in registered}
-    managed = [each for each in registered if not each.external]
-    found = pack.analyze_all([_analyzed(each, by_urn, final=False) for each in managed])
-    found += pack.analyze_stack([_analyzed(each, by_urn, final=True) for each in managed])
-    return tuple(found)
+class _Judged:
+    """What the policies say: of each resource while the program still runs, of all at its end."""
+
+    def __init__(self, pack: PolicyPack | None) -> None:
+        self._pack = pack
+        self._asked: dict[str, Future[list[Finding]]] = {}
+        self.registrations: Mapping[str, Registration] = {}
+
+    def submit(self, registration: Registration) -> None:
+        """Ask about one resource, in the background."""
+        if self._pack is not None:
+            analyzed = _analyzed(registration, self.registrations, final=False)
+            self._asked[registration.urn] = self._pack.submit(analyzed)
+
+    def findings(self, registered: Sequence[Registration]) -> tuple[Finding, ...]:
+        """Every finding, in the order of the resources, those about the stack last."""
+        if self._pack is None:
+            return ()
+        managed = [each for each in registered if not each.external]
+        everything = [_analyzed(each, self.registrations, final=True) for each in managed]
+        about_all = self._pack.analyze_stack(everything)
+        about_each = [self._asked[each.urn].result() for each in managed]
+        return tuple(finding for found in (*about_each, about_all) for finding in found)
 
 
 def _analyzed(

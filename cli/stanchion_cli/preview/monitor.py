@@ -10,7 +10,7 @@ compute is left unanswered, which the SDK takes as unknown, as in a real preview
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 import grpc
@@ -51,6 +51,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         configuration: What the program was given.
         outputs: Known outputs by URN: those resources answer them (`id` among them) instead of
             leaving them unknown. A resource's name does as well, where it is unique.
+        registered: Told of each managed resource as soon as its inputs are final.
         trace: Whether to answer generated secrets with marks that name them: see `trace`.
     """
 
@@ -62,9 +63,11 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
         outputs: Mapping[str, Mapping[str, Any]],
         *,
         trace: bool = False,
+        registered: Callable[[Registration], None] = lambda _: None,
     ) -> None:
         self._project, self._environment = project, environment
         self._configuration, self._outputs, self._trace = configuration, outputs, trace
+        self._registered = registered
         self._lock = threading.RLock()
         self._transforms = Transforms()
         self._packages: dict[str, resource_pb2.RegisterPackageRequest] = {}
@@ -136,6 +139,7 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
                     context, urn, f"Duplicate resource URN '{urn}'", "try giving it a unique name"
                 )
             self.registrations[urn] = registration
+        self._registered(registration)
         known = self._known(urn)
         answered = answers.outputs(registration, known, trace=self._trace)
         registration.outputs.CopyFrom(answered)

@@ -83,7 +83,7 @@ def _decoded(shape: _Shape, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _object(shape: _Shape, value: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str]]:
     for key in sorted(shape.required - value.keys()):
-        yield _join(path, key), "is required and missing", "add it"
+        yield f"{path}.{key}".lstrip("."), "is required and missing", "add it"
     for key, item in value.items():
         if key.startswith("__"):  # the SDK's own, such as __defaults
             continue
@@ -91,12 +91,12 @@ def _object(shape: _Shape, value: Mapping[str, Any], path: str) -> Iterator[tupl
             near = difflib.get_close_matches(_camel(key), shape.properties, n=1, cutoff=0.6)
             known = ", ".join(sorted(shape.properties)[:12])
             yield (
-                _join(path, key),
+                f"{path}.{key}".lstrip("."),
                 "is no property of this type",
                 f"did you mean {near[0]}?" if near else f"known are {known}",
             )
         elif item is not None:
-            yield from _value(shape.properties[key], item, _join(path, key))
+            yield from _value(shape.properties[key], item, f"{path}.{key}".lstrip("."))
 
 
 def _value(expected: Any, value: Any, path: str) -> Iterator[tuple[str, str, str]]:
@@ -297,7 +297,3 @@ def _shape(arguments: type) -> _Shape:
 def _camel(key: str) -> str:
     head, *rest = key.split("_")
     return head + "".join(part[:1].upper() + part[1:] for part in rest)
-
-
-def _join(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key

@@ -1,8 +1,5 @@
-"""Reports on previews: what is planned, what changes, what is wrong, for people and for tools."""
+"""Reports on previews: what is planned, what changes, what is wrong, for people and for tools.
 
-from __future__ import annotations
-
-from stanchion_cli.report.formats import Format, written
-from stanchion_cli.report.model import Failure, Report, report_on
-
-__all__ = ["Failure", "Format", "Report", "report_on", "written"]
+`model.report_on` makes a report, `formats.written` writes it, `base.worktree` finds what to compare
+with. Nothing is imported here: a command line that only needs the formats' names starts fast.
+"""

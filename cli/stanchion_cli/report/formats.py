@@ -1,24 +1,14 @@
-"""The formats a report can be written in."""
+"""Writes a report in the format asked for."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Any
 
+from stanchion_cli.report.form import Format
 from stanchion_cli.report.model import Failure, Node, Report
-
-
-class Format(StrEnum):
-    """What `--format` takes."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    SARIF = "sarif"
 
 
 def written(
