@@ -33,15 +33,15 @@ WIDTH = 4
 NAMES = [f"f{number}" for number in range(WIDTH)]
 
 
-def training_data(dtype: str = "float64") -> tuple[pd.DataFrame, pd.Series]:
+def training_data() -> tuple[pd.DataFrame, pd.Series]:
     rng = np.random.default_rng(7)
-    frame = pd.DataFrame((rng.normal(size=(200, WIDTH)) * 5).astype(dtype), columns=NAMES)
+    frame = pd.DataFrame((rng.normal(size=(200, WIDTH)) * 5), columns=NAMES)
     return frame, (frame.sum(axis=1) > 0).astype(int)
 
 
-def save_classifier(folder: Path, *, tensor: bool = False, dtype: str = "float64") -> Path:
-    """A scaled logistic regression over `WIDTH` columns, or over an array, with its example."""
-    frame, target = training_data(dtype)
+def save_classifier(folder: Path, *, tensor: bool = False, example: bool = True) -> Path:
+    """A scaled logistic regression over `WIDTH` columns, or over an array."""
+    frame, target = training_data()
     data: Any = frame.to_numpy() if tensor else frame
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(data, target)
     mlflow.sklearn.save_model(
@@ -49,7 +49,7 @@ def save_classifier(folder: Path, *, tensor: bool = False, dtype: str = "float64
         str(folder),
         serialization_format="cloudpickle",
         signature=infer_signature(data, model.predict(data)),
-        input_example=data[:2],
+        input_example=data[:2] if example else None,
         pip_requirements=["scikit-learn"],
     )
     return folder

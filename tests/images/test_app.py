@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow.models import ModelSignature
+from mlflow.pyfunc.model import PythonModel
 from mlflow.types.schema import ColSpec, ParamSchema, ParamSpec, Schema
 from stanchion_model_server.app import Application
 from stanchion_model_server.loading import ServedModel, load_folder
@@ -30,6 +31,11 @@ INFER = "/v2/models/classifier/infer"
 ROW = [0.5, -1.0, 2.0, 0.25]
 
 
+def predicted(served: ServedModel, data: Any) -> list[Any]:
+    """What MLflow itself answers."""
+    return list(np.asarray(served.model.predict(data)).tolist())
+
+
 def tensor(data: list[Any], shape: list[int], datatype: str = "FP64", name: str = "x") -> Any:
     return {"name": name, "shape": shape, "datatype": datatype, "data": data}
 
@@ -48,7 +54,7 @@ async def test_both_protocols_give_the_models_own_predictions(
 ) -> None:
     frame, _ = training_data()
     rows = frame[:5].to_numpy().tolist()
-    expected = classifier.model.predict(frame[:5]).tolist()
+    expected = predicted(classifier, frame[:5])
     flat = [value for row in rows for value in row]
     columns = [tensor([row[at] for row in rows], [5], name=name) for at, name in enumerate(NAMES)]
     for inputs in ([tensor(flat, [5, WIDTH])], [tensor(rows, [5, WIDTH])], columns, columns[::-1]):
@@ -296,7 +302,7 @@ async def test_a_model_over_arrays_answers_on_both_protocols(
     client, _ = await started(monkeypatch, served)
     frame, _target = training_data()
     rows = frame[:3].to_numpy()
-    expected = served.model.predict(rows).tolist()
+    expected = predicted(served, rows)
     body = {"inputs": [tensor(rows.ravel().tolist(), [3, WIDTH])]}
     assert (await client("POST", INFER, body)).json()["outputs"][0]["data"] == expected
     answer = await client("POST", "/invocations", {"inputs": rows.tolist()})
@@ -305,7 +311,7 @@ async def test_a_model_over_arrays_answers_on_both_protocols(
     assert wrong.status == 422
 
 
-class Echo(mlflow.pyfunc.PythonModel):
+class Echo(PythonModel):
     """A model of several types, a parameter and several outputs."""
 
     def predict(
@@ -392,8 +398,8 @@ async def test_many_requests_at_once_are_merged(
     answers = await asyncio.gather(
         *(client("POST", "/invocations", split(row.tolist())) for row in rows)
     )
-    predicted = [answer.json()["predictions"][0] for answer in answers]
-    assert predicted == classifier.model.predict(pd.DataFrame(rows, columns=NAMES)).tolist()
+    answered = [answer.json()["predictions"][0] for answer in answers]
+    assert answered == predicted(classifier, pd.DataFrame(rows, columns=NAMES))
     calls = service.metrics.registry.get_sample_value(
         "model_server_batch_size_count", {"model": "classifier", "version": "1"}
     )

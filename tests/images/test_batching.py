@@ -87,7 +87,7 @@ async def test_a_request_that_the_model_refuses_fails_alone() -> None:
         return rows[:, 0]
 
     made = batcher(predict)
-    results = await asyncio.gather(
+    results: list[Any] = await asyncio.gather(
         *map(made.submit, (matrix(1), matrix(-1), matrix(2))), return_exceptions=True
     )
     made.close()

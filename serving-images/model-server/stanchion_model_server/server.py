@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # Longer than the idle time of usual clients and proxies: they, not we, close idle connections.
 _KEEP_ALIVE_SECONDS = 75
 _GRACE_SECONDS = 5
+_LAST_REQUEST_SECONDS = 0.5
 
 
 class Server(uvicorn.Server):
@@ -43,6 +44,15 @@ class Server(uvicorn.Server):
         """Listen first, load afterwards: liveness and the reason for waiting can be asked."""
         await super().startup(sockets)
         self._loading = asyncio.create_task(self._service.start())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting; let connections that were accepted just now ask and be answered."""
+        for listener in self.servers:
+            listener.close()
+        last_moment = time.monotonic() + _LAST_REQUEST_SECONDS
+        while self.server_state.connections and time.monotonic() < last_moment:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Begin the drain, or end it."""
