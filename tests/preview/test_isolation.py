@@ -46,6 +46,18 @@ def test_a_program_sees_no_credential_home_or_proxy(
     assert evaluated.outputs["home"] == "/nonexistent"
 
 
+def test_a_policy_pack_is_held_to_the_same(project: Project) -> None:
+    root = project("configured")
+    (root / "policies").mkdir()
+    (root / "policies/PulumiPolicy.yaml").write_text("runtime: python\n")
+    (root / "policies/__main__.py").write_text(
+        "import socket\nsocket.socket().connect(('192.0.2.1', 80))\n"
+    )
+    with pytest.raises(StanchionError) as failed:
+        preview.run("dev", root=root)
+    assert "a preview may not use the network (tried 192.0.2.1:80)" in str(failed.value)
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", b"localhost", ""])
 def test_every_way_to_write_loopback_is_loopback(host: str | bytes) -> None:
     assert guard._is_local_host(host)

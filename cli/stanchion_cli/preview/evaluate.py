@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stanchion_cli.preview.registration import Registration
 
 _THREADS = 8
+_GUARDED = Path(__file__).with_name("guarded")
 
 
 def evaluate(
@@ -173,7 +174,7 @@ def _pack(project: Project, environment: str, profile: str) -> PolicyPack | None
         config=levels if profile and levels.is_file() else None,
         project=project.name,
         stack=environment,
-        env=guard.environment(os.environ),
+        env=guard.environment(os.environ) | {"PYTHONPATH": str(_GUARDED)},
     )
     pack.start()
     return pack

@@ -1,8 +1,9 @@
 """What a previewed program may not touch: the network, other programs, and a person's secrets.
 
-The guard lives in the program's own process, as an audit hook that cannot be taken off again. It
-covers everything done through Python. Compiled code that opens sockets by itself is beyond it;
-run the command in a network namespace of its own where that matters.
+The guard lives in the process of the program, and in that of the policy pack, as an audit hook
+that cannot be taken off again. It covers everything done through Python. Compiled code that opens
+sockets by itself is beyond it; run the command in a network namespace of its own where that
+matters.
 """
 
 from __future__ import annotations
@@ -56,18 +57,14 @@ def _refuse(event: str, arguments: tuple[object, ...]) -> None:
     if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
         address = arguments[1] if len(arguments) > 1 else None
         if address is not None and not _is_loopback(address):
-            raise OfflineError(
-                f"a previewed program may not use the network (tried {_shown(address)})"
-            )
+            raise OfflineError(f"a preview may not use the network (tried {_shown(address)})")
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         host = arguments[0]
         if host is not None and not _is_local_host(host):
-            raise OfflineError(f"a previewed program may not look up hosts (tried {_shown(host)})")
+            raise OfflineError(f"a preview may not look up hosts (tried {_shown(host)})")
     elif event in _STARTS_PROGRAM:
         started = arguments[0] if arguments else event
-        raise OfflineError(
-            f"a previewed program may not start other programs (tried {_shown(started)})"
-        )
+        raise OfflineError(f"a preview may not start other programs (tried {_shown(started)})")
 
 
 def _is_loopback(address: object) -> bool:

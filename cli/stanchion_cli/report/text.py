@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from stanchion_cli.report.model import Failure, Node, Report
 
 _SYMBOLS = {"add": ("+", "green"), "remove": ("-", "red"), "change": ("~", "yellow")}
 _VALUE_WIDTH = 60
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def text(reports: Sequence[Report], failures: Sequence[Failure], *, color: bool) -> str:
@@ -27,20 +29,20 @@ def text(reports: Sequence[Report], failures: Sequence[Failure], *, color: bool)
     for report in reports:
         _environment(console, report)
     for failure in failures:
-        console.print(Text(f"\n{failure.environment}: {failure.message}", style="red"))
+        console.print(_text(f"\n{failure.environment}: {failure.message}", style="red"))
     return buffer.getvalue()
 
 
 def _environment(console: Console, report: Report) -> None:
     profile = f" (profile {report.profile})" if report.profile else ""
-    console.print(Text(f"\n{report.environment}{profile}", style="bold"))
+    console.print(_text(f"\n{report.environment}{profile}", style="bold"))
     actions = {change.urn: change.action for change in report.changes or ()}
     for root in report.tree:
         console.print(_branch(root, actions))
     if report.changes is not None:
         _changes(console, report, report.changes)
     elif report.base_note:
-        console.print(Text(f"\nno comparison with {report.base}: {report.base_note}"))
+        console.print(_text(f"\nno comparison with {report.base}: {report.base_note}"))
     _findings(console, "type problems", report.problems, str, "red")
     describe = _describer(report)
     _findings(console, "mandatory violations", report.mandatory, describe, "red")
@@ -48,9 +50,9 @@ def _environment(console: Console, report: Report) -> None:
     _findings(console, "undecided: these met values unknown before deployment",
               report.undecided, describe, "cyan")  # fmt: skip
     for line in report.log:
-        console.print(Text(f"{line.severity}: {line.message}", style="dim"))
+        console.print(_text(f"{line.severity}: {line.message}", style="dim"))
     if report.skipped_hooks:
-        console.print(Text(f"hooks not run offline: {', '.join(report.skipped_hooks)}"))
+        console.print(_text(f"hooks not run offline: {', '.join(report.skipped_hooks)}"))
     nodes = report.nodes
     counted = (
         f"{sum(n.custom for n in nodes)} resources, {sum(not n.custom for n in nodes)} components"
@@ -58,20 +60,20 @@ def _environment(console: Console, report: Report) -> None:
     asked = f"{report.policies} policies" if report.policies_run else "no policy pack"
     style = "red" if report.failed else "green"
     console.print(
-        Text(f"\n{report.environment}: {counted}, {report.unknowns} unknown values, {asked}: ")
-        + Text(report.verdict, style=style)
+        _text(f"\n{report.environment}: {counted}, {report.unknowns} unknown values, {asked}: ")
+        + _text(report.verdict, style=style)
     )
 
 
 def _branch(node: Node, actions: dict[str, Any]) -> Tree:
     symbol, style = _SYMBOLS.get(actions.get(node.urn, ""), ("", ""))
-    label = Text(f"{symbol} " if symbol else "", style=style)
-    label += Text(node.kind, style="bold" if not node.custom else "cyan")
-    label += Text(f" {node.title}")
+    label = _text(f"{symbol} " if symbol else "", style=style)
+    label += _text(node.kind, style="bold" if not node.custom else "cyan")
+    label += _text(f" {node.title}")
     marks = [name for name in ("protect", "retain_on_delete") if node.options.get(name)]
     marks += ["read only"] if node.external else []
     if marks:
-        label += Text(f"  [{', '.join(marks).replace('_', ' ')}]", style="dim")
+        label += _text(f"  [{', '.join(marks).replace('_', ' ')}]", style="dim")
     tree = Tree(label, guide_style="dim")
     for child in node.children:
         tree.children.append(_branch(child, actions))
@@ -79,16 +81,16 @@ def _branch(node: Node, actions: dict[str, Any]) -> Tree:
 
 
 def _changes(console: Console, report: Report, found: Iterable[Change]) -> None:
-    console.print(Text(f"\nchanges against {report.base}", style="bold"))
+    console.print(_text(f"\nchanges against {report.base}", style="bold"))
     listed = list(found)
     if not listed:
         console.print("  none")
     for change in listed:
         symbol, style = _SYMBOLS[change.action]
         moved = f" (was {change.was})" if change.was else ""
-        console.print(Text(f"  {symbol} {change.type} {change.title}{moved}", style=style))
+        console.print(_text(f"  {symbol} {change.type} {change.title}{moved}", style=style))
         for item in change.properties:
-            console.print(Text(f"      {item.path}: {shown(item.before)} → {shown(item.after)}"))
+            console.print(_text(f"      {item.path}: {shown(item.before)} → {shown(item.after)}"))
 
 
 def _findings(
@@ -96,9 +98,9 @@ def _findings(
 ) -> None:
     if not items:
         return
-    console.print(Text(f"\n{title} ({len(items)})", style=f"bold {style}"))
+    console.print(_text(f"\n{title} ({len(items)})", style=f"bold {style}"))
     for item in items:
-        console.print(Text(f"  {describe(item)}"))
+        console.print(_text(f"  {describe(item)}"))
 
 
 def _describer(report: Report) -> Any:
@@ -116,3 +118,8 @@ def shown(value: Any, width: int = _VALUE_WIDTH) -> str:
     line = value if isinstance(value, str) else repr(value)
     line = line.replace("\n", "⏎")
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def _text(value: str, style: str = "") -> Text:
+    """Styled text in which no name can move the cursor or set the terminal's title."""
+    return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", value), style=style)

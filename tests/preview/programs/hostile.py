@@ -2,7 +2,7 @@
 
 import pulumi
 
-NASTY = "<script>alert(1)</script>|`@team`[x](javascript:1)${{7*7}}\"'"
+NASTY = "<script>alert(1)</script>|`@team`[x](javascript:1)${{7*7}}\"'\x1b]0;title\x07\x1b[2J"
 
 
 class Part(pulumi.ComponentResource):
