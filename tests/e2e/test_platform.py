@@ -72,7 +72,7 @@ def test_the_served_version_is_champion_in_the_registry(platform: Platform) -> N
 
 
 def test_a_killed_pod_costs_no_request(platform: Platform) -> None:
-    pods = platform.get("pods", "-n", "demo", "-l", "app.kubernetes.io/name=wine")["items"]
+    pods = platform.get("pods", "-n", "demo", "-l", "app.kubernetes.io/instance=wine")["items"]
     victim = pods[0]["metadata"]["name"]
     with Traffic(platform.address(), platform.request()) as traffic:
         platform.kubectl("delete", "pod", victim, "-n", "demo", "--wait=true")
