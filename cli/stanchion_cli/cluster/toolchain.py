@@ -6,6 +6,7 @@ program with all it is made of. Nothing is fetched as a binary.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -156,16 +157,30 @@ def build_missing() -> None:
     Raises:
         ClusterError: A build failed, with the compiler's last lines.
     """
-    for tool in missing():
-        with step(f"build {tool.name} {tool.version} ({len(tool.programs)} programs)"):
-            _build(tool)
+    if not missing():
+        return
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    folder = os.open(cache_folder(), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Another cluster may be on its way up: one of them builds, the other finds it built.
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with step("wait for the build that another command has begun"):
+                fcntl.flock(folder, fcntl.LOCK_EX)
+        for tool in missing():
+            with step(f"build {tool.name} {tool.version} ({len(tool.programs)} programs)"):
+                _build(tool)
+    finally:
+        os.close(folder)
 
 
 def _build(tool: Tool) -> None:
     compiler, _ = go()
     if compiler is None:
         raise ClusterError("there is no Go toolchain", fix="see `stanchion doctor`")
-    cache_folder().mkdir(parents=True, exist_ok=True)
+    for stale in cache_folder().glob(f".{tool.name}-*"):
+        shutil.rmtree(stale)
     environment = os.environ | {
         "CGO_ENABLED": "0",
         "GOFLAGS": "-mod=readonly",

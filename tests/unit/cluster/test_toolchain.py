@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,19 @@ def test_a_failed_build_tells_the_compilers_words_and_leaves_nothing(
         toolchain.build_missing()
     assert not tool.built
     assert list(tool.path("hello").parents[1].iterdir()) == []
+
+
+@pytest.mark.skipif(toolchain.go()[0] is None, reason="needs a Go toolchain")
+def test_a_build_clears_what_a_killed_one_left_and_is_not_done_twice(
+    tool: Tool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolchain, "TOOLS", (tool,))
+    stale = tool.path("hello").parents[1] / ".hello-killed" / "programs"
+    stale.mkdir(parents=True)
+    toolchain.build_missing()
+    assert [folder.name for folder in tool.path("hello").parents[1].iterdir()] == [tool.key]
+    said = subprocess.run([tool.path("hello")], capture_output=True, text=True, check=True)
+    assert said.stderr == "v1\n", "the linker wrote no version"
+    built = tool.path("hello").stat().st_mtime_ns
+    toolchain.build_missing()
+    assert tool.path("hello").stat().st_mtime_ns == built
