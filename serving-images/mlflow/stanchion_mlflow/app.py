@@ -37,7 +37,9 @@ _IN_FLIGHT = Gauge(
     "Requests accepted and not yet answered.",
     multiprocess_mode="livesum",
 )
-_API: Final = re.compile(r"^/(?:ajax-)?api/\d+\.\d+/(mlflow(?:-artifacts)?(?:/[a-z][a-z-]*){1,2})")
+_API: Final = re.compile(
+    r"^/(?:ajax-)?api/\d+\.\d+/(mlflow(?:-artifacts)?(?:/[a-z]+(?:-[a-z]+)*(?=/|$)){1,2})"
+)
 _PAGES: Final = ("/health", "/version", "/graphql", "/static-files", "/v1", "/get-artifact")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
