@@ -18,7 +18,7 @@ preview: $(UV)  ## resources and policy results, with no engine, cluster or cred
 	@$(RUN) stanchion preview $(ENV)
 
 test: $(UV) lint types  ## everything that needs no cluster
-	@$(RUN) pytest -m "not e2e"
+	@$(RUN) pytest -n auto -m "not e2e"
 
 lint: $(UV)
 	@$(RUN) ruff check

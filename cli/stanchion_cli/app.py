@@ -9,6 +9,8 @@ import typer
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.progress import console
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="stanchion",
     help="The ML platform blueprint that is provable before a cloud bill.",
@@ -28,6 +30,8 @@ def main() -> None:
     except StanchionError as error:
         console.print(f"error: {error}", style="red", markup=False)
         sys.exit(error.exit)
-    except KeyboardInterrupt:
-        console.print("interrupted; run the same command again to go on", style="yellow")
-        sys.exit(130)
+    except SystemExit as ended:
+        # Typer turns Ctrl-C into this status, with no word on what to do next.
+        if ended.code == INTERRUPTED:
+            console.print("interrupted; run the same command again to go on", style="yellow")
+        raise

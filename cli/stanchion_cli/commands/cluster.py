@@ -31,7 +31,7 @@ def up(name: Name = "local") -> None:
     from stanchion_cli import cluster
 
     running = cluster.up(name)
-    out = Console(highlight=False, soft_wrap=True)
+    out = Console(highlight=False, soft_wrap=True, emoji=False)
     out.print(f"cluster {running.name} runs at {running.node_address}", markup=False)
     out.print(f"  export KUBECONFIG={running.kubeconfig}", markup=False)
 
@@ -41,7 +41,7 @@ def down(name: Name = "local") -> None:
     """Remove the node and all it holds; list what stays."""
     from stanchion_cli import cluster
 
-    out = Console(highlight=False, soft_wrap=True)
+    out = Console(highlight=False, soft_wrap=True, emoji=False)
     kept = cluster.down(name)
     out.print(f"cluster {name} is gone", markup=False)
     if kept:
@@ -64,7 +64,7 @@ def status(
     from stanchion_cli import cluster
 
     found = cluster.status(name)
-    out = Console(highlight=False, soft_wrap=True)
+    out = Console(highlight=False, soft_wrap=True, emoji=False)
     if output is Format.JSON:
         out.print(json.dumps(asdict(found), default=str, indent=2), markup=False)
     else:

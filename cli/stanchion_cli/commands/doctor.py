@@ -15,7 +15,7 @@ def doctor() -> None:
     """Check what the bundled node, the engine and other clusters need on this machine."""
     from stanchion_cli.cluster import preflight
 
-    out = Console(highlight=False, soft_wrap=True)
+    out = Console(highlight=False, soft_wrap=True, emoji=False)
     checks = preflight()
     out.print("For the bundled node (`make up` with stanchion:cluster.bundled):", style="bold")
     for check in checks:

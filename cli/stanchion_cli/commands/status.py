@@ -37,4 +37,4 @@ def status(
             address = addresses.of_service(target, api, service)
         version = pins[name].version if name in pins else "not pinned"
         table.add_row(name, service["tenant"], service["model"], version, ready, address)
-    Console(soft_wrap=True).print(table)
+    Console(soft_wrap=True, emoji=False).print(table)

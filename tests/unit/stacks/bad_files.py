@@ -96,7 +96,7 @@ ENVIRONMENTS = [
     Bad("an empty file", "", "stanchion:cloud", "required"),
     Bad("a list for a file", "- a\n- b\n", "Pulumi.local.yaml", "mapping"),
     Bad("config is a list", "config:\n  - a\n", "Pulumi.local.yaml", "mapping"),
-    Bad("a huge file", "config:\n" + "  # padding\n" * 120_000, "Pulumi.local.yaml", "1 MiB"),
+    Bad("a huge file", "config:\n" + "  # padding\n" * 120_000, "Pulumi.local.yaml", "limit is 1024 KiB"),
 ]  # fmt: skip
 
 SERVICES = [
