@@ -5,7 +5,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --frozen
 ENV ?= local
 
-.PHONY: up down preview test lint types e2e bench
+.PHONY: up down preview test lint types e2e e2e-full bench
 
 up: $(UV)  ## the platform on this machine, with a sample model served
 	@$(UV) sync --frozen --quiet --no-dev
@@ -28,7 +28,10 @@ types: $(UV)
 	@$(RUN) mypy
 
 e2e: $(UV)  ## the platform on a real Kubernetes node (root)
-	@$(RUN) pytest -m e2e tests/e2e
+	@$(RUN) pytest -m "e2e and not full" tests/e2e
+
+e2e-full: $(UV)  ## the longer matrix; its result is committed
+	@$(RUN) pytest -m e2e tests/e2e --results tests/e2e/RESULTS.md
 
 bench: $(UV)  ## ratios against peers, in one run; writes benchmarks/RESULTS.md
 	@$(RUN) python -m benchmarks.model_server

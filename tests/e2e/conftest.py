@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.timeout(1500))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where `make e2e-full` leaves its result."""
+    parser.addoption("--results", type=Path, help="write date, commit and each outcome here")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Write the result as a page, where that is asked for."""
+    path: Path | None = config.getoption("--results")
+    if path is None:
+        return
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+    lines = [
+        "# The longer end-to-end matrix\n",
+        f"Written by `make e2e-full` on {datetime.now(UTC):%Y-%m-%d}, commit `{commit}`.\n",
+        "| outcome | rule | seconds |",
+        "| --- | --- | --- |",
+    ]
+    for outcome in ("passed", "failed", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            rule = report.nodeid.rpartition("::")[2].removeprefix("test_").replace("_", " ")
+            lines.append(f"| {outcome} | {rule} | {report.duration:.0f} |")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

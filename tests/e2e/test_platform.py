@@ -103,6 +103,7 @@ def test_a_version_that_nobody_registered_is_refused_and_nothing_is_pinned(
     assert platform.pinned_version() == before
 
 
+@pytest.mark.full
 def test_a_model_that_is_not_what_was_registered_never_serves(platform: Platform) -> None:
     good = platform.lock.read_text()
     digest = re.search(r"sha256:[0-9a-f]{64}", good)
