@@ -34,7 +34,7 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Write the result as a page, where that is asked for."""
-    path: Path | None = config.getoption("--results")
+    path: Path | None = config.getoption("--results", None)
     if path is None:
         return
     commit = subprocess.run(
