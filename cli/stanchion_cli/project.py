@@ -15,10 +15,10 @@ def find_root(start: Path | None = None) -> Path:
     """
     here = (start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
-        if (folder / "Pulumi.yaml").is_file() and (folder / "stacks").is_dir():
+        if (folder / "Pulumi.yaml").is_file():
             return folder
     raise InputError(
-        "no Pulumi.yaml beside a stacks folder, here or above",
+        "no Pulumi.yaml, here or in a folder above",
         where=str(here),
         fix="run the command inside a checkout of the blueprint",
     )

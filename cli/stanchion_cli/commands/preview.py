@@ -11,6 +11,7 @@ import typer
 
 from stanchion_cli.errors import Exit, InputError, StanchionError
 from stanchion_cli.progress import console, step
+from stanchion_cli.project import find_root
 from stanchion_cli.report.form import Format
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def preview(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it here.")
     ] = None,
     policies: Annotated[bool, typer.Option(help="Run the policy pack as well.")] = True,
-    root: Annotated[Path, typer.Option(help="The project's directory.")] = Path(),
+    root: Annotated[Path, typer.Option(help="A folder of the checkout.")] = Path(),
 ) -> None:
     """Evaluate environments offline: resources, changes, type problems and policy results.
 
@@ -43,7 +44,7 @@ def preview(
     from stanchion_cli.report.formats import written
     from stanchion_cli.report.model import Failure
 
-    root = root.resolve()
+    root = find_root(root)
     project = load_project(root)
     names = _chosen(environments or [], every, project.environments())
     reports, failures = [], []

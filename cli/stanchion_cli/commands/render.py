@@ -10,6 +10,7 @@ import typer
 
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.progress import step
+from stanchion_cli.project import find_root
 
 if TYPE_CHECKING:
     from stanchion_cli.preview import Preview
@@ -23,7 +24,7 @@ def render(
         Path, typer.Option("--output", "-o", help="A directory: new, empty, or rendered before.")
     ],
     outputs: Annotated[Path | None, typer.Option("--outputs", help=_OUTPUTS_HELP)] = None,
-    root: Annotated[Path, typer.Option(help="The project's directory.")] = Path(),
+    root: Annotated[Path, typer.Option(help="A folder of the checkout.")] = Path(),
 ) -> None:
     """Write an environment's Kubernetes objects as files, one per object, for GitOps.
 
@@ -34,6 +35,7 @@ def render(
     from stanchion_cli.render import check_outputs, not_rendered, objects, read_outputs, write
     from stanchion_cli.render.placeholders import Placeholders
 
+    root = find_root(root)
     given = read_outputs(outputs) if outputs else {}
     with step(f"evaluating {environment}") as running:
         # Side by side: what is known and what is not, and where the generated secrets go.
