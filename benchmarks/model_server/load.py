@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import math
 import re
 import shutil
+import statistics
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,16 +82,14 @@ def at_rate(server: Running, body: Path, *, rate: float, seconds: float) -> Meas
     clients = 8
     out = _run(
         ["hey", "-z", f"{seconds:g}s", "-c", str(clients), "-q", f"{rate / clients:g}",
-         "-m", "POST", "-T", "application/json", "-D", str(body), server.url]
+         "-m", "POST", "-T", "application/json", "-D", str(body), "-o", "csv", server.url]
     )  # fmt: skip
-    statuses = set(re.findall(r"\[(\d{3})\]\s+\d+ responses", out))
-    if statuses != {"200"}:
+    answers = list(csv.DictReader(out.splitlines()))
+    if not answers or any(answer["status-code"] != "200" for answer in answers):
         raise StanchionError(f"{server.spec.name} failed at {rate:g}/s: {out[-400:]}")
-    reached = re.search(r"Requests/sec:\s+([\d.]+)", out)
-    p50, p99 = (re.search(rf"{q}% in ([\d.]+) secs", out) for q in (50, 99))
-    if reached is None or p50 is None or p99 is None:
-        raise StanchionError(f"{server.spec.name}: hey printed no latencies: {out[-400:]}")
-    return Measured(float(reached[1]), float(p50[1]) * 1e3, float(p99[1]) * 1e3)
+    waited = sorted(float(answer["response-time"]) * 1e3 for answer in answers)
+    p99 = waited[math.ceil(0.99 * len(waited)) - 1]
+    return Measured(len(waited) / seconds, statistics.median(waited), p99)
 
 
 def _run(command: list[str]) -> str:
@@ -99,7 +100,7 @@ def _run(command: list[str]) -> str:
 
 
 def _wrk_latency(out: str, quantile: str) -> float:
-    found = re.search(rf"^\s+{quantile}%\s+([\d.]+)(us|ms|s|m)$", out, re.MULTILINE)
+    found = re.search(rf"^\s+{quantile}%\s+([\d.]+)(us|ms|s|m)\s*$", out, re.MULTILINE)
     if found is None:
         raise StanchionError(f"wrk printed no {quantile}th percentile: {out[-300:]}")
     return float(found[1]) * _UNITS[found[2]]

@@ -115,9 +115,13 @@ class Fake:
     def __init__(self, *, fails: bool = False) -> None:
         self.fails = fails
         self.contexts: list[tuple[str, list[str]]] = []
+        self.loaded: list[str] = []
 
     def has(self, image: str) -> bool:
-        return not image.startswith("ghcr.io/")
+        return image.startswith("docker.io/")
+
+    def load(self, archive: Path) -> None:
+        self.loaded.append(archive.name)
 
     def build(self, image: str, folder: Path, scratch: Path) -> None:
         assert scratch in folder.parents
@@ -141,6 +145,24 @@ def test_a_new_content_is_built_once_and_replaces_the_old_archive(
     assert len(fake.contexts) == 2
     assert [path.name for path in tmp_path.glob("*.tar")] == [second.name]
     assert first != second
+
+
+def test_a_derived_image_follows_the_image_it_starts_from(
+    sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sources / "derived").mkdir()
+    (sources / "derived" / "Dockerfile").write_text(
+        "FROM localhost/stanchion/demo\nRUN pip install lightgbm\n"
+    )
+    first = tag("derived")
+    assert context.context("derived").bases == (tag(),)
+    (sources / "demo" / "run").write_text("changed\n")
+    assert tag("derived") != first
+    fake = Fake()
+    monkeypatch.setattr(engine, "find", lambda: fake)
+    images.build(["derived"], archive_dir=tmp_path)
+    assert [image for image, _ in fake.contexts] == [tag(), images.reference("derived")]
+    assert fake.loaded == [f"demo-{context.context('demo').digest}.tar"]
 
 
 def test_a_failed_build_leaves_no_archive(

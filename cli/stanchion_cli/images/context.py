@@ -8,6 +8,7 @@ before anything is built.
 from __future__ import annotations
 
 import hashlib
+import re
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY: Final = "localhost/stanchion"
+# An own image without a tag: the one of this checkout, whose content then counts for the tag.
+_OWN_BASE: Final = re.compile(rf"^(FROM\s+){REPOSITORY}/([a-z0-9-]+)$", re.MULTILINE)
 _SOURCES: Final = Path(__file__).resolve().parents[3] / "serving-images"
 _IGNORED: Final = frozenset(
     {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".DS_Store", ".venv"}
@@ -34,6 +37,7 @@ class Context:
     name: str
     root: Path
     dockerfile: str
+    """Its text, with own images in FROM given their tags."""
     bases: tuple[str, ...]
     """The images named in FROM."""
     files: tuple[str, ...]
@@ -94,7 +98,9 @@ def context(name: str) -> Context:
             where=str(path),
             fix=f"choose one of {', '.join(names())}",
         )
-    text = path.read_text(encoding="utf-8")
+    text = _OWN_BASE.sub(
+        lambda found: f"{found[1]}{reference(found[2])}", path.read_text(encoding="utf-8")
+    )
     bases: list[str] = []
     files: set[str] = set()
     for line in _instructions(text):

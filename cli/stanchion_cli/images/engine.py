@@ -86,6 +86,13 @@ class Engine:
             self.run("push", "--quiet", image, target, what=f"saving {image}")
         partial.replace(archive)
 
+    def load(self, archive: Path) -> None:
+        """Take an image that `save` wrote, under its reference."""
+        if self.docker:
+            self.run("load", "-i", str(archive), what=f"loading {archive.name}")
+        else:
+            self.run("pull", "--quiet", f"docker-archive:{archive}", what=f"loading {archive.name}")
+
 
 def find() -> Engine:
     """Docker if its engine answers, buildah if it is installed.
