@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import tempfile
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from stanchion_cli.images import base, engine
 from stanchion_cli.images.context import context, names, reference
@@ -13,6 +14,8 @@ from stanchion_cli.progress import step
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_KEPT_SECONDS: Final = 7 * 24 * 3600
 
 
 def build(images: Sequence[str], *, archive_dir: Path | None = None) -> dict[str, Path]:
@@ -32,6 +35,9 @@ def build(images: Sequence[str], *, archive_dir: Path | None = None) -> dict[str
     """
     folder = archive_dir or engine.cache_directory()
     archives = {name: _archive(name, folder) for name in images}
+    for archive in archives.values():
+        if archive.is_file():
+            archive.touch()
     if all(archive.is_file() for archive in archives.values()):
         return archives
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +77,12 @@ def _build(builder: engine.Engine, name: str, archive: Path) -> None:
         context(name).copy_to(folder)
         builder.build(reference(name), folder, Path(scratch))
     builder.save(reference(name), archive)
-    # Earlier contents of the same image are of no use any more.
-    for old in archive.parent.glob(f"{name}-????????????.tar"):
-        if old != archive:
+    _forget(archive)
+
+
+def _forget(newest: Path) -> None:
+    """Delete archives of the image that no checkout has asked for in a week."""
+    long_ago = time.time() - _KEPT_SECONDS
+    for old in newest.parent.glob(f"{newest.name.rpartition('-')[0]}-????????????.tar"):
+        if old.stat().st_mtime < long_ago:
             old.unlink()
