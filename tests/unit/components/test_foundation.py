@@ -38,6 +38,13 @@ def test_data_outlive_the_stateful_set() -> None:
     }
 
 
+def test_a_new_owner_leaves_the_claim_template_as_it_is_because_it_cannot_change() -> None:
+    def template(**args: str) -> object:
+        return database(**args).object("StatefulSet")["spec"]["volumeClaimTemplates"]
+
+    assert template(owner="a", cost_center="b") == template(owner="c", cost_center="d")
+
+
 def test_the_governing_service_is_headless_and_clients_use_a_stable_address() -> None:
     world = database()
     governing = world.object("StatefulSet")["spec"]["serviceName"]

@@ -125,7 +125,8 @@ def _stateful_set(
     volume = _CORE.PersistentVolumeClaimArgs(
         api_version="v1",
         kind="PersistentVolumeClaim",
-        metadata=k8s.meta.v1.ObjectMetaArgs(name="data", labels=labelled),
+        # A claim template cannot change: labels that may, as the owner, stay out of it.
+        metadata=k8s.meta.v1.ObjectMetaArgs(name="data", labels=selected),
         spec=_CORE.PersistentVolumeClaimSpecArgs(
             access_modes=["ReadWriteOnce"],
             storage_class_name=args.get("storage_class"),
