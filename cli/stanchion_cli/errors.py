@@ -27,7 +27,12 @@ class StanchionError(Exception):
     """
 
     def __init__(
-        self, reason: str, *, where: str = "", fix: str = "", exit: Exit = Exit.VIOLATION  # noqa: A002
+        self,
+        reason: str,
+        *,
+        where: str = "",
+        fix: str = "",
+        exit: Exit = Exit.VIOLATION,  # noqa: A002
     ) -> None:
         self.where, self.reason, self.fix, self.exit = where, reason, fix, exit
         super().__init__(str(self))

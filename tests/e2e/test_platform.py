@@ -14,6 +14,7 @@ from e2e.connections import allowed, connections
 from e2e.platform import Platform, eventually
 from e2e.traces import Traces
 from e2e.traffic import Traffic
+from stanchion_cli import cluster
 
 # A story: a chapter makes no sense when the one before it failed.
 pytestmark = pytest.mark.xdist_group("story")
@@ -189,6 +190,24 @@ def test_every_connection_between_pods_is_one_that_the_rendered_policies_allow(
     seen = connections(platform)
     assert any(c.destination == "tracking/database-0" for c in seen), "the check sees traffic"
     assert [str(c) for c in seen if not allowed(platform, c)] == []
+
+
+def test_in_a_cluster_named_by_its_context_down_deletes_our_objects_and_no_others(
+    platform: Platform,
+) -> None:
+    environment = platform.root / "stacks" / "Pulumi.local.yaml"
+    text = environment.read_text()
+    node = cluster.find(platform.cluster)
+    assert node is not None
+    named = f"context: {node.context}\n    kubeconfig: {node.kubeconfig}"
+    environment.write_text(text.replace(f"bundled: {platform.cluster}", named))
+    platform.kubectl("create", "namespace", "bystander")
+    assert "0 created, 0 changed" in platform.stanchion("up", "local").stderr
+    platform.stanchion("down", "local")
+    environment.write_text(text)
+    left = {item["metadata"]["name"] for item in platform.get("namespaces")["items"]}
+    assert "bystander" in left
+    assert not left & {"tracking", "demo", "stanchion-system"}
 
 
 def test_down_leaves_nothing_behind(platform: Platform, traces_before: Traces) -> None:

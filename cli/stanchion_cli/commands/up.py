@@ -60,7 +60,7 @@ def down(environment: Environment, engine: Engine = None) -> None:
     else:
         from stanchion_cli.deploy.environment import take_down
 
-        _, deleted = take_down(preview)
+        deleted = take_down(preview)
         console.print(f"{environment}: {len(deleted)} objects deleted")
 
 

@@ -22,7 +22,6 @@ class Planned:
 
     manifest: Manifest
     after: tuple[Ref, ...]
-    protected: bool = False
 
     @property
     def ref(self) -> Ref:
@@ -94,10 +93,7 @@ def delete_all(api: Api, applyset: ApplySet) -> list[Ref]:
     Raises:
         StanchionError: when an object is still there after ten minutes.
     """
-    members = applyset.members(api)
-    deleted = _delete(api, members)
-    applyset.delete_parent(api)
-    return deleted
+    return _delete(api, applyset.members(api))
 
 
 def _prune(api: Api, applyset: ApplySet, *, keep: Collection[Ref]) -> list[Ref]:

@@ -107,8 +107,10 @@ class ApplySet:
         )
 
     def delete_parent(self, api: Api) -> None:
-        """Forget the set, once its members are gone."""
+        """Forget the set, once its members are gone, and the namespace after the last set."""
         api.delete(self.parent)
+        if not any(api.list("v1", "ConfigMap", namespace=SYSTEM_NAMESPACE, selector=_ID)):
+            api.delete(Ref("v1", "Namespace", "", SYSTEM_NAMESPACE))
 
     def _recorded(self, api: Api) -> set[Ref]:
         live = api.get(self.parent)

@@ -70,21 +70,29 @@ def bring_up(root: Path, preview: Preview) -> tuple[Target, Applied]:
     return target, apply_all(api, applyset, plan(known))
 
 
-def take_down(preview: Preview) -> tuple[Target, list[Ref]]:
-    """Delete the environment's objects; the generated passwords go with the system namespace.
+def take_down(preview: Preview) -> list[Ref]:
+    """Delete the environment's objects, then the passwords generated for them.
 
     Raises:
-        StanchionError: when the environment was not brought up this way.
+        StanchionError: when the environment was not brought up this way, or protects an object.
     """
-    target = target_of(preview)
-    api, applyset = target.api(), ApplySet(preview.environment)
+    api, applyset = target_of(preview).api(), ApplySet(preview.environment)
     if not applyset.exists(api):
         raise StanchionError(
             "was not brought up by this command",
             where=preview.environment,
             fix=f"if the engine did, use `pulumi destroy -s {preview.environment}`",
         )
-    return target, delete_all(api, applyset)
+    if protected := [str(found) for found in objects(preview) if found.protected]:
+        raise StanchionError(
+            f"protects {', '.join(protected)}",
+            where=preview.environment,
+            fix="nothing was deleted; a profile other than prod protects nothing",
+        )
+    deleted = delete_all(api, applyset)
+    generated.forget(api, preview.environment)
+    applyset.delete_parent(api)
+    return deleted
 
 
 def plan(preview: Preview) -> list[Planned]:
@@ -106,7 +114,6 @@ def plan(preview: Preview) -> list[Planned]:
         Planned(
             manifest=_for_server(o.manifest),
             after=tuple(refs[urn] for urn in o.depends_on if urn in refs),
-            protected=o.protected,
         )
         for o in found
     ]

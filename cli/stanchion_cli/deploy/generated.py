@@ -34,7 +34,7 @@ def ensure(api: Api, environment: str, resources: Iterable[Resource]) -> Outputs
     Raises:
         StanchionError: when a password asks for something that is not supported here.
     """
-    ref = Ref("v1", "Secret", SYSTEM_NAMESPACE, f"stanchion-{environment}-generated")
+    ref = _secret(environment)
     kept = _read(api.get(ref))
     wanted = [resource for resource in resources if resource.type == PASSWORD]
     outputs = {r.urn: kept.get(r.urn) or {"result": generate(r.name, r.inputs)} for r in wanted}
@@ -51,6 +51,11 @@ def ensure(api: Api, environment: str, resources: Iterable[Resource]) -> Outputs
             }
         )
     return outputs
+
+
+def forget(api: Api, environment: str) -> None:
+    """Delete the values, once nothing that they protect is left."""
+    api.delete(_secret(environment))
 
 
 def generate(name: str, inputs: Mapping[str, Any]) -> str:
@@ -73,6 +78,10 @@ def generate(name: str, inputs: Mapping[str, Any]) -> str:
     ]
     alphabet = "".join(classes)
     return "".join(secrets.choice(alphabet) for _ in range(int(inputs["length"])))
+
+
+def _secret(environment: str) -> Ref:
+    return Ref("v1", "Secret", SYSTEM_NAMESPACE, f"stanchion-{environment}-generated")
 
 
 def _read(secret: Mapping[str, Any] | None) -> Outputs:
