@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -22,6 +23,9 @@ from stanchion import (
     mlflow_pod_labels,
 )
 
+if TYPE_CHECKING:
+    from stanchion_cli.cluster.layout import Layout
+
 TRACKING = "tracking"
 MLFLOW = "mlflow"
 DATABASE = "database"
@@ -31,9 +35,7 @@ def kubernetes_provider(environment: Environment) -> k8s.Provider:
     """The one cluster that everything of the environment is made in."""
     cluster = environment.cluster
     if cluster.bundled is not None:
-        from stanchion_cli.cluster.layout import Layout
-
-        node = Layout.of(cluster.bundled)
+        node = bundled_node(cluster.bundled)
         kubeconfig: str | None = str(node.kubeconfig)
         context: str | None = node.node
     else:
@@ -45,6 +47,23 @@ def kubernetes_provider(environment: Environment) -> k8s.Provider:
         cluster_identifier=f"{pulumi.get_project()}-{pulumi.get_stack()}",
         enable_server_side_apply=True,
     )
+
+
+def bundled_node(name: str) -> Layout:
+    """Where the bundled node of that name keeps its kubeconfig; a preview needs none.
+
+    Raises:
+        pulumi.RunError: when an update would find no node there; nothing is created by then.
+    """
+    from stanchion_cli.cluster.layout import Layout
+
+    node = Layout.of(name)
+    if not pulumi.runtime.is_dry_run() and not node.kubeconfig.exists():
+        raise pulumi.RunError(
+            f"stanchion:cluster.bundled: no node {name} runs on this machine; "
+            f"`stanchion up {pulumi.get_stack()}` starts it, loads its images and goes on from here"
+        )
+    return node
 
 
 @dataclass(frozen=True)
