@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from stanchion_cli.deploy.applyset import PART_OF, ApplySet
 
 
@@ -10,7 +12,7 @@ def test_the_identity_is_the_one_kubectl_computes() -> None:
 
 
 def test_membership_is_a_label_and_leaves_the_manifest_as_it_was() -> None:
-    manifest = {
+    manifest: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "a", "labels": {"x": "y"}},
