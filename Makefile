@@ -41,7 +41,7 @@ sync: $(UV)
 
 # What the platform needs, beside whatever is installed for its tests.
 sync-up: $(UV)
-	@$(UV) sync --frozen --quiet --compile-bytecode --no-dev --inexact
+	@$(UV) sync --frozen --quiet --compile-bytecode --no-default-groups --inexact
 
 .tools/bin/uv:
 	@python3 -m venv .tools
