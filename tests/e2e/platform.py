@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -34,13 +35,15 @@ class Platform:
         return done
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start the command and go on."""
+        """Start the command and go on; it can be interrupted wherever the tests run."""
         return subprocess.Popen(
             ["stanchion", *arguments],
             cwd=self.root,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A background job inherits an ignored Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
     def kubectl(self, *arguments: str, check: bool = True) -> str:
