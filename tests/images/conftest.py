@@ -13,6 +13,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings as hypothesis_settings
 from mlflow.models import infer_signature
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -27,6 +28,10 @@ from stanchion_models import ModelVersion, Registry, register
 # Training happens inside a uv project here; MLflow would record all of its packages.
 os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+# A busy machine is no failure; pytest's own time limit holds for each test.
+hypothesis_settings.register_profile("images", deadline=None)
+hypothesis_settings.load_profile("images")
 
 DIGEST = "sha256:" + "0" * 64
 WIDTH = 4
