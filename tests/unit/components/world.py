@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -142,6 +143,8 @@ def deploy(
             )
             return answer
 
+    # An asynchronous test that ran before in this process leaves the thread without a loop.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     mocks = Answers()
     pulumi.runtime.set_mocks(mocks, preview=preview, monitor=Monitor(mocks))
 
