@@ -87,21 +87,17 @@ def apply_all(api: Api, applyset: ApplySet, plan: Sequence[Planned]) -> Applied:
     )
 
 
-def delete_all(api: Api, applyset: ApplySet) -> list[Ref]:
-    """Delete every object of the set and wait until they are gone.
+def _prune(api: Api, applyset: ApplySet, *, keep: Collection[Ref]) -> list[Ref]:
+    gone = [ref for ref in applyset.members(api) if ref not in keep]
+    return delete(api, gone) if gone else []
+
+
+def delete(api: Api, refs: Sequence[Ref]) -> list[Ref]:
+    """Delete objects, namespaces last, and wait until they are gone.
 
     Raises:
         StanchionError: when an object is still there after ten minutes.
     """
-    return _delete(api, applyset.members(api))
-
-
-def _prune(api: Api, applyset: ApplySet, *, keep: Collection[Ref]) -> list[Ref]:
-    gone = [ref for ref in applyset.members(api) if ref not in keep]
-    return _delete(api, gone) if gone else []
-
-
-def _delete(api: Api, refs: Sequence[Ref]) -> list[Ref]:
     # A namespace takes its content along: what lies inside goes first, by its own rules.
     ordered = sorted(refs, key=lambda ref: (ref.kind == "Namespace", not ref.namespace, ref))
     with step(f"delete {len(ordered)} objects"):

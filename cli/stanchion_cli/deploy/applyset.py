@@ -106,11 +106,16 @@ class ApplySet:
             for item in api.list(api_version, kind, selector=selector)
         )
 
-    def delete_parent(self, api: Api) -> None:
-        """Forget the set, once its members are gone, and the namespace after the last set."""
-        api.delete(self.parent)
-        if not any(api.list("v1", "ConfigMap", namespace=SYSTEM_NAMESPACE, selector=_ID)):
-            api.delete(Ref("v1", "Namespace", "", SYSTEM_NAMESPACE))
+    def bookkeeping(self, api: Api) -> list[Ref]:
+        """What to delete when the members are gone: the parent, and its namespace after the last.
+
+        The namespace takes along what else this command keeps there.
+        """
+        parents = api.list("v1", "ConfigMap", namespace=SYSTEM_NAMESPACE, selector=_ID)
+        others = [item for item in parents if item["metadata"]["name"] != self.parent.name]
+        return (
+            [self.parent] if others else [self.parent, Ref("v1", "Namespace", "", SYSTEM_NAMESPACE)]
+        )
 
     def _recorded(self, api: Api) -> set[Ref]:
         live = api.get(self.parent)

@@ -11,7 +11,7 @@ from typing import Any
 from stanchion_cli import images
 from stanchion_cli.deploy import generated
 from stanchion_cli.deploy.api import Ref
-from stanchion_cli.deploy.apply import Applied, Planned, apply_all, delete_all
+from stanchion_cli.deploy.apply import Applied, Planned, apply_all, delete
 from stanchion_cli.deploy.applyset import ApplySet
 from stanchion_cli.deploy.target import Target, target_of
 from stanchion_cli.errors import InputError, StanchionError
@@ -89,9 +89,9 @@ def take_down(preview: Preview) -> list[Ref]:
             where=preview.environment,
             fix="nothing was deleted; a profile other than prod protects nothing",
         )
-    deleted = delete_all(api, applyset)
+    deleted = delete(api, applyset.members(api))
     generated.forget(api, preview.environment)
-    applyset.delete_parent(api)
+    delete(api, applyset.bookkeeping(api))
     return deleted
 
 

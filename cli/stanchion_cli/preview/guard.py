@@ -12,7 +12,9 @@ import ipaddress
 import sys
 from collections.abc import Mapping
 
-_KEPT = ("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH")
+_KEPT = ("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH") + (
+    "STANCHION_STATE_DIR",  # where the bundled clusters are, so where the program looks for them
+)
 _STARTS_PROGRAM = frozenset(
     {
         "subprocess.Popen",
