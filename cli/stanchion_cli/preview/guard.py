@@ -12,8 +12,16 @@ import ipaddress
 import sys
 from collections.abc import Mapping
 
-_KEPT = ("PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH") + (
-    "STANCHION_STATE_DIR",  # where the bundled clusters are, so where the program looks for them
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TMPDIR",
+    "TEMP",
+    "SYSTEMROOT",
+    "LD_LIBRARY_PATH",
+    "STANCHION_STATE_DIR",  # where the bundled nodes are, so where the program looks for them
 )
 _STARTS_PROGRAM = frozenset(
     {
