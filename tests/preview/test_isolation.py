@@ -46,6 +46,14 @@ def test_a_program_sees_no_credential_home_or_proxy(
     assert evaluated.outputs["home"] == "/nonexistent"
 
 
+def test_a_program_looks_for_its_node_where_the_node_is_made() -> None:
+    """Otherwise an environment would be brought up in another node of the same name."""
+    inherited = {"STANCHION_STATE_DIR": "/srv/nodes", "AWS_PROFILE": "admin"}
+    seen = guard.environment(inherited)
+    assert seen["STANCHION_STATE_DIR"] == "/srv/nodes"
+    assert "AWS_PROFILE" not in seen
+
+
 def test_a_policy_pack_is_held_to_the_same(project: Project) -> None:
     root = project("configured")
     (root / "policies").mkdir()
