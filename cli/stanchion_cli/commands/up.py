@@ -44,6 +44,7 @@ def up(
 
 def down(environment: Environment, engine: Engine = None) -> None:
     """Take an environment down; for a bundled local node, the node and all that is in it."""
+    from stanchion_cli.deploy import engine as pulumi_engine
     from stanchion_cli.preview import run as run_preview
 
     root = find_root()
@@ -53,9 +54,8 @@ def down(environment: Environment, engine: Engine = None) -> None:
         from stanchion_cli.commands.cluster import down as cluster_down
 
         cluster_down(name=bundled)
+        pulumi_engine.forget(root, environment)
     elif _use_engine(environment, engine):
-        from stanchion_cli.deploy import engine as pulumi_engine
-
         pulumi_engine.down(root, preview)
     else:
         from stanchion_cli.deploy.environment import take_down
@@ -75,14 +75,14 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
 
     use_engine = _use_engine(environment, engine)
     preview = checked_preview(root, environment)
-    if use_engine:
-        from stanchion_cli.deploy import engine as pulumi_engine
-
-        console.print(f"{environment}: the Pulumi engine is here, `pulumi up` runs")
-        pulumi_engine.up(root, preview)
-        return
-    console.print(f"{environment}: no Pulumi engine; its objects are applied as one ApplySet")
     try:
+        if use_engine:
+            from stanchion_cli.deploy import engine as pulumi_engine
+
+            console.print(f"{environment}: the Pulumi engine is here and is used")
+            pulumi_engine.up(root, preview)
+            return
+        console.print(f"{environment}: no Pulumi engine; its objects are applied as one ApplySet")
         _, applied = bring_up(root, preview)
     except ClusterError as error:
         raise _with_report(root, preview, error) from None

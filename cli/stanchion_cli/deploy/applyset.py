@@ -69,8 +69,8 @@ class ApplySet:
                 raise StanchionError(
                     "is managed by the Pulumi engine",
                     where=str(ref),
-                    fix=f"go on with `pulumi up -s {self.environment}`, or give it up first with "
-                    f"`pulumi destroy -s {self.environment}`",
+                    fix=f"go on with `stanchion up {self.environment} --engine`, or give it up "
+                    f"first with `stanchion down {self.environment} --engine`",
                 )
             if member_of is None:
                 raise StanchionError(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stanchion_cli.deploy.applyset import ApplySet
-from stanchion_cli.deploy.target import target_of
+from stanchion_cli.deploy.environment import prepare
+from stanchion_cli.deploy.local_backend import LocalBackend
+from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.preview import Preview
 from stanchion_cli.progress import console
+
+if TYPE_CHECKING:
+    from pulumi import automation
 
 
 def available() -> bool:
@@ -22,17 +26,24 @@ def available() -> bool:
 def up(root: Path, preview: Preview) -> None:
     """Run `pulumi up` through the Automation API, with the policy pack.
 
+    A bundled node is started and has its images by then, as on the other way.
+
     Raises:
         StanchionError: when the environment was brought up without the engine, or the engine
             fails; its own output has been shown by then.
     """
-    _refuse_applyset(preview)
+    _refuse_applyset(prepare(preview), preview.environment)
     from pulumi import automation
 
-    stack = _stack(root, preview.environment)
+    console.print(f"{preview.environment}: `pulumi up` runs")
     pack, levels = root / "policies", root / "policies" / "environments" / f"{preview.profile}.json"
     try:
-        stack.up(on_output=_show, policy_packs=[str(pack)], policy_pack_configs=[str(levels)])
+        _stack(root, preview.environment).up(
+            on_output=_show,
+            on_error=_show,
+            policy_packs=[str(pack)],
+            policy_pack_configs=[str(levels)],
+        )
     except automation.CommandError as error:
         raise _failed(preview.environment, "up", error) from None
 
@@ -46,45 +57,56 @@ def down(root: Path, preview: Preview) -> None:
     from pulumi import automation
 
     try:
-        _stack(root, preview.environment).destroy(on_output=_show)
+        _stack(root, preview.environment).destroy(on_output=_show, on_error=_show)
     except automation.CommandError as error:
         raise _failed(preview.environment, "destroy", error) from None
+
+
+def forget(root: Path, environment: str) -> None:
+    """Drop the state of an environment whose node is gone, with all that the state describes.
+
+    Raises:
+        StanchionError: when the engine fails; its own output has been shown by then.
+    """
+    if backend := LocalBackend.of(environment):
+        backend.forget()
+        return
+    if not available():
+        return
+    from pulumi import automation
+
+    settings = automation.LocalWorkspaceOptions(env_vars={"PULUMI_K8S_DELETE_UNREACHABLE": "true"})
+    try:
+        stack = automation.select_stack(environment, work_dir=str(root), opts=settings)
+        stack.destroy(on_output=_show, on_error=_show)
+    except automation.StackNotFoundError:
+        return
+    except automation.CommandError as error:
+        raise _failed(environment, "destroy", error) from None
 
 
 def _stack(root: Path, environment: str):  # type: ignore[no-untyped-def]
     from pulumi import automation
 
-    settings = None
-    if environment == "local" and "PULUMI_BACKEND_URL" not in os.environ:
-        settings = automation.LocalWorkspaceOptions(env_vars=_local_backend())
-    return automation.create_or_select_stack(environment, work_dir=str(root), opts=settings)
+    backend = LocalBackend.of(environment)
+    folder, variables = backend.prepare(root) if backend else (root, {})
+    settings = automation.LocalWorkspaceOptions(env_vars=variables)
+    stack = automation.create_or_select_stack(environment, work_dir=str(folder), opts=settings)
+    if backend and backend.abandoned():
+        console.print(f"{environment}: an earlier run was ended by force; going on from there")
+        stack.cancel()
+    return stack
 
 
-def _local_backend() -> dict[str, str]:
-    """The local environment's state stays on this machine, beside its cluster's."""
-    from stanchion_cli.cluster.layout import state_parent
-
-    folder = state_parent() / "pulumi"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    passphrase = folder / "passphrase"
-    if not passphrase.exists():
-        passphrase.touch(mode=0o600)
-        passphrase.write_text(secrets.token_urlsafe(32))
-    return {
-        "PULUMI_BACKEND_URL": f"file://{folder}",
-        "PULUMI_CONFIG_PASSPHRASE_FILE": str(passphrase),
-    }
-
-
-def _refuse_applyset(preview: Preview) -> None:
-    target = target_of(preview)
+def _refuse_applyset(target: Target, environment: str) -> None:
     if target.kubeconfig is not None and not target.kubeconfig.exists():
         return
-    if ApplySet(preview.environment).exists(target.api()):
+    if ApplySet(environment).exists(target.api()):
         raise StanchionError(
             "was brought up without the engine, as an ApplySet",
-            where=preview.environment,
-            fix=f"take it down that way first: `stanchion down {preview.environment} --no-engine`",
+            where=environment,
+            fix=f"go on that way with `stanchion up {environment} --no-engine`, "
+            f"or give it up first with `stanchion down {environment} --no-engine`",
         )
 
 
@@ -92,10 +114,12 @@ def _show(line: str) -> None:
     console.print(line.rstrip(), markup=False)
 
 
-def _failed(environment: str, verb: str, error: Exception) -> StanchionError:
-    # The command's own output has been streamed; its exception repeats all of it.
+def _failed(environment: str, verb: str, error: automation.CommandError) -> StanchionError:
+    lines = [line for line in str(error).splitlines() if "error:" in line]
     return StanchionError(
-        f"`pulumi {verb}` failed ({type(error).__name__})",
+        f"`pulumi {verb}` failed: {lines[-1].partition('error:')[2].strip()}"
+        if lines
+        else f"`pulumi {verb}` failed",
         where=environment,
         fix="see the engine's messages above",
     )

@@ -49,6 +49,18 @@ def checked_preview(root: Path, environment: str) -> Preview:
     return preview
 
 
+def prepare(preview: Preview) -> Target:
+    """Start the node that the environment names, if it is ours, and load what it needs into it.
+
+    Raises:
+        StanchionError: naming what failed and the way out.
+    """
+    target = target_of(preview)
+    if target.bundled is not None:
+        _start_node(target.bundled, _own_images(preview))
+    return target
+
+
 def bring_up(root: Path, preview: Preview) -> tuple[Target, Applied]:
     """Start the cluster if it is ours, build and load images, apply, wait, prune.
 
@@ -57,9 +69,7 @@ def bring_up(root: Path, preview: Preview) -> tuple[Target, Applied]:
     Raises:
         StanchionError: naming what failed and the way out.
     """
-    target = target_of(preview)
-    if target.bundled is not None:
-        _start_node(target.bundled, _own_images(preview))
+    target = prepare(preview)
     api, applyset = target.api(), ApplySet(preview.environment)
     refs = [Ref.of(found.manifest) for found in objects(preview)]
     with step("check that every object is ours to change"):

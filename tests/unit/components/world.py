@@ -144,7 +144,10 @@ def deploy(
             return answer
 
     # An asynchronous test that ran before in this process leaves the thread without a loop.
-    asyncio.set_event_loop(asyncio.new_event_loop())
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
     mocks = Answers()
     pulumi.runtime.set_mocks(mocks, preview=preview, monitor=Monitor(mocks))
 
