@@ -54,7 +54,6 @@ def apply_all(api: Api, applyset: ApplySet, plan: Sequence[Planned]) -> Applied:
             pod, the reason and its last log lines. Nothing is rolled back; the next run goes on.
     """
     refs = [planned.ref for planned in plan]
-    versions: dict[Ref, str] = {}
     outcome: dict[str, list[Ref]] = {"created": [], "changed": [], "unchanged": []}
     ready: set[Ref] = set()
     with step(f"apply {len(plan)} objects") as running:
@@ -65,10 +64,9 @@ def apply_all(api: Api, applyset: ApplySet, plan: Sequence[Planned]) -> Applied:
                     ready.add(dependency)
             before = api.get(planned.ref)
             after = api.apply(applyset.labelled(planned.manifest))
-            versions[planned.ref] = after["metadata"]["resourceVersion"]
             if before is None:
                 outcome["created"].append(planned.ref)
-            elif before["metadata"]["resourceVersion"] != versions[planned.ref]:
+            elif before["metadata"]["resourceVersion"] != after["metadata"]["resourceVersion"]:
                 outcome["changed"].append(planned.ref)
             else:
                 outcome["unchanged"].append(planned.ref)
