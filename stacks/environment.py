@@ -89,7 +89,7 @@ class TrackingConfig(Strict):
     """MLflow replicas; default 1 in dev, 2 elsewhere; one is the most on local volumes."""
     workers: Annotated[int, Field(ge=1, le=16)] = 1
     """Server processes in each replica; each takes about 400 MiB."""
-    memory: Memory = "1536Mi"
+    memory: Memory = "1Gi"
     """Memory of each replica, request and limit alike."""
     database_storage: Memory = "2Gi"
     """Size of the database's volume."""

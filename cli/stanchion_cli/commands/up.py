@@ -83,7 +83,7 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
             pulumi_engine.up(root, preview)
             return
         console.print(f"{environment}: no Pulumi engine; its objects are applied as one ApplySet")
-        _, applied = bring_up(root, preview)
+        applied = bring_up(root, preview)
     except ClusterError as error:
         raise _with_report(root, preview, error) from None
     console.print(f"{environment} is up: {applied}", style="bold")

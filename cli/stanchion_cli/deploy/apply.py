@@ -87,10 +87,13 @@ def apply_all(api: Api, applyset: ApplySet, plan: Sequence[Planned]) -> Applied:
 
 def _prune(api: Api, applyset: ApplySet, *, keep: Collection[Ref]) -> list[Ref]:
     gone = [ref for ref in applyset.members(api) if ref not in keep]
-    return delete(api, gone) if gone else []
+    if gone:
+        with step(f"prune {len(gone)} objects"):
+            delete(api, gone)
+    return gone
 
 
-def delete(api: Api, refs: Sequence[Ref]) -> list[Ref]:
+def delete(api: Api, refs: Sequence[Ref]) -> None:
     """Delete objects, namespaces last, and wait until they are gone.
 
     Raises:
@@ -98,20 +101,18 @@ def delete(api: Api, refs: Sequence[Ref]) -> list[Ref]:
     """
     # A namespace takes its content along: what lies inside goes first, by its own rules.
     ordered = sorted(refs, key=lambda ref: (ref.kind == "Namespace", not ref.namespace, ref))
-    with step(f"delete {len(ordered)} objects"):
-        for ref in ordered:
-            api.delete(ref)
-        deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-        for ref in ordered:
-            while api.get(ref) is not None:
-                if time.monotonic() > deadline:
-                    raise StanchionError(
-                        "is still there ten minutes after its deletion",
-                        where=str(ref),
-                        fix="see its finalizers with `kubectl get -o yaml`",
-                    )
-                time.sleep(_POLL_SECONDS)
-    return ordered
+    for ref in ordered:
+        api.delete(ref)
+    deadline = time.monotonic() + READY_TIMEOUT_SECONDS
+    for ref in ordered:
+        while api.get(ref) is not None:
+            if time.monotonic() > deadline:
+                raise StanchionError(
+                    "is still there ten minutes after its deletion",
+                    where=str(ref),
+                    fix="see its finalizers with `kubectl get -o yaml`",
+                )
+            time.sleep(_POLL_SECONDS)
 
 
 def _await_ready(api: Api, ref: Ref) -> None:

@@ -61,7 +61,7 @@ def prepare(preview: Preview) -> Target:
     return target
 
 
-def bring_up(root: Path, preview: Preview) -> tuple[Target, Applied]:
+def bring_up(root: Path, preview: Preview) -> Applied:
     """Start the cluster if it is ours, build and load images, apply, wait, prune.
 
     Idempotent: what is as declared stays untouched. Resumable after an interruption.
@@ -77,7 +77,7 @@ def bring_up(root: Path, preview: Preview) -> tuple[Target, Applied]:
         applyset.announce(api, refs)
         outputs = generated.ensure(api, preview.environment, preview.resources)
     known = run_preview(preview.environment, root=root, outputs=outputs, policies=False)
-    return target, apply_all(api, applyset, plan(known))
+    return apply_all(api, applyset, plan(known))
 
 
 def take_down(preview: Preview) -> list[Ref]:
@@ -99,10 +99,12 @@ def take_down(preview: Preview) -> list[Ref]:
             where=preview.environment,
             fix="nothing was deleted; a profile other than prod protects nothing",
         )
-    deleted = delete(api, applyset.members(api))
-    generated.forget(api, preview.environment)
-    delete(api, applyset.bookkeeping(api))
-    return deleted
+    members = applyset.members(api)
+    with step(f"delete {len(members)} objects"):
+        delete(api, members)
+        generated.forget(api, preview.environment)
+        delete(api, applyset.bookkeeping(api))
+    return members
 
 
 def plan(preview: Preview) -> list[Planned]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from stanchion_cli.deploy import readiness
 from stanchion_cli.deploy.api import Api, Ref
+from stanchion_cli.deploy.apply import delete
 from stanchion_cli.errors import StanchionError
 
 _POLL_SECONDS = 0.5
@@ -49,7 +50,7 @@ def run(api: Api, task: Task) -> str:
     manifests = _manifests(task)
     refs = [Ref.of(manifest) for manifest in manifests]
     job = refs[-1]
-    _remove(api, refs)
+    delete(api, refs)
     try:
         for manifest in manifests:
             api.apply(manifest)
@@ -65,7 +66,7 @@ def run(api: Api, task: Task) -> str:
                 raise StanchionError(f"{reason}\n{found}", where=str(job))
             time.sleep(_POLL_SECONDS)
     finally:
-        _remove(api, refs)
+        delete(api, refs)
 
 
 def result(printed: str, where: str) -> dict[str, Any]:
@@ -81,14 +82,6 @@ def result(printed: str, where: str) -> dict[str, Any]:
             except ValueError:
                 continue
     raise StanchionError(f"printed no result, but:\n{printed[-2000:]}", where=where)
-
-
-def _remove(api: Api, refs: Sequence[Ref]) -> None:
-    for ref in reversed(refs):
-        api.delete(ref)
-    for ref in refs:
-        while api.get(ref) is not None:
-            time.sleep(_POLL_SECONDS)
 
 
 def _output(api: Api, job: Ref) -> str:

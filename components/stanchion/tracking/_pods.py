@@ -20,20 +20,6 @@ _MIGRATION_RESOURCES: pods.ContainerResources = {
     "memory": "1Gi",
 }
 _ENDPOINTS_CATCH_UP_SECONDS = 5
-# MLflow's /health is content without its database, and every page that would notice wants a
-# login. The shell can open both connections without starting another Python each time.
-READY_COMMAND = [
-    "bash",
-    "-ec",
-    """
-exec 3<>"/dev/tcp/$DB_HOST/$DB_PORT"
-exec 4<>"/dev/tcp/127.0.0.1/$PORT"
-printf 'GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&4
-read -r _ status _ <&4
-[ "$status" = 200 ]
-""",
-]
-"""Succeeds while the database accepts connections and the server is healthy."""
 
 
 def migration_template(
@@ -128,14 +114,10 @@ def server_spec(
         ],
         resources=pods.requirements(resources),
         security_context=pods.container_security(),
-        startup_probe=_health(period=2, failures=120),
-        readiness_probe=_CORE.ProbeArgs(
-            exec_=_CORE.ExecActionArgs(command=READY_COMMAND),
-            period_seconds=5,
-            timeout_seconds=5,
-            failure_threshold=2,
-        ),
-        liveness_probe=_health(period=20, failures=6),
+        startup_probe=_probe("/health", period=2, failures=120),
+        # The image's own: MLflow's /health is content without its database.
+        readiness_probe=_probe("/ready", period=5, failures=2),
+        liveness_probe=_probe("/health", period=20, failures=6),
         lifecycle=_CORE.LifecycleArgs(
             pre_stop=_CORE.LifecycleHandlerArgs(
                 sleep=_CORE.SleepActionArgs(seconds=_ENDPOINTS_CATCH_UP_SECONDS)
@@ -203,10 +185,10 @@ def _pod(
     )
 
 
-def _health(*, period: int, failures: int) -> k8s.core.v1.ProbeArgs:
+def _probe(path: str, *, period: int, failures: int) -> k8s.core.v1.ProbeArgs:
     # The server refuses a Host header that it does not know, and a probe's is the pod's address.
     return pods.http_probe(
-        "/health", "http", period=period, timeout=5, failures=failures, host="localhost"
+        path, "http", period=period, timeout=5, failures=failures, host="localhost"
     )
 
 

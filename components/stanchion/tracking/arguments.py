@@ -9,7 +9,7 @@ from stanchion.checks import Checks
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources, check_resources
 
-DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "2", "memory": "1536Mi"}
+DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "2", "memory": "1Gi"}
 
 
 class MlflowDatabase(TypedDict):
@@ -51,7 +51,7 @@ class MlflowServerArgs(TypedDict):
     workers: NotRequired[int]
     """Server processes in each replica, 1 to 16. Default: 1."""
     resources: NotRequired[ContainerResources]
-    """CPU and memory of a replica. Default: 250m up to 2 cores, 1536Mi."""
+    """CPU and memory of a replica. Default: 250m up to 2 cores, 1Gi."""
     allowed_hosts: NotRequired[list[str]]
     """Further Host headers to answer, as mlflow.example.com or 10.0.0.9:*. Default: none."""
     cors_allowed_origins: NotRequired[list[str]]

@@ -1,11 +1,6 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -83,52 +78,16 @@ def test_the_server_answers_to_each_of_its_names_with_and_without_port() -> None
 
 
 def test_probes_pass_the_host_check() -> None:
-    for probe in ("startupProbe", "livenessProbe"):
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         asked = _server(mlflow())[probe]["httpGet"]
         assert asked["httpHeaders"] == [{"name": "Host", "value": "localhost"}]
 
 
-class _Health(BaseHTTPRequestHandler):
-    status = 200
-
-    def do_GET(self) -> None:
-        known = self.path == "/health" and self.headers["Host"] == "localhost"
-        self.send_response(self.status if known else 403)
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing: the test's output is its result."""
-
-
-@contextmanager
-def _listening(status: int = 200) -> Iterator[int]:
-    handler = type("Answering", (_Health,), {"status": status})
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
-
-
-def _is_ready(database_port: int, port: int) -> bool:
-    command = _server(mlflow())["readinessProbe"]["exec"]["command"]
-    variables = {"DB_HOST": "127.0.0.1", "DB_PORT": str(database_port), "PORT": str(port)}
-    ended = subprocess.run(
-        command, env={**os.environ, **variables}, timeout=10, check=False, capture_output=True
-    )
-    return ended.returncode == 0
-
-
 def test_the_server_is_ready_only_with_its_database() -> None:
-    with _listening() as port:
-        with _listening() as database:
-            assert _is_ready(database, port)
-        assert not _is_ready(database, port)
-
-
-@pytest.mark.parametrize("status", [403, 500, 503])
-def test_a_server_that_is_unwell_is_not_ready(status: int) -> None:
-    with _listening() as database, _listening(status) as port:
-        assert not _is_ready(database, port)
+    """`/ready` is the image's own path: MLflow's `/health` is content without a database."""
+    container = _server(mlflow())
+    assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
+    assert container["livenessProbe"]["httpGet"]["path"] == "/health"
 
 
 def test_only_tracking_clients_its_own_namespace_and_scrapers_get_in() -> None:
