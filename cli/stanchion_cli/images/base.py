@@ -112,12 +112,20 @@ def _make_root(root: Path) -> None:
     _checked(
         ["debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(root), _MIRROR]
     )
-    for folder in _DROPPED:
-        for entry in (root / folder).iterdir() if (root / folder).is_dir() else ():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    _drop_unneeded(root)
     # What debootstrap takes from the machine it runs on has no place in an image.
     for name in ("etc/resolv.conf", "etc/hostname"):
         (root / name).unlink(missing_ok=True)
+
+
+def _drop_unneeded(root: Path) -> None:
+    for folder in _DROPPED:
+        for entry in (root / folder).iterdir() if (root / folder).is_dir() else ():
+            # Documentation is full of links to folders, which go as links.
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
 
 def _checked(command: list[str]) -> None:
