@@ -3,13 +3,10 @@
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.foundation.artifact_store._local import LocalArtifactStore
 from stanchion.foundation.artifact_store.contract import ArtifactStoreArgs, ArtifactStoreBackend
-from stanchion.foundation.cloud import Cloud, choose
+from stanchion.foundation.cloud import choose
 
 __all__ = ["ArtifactStore", "ArtifactStoreArgs"]
-
-_BACKENDS: dict[Cloud, ArtifactStoreBackend] = {Cloud.LOCAL: LocalArtifactStore()}
 
 
 class ArtifactStore(pulumi.ComponentResource):
@@ -30,7 +27,7 @@ class ArtifactStore(pulumi.ComponentResource):
     ) -> None:
         check = Checks("ArtifactStore", name)
         args = check.arguments(ArtifactStoreArgs, args)
-        backend = choose(check, args["cloud"], _BACKENDS)
+        backend: ArtifactStoreBackend = choose(check, args["cloud"], __name__)
         check.name("claim_name", args.get("claim_name", "artifacts"))
         check.label("owner", args["owner"])
         check.label("cost_center", args["cost_center"])

@@ -8,6 +8,7 @@ from stanchion.children import child_options, once_made
 from stanchion.foundation.artifact_store.contract import (
     MOUNT_PATH,
     ArtifactStoreArgs,
+    ArtifactStoreBackend,
     ArtifactStoreParts,
 )
 from stanchion.labels import metadata
@@ -53,3 +54,6 @@ class LocalArtifactStore:
             destination=pulumi.Output.from_input(f"file://{MOUNT_PATH}"),
             volume_claim_name=once_made(claim_name, claim),
         )
+
+
+BACKEND: ArtifactStoreBackend = LocalArtifactStore()

@@ -3,14 +3,11 @@
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.foundation.cloud import Cloud, choose
-from stanchion.foundation.database._local import LocalDatabase
+from stanchion.foundation.cloud import choose
 from stanchion.foundation.database.contract import PORT, DatabaseArgs, DatabaseBackend
 from stanchion.pods import check_resources
 
 __all__ = ["Database", "DatabaseArgs"]
-
-_BACKENDS: dict[Cloud, DatabaseBackend] = {Cloud.LOCAL: LocalDatabase()}
 
 
 class Database(pulumi.ComponentResource):
@@ -41,7 +38,7 @@ class Database(pulumi.ComponentResource):
     ) -> None:
         check = Checks("Database", name)
         args = check.arguments(DatabaseArgs, args)
-        backend = choose(check, args["cloud"], _BACKENDS)
+        backend: DatabaseBackend = choose(check, args["cloud"], __name__)
         check.name("service_name", args.get("service_name", "database"))
         check.label("owner", args["owner"])
         check.label("cost_center", args["cost_center"])

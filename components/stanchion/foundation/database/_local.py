@@ -7,7 +7,12 @@ from stanchion import labels, network, pods
 from stanchion.checks import Checks
 from stanchion.children import child_options, once_made
 from stanchion.credentials import generated_password, secret
-from stanchion.foundation.database.contract import PORT, DatabaseArgs, DatabaseParts
+from stanchion.foundation.database.contract import (
+    PORT,
+    DatabaseArgs,
+    DatabaseBackend,
+    DatabaseParts,
+)
 from stanchion.labels import metadata
 from stanchion.names import service_host
 
@@ -199,3 +204,6 @@ def _container(args: DatabaseArgs, resources: pods.ContainerResources) -> k8s.co
             _CORE.VolumeMountArgs(name="data", mount_path=_DATA),
         ],
     )
+
+
+BACKEND: DatabaseBackend = LocalDatabase()
