@@ -18,7 +18,7 @@ def test_links_to_folders_go_as_links_whatever_the_order(
     (documentation / "python3/copyright").write_text("text")
     (documentation / "python3-minimal").symlink_to("python3")
     entries = sorted(documentation.iterdir(), reverse=first == "link")
-    monkeypatch.setattr(Path, "iterdir", lambda folder: iter(entries))
+    monkeypatch.setattr(Path, "iterdir", lambda _: iter(entries))
 
     base._drop_unneeded(tmp_path)
 
