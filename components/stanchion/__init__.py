@@ -2,7 +2,7 @@
 
 Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 
-* `Database`, `ArtifactStore`: the foundation, with a backend for each `Cloud`.
+* `Network`, `Database`, `ArtifactStore`: the foundation, with a backend for each `Cloud`.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry.
 * `ModelService`: a pinned model behind one address.
@@ -12,6 +12,8 @@ from stanchion.checks import ArgumentsError
 from stanchion.foundation.artifact_store import ArtifactStore, ArtifactStoreArgs
 from stanchion.foundation.cloud import Cloud
 from stanchion.foundation.database import Database, DatabaseArgs
+from stanchion.foundation.location import Location, NetworkReference
+from stanchion.foundation.network import NatGateways, Network, NetworkArgs
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
@@ -24,7 +26,7 @@ from stanchion.serving import (
 from stanchion.tenancy import Role, Tenant, TenantAccess, TenantArgs, TenantQuota
 from stanchion.tracking import MlflowDatabase, MlflowServer, MlflowServerArgs, mlflow_pod_labels
 
-COMPONENTS = (ArtifactStore, Database, MlflowServer, ModelService, Tenant)
+COMPONENTS = (ArtifactStore, Database, MlflowServer, ModelService, Network, Tenant)
 """Every component of the package: what other languages are offered."""
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "ContainerResources",
     "Database",
     "DatabaseArgs",
+    "Location",
     "MlflowDatabase",
     "MlflowServer",
     "MlflowServerArgs",
@@ -44,7 +47,11 @@ __all__ = [
     "ModelRegistryAccess",
     "ModelService",
     "ModelServiceArgs",
+    "NatGateways",
+    "Network",
+    "NetworkArgs",
     "NetworkPeer",
+    "NetworkReference",
     "Role",
     "Tenant",
     "TenantAccess",
