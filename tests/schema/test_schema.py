@@ -96,6 +96,7 @@ REQUIRED = {
     "ModelService": {
         "namespace", "tenant", "owner", "costCenter", "image", "model", "registry", "autoscaling",
     },
+    "Network": {"location", "environment", "owner", "costCenter", "cidr"},
     "Tenant": {"namespace", "owner", "costCenter"},
 }  # fmt: skip
 
