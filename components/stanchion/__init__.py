@@ -2,7 +2,8 @@
 
 Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 
-* `Network`, `Database`, `ArtifactStore`: the foundation, with a backend for each `Cloud`.
+* `Network`, `Cluster`, `Database`, `ArtifactStore`: the foundation, with a backend for each
+  `Cloud`.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry.
 * `ModelService`: a pinned model behind one address.
@@ -11,8 +12,16 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 from stanchion.checks import ArgumentsError
 from stanchion.foundation.artifact_store import ArtifactStore, ArtifactStoreArgs
 from stanchion.foundation.cloud import Cloud
+from stanchion.foundation.cluster import (
+    ApiAccess,
+    ApiMode,
+    Cluster,
+    ClusterArgs,
+    ReleaseChannel,
+    SystemNodes,
+)
 from stanchion.foundation.database import Database, DatabaseArgs
-from stanchion.foundation.location import Location, NetworkReference
+from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources
@@ -26,15 +35,20 @@ from stanchion.serving import (
 from stanchion.tenancy import Role, Tenant, TenantAccess, TenantArgs, TenantQuota
 from stanchion.tracking import MlflowDatabase, MlflowServer, MlflowServerArgs, mlflow_pod_labels
 
-COMPONENTS = (ArtifactStore, Database, MlflowServer, ModelService, Network, Tenant)
+COMPONENTS = (ArtifactStore, Cluster, Database, MlflowServer, ModelService, Network, Tenant)
 """Every component of the package: what other languages are offered."""
 
 __all__ = [
     "COMPONENTS",
+    "ApiAccess",
+    "ApiMode",
     "ArgumentsError",
     "ArtifactStore",
     "ArtifactStoreArgs",
     "Cloud",
+    "Cluster",
+    "ClusterArgs",
+    "ClusterReference",
     "ContainerResources",
     "Database",
     "DatabaseArgs",
@@ -52,7 +66,9 @@ __all__ = [
     "NetworkArgs",
     "NetworkPeer",
     "NetworkReference",
+    "ReleaseChannel",
     "Role",
+    "SystemNodes",
     "Tenant",
     "TenantAccess",
     "TenantArgs",

@@ -99,7 +99,11 @@ class World:
 
 
 def deploy(
-    program: Callable[[], Any], *, preview: bool = False, into: World | None = None
+    program: Callable[[], Any],
+    *,
+    preview: bool = False,
+    into: World | None = None,
+    computed: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> World:
     """Run `program` to its end and return what it registered.
 
@@ -107,6 +111,7 @@ def deploy(
         program: Makes resources and returns what it exports.
         preview: Whether to run it as a preview does.
         into: Filled as the program goes, for one that fails on the way.
+        computed: What the provider fills in, by resource type.
 
     Raises:
         Exception: whatever the program raised.
@@ -115,8 +120,9 @@ def deploy(
 
     class Answers(Mocks):
         def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-            computed = {"result": generated(args.name)} if args.typ == RANDOM_PASSWORD else {}
-            return f"{args.name}-id", {**args.inputs, **computed}
+            password = {"result": generated(args.name)} if args.typ == RANDOM_PASSWORD else {}
+            filled_in = (computed or {}).get(args.typ, {})
+            return f"{args.name}-id", {**args.inputs, **password, **filled_in}
 
         def call(self, args: pulumi.runtime.MockCallArgs) -> Any:
             raise AssertionError(f"a component called the provider function {args.token}")
