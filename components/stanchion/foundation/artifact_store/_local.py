@@ -4,6 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import labels
+from stanchion.checks import Checks
 from stanchion.children import child_options, once_made
 from stanchion.foundation.artifact_store.contract import (
     MOUNT_PATH,
@@ -19,6 +20,9 @@ _UNBOUND_UNTIL_USED = {"pulumi.com/skipAwait": "true"}
 
 class LocalArtifactStore:
     """A volume claim, mounted by the tracking server."""
+
+    def check(self, check: Checks, args: ArtifactStoreArgs) -> None:
+        """Nothing more: a volume has no place but the cluster."""
 
     def build(
         self,

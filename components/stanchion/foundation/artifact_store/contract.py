@@ -5,10 +5,17 @@ from typing import NotRequired, Protocol, TypedDict
 
 import pulumi
 
+from stanchion.checks import Checks
 from stanchion.foundation.cloud import Cloud
+from stanchion.foundation.location import Location, check_location
 
 MOUNT_PATH = "/var/lib/mlflow/artifacts"
 """Where the tracking server mounts a store that is a volume."""
+RETENTION_DAYS = 90
+ABANDONED_UPLOAD_DAYS = 7
+"""After which the parts of an upload that was never finished are deleted."""
+LONGEST_BUCKET = 63
+"""Characters of a bucket's name in either cloud."""
 
 
 class ArtifactStoreArgs(TypedDict):
@@ -28,6 +35,14 @@ class ArtifactStoreArgs(TypedDict):
     """Size of the volume, where it is one. Default: 10Gi."""
     storage_class: NotRequired[str]
     """StorageClass of the volume. Default: the cluster's default class."""
+    location: NotRequired[Location]
+    """Account or project, region and zones; needed for aws and gcp. Default: none."""
+    environment: NotRequired[str]
+    """Name of the environment, as prod-aws; needed for aws and gcp, where the bucket is called
+    ENVIRONMENT-artifacts-ACCOUNT. Default: none."""
+    retention_days: NotRequired[int]
+    """Days that overwritten and deleted objects can be had back from a bucket: 1 to 3650.
+    Default: 90."""
     keep: NotRequired[bool]
     """Whether its data are protected from deletion. Default: false."""
 
@@ -37,11 +52,16 @@ class ArtifactStoreParts:
     """What a backend has made."""
 
     destination: pulumi.Output[str]
-    volume_claim_name: pulumi.Output[str] | None
+    volume_claim_name: pulumi.Output[str] | None = None
+    encryption_key: pulumi.Output[str] | None = None
 
 
 class ArtifactStoreBackend(Protocol):
     """One place to keep artifacts."""
+
+    def check(self, check: Checks, args: ArtifactStoreArgs) -> None:
+        """Note what this backend lacks in `args`."""
+        ...
 
     def build(
         self,
@@ -52,3 +72,32 @@ class ArtifactStoreBackend(Protocol):
     ) -> ArtifactStoreParts:
         """Make it, as children of `parent`."""
         ...
+
+
+def bucket_name(args: ArtifactStoreArgs) -> str:
+    """The bucket's name: buckets of all accounts share one name space, hence the account in it."""
+    return f"{args['environment']}-artifacts-{args['location']['account']}"
+
+
+def check_bucket(check: Checks, args: ArtifactStoreArgs) -> None:
+    """What a bucket of either cloud needs."""
+    for field in ("location", "environment"):
+        if field not in args:
+            check.refuse(field, f"is missing, and cloud: {args['cloud']} needs it", "add it")
+    check.between("retention_days", args.get("retention_days", RETENTION_DAYS), 1, 3650)
+    if "location" in args:
+        check_location(check, args["location"])
+        if args["location"]["cloud"] != args["cloud"]:
+            check.refuse(
+                "cloud",
+                f"is {args['cloud']}, but location.cloud is {args['location']['cloud']}",
+                "write the same in both",
+            )
+    if "environment" in args:
+        check.name("environment", args["environment"])
+    if "location" in args and "environment" in args and len(bucket_name(args)) > LONGEST_BUCKET:
+        check.refuse(
+            "environment",
+            f"makes '{bucket_name(args)}' longer than {LONGEST_BUCKET} characters",
+            "shorten it",
+        )
