@@ -20,7 +20,7 @@ from stanchion.foundation.network.contract import KEPT_DAYS
 from stanchion_cli.preview import typecheck
 from unit.components.world import Registered, World, deploy
 
-LOCATIONS = {
+LOCATIONS: dict[str, dict[str, Any]] = {
     "aws": {
         "cloud": "aws",
         "account": "123456789012",
@@ -103,7 +103,7 @@ def on_gcp() -> World:
 
 
 def test_every_input_is_one_the_providers_know(either: World) -> None:
-    resources = [
+    resources: list[dict[str, Any]] = [
         {"urn": each.urn, "type": each.type, "inputs": each.wire} for each in either.resources
     ]
     assert typecheck.check(resources) == []
@@ -167,8 +167,9 @@ def test_the_parts_of_the_range_lie_in_it_and_apart(cloud: str, length: int) -> 
 
 def test_zones_come_in_their_order(on_aws: World) -> None:
     zones = LOCATIONS["aws"]["zones"]
-    assert [each.inputs["availabilityZone"] for each in subnets(on_aws, "private")] == zones
-    assert on_aws.exports["reference"]["subnet_ids"] == [f"net-private-{z}-id" for z in zones]
+    made = {f"{each.name}-id": each.inputs for each in subnets(on_aws, "private")}
+    ids = on_aws.exports["reference"]["subnet_ids"]
+    assert [made[each]["availabilityZone"] for each in ids] == zones
 
 
 def test_the_reference_is_what_clusters_take(on_aws: World, on_gcp: World) -> None:
@@ -348,7 +349,8 @@ def test_nothing_comes_in_but_from_the_networks_own_addresses(on_gcp: World) -> 
 
 def test_google_enumerations_are_the_discovery_documents(on_gcp: World) -> None:
     subnet, nat = one(on_gcp, "Subnetwork"), one(on_gcp, "RouterNat")
-    reserved, deny = one(on_gcp, "GlobalAddress"), of(on_gcp, "Firewall")[0].inputs
+    reserved = one(on_gcp, "GlobalAddress")
+    (deny,) = [each.inputs for each in of(on_gcp, "Firewall") if each.name == "net-deny"]
     (made,) = [each for each in on_gcp.resources if each.type == f"{COMPUTE}network:Network"]
     used = [
         (made.inputs["routingMode"], ("NetworkRoutingConfig", "routingMode")),
