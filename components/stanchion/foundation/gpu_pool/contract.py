@@ -1,0 +1,151 @@
+"""What `GpuPool` takes, what it publishes, and what each backend is asked to do."""
+
+from dataclasses import dataclass
+from typing import NotRequired, Protocol, TypedDict
+
+import pulumi
+
+from stanchion.catalog.machines import Machine
+from stanchion.catalog.pools import CapacityKind
+from stanchion.checks import Checks
+from stanchion.foundation.location import ClusterReference, Location, NetworkReference
+
+POOL_LABEL = "stanchion.dev/pool"
+ACCELERATOR_LABEL = "stanchion.dev/accelerator"
+GPU_DEVICE = "nvidia.com/gpu"
+GPU_TAINT_VALUE = "present"
+
+
+class GpuPoolArgs(TypedDict):
+    """Arguments of `GpuPool`."""
+
+    location: Location
+    """Cloud, account, region and zones."""
+    environment: str
+    """Environment it belongs to, as prod-aws: prefix of what is named in the whole account."""
+    owner: str
+    """Team that answers for it; becomes a tag."""
+    cost_center: str
+    """Where its cost is booked; becomes a tag."""
+    cluster: ClusterReference
+    """Cluster whose nodes it makes: the output `reference` of `Cluster`."""
+    network: NetworkReference
+    """Network of its nodes: the output `reference` of `Network`."""
+    capacity: list[CapacityKind]
+    """Ways to come by nodes, in the order in which to try them: reservation, capacity_block,
+    queued, spot, on_demand. capacity_block and queued stand alone, the one on AWS, the other on
+    Google Cloud. On Google Cloud each may reach `max_nodes` by itself."""
+    max_nodes: int
+    """Most nodes, 1 to 1000."""
+    pool_name: NotRequired[str]
+    """Name of the pool in its cluster, at most 28 characters. Default: the component's name."""
+    accelerator: NotRequired[str]
+    """GPU by its field name, as nvidia-l4. Default: none, a pool of CPUs by `machine_type`."""
+    machine_type: NotRequired[str]
+    """Machine type of the cloud, as m7i.2xlarge. Default: what carries the accelerator; on AWS
+    every such size, the smallest elsewhere."""
+    gpus_per_node: NotRequired[int]
+    """GPUs of a node. Default: as few as the cloud offers."""
+    min_nodes: NotRequired[int]
+    """Nodes that are always there. Default: 0. Elastic pools on AWS begin at 0."""
+    zones: NotRequired[list[str]]
+    """Zones of the location it uses. Default: all of them. One where `efa` is asked for or a
+    capacity block is used."""
+    reservation: NotRequired[str]
+    """Reservation to use: ID cr-... on AWS, name on Google Cloud."""
+    mig_profile: NotRequired[str]
+    """Partition every GPU into slices of this MIG profile, as 1g.10gb. Default: whole GPUs."""
+    time_slices: NotRequired[int]
+    """Let this many containers share a GPU in turns, 2 to 48, without walls between them.
+    Default: one."""
+    efa: NotRequired[bool]
+    """Elastic Fabric Adapters and a placement group, for training over many nodes on AWS: the
+    pool is then of fixed size. Default: false."""
+    nvme_cache: NotRequired[bool]
+    """Use the machine's local NVMe disks for images and temporary files. Default: false."""
+    expire_hours: NotRequired[int]
+    """Replace a node after so many hours, 1 to 8760; fixed pools on AWS have no such clock.
+    Default: 720 on elastic AWS pools, elsewhere never."""
+    node_image: NotRequired[str]
+    """Release of the node image, as v20250920, on elastic AWS pools, where it must be named;
+    elsewhere it follows the cluster's version."""
+    disk_gb: NotRequired[int]
+    """Size of the root disk in GB, 50 to 16000. Default: 200."""
+    keep: NotRequired[bool]
+    """Whether its deletion is refused. Default: false."""
+
+
+class Toleration(TypedDict):
+    """A taint that pods of the pool tolerate, in the notation of Kubernetes."""
+
+    key: str
+    """Key of the taint."""
+    operator: str
+    """Always Equal."""
+    value: str
+    """Value of the taint."""
+    effect: str
+    """Always NoSchedule."""
+
+
+class Placement(TypedDict):
+    """What a workload needs to land on a pool, and how much it may ask for there."""
+
+    pool: str
+    """Name of the pool."""
+    node_selector: dict[str, str]
+    """Labels of its nodes."""
+    tolerations: list[Toleration]
+    """Taints of its nodes; none for CPU pools."""
+    device: str
+    """Resource a container asks for, nvidia.com/gpu; empty for CPU pools."""
+    devices_per_node: int
+    """How many of it one node has: GPUs, or slices of them."""
+    devices_per_container: int
+    """How many of it one container may ask for: 1 where GPUs are shared in turns."""
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """A pool as its arguments settle it, the same for every backend."""
+
+    name: str
+    machines: tuple[Machine, ...]
+    capacity: tuple[CapacityKind, ...]
+    min_nodes: int
+    max_nodes: int
+    zones: tuple[str, ...]
+    labels: dict[str, str]
+    tags: dict[str, str]
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of a node."""
+        return self.machines[0].gpus
+
+
+@dataclass(frozen=True)
+class PoolParts:
+    """What a backend has made: what selects its nodes beside the pool's own labels and taints."""
+
+    node_selector: dict[str, str]
+    tolerations: tuple[Toleration, ...]
+
+
+class GpuPoolBackend(Protocol):
+    """One cloud's way to make nodes."""
+
+    def check(self, check: Checks, args: GpuPoolArgs, plan: PoolPlan) -> None:
+        """Note what this cloud cannot do."""
+        ...
+
+    def build(
+        self,
+        parent: pulumi.ComponentResource,
+        name: str,
+        args: GpuPoolArgs,
+        plan: PoolPlan,
+        opts: pulumi.ResourceOptions | None,
+    ) -> PoolParts:
+        """Make it, as children of `parent`."""
+        ...
