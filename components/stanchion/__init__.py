@@ -4,6 +4,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 
 * `Network`, `Cluster`, `Database`, `ArtifactStore`: the foundation, with a backend for each
   `Cloud`.
+* `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry.
 * `ModelService`: a pinned model behind one address.
@@ -21,6 +22,14 @@ from stanchion.foundation.cluster import (
     SystemNodes,
 )
 from stanchion.foundation.database import Database, DatabaseArgs
+from stanchion.foundation.gpu_pool import (
+    CapacityKind,
+    GpuPool,
+    GpuPoolArgs,
+    Placement,
+    Toleration,
+    check_devices,
+)
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs
 from stanchion.network import NetworkPeer
@@ -35,7 +44,16 @@ from stanchion.serving import (
 from stanchion.tenancy import Role, Tenant, TenantAccess, TenantArgs, TenantQuota
 from stanchion.tracking import MlflowDatabase, MlflowServer, MlflowServerArgs, mlflow_pod_labels
 
-COMPONENTS = (ArtifactStore, Cluster, Database, MlflowServer, ModelService, Network, Tenant)
+COMPONENTS = (
+    ArtifactStore,
+    Cluster,
+    Database,
+    GpuPool,
+    MlflowServer,
+    ModelService,
+    Network,
+    Tenant,
+)
 """Every component of the package: what other languages are offered."""
 
 __all__ = [
@@ -45,6 +63,7 @@ __all__ = [
     "ArgumentsError",
     "ArtifactStore",
     "ArtifactStoreArgs",
+    "CapacityKind",
     "Cloud",
     "Cluster",
     "ClusterArgs",
@@ -52,6 +71,8 @@ __all__ = [
     "ContainerResources",
     "Database",
     "DatabaseArgs",
+    "GpuPool",
+    "GpuPoolArgs",
     "Location",
     "MlflowDatabase",
     "MlflowServer",
@@ -66,6 +87,7 @@ __all__ = [
     "NetworkArgs",
     "NetworkPeer",
     "NetworkReference",
+    "Placement",
     "ReleaseChannel",
     "Role",
     "SystemNodes",
@@ -73,5 +95,7 @@ __all__ = [
     "TenantAccess",
     "TenantArgs",
     "TenantQuota",
+    "Toleration",
+    "check_devices",
     "mlflow_pod_labels",
 ]

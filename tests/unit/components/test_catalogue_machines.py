@@ -8,7 +8,7 @@ from datetime import date
 from importlib.resources import files
 from typing import Any
 
-import botocore.session  # type: ignore[import-untyped]
+import botocore.session
 import pytest
 from stanchion.catalog.machines import CatalogueError, Machine, catalogue, load, machine, resolve
 from stanchion.catalog.pools import CapacityKind, Pool, cost, quota_needed

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, cast
 
-import botocore.session  # type: ignore[import-untyped]
+import botocore.session
 import pytest
 from stanchion import ArgumentsError
 from stanchion.checks import Checks
@@ -323,7 +323,11 @@ def test_the_enumerations_of_gke_are_in_its_discovery_document() -> None:
 
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_slices_of_gpus_are_counted_in_the_placement(cloud: str) -> None:
-    changes = {"accelerator": "nvidia-a100-40gb", "gpus_per_node": 8, "mig_profile": "1g.5gb"}
+    changes: dict[str, Any] = {
+        "accelerator": "nvidia-a100-40gb",
+        "gpus_per_node": 8,
+        "mig_profile": "1g.5gb",
+    }
     placed = pool(cloud, **changes).exports
     assert placed["devices_per_node"] == 56
     shared = pool(cloud, time_slices=4).exports
