@@ -89,7 +89,10 @@ def test_an_optional_argument_says_its_default_and_a_needed_one_has_none(schema:
 
 REQUIRED = {
     "ArtifactStore": {"cloud", "namespace", "owner", "costCenter"},
-    "Cluster": {"administrators", "api", "costCenter", "environment", "location", "network", "owner", "systemNodes", "version"},
+    "Cluster": {
+        "location", "environment", "owner", "costCenter", "network", "api", "version",
+        "systemNodes", "administrators",
+    },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
     "MlflowServer": {
         "namespace", "owner", "costCenter", "image", "database", "artifactsDestination",
