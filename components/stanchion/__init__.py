@@ -2,8 +2,8 @@
 
 Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 
-* `Network`, `Cluster`, `Database`, `ArtifactStore`: the foundation, with a backend for each
-  `Cloud`.
+* `Network`, `Cluster`, `Database`, `ArtifactStore`, `ImageRegistry`: the foundation, with a
+  backend for each `Cloud`.
 * `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry.
@@ -30,6 +30,7 @@ from stanchion.foundation.gpu_pool import (
     Toleration,
     check_devices,
 )
+from stanchion.foundation.image_registry import ImageRegistry, ImageRegistryArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs
 from stanchion.network import NetworkPeer
@@ -49,6 +50,7 @@ COMPONENTS = (
     Cluster,
     Database,
     GpuPool,
+    ImageRegistry,
     MlflowServer,
     ModelService,
     Network,
@@ -73,6 +75,8 @@ __all__ = [
     "DatabaseArgs",
     "GpuPool",
     "GpuPoolArgs",
+    "ImageRegistry",
+    "ImageRegistryArgs",
     "Location",
     "MlflowDatabase",
     "MlflowServer",

@@ -94,6 +94,7 @@ REQUIRED = {
         "systemNodes", "administrators",
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
+    "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
     "MlflowServer": {
         "namespace", "owner", "costCenter", "image", "database", "artifactsDestination",
     },
