@@ -95,6 +95,10 @@ REQUIRED = {
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
     "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
+    "GpuPool": {
+        "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
+        "maxNodes",
+    },
     "MlflowServer": {
         "namespace", "owner", "costCenter", "image", "database", "artifactsDestination",
     },

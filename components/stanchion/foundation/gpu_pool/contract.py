@@ -52,7 +52,7 @@ class GpuPoolArgs(TypedDict):
     """Zones of the location it uses. Default: all of them. One where `efa` is asked for or a
     capacity block is used."""
     reservation: NotRequired[str]
-    """Reservation to use: ID cr-... on AWS, name on Google Cloud."""
+    """Reservation to use: ID cr-... on AWS, name on Google Cloud. Default: none."""
     mig_profile: NotRequired[str]
     """Partition every GPU into slices of this MIG profile, as 1g.10gb. Default: whole GPUs."""
     time_slices: NotRequired[int]
@@ -67,8 +67,8 @@ class GpuPoolArgs(TypedDict):
     """Replace a node after so many hours, 1 to 8760; fixed pools on AWS have no such clock.
     Default: 720 on elastic AWS pools, elsewhere never."""
     node_image: NotRequired[str]
-    """Release of the node image, as v20250920, on elastic AWS pools, where it must be named;
-    elsewhere it follows the cluster's version."""
+    """Release of the node image, as v20250920, for elastic AWS pools, where it must be named.
+    Default: elsewhere what goes with the cluster's version."""
     disk_gb: NotRequired[int]
     """Size of the root disk in GB, 50 to 16000. Default: 200."""
     keep: NotRequired[bool]
