@@ -4,6 +4,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 
 * `Network`, `Cluster`, `Database`, `ArtifactStore`, `ImageRegistry`: the foundation, with a
   backend for each `Cloud`.
+* `WorkloadIdentity`: who a workload is to its cloud, and the little it may do there.
 * `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry.
@@ -30,6 +31,12 @@ from stanchion.foundation.gpu_pool import (
     Toleration,
     check_devices,
 )
+from stanchion.foundation.identity import (
+    Grant,
+    GrantKind,
+    WorkloadIdentity,
+    WorkloadIdentityArgs,
+)
 from stanchion.foundation.image_registry import ImageRegistry, ImageRegistryArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs
@@ -55,6 +62,7 @@ COMPONENTS = (
     ModelService,
     Network,
     Tenant,
+    WorkloadIdentity,
 )
 """Every component of the package: what other languages are offered."""
 
@@ -75,6 +83,8 @@ __all__ = [
     "DatabaseArgs",
     "GpuPool",
     "GpuPoolArgs",
+    "Grant",
+    "GrantKind",
     "ImageRegistry",
     "ImageRegistryArgs",
     "Location",
@@ -100,6 +110,8 @@ __all__ = [
     "TenantArgs",
     "TenantQuota",
     "Toleration",
+    "WorkloadIdentity",
+    "WorkloadIdentityArgs",
     "check_devices",
     "mlflow_pod_labels",
 ]

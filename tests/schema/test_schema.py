@@ -107,6 +107,10 @@ REQUIRED = {
     },
     "Network": {"location", "environment", "owner", "costCenter", "cidr"},
     "Tenant": {"namespace", "owner", "costCenter"},
+    "WorkloadIdentity": {
+        "location", "environment", "owner", "costCenter", "cluster", "namespace",
+        "serviceAccount", "grants",
+    },
 }  # fmt: skip
 
 
