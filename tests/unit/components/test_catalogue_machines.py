@@ -79,7 +79,7 @@ def test_only_families_of_nvidia_with_mig_have_profiles_and_none_exceeds_the_gpu
             assert int(memory) * slices <= each.memory * 1.05
 
 
-def test_every_price_is_of_a_machine_and_only_reserved_families_have_none() -> None:
+def test_every_price_is_of_a_machine_and_those_without_one_are_known() -> None:
     for cloud, block in load("prices.yaml").items():
         machines = catalogue().machines[cloud]
         assert set(block["hourly"]) <= set(machines)
