@@ -1,6 +1,5 @@
 """A VPC in three zones: nodes in private subnets, NAT and load balancers in small public ones."""
 
-import json
 from ipaddress import IPv4Network
 from itertools import islice
 
@@ -8,7 +7,8 @@ import pulumi
 import pulumi_aws as aws
 
 from stanchion.children import child_options
-from stanchion.foundation.location import Location, aws_partition
+from stanchion.foundation.location import Location
+from stanchion.foundation.network._aws_flow_logs import flow_logs
 from stanchion.foundation.network.contract import (
     FLOW_LOG_DAYS,
     NatGateways,
@@ -75,7 +75,17 @@ class _Vpc:
         self._public = self._subnets("public", _public(addresses))
         self._gateways(args.get("nat", NatGateways.PER_ZONE))
         self._endpoints()
-        self._flow_logs(args.get("flow_log_days", FLOW_LOG_DAYS))
+        flow_logs(
+            name,
+            self._vpc.id,
+            environment=self._environment,
+            location=self._location,
+            days=args.get("flow_log_days", FLOW_LOG_DAYS),
+            tags=self._tags,
+            held=self._child(keep=self._keep),
+            plain=self._child(),
+            keep=self._keep,
+        )
 
     def parts(self) -> NetworkParts:
         """IDs, of subnets only once their routes lead out."""
@@ -241,49 +251,6 @@ class _Vpc:
                 opts=self._child(),
             )
 
-    def _flow_logs(self, days: int) -> None:
-        """Accepted and rejected connections, in a log group that only this role writes."""
-        account, region = self._location["account"], self._location["region"]
-        partition = aws_partition(region)
-        group_name = f"/stanchion/{self._environment}/flow-logs"
-        group_arn = f"arn:{partition}:logs:{region}:{account}:log-group:{group_name}"
-        group = aws.cloudwatch.LogGroup(
-            f"{self._name}-flow-log-group",
-            name=group_name,
-            retention_in_days=days,
-            deletion_protection_enabled=self._keep,
-            tags=self._tags,
-            opts=self._child(keep=self._keep),
-        )
-        role = aws.iam.Role(
-            f"{self._name}-flow-log-role",
-            name=f"{self._environment}-flow-logs",
-            description="Lets VPC flow logs of this account write one log group",
-            assume_role_policy=json.dumps(
-                _trust(account, f"arn:{partition}:ec2:{region}:{account}:vpc-flow-log/*")
-            ),
-            tags=self._tags,
-            opts=self._child(),
-        )
-        writes = aws.iam.RolePolicy(
-            f"{self._name}-flow-log-policy",
-            name="write-flow-logs",
-            role=role.name,
-            policy=json.dumps(_writes(group_arn)),
-            opts=self._child(),
-        )
-        aws.ec2.FlowLog(
-            f"{self._name}-flow-log",
-            vpc_id=self._vpc.id,
-            traffic_type="ALL",
-            log_destination_type="cloud-watch-logs",
-            log_destination=group_arn,
-            iam_role_arn=role.arn,
-            max_aggregation_interval=600,
-            tags=self._named("flow-logs"),
-            opts=self._child(group, writes),
-        )
-
 
 def _private(addresses: IPv4Network) -> list[IPv4Network]:
     return list(islice(addresses.subnets(PRIVATE_BITS), 3))
@@ -292,43 +259,6 @@ def _private(addresses: IPv4Network) -> list[IPv4Network]:
 def _public(addresses: IPv4Network) -> list[IPv4Network]:
     *_, last = addresses.subnets(PRIVATE_BITS)
     return list(islice(last.subnets(PUBLIC_BITS - PRIVATE_BITS), 3))
-
-
-def _trust(account: str, flow_logs: str) -> dict[str, object]:
-    """Who may be the role: the flow-log service, for flow logs of this account alone."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-                "Condition": {
-                    "StringEquals": {"aws:SourceAccount": account},
-                    "ArnLike": {"aws:SourceArn": flow_logs},
-                },
-            }
-        ],
-    }
-
-
-def _writes(group_arn: str) -> dict[str, object]:
-    """What the role may do: write streams of one log group."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Action": [
-                    "logs:CreateLogStream",
-                    "logs:DescribeLogGroups",
-                    "logs:DescribeLogStreams",
-                    "logs:PutLogEvents",
-                ],
-                "Resource": [group_arn, f"{group_arn}:*"],
-            }
-        ],
-    }
 
 
 BACKEND: NetworkBackend = AwsNetwork()
