@@ -49,20 +49,7 @@ class Cluster(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ClusterArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        check = Checks("Cluster", name)
-        args = check.arguments(ClusterArgs, args)
-        backend: ClusterBackend = choose(check, args["location"]["cloud"], __name__)
-        check_location(check, args["location"])
-        check.name("environment", args["environment"])
-        check.label("owner", args["owner"])
-        check.label("cost_center", args["cost_center"])
-        _check_api(check, args["api"])
-        if not args["administrators"]:
-            check.refuse("administrators", "is empty, so nobody could use it", "name a role")
-        check.unique("administrators", args["administrators"])
-        _check_nodes(check, args["system_nodes"])
-        backend.check(check, args)
-        check.done()
+        args, backend = checked(name, args)
         super().__init__("stanchion:index:Cluster", name, {}, opts)
 
         parts = backend.build(self, name, args, opts)
@@ -72,6 +59,29 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs(
             {"reference": self.reference, "kubeconfig": self.kubeconfig, "name": self.name}
         )
+
+
+def checked(name: str, args: ClusterArgs) -> tuple[ClusterArgs, ClusterBackend]:
+    """The arguments, held to their types and bounds, with what they choose.
+
+    Raises:
+        ArgumentsError: with every problem found.
+    """
+    check = Checks("Cluster", name)
+    args = check.arguments(ClusterArgs, args)
+    backend: ClusterBackend = choose(check, args["location"]["cloud"], __name__)
+    check_location(check, args["location"])
+    check.name("environment", args["environment"])
+    check.label("owner", args["owner"])
+    check.label("cost_center", args["cost_center"])
+    _check_api(check, args["api"])
+    if not args["administrators"]:
+        check.refuse("administrators", "is empty, so nobody could use it", "name a role")
+    check.unique("administrators", args["administrators"])
+    _check_nodes(check, args["system_nodes"])
+    backend.check(check, args)
+    check.done()
+    return args, backend
 
 
 def _check_api(check: Checks, api: ApiAccess) -> None:

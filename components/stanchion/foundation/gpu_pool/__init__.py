@@ -11,14 +11,13 @@ from stanchion.foundation.gpu_pool.contract import (
     POOL_LABEL,
     GpuPoolArgs,
     GpuPoolBackend,
-    Placement,
     PoolPlan,
-    Toleration,
 )
-from stanchion.foundation.gpu_pool.placement import check_devices, placement
+from stanchion.foundation.gpu_pool.placement import placement
 from stanchion.foundation.tags import cloud_tags
+from stanchion.placement import Placement
 
-__all__ = ["CapacityKind", "GpuPool", "GpuPoolArgs", "Placement", "Toleration", "check_devices"]
+__all__ = ["CapacityKind", "GpuPool", "GpuPoolArgs"]
 
 _LONGEST_NAME = 28
 _ORDER = tuple(CapacityKind)
@@ -31,24 +30,34 @@ class GpuPool(pulumi.ComponentResource):
     the driver and the GPU operator the rest, and Karpenter makes the nodes; GKE has its own.
     """
 
-    placement: pulumi.Output[Placement]
-    """What workloads that name the pool receive: selector, tolerations, device."""
+    placement: Placement
+    """What workloads that name the pool receive: selector, tolerations, device. Known at once."""
 
     def __init__(
         self, name: str, args: GpuPoolArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        check = Checks("GpuPool", name)
-        args = check.arguments(GpuPoolArgs, args)
-        backend: GpuPoolBackend = choose(check, args["location"]["cloud"], __name__)
-        plan = _plan(check, name, args)
-        _check_sharing(check, args, plan)
-        backend.check(check, args, plan)
-        check.done()
+        args, backend, plan = checked(name, args)
         super().__init__("stanchion:index:GpuPool", name, {}, opts)
 
         parts = backend.build(self, name, args, plan, opts)
-        self.placement = pulumi.Output.from_input(placement(args, plan, parts))
+        self.placement = placement(args, plan, parts)
         self.register_outputs({"placement": self.placement})
+
+
+def checked(name: str, args: GpuPoolArgs) -> tuple[GpuPoolArgs, GpuPoolBackend, PoolPlan]:
+    """The arguments, held to their types and bounds, with what they choose and settle.
+
+    Raises:
+        ArgumentsError: with every problem found.
+    """
+    check = Checks("GpuPool", name)
+    args = check.arguments(GpuPoolArgs, args)
+    backend: GpuPoolBackend = choose(check, args["location"]["cloud"], __name__)
+    plan = _plan(check, name, args)
+    _check_sharing(check, args, plan)
+    backend.check(check, args, plan)
+    check.done()
+    return args, backend, plan
 
 
 def _plan(check: Checks, name: str, args: GpuPoolArgs) -> PoolPlan:

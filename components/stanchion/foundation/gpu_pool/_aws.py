@@ -50,7 +50,7 @@ class AwsGpuPool:
         """NodePool and EC2NodeClass, or launch template and node group."""
         build = _aws_fixed.build if _fixed(args) else _aws_elastic.build
         build(parent, name, args, plan, opts)
-        return PoolParts({}, ())
+        return PoolParts({}, (), plan.max_nodes)
 
 
 def _fixed(args: GpuPoolArgs) -> bool:

@@ -89,7 +89,7 @@ class GcpGpuPool:
                 )
             )
         if not laddered:
-            return PoolParts({}, ())
+            return PoolParts({}, (), plan.max_nodes)
         k8s.apiextensions.CustomResource(
             f"{name}-class",
             api_version="cloud.google.com/v1",
@@ -102,7 +102,11 @@ class GcpGpuPool:
             },
             opts=child_options(parent, opts, depends_on=made),
         )
-        return PoolParts({_CLASS: plan.name}, (no_schedule(_CLASS, plan.name),))
+        return PoolParts(
+            {_CLASS: plan.name},
+            (no_schedule(_CLASS, plan.name),),
+            plan.max_nodes * len(plan.capacity),
+        )
 
 
 def _node_pool_name(plan: PoolPlan, kind: CapacityKind) -> str:

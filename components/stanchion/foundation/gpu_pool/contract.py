@@ -1,4 +1,4 @@
-"""What `GpuPool` takes, what it publishes, and what each backend is asked to do."""
+"""What `GpuPool` takes, and what each backend is asked to do."""
 
 from dataclasses import dataclass
 from typing import NotRequired, Protocol, TypedDict
@@ -9,6 +9,7 @@ from stanchion.catalog.machines import Machine
 from stanchion.catalog.pools import CapacityKind
 from stanchion.checks import Checks
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
+from stanchion.placement import Toleration
 
 POOL_LABEL = "stanchion.dev/pool"
 ACCELERATOR_LABEL = "stanchion.dev/accelerator"
@@ -75,36 +76,6 @@ class GpuPoolArgs(TypedDict):
     """Whether its deletion is refused. Default: false."""
 
 
-class Toleration(TypedDict):
-    """A taint that pods of the pool tolerate, in the notation of Kubernetes."""
-
-    key: str
-    """Key of the taint."""
-    operator: str
-    """Always Equal."""
-    value: str
-    """Value of the taint."""
-    effect: str
-    """Always NoSchedule."""
-
-
-class Placement(TypedDict):
-    """What a workload needs to land on a pool, and how much it may ask for there."""
-
-    pool: str
-    """Name of the pool."""
-    node_selector: dict[str, str]
-    """Labels of its nodes."""
-    tolerations: list[Toleration]
-    """Taints of its nodes; none for CPU pools."""
-    device: str
-    """Resource a container asks for, nvidia.com/gpu; empty for CPU pools."""
-    devices_per_node: int
-    """How many of it one node has: GPUs, or slices of them."""
-    devices_per_container: int
-    """How many of it one container may ask for: 1 where GPUs are shared in turns."""
-
-
 @dataclass(frozen=True)
 class PoolPlan:
     """A pool as its arguments settle it, the same for every backend."""
@@ -126,10 +97,17 @@ class PoolPlan:
 
 @dataclass(frozen=True)
 class PoolParts:
-    """What a backend has made: what selects its nodes beside the pool's own labels and taints."""
+    """What a backend has made.
+
+    Attributes:
+        node_selector: What selects its nodes beside the pool's own label.
+        tolerations: Its taints beside that of GPUs.
+        max_nodes: How many nodes there are when it is at its largest.
+    """
 
     node_selector: dict[str, str]
     tolerations: tuple[Toleration, ...]
+    max_nodes: int
 
 
 class GpuPoolBackend(Protocol):

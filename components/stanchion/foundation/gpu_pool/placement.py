@@ -1,17 +1,15 @@
-"""Where workloads of a pool go, and the refusal of what none of its nodes can hold."""
+"""Where workloads of a pool go."""
 
 from stanchion.catalog.machines import accelerator
-from stanchion.checks import Checks
 from stanchion.foundation.gpu_pool.contract import (
     GPU_DEVICE,
     GPU_TAINT_VALUE,
     POOL_LABEL,
     GpuPoolArgs,
-    Placement,
     PoolParts,
     PoolPlan,
-    Toleration,
 )
+from stanchion.placement import Placement, Toleration
 
 
 def gpu_toleration() -> Toleration:
@@ -38,15 +36,5 @@ def placement(args: GpuPoolArgs, plan: PoolPlan, parts: PoolParts) -> Placement:
         "device": GPU_DEVICE if devices else "",
         "devices_per_node": devices,
         "devices_per_container": 1 if "time_slices" in args else devices,
+        "max_devices": parts.max_nodes * devices,
     }
-
-
-def check_devices(check: Checks, field: str, asked: int, at: Placement) -> None:
-    """Note a container that asks for more GPUs than a node of the pool has, with the numbers."""
-    if asked > at["devices_per_container"]:
-        check.refuse(
-            field,
-            f"{asked} is more than the {at['devices_per_container']} that a container may have of "
-            f"the {at['devices_per_node']} GPUs or slices on a node of pool '{at['pool']}'",
-            f"write at most {at['devices_per_container']}, or use a pool with more",
-        )

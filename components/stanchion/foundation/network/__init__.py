@@ -31,7 +31,7 @@ class Network(pulumi.ComponentResource):
     what needs them.
     """
 
-    reference: pulumi.Output[NetworkReference]
+    reference: NetworkReference
     """The network as clusters and databases take it; known once nodes in it can reach out."""
     cidr: pulumi.Output[str]
     """All its addresses."""
@@ -39,33 +39,41 @@ class Network(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        check = Checks("Network", name)
-        args = check.arguments(NetworkArgs, args)
-        backend: NetworkBackend = choose(check, args["location"]["cloud"], __name__)
-        check_location(check, args["location"])
-        check.name("environment", args["environment"])
-        check.label("owner", args["owner"])
-        check.label("cost_center", args["cost_center"])
-        days = args.get("flow_log_days", FLOW_LOG_DAYS)
-        if days not in KEPT_DAYS:
-            near = min(KEPT_DAYS, key=lambda kept: abs(kept - days))
-            check.refuse("flow_log_days", f"{days} is no retention time", f"write {near}")
-        addresses = _addresses(check, args)
-        check.done()
+        args, backend, addresses = checked(name, args)
         super().__init__("stanchion:index:Network", name, {}, opts)
 
         parts = backend.build(self, name, args, addresses, opts)
         self.cidr = pulumi.Output.from_input(str(addresses))
-        self.reference = pulumi.Output.from_input(
-            NetworkReference(
-                network_id=parts.network_id,
-                subnet_ids=list(parts.subnet_ids),
-                cidr=str(addresses),
-                pods_range=parts.pods_range,
-                services_range=parts.services_range,
-            )
+        self.reference = NetworkReference(
+            network_id=parts.network_id,
+            subnet_ids=list(parts.subnet_ids),
+            cidr=str(addresses),
+            pods_range=parts.pods_range,
+            services_range=parts.services_range,
         )
         self.register_outputs({"reference": self.reference, "cidr": self.cidr})
+
+
+def checked(name: str, args: NetworkArgs) -> tuple[NetworkArgs, NetworkBackend, IPv4Network]:
+    """The arguments, held to their types and bounds, with what they choose.
+
+    Raises:
+        ArgumentsError: with every problem found.
+    """
+    check = Checks("Network", name)
+    args = check.arguments(NetworkArgs, args)
+    backend: NetworkBackend = choose(check, args["location"]["cloud"], __name__)
+    check_location(check, args["location"])
+    check.name("environment", args["environment"])
+    check.label("owner", args["owner"])
+    check.label("cost_center", args["cost_center"])
+    days = args.get("flow_log_days", FLOW_LOG_DAYS)
+    if days not in KEPT_DAYS:
+        near = min(KEPT_DAYS, key=lambda kept: abs(kept - days))
+        check.refuse("flow_log_days", f"{days} is no retention time", f"write {near}")
+    addresses = _addresses(check, args)
+    check.done()
+    return args, backend, addresses
 
 
 def _addresses(check: Checks, args: NetworkArgs) -> IPv4Network:
