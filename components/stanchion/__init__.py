@@ -23,14 +23,7 @@ from stanchion.foundation.cluster import (
     SystemNodes,
 )
 from stanchion.foundation.database import Database, DatabaseArgs
-from stanchion.foundation.gpu_pool import (
-    CapacityKind,
-    GpuPool,
-    GpuPoolArgs,
-    Placement,
-    Toleration,
-    check_devices,
-)
+from stanchion.foundation.gpu_pool import CapacityKind, GpuPool, GpuPoolArgs
 from stanchion.foundation.identity import (
     Grant,
     GrantKind,
@@ -41,6 +34,7 @@ from stanchion.foundation.image_registry import ImageRegistry, ImageRegistryArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs
 from stanchion.network import NetworkPeer
+from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
     ModelAutoscaling,

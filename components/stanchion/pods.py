@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion.checks import Checks
+from stanchion.placement import Placement
 
 _CORE = k8s.core.v1
 SECRETS_ROOT = "/run/secrets/stanchion"
@@ -32,10 +33,21 @@ def check_resources(check: Checks, field: str, resources: ContainerResources) ->
         check.quantity(f"{field}.{key}", str(value))
 
 
-def requirements(resources: ContainerResources) -> k8s.core.v1.ResourceRequirementsArgs:
-    """Requests and limits of a container."""
-    disk = scratch_size(resources)
-    always = {"memory": resources["memory"], "ephemeral-storage": disk}
+def requirements(
+    resources: ContainerResources, devices: Mapping[str, int] | None = None
+) -> k8s.core.v1.ResourceRequirementsArgs:
+    """Requests and limits of a container.
+
+    Args:
+        resources: CPU, memory and disk.
+        devices: Devices, as nvidia.com/gpu, and how many: request and limit alike, since
+            Kubernetes hands them out whole.
+    """
+    always = {
+        "memory": resources["memory"],
+        "ephemeral-storage": scratch_size(resources),
+        **{device: str(count) for device, count in (devices or {}).items()},
+    }
     limits = {"cpu": resources["cpu_limit"], **always} if "cpu_limit" in resources else always
     return _CORE.ResourceRequirementsArgs(
         requests={"cpu": resources["cpu"], **always}, limits=limits
@@ -45,6 +57,11 @@ def requirements(resources: ContainerResources) -> k8s.core.v1.ResourceRequireme
 def scratch_size(resources: ContainerResources) -> str:
     """How much a container may write to temporary files."""
     return resources.get("ephemeral_storage", "1Gi")
+
+
+def tolerations(at: Placement) -> list[k8s.core.v1.TolerationArgs]:
+    """The taints of a pool's nodes, which its pods put up with."""
+    return [_CORE.TolerationArgs(**each) for each in at["tolerations"]]
 
 
 def pod_security(user: int) -> k8s.core.v1.PodSecurityContextArgs:

@@ -2,6 +2,7 @@
 
 import math
 
+import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import pods
@@ -11,6 +12,7 @@ from stanchion.serving.arguments import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
     DEFAULT_RESOURCES,
+    MAX_SURGE,
     ModelAutoscaling,
     ModelServiceArgs,
 )
@@ -21,6 +23,8 @@ _USER = 1000
 _STARTUP_PERIOD_SECONDS = 2
 _READY_FOR_SECONDS = 5
 _IMAGE_PULL_SECONDS = 300
+_NODE_START_SECONDS = 600
+"""For a node that a pool starts from nothing, with its drivers."""
 _EXIT_MARGIN_SECONDS = 10
 
 
@@ -28,20 +32,39 @@ def deployment_spec(
     service: str, args: ModelServiceArgs, labelled: dict[str, str], selected: dict[str, str]
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     """Replicas without their number, which is the autoscaler's."""
-    load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
     return k8s.apps.v1.DeploymentSpecArgs(
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
-            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(max_unavailable=0, max_surge=1),
+            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
+                max_unavailable=0, max_surge=MAX_SURGE
+            ),
         ),
         min_ready_seconds=_READY_FOR_SECONDS,
         revision_history_limit=5,
-        progress_deadline_seconds=load + _READY_FOR_SECONDS + _IMAGE_PULL_SECONDS,
+        progress_deadline_seconds=replica_seconds(args),
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
         template=_CORE.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
             spec=_pod(service, args, selected),
         ),
+    )
+
+
+def replica_seconds(args: ModelServiceArgs) -> int:
+    """Longest time until a new replica counts as ready, that of its node included."""
+    node = _NODE_START_SECONDS if "placement" in args else 0
+    load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
+    return node + _IMAGE_PULL_SECONDS + load + _READY_FOR_SECONDS
+
+
+def rollout_options(args: ModelServiceArgs) -> pulumi.ResourceOptions:
+    """Patience for all replicas one after the other; the engine's own is ten minutes.
+
+    A replica that does not come up ends the rollout long before: that is the Deployment's deadline.
+    """
+    longest = f"{replica_seconds(args) * (args['autoscaling']['max_replicas'] + MAX_SURGE)}s"
+    return pulumi.ResourceOptions(
+        custom_timeouts=pulumi.CustomTimeouts(create=longest, update=longest)
     )
 
 
@@ -93,7 +116,10 @@ def _pod(service: str, args: ModelServiceArgs, selected: dict[str, str]) -> k8s.
     resources = args.get("resources", DEFAULT_RESOURCES)
     drain = args.get("drain_seconds", DEFAULT_DRAIN_SECONDS)
     longest_request = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    at = args.get("placement")
     return _CORE.PodSpecArgs(
+        node_selector=at["node_selector"] if at else None,
+        tolerations=pods.tolerations(at) if at else None,
         service_account_name=service,
         automount_service_account_token=False,
         enable_service_links=False,
@@ -113,6 +139,7 @@ def _pod(service: str, args: ModelServiceArgs, selected: dict[str, str]) -> k8s.
 def _container(service: str, args: ModelServiceArgs) -> k8s.core.v1.ContainerArgs:
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
     longest_request = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    at, gpus = args.get("placement"), args.get("gpus", 0)
     environment = {
         "MODEL_NAME": args["model"]["name"],
         "MODEL_VERSION": args["model"]["version"],
@@ -131,7 +158,9 @@ def _container(service: str, args: ModelServiceArgs) -> k8s.core.v1.ContainerArg
         image_pull_policy="IfNotPresent",
         env=pods.environment(environment),
         ports=[_CORE.ContainerPortArgs(name="http", container_port=PORT)],
-        resources=pods.requirements(args.get("resources", DEFAULT_RESOURCES)),
+        resources=pods.requirements(
+            args.get("resources", DEFAULT_RESOURCES), {at["device"]: gpus} if at and gpus else None
+        ),
         security_context=pods.container_security(),
         # Startup and liveness ask whether the process answers, readiness whether the model
         # does. A registry that is down must not have pods killed over and over: they wait

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
+from stanchion.placement import Placement, check_devices
 from stanchion.pods import ContainerResources, check_resources
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "1", "memory": "512Mi"}
@@ -13,6 +14,8 @@ DEFAULT_LOAD_SECONDS = 120
 DEFAULT_DRAIN_SECONDS = 10
 DEFAULT_REQUEST_TIMEOUT_SECONDS = 30
 DEFAULT_MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_SURGE = 1
+"""Replicas beyond their number while a new version takes over: one, since devices are scarce."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"[1-9]\d*")
 _MODEL_NAME = re.compile(r"[^/:.%\"'\x00-\x1f][^/:%\"'\x00-\x1f]*")
@@ -82,6 +85,11 @@ class ModelServiceArgs(TypedDict):
     """Name of its Service and other objects, and of the model in URLs. Default: the resource's."""
     resources: NotRequired[ContainerResources]
     """CPU and memory of a replica. Default: 250m up to 1 core, 512Mi."""
+    placement: NotRequired[Placement]
+    """Pool of nodes it runs on: the output `placement` of `GpuPool`. Default: nodes of no pool."""
+    gpus: NotRequired[int]
+    """GPUs of a replica, or slices of them where the pool shares them; needs `placement`.
+    Default: 0."""
     load_seconds: NotRequired[int]
     """Longest time to fetch, verify, load and warm up the model, 5 to 7200. Default: 120."""
     request_timeout_seconds: NotRequired[int]
@@ -117,6 +125,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     _check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     _check_autoscaling(check, args["autoscaling"])
+    _check_placement(check, args)
     for field, value, low, high in (
         ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),
         (
@@ -169,4 +178,42 @@ def _check_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
             "autoscaling.min_replicas",
             f"{low} is above autoscaling.max_replicas, {high}",
             "lower one or raise the other",
+        )
+
+
+def _check_placement(check: Checks, args: ModelServiceArgs) -> None:
+    gpus, at = args.get("gpus", 0), args.get("placement")
+    if gpus < 0:
+        check.refuse("gpus", f"is {gpus}", "write how many, or leave it out")
+    elif at is None:
+        if gpus:
+            check.refuse(
+                "gpus",
+                f"is {gpus}, but without placement no node is known to have any",
+                "add placement, that of a pool of GPUs",
+            )
+    elif at["device"] and not gpus:
+        check.refuse(
+            "gpus",
+            f"is 0, but pool '{at['pool']}' is of GPU nodes, which would be paid for unused",
+            "write how many a replica needs, or use a pool of CPUs",
+        )
+    else:
+        check_devices(check, "gpus", gpus, at)
+        if 0 < gpus <= at["devices_per_container"]:
+            _check_rollout_fits(check, args["autoscaling"]["max_replicas"], gpus, at)
+
+
+def _check_rollout_fits(check: Checks, replicas: int, gpus: int, at: Placement) -> None:
+    """At its most replicas, a new version must still find room for its first."""
+    on_a_node = at["devices_per_node"] // gpus
+    room = at["max_devices"] // at["devices_per_node"] * on_a_node
+    if replicas + MAX_SURGE > room:
+        fewer = f"lower it to {room - MAX_SURGE}, or " if room > MAX_SURGE else ""
+        check.refuse(
+            "autoscaling.max_replicas",
+            f"{replicas} and the {MAX_SURGE} more that a rollout needs are "
+            f"{replicas + MAX_SURGE} replicas with gpus: {gpus}, and the {at['max_devices']} GPUs "
+            f"or slices of pool '{at['pool']}' at its largest hold {room}",
+            f"{fewer}raise max_nodes of the pool",
         )

@@ -24,7 +24,8 @@ class ModelService(pulumi.ComponentResource):
     finishes what it has: nothing accepted is lost.
 
     It deliberately asks the registry nothing while it is planned, exposes nothing outside
-    the cluster, and does not retry for its callers.
+    the cluster, and does not retry for its callers. With `placement` it runs on that pool's
+    nodes alone; it does not wait for the pool, whose nodes come with the first replica.
     """
 
     url: pulumi.Output[str]
@@ -85,7 +86,10 @@ class ModelService(pulumi.ComponentResource):
             f"{name}-deployment",
             metadata=named(),
             spec=_pods.deployment_spec(service, args, labelled, selected),
-            opts=child_options(self, opts, depends_on=[account, credentials, walls]),
+            opts=pulumi.ResourceOptions.merge(
+                child_options(self, opts, depends_on=[account, credentials, walls]),
+                _pods.rollout_options(args),
+            ),
         )
         k8s.autoscaling.v2.HorizontalPodAutoscaler(
             f"{name}-autoscaler",

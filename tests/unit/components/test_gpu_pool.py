@@ -12,7 +12,8 @@ import botocore.session
 import pytest
 from stanchion import ArgumentsError
 from stanchion.checks import Checks
-from stanchion.foundation.gpu_pool import GpuPool, GpuPoolArgs, Placement, check_devices
+from stanchion.foundation.gpu_pool import GpuPool, GpuPoolArgs
+from stanchion.placement import Placement, check_devices
 from stanchion_cli.preview import typecheck
 from unit.components.world import World, deploy
 
@@ -58,8 +59,8 @@ BLOCK: dict[str, Any] = {
 }
 
 
-def pool(cloud: str, *, preview: bool = False, **changes: Any) -> World:
-    """A pool named l4 of the environment dev; a change to None leaves an argument out."""
+def arguments(cloud: str, **changes: Any) -> dict[str, Any]:
+    """Of a pool of L4s in the environment dev; a change to None leaves an argument out."""
     aws = cloud == "aws"
     args: dict[str, Any] = {
         "location": LOCATIONS[cloud],
@@ -90,8 +91,13 @@ def pool(cloud: str, *, preview: bool = False, **changes: Any) -> World:
         **({"node_image": "v20250920"} if aws else {}),
         **changes,
     }
-    given = {key: value for key, value in args.items() if value is not None}
-    return deploy(lambda: GpuPool("l4", cast("GpuPoolArgs", given)).placement, preview=preview)
+    return {key: value for key, value in args.items() if value is not None}
+
+
+def pool(cloud: str, *, preview: bool = False, **changes: Any) -> World:
+    """A pool named l4 with `arguments`."""
+    given = cast("GpuPoolArgs", arguments(cloud, **changes))
+    return deploy(lambda: GpuPool("l4", given).placement, preview=preview)
 
 
 def made(world: World, kind: str) -> list[Mapping[str, Any]]:
@@ -144,6 +150,7 @@ def test_workloads_receive_the_same_placement_from_either_cloud(cloud: str) -> N
         "device": "nvidia.com/gpu",
         "devices_per_node": 1,
         "devices_per_container": 1,
+        "max_devices": 10,
     }
 
 
@@ -332,6 +339,12 @@ def test_slices_of_gpus_are_counted_in_the_placement(cloud: str) -> None:
     assert placed["devices_per_node"] == 56
     shared = pool(cloud, time_slices=4).exports
     assert (shared["devices_per_node"], shared["devices_per_container"]) == (4, 1)
+
+
+def test_the_largest_size_counts_every_node_pool_of_a_ladder() -> None:
+    assert pool("aws", gpus_per_node=4, max_nodes=3).exports["max_devices"] == 12
+    assert pool("gcp", gpus_per_node=4, max_nodes=3).exports["max_devices"] == 24
+    assert pool("aws", **TRAINING).exports["max_devices"] == 32
 
 
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])

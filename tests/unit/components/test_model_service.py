@@ -1,16 +1,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stanchion import ArgumentsError
+from stanchion.foundation.gpu_pool import GpuPool, GpuPoolArgs
 from stanchion_model_server.settings import Settings, from_environment
 from unit.components.programs import model_service
-from unit.components.world import DIGEST, World
+from unit.components.test_gpu_pool import arguments, pool
+from unit.components.world import DIGEST, World, deploy
+
+ON_L4: dict[str, Any] = {
+    "pool": "l4",
+    "node_selector": {"stanchion.dev/pool": "l4"},
+    "tolerations": [
+        {
+            "key": "nvidia.com/gpu",
+            "operator": "Equal",
+            "value": "present",
+            "effect": "NoSchedule",
+        }
+    ],
+    "device": "nvidia.com/gpu",
+    "devices_per_node": 4,
+    "devices_per_container": 4,
+    "max_devices": 16,
+}
+ON_CPUS: dict[str, Any] = {
+    **ON_L4,
+    "pool": "cpu",
+    "node_selector": {"stanchion.dev/pool": "cpu"},
+    "tolerations": [],
+    "device": "",
+    "devices_per_node": 0,
+    "devices_per_container": 0,
+    "max_devices": 0,
+}
 
 
 def _pod(world: World) -> Mapping[str, Any]:
@@ -172,6 +201,74 @@ def test_the_address_and_name_are_outputs() -> None:
     assert exports["name"] == "vintner"
 
 
+def test_a_pool_gives_its_services_selector_tolerations_and_devices() -> None:
+    world = model_service(placement=ON_L4, gpus=2)
+    assert _pod(world)["nodeSelector"] == ON_L4["node_selector"]
+    assert _pod(world)["tolerations"] == ON_L4["tolerations"]
+    resources = _container(world)["resources"]
+    assert resources["limits"]["nvidia.com/gpu"] == "2"
+    assert resources["requests"]["nvidia.com/gpu"] == "2"
+
+
+def test_a_pool_of_cpus_needs_no_gpus() -> None:
+    world = model_service(placement=ON_CPUS)
+    assert _pod(world)["nodeSelector"] == {"stanchion.dev/pool": "cpu"}
+    assert not _pod(world).get("tolerations")
+    resources = _container(world)["resources"]
+    assert set(resources["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+
+
+def test_without_a_pool_it_goes_anywhere() -> None:
+    pod = _pod(model_service())
+    assert "nodeSelector" not in pod
+    assert "tolerations" not in pod
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_what_a_pool_publishes_is_what_a_service_takes(cloud: str) -> None:
+    placement = pool(cloud).exports
+    world = model_service(placement=placement, gpus=1)
+    assert _pod(world)["nodeSelector"] == placement["node_selector"]
+    assert _pod(world)["tolerations"] == placement["tolerations"]
+
+
+def test_the_placement_is_known_while_the_pool_is_still_a_plan() -> None:
+    def program() -> Any:
+        cpu = {"accelerator": None, "machine_type": "e2-standard-4", "capacity": ["on_demand"]}
+        made = GpuPool("cpu", cast("GpuPoolArgs", arguments("gcp", **cpu)))
+        assert made.placement["node_selector"] == {"stanchion.dev/pool": "cpu"}
+        return made.placement
+
+    assert deploy(program, preview=True).exports["pool"] == "cpu"
+
+
+@pytest.mark.parametrize(("gpus", "most"), [(1, 15), (2, 7), (3, 3), (4, 3)])
+def test_a_pool_holds_every_replica_and_the_one_more_of_a_rollout(gpus: int, most: int) -> None:
+    def service(replicas: int) -> World:
+        scaling = {"min_replicas": 1, "max_replicas": replicas}
+        return model_service(placement=ON_L4, gpus=gpus, autoscaling=scaling)
+
+    strategy = service(most).object("Deployment")["spec"]["strategy"]["rollingUpdate"]
+    assert strategy == {"maxUnavailable": 0, "maxSurge": 1}
+    with pytest.raises(ArgumentsError, match=f"hold {most + 1}; lower it to {most}, or raise max"):
+        service(most + 1)
+
+
+def test_a_rollout_waits_for_nodes_and_for_every_replica_in_turn() -> None:
+    def times(**changes: Any) -> tuple[int, int]:
+        world = model_service(load_seconds=100, **changes)
+        deadline = world.object("Deployment")["spec"]["progressDeadlineSeconds"]
+        patience = world.registered("Deployment", "wine").timeouts
+        assert patience["create"] == patience["update"]
+        return deadline, int(patience["update"].removesuffix("s"))
+
+    deadline, patience = times()
+    assert deadline >= 100 + 300
+    assert patience >= deadline * 6
+    placed, _ = times(placement=ON_L4, gpus=1)
+    assert placed - deadline >= 600
+
+
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
@@ -204,6 +301,27 @@ def test_the_address_and_name_are_outputs() -> None:
         ({"tenant": "a b"}, "tenant: 'a b' cannot be a label"),
         ({"resources": {"cpu": "much", "memory": "1Gi"}}, "resources.cpu: 'much' is no amount"),
         ({"replicas": 3}, "replicas: is no argument"),
+        ({"gpus": 1}, "gpus: is 1, but without placement no node is known to have any; add"),
+        ({"placement": ON_L4}, "gpus: is 0, but pool 'l4' is of GPU nodes"),
+        ({"placement": ON_L4, "gpus": -1}, "gpus: is -1; write how many"),
+        (
+            {"placement": ON_L4, "gpus": 8},
+            "gpus: 8 is more than the 4 that a container may have of the 4 GPUs or slices on a "
+            "node of pool 'l4'; write at most 4",
+        ),
+        (
+            {"placement": {**ON_L4, "devices_per_container": 1}, "gpus": 2},
+            "gpus: 2 is more than the 1 that a container may have of the 4",
+        ),
+        ({"placement": ON_CPUS, "gpus": 1}, "gpus: is 1, and nodes of pool 'cpu' have no GPU"),
+        (
+            {"placement": {**ON_L4, "max_devices": 4}, "gpus": 4},
+            "autoscaling.max_replicas: 6 and the 1 more that a rollout needs are 7 replicas with "
+            "gpus: 4, and the 4 GPUs or slices of pool 'l4' at its largest hold 1; "
+            "raise max_nodes",
+        ),
+        ({"placement": {"pool": "l4"}}, "placement.device: is missing"),
+        ({"placement": "l4"}, "placement: is str; write a mapping"),
     ],
 )
 def test_a_wrong_argument_is_named_with_its_fix(wrong: dict[str, Any], told: str) -> None:

@@ -31,6 +31,7 @@ class Registered:
     dependencies: frozenset[str]
     protect: bool
     retain: bool
+    timeouts: Mapping[str, str]
     wire: Mapping[str, Any]
 
     @property
@@ -144,6 +145,7 @@ def deploy(
                     dependencies=frozenset(request.dependencies),
                     protect=request.protect,
                     retain=request.retainOnDelete,
+                    timeouts=json_format.MessageToDict(request.customTimeouts),
                     wire=wire,
                 )
             )

@@ -1,0 +1,57 @@
+"""Which nodes a workload goes to, and the refusal of what none of them can hold.
+
+`GpuPool` publishes it and workloads receive it: neither types it a second time.
+"""
+
+from typing import TypedDict
+
+from stanchion.checks import Checks
+
+
+class Toleration(TypedDict):
+    """A taint that pods of the pool tolerate, in the notation of Kubernetes."""
+
+    key: str
+    """Key of the taint."""
+    operator: str
+    """Always Equal."""
+    value: str
+    """Value of the taint."""
+    effect: str
+    """Always NoSchedule."""
+
+
+class Placement(TypedDict):
+    """What a workload needs to land on a pool, and how much it may ask for there."""
+
+    pool: str
+    """Name of the pool."""
+    node_selector: dict[str, str]
+    """Labels of its nodes."""
+    tolerations: list[Toleration]
+    """Taints of its nodes; none for CPU pools."""
+    device: str
+    """Resource a container asks for, nvidia.com/gpu; empty for CPU pools."""
+    devices_per_node: int
+    """How many of it one node has: GPUs, or slices of them."""
+    devices_per_container: int
+    """How many of it one container may ask for: 1 where GPUs are shared in turns."""
+    max_devices: int
+    """How many of it the pool has when it is at its largest."""
+
+
+def check_devices(check: Checks, field: str, asked: int, at: Placement) -> None:
+    """Note a container that asks for more GPUs than a node of the pool has, with the numbers."""
+    if asked and not at["device"]:
+        check.refuse(
+            field,
+            f"is {asked}, and nodes of pool '{at['pool']}' have no GPU",
+            "leave it out, or use a pool of GPUs",
+        )
+    elif asked > at["devices_per_container"]:
+        check.refuse(
+            field,
+            f"{asked} is more than the {at['devices_per_container']} that a container may have of "
+            f"the {at['devices_per_node']} GPUs or slices on a node of pool '{at['pool']}'",
+            f"write at most {at['devices_per_container']}, or use a pool with more",
+        )
