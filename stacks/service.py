@@ -7,7 +7,9 @@ program never asks the registry; `stanchion promote` writes the pins.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -37,6 +39,8 @@ class Resources(Strict):
     """CPU limit in cores."""
     memory: Memory = "512Mi"
     """Memory, request and limit alike: memory cannot be throttled."""
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    """GPUs of the service's `pool`, or slices of them where the pool shares them."""
 
     @model_validator(mode="after")
     def _request_within_limit(self) -> Self:
@@ -89,6 +93,8 @@ class ModelServiceFile(Strict):
     """Name of the registered model; the lock file pins its version."""
     environments: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
     """Environments that run it; default: every one."""
+    pool: Annotated[ShortName, Field(max_length=28)] | None = None
+    """Pool of nodes, declared in the environment, that it runs on; default: nodes of no pool."""
     resources: Resources = Resources()
     autoscaling: Autoscaling = Autoscaling()
     load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
@@ -101,6 +107,14 @@ class ModelServiceFile(Strict):
     """Largest request body."""
     allow_from: tuple[Name, ...] = ()
     """Namespaces besides the tenant's own that may call it."""
+
+    @model_validator(mode="after")
+    def _gpus_of_a_pool(self) -> Self:
+        if self.resources.gpus and self.pool is None:
+            raise ValueError(
+                f"`resources.gpus: {self.resources.gpus}` needs `pool`; name the pool that has them"
+            )
+        return self
 
 
 class Pin(Strict):
@@ -172,8 +186,17 @@ def check_services(
     environment: str,
     tenants: Sequence[str],
     min_replicas: int,
+    pools: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Check what takes more than one file to see.
+
+    Args:
+        services: The files.
+        pins: What the lock file pins, by service.
+        environment: The environment that they are for.
+        tenants: Names of its tenants.
+        min_replicas: Fewest replicas where a file does not say.
+        pools: Its pools, each with how many GPUs one container may have there: none if 0.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -193,6 +216,8 @@ def check_services(
                 f"{where}: autoscaling.maxReplicas: {service.autoscaling.max_replicas} is below "
                 f"minReplicas, {floor} by the profile of {environment}; raise maxReplicas"
             )
+        if service.pool is not None:
+            problems += _pool_problems(service, where, environment, pools)
         pin = pins.get(service.name)
         if pin is not None and pin.model != service.model:
             problems.append(
@@ -202,6 +227,29 @@ def check_services(
             )
     if problems:
         raise InvalidFileError(problems)
+
+
+def _pool_problems(
+    service: ModelServiceFile, where: str, environment: str, pools: Mapping[str, int]
+) -> list[str]:
+    pool, gpus = service.pool or "", service.resources.gpus
+    if pool not in pools:
+        near = get_close_matches(pool, pools) or sorted(pools)
+        fix = f"write {' or '.join(near)}" if near else "add it there, or remove pool"
+        return [f"{where}: pool: '{pool}' is not under stanchion:pools of {environment}; {fix}"]
+    most = pools[pool]
+    if gpus > most:
+        fix = f"write at most {most}" if most else "remove gpus, or name a pool of GPUs"
+        return [
+            f"{where}: resources.gpus: {gpus} is more than the {most} that a container may have on "
+            f"pool '{pool}' of {environment}; {fix}"
+        ]
+    if most and not gpus:
+        return [
+            f"{where}: resources.gpus: is 0, and pool '{pool}' of {environment} has GPU nodes, "
+            f"which would be paid for unused; write 1 to {most}, or name a pool of CPUs"
+        ]
+    return []
 
 
 def _read(path: Path) -> Mapping[str, Any]:

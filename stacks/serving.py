@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -11,7 +11,7 @@ from environment import Environment, Profile
 from images import image
 from layers import Tracking
 from service import ModelServiceFile, Pin, check_services, load_pins, load_services
-from stanchion import ModelService
+from stanchion import ModelService, ModelServiceArgs, Placement
 from validation import InvalidFileError
 
 _MEBIBYTE = 1024 * 1024
@@ -61,6 +61,8 @@ class Platform:
     tracking: Tracking
     namespaces: Mapping[str, pulumi.Output[str]]
     """Of the tenants, by their names."""
+    placements: Mapping[str, Placement] = field(default_factory=dict)
+    """Of the pools of nodes, by their names."""
 
 
 def build_services(
@@ -97,38 +99,38 @@ def _build(
 ) -> None:
     environment, tracking = platform.environment, platform.tracking
     server = tracking.server
-    ModelService(
-        file.name,
-        {
-            "namespace": platform.namespaces[file.tenant],
-            "tenant": file.tenant,
-            "owner": file.owner,
-            "cost_center": file.cost_center,
-            "image": model_server,
-            "model": {"name": pin.model, "version": pin.version, "digest": pin.digest},
-            "registry": {
-                "url": server.url,
-                "namespace": tracking.namespace,
-                "username": server.reader_username,
-                "password": server.reader_password,
-            },
-            "autoscaling": {
-                "min_replicas": file.autoscaling.min_replicas or environment.min_replicas,
-                "max_replicas": file.autoscaling.max_replicas,
-                "target_cpu_utilization": file.autoscaling.target_cpu_percent,
-                "scale_down_seconds": file.autoscaling.scale_down_seconds,
-            },
-            "resources": {
-                "cpu": file.resources.cpu,
-                "cpu_limit": file.resources.cpu_limit,
-                "memory": file.resources.memory,
-            },
-            "load_seconds": file.load_seconds,
-            "request_timeout_seconds": file.request_timeout_seconds,
-            "drain_seconds": file.drain_seconds,
-            "max_body_bytes": file.max_body_mebibytes * _MEBIBYTE,
-            "allow_from": list(file.allow_from),
-            "monitoring": environment.monitoring,
+    args: ModelServiceArgs = {
+        "namespace": platform.namespaces[file.tenant],
+        "tenant": file.tenant,
+        "owner": file.owner,
+        "cost_center": file.cost_center,
+        "image": model_server,
+        "model": {"name": pin.model, "version": pin.version, "digest": pin.digest},
+        "registry": {
+            "url": server.url,
+            "namespace": tracking.namespace,
+            "username": server.reader_username,
+            "password": server.reader_password,
         },
-        opts,
-    )
+        "autoscaling": {
+            "min_replicas": file.autoscaling.min_replicas or environment.min_replicas,
+            "max_replicas": file.autoscaling.max_replicas,
+            "target_cpu_utilization": file.autoscaling.target_cpu_percent,
+            "scale_down_seconds": file.autoscaling.scale_down_seconds,
+        },
+        "resources": {
+            "cpu": file.resources.cpu,
+            "cpu_limit": file.resources.cpu_limit,
+            "memory": file.resources.memory,
+        },
+        "gpus": file.resources.gpus,
+        "load_seconds": file.load_seconds,
+        "request_timeout_seconds": file.request_timeout_seconds,
+        "drain_seconds": file.drain_seconds,
+        "max_body_bytes": file.max_body_mebibytes * _MEBIBYTE,
+        "allow_from": list(file.allow_from),
+        "monitoring": environment.monitoring,
+    }
+    if file.pool is not None:
+        args["placement"] = platform.placements[file.pool]
+    ModelService(file.name, args, opts)
