@@ -7,7 +7,11 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from stanchion_cli.preview.model import Resource, leaves
+from stanchion_cli.report.replacement import is_stateful, replacing
 
+Action = Literal["add", "change", "replace", "remove"]
+SIGNS: dict[Action, str] = {"add": "+", "change": "~", "replace": "±", "remove": "-"}
+"""How every format marks what happens to a resource."""
 _ABSENT = object()
 
 
@@ -22,14 +26,38 @@ class PropertyChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One resource that is added, removed or changed; `was` is its former URN if it moved."""
+    """One resource that is added, removed, changed or replaced; `was`: its former URN if it moved.
 
-    action: Literal["add", "remove", "change"]
+    `replaced_by` are the changed properties that make the engine replace it, where that is known.
+    """
+
+    action: Action
     urn: str
     type: str
     title: str
     properties: tuple[PropertyChange, ...] = ()
     was: str = ""
+    replaced_by: tuple[str, ...] = ()
+    protected: bool = False
+    """Whether the engine refuses to delete what is there, so that the change fails."""
+    retained: bool = False
+    """Whether what is there stays in the cloud when the engine lets go of it."""
+
+    @property
+    def destructive(self) -> bool:
+        """Whether it takes away a resource that holds data or that all else stands on."""
+        return self.action in ("remove", "replace") and is_stateful(self.type)
+
+    @property
+    def warning(self) -> str:
+        """What it means for the data, where it is destructive; else empty."""
+        if not self.destructive:
+            return ""
+        if self.protected:
+            return "protected: the engine refuses"
+        if self.retained:
+            return "what is there stays in the cloud, unmanaged"
+        return "what it holds is lost"
 
 
 def changes(
@@ -56,10 +84,31 @@ def changes(
         differing = tuple(_properties(previous, resource, masked))
         moved = known_as if known_as != resource.urn else ""
         if differing or moved:
+            forced = replacing(resource, (item.path for item in differing))
             found.append(
-                Change("change", resource.urn, resource.type, resource.name, differing, moved)
+                Change(
+                    "replace" if forced else "change",
+                    resource.urn,
+                    resource.type,
+                    resource.name,
+                    differing,
+                    moved,
+                    forced,
+                    previous.options.protect,
+                    previous.options.retain_on_delete,
+                )
             )
-    found += [Change("remove", r.urn, r.type, r.name) for r in old.values()]
+    found += [
+        Change(
+            "remove",
+            gone.urn,
+            gone.type,
+            gone.name,
+            protected=gone.options.protect,
+            retained=gone.options.retain_on_delete,
+        )
+        for gone in old.values()
+    ]
     return tuple(found)
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from stanchion_cli.report.changes import Change
 from stanchion_cli.report.form import Format
 from stanchion_cli.report.model import Failure, Node, Report
+
+if TYPE_CHECKING:
+    from stanchion_cli.estimate import Estimate
 
 
 def written(
@@ -66,7 +70,7 @@ def _environment(report: Report) -> dict[str, Any]:
         "failed": report.failed,
         "resources": [each for root in report.tree for each in _resources(root, None)],
         "outputs": report.outputs,
-        "changes": None if report.changes is None else [asdict(each) for each in report.changes],
+        "changes": None if report.changes is None else [_change(each) for each in report.changes],
         "base": report.base or None,
         "baseNote": report.base_note or None,
         "findings": [asdict(finding) for finding in report.findings],
@@ -75,7 +79,21 @@ def _environment(report: Report) -> dict[str, Any]:
         "unknowns": report.unknowns,
         "skippedHooks": list(report.skipped_hooks),
         "log": [asdict(line) for line in report.log],
+        "cost": _cost(report.estimate),
+        "costBase": _cost(report.base_estimate),
     }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {**asdict(change), "destructive": change.destructive}
+
+
+def _cost(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    from stanchion_cli.estimate import as_json
+
+    return as_json(estimate)
 
 
 def _resources(node: Node, parent: str | None) -> Iterator[dict[str, Any]]:

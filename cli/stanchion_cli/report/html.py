@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from stanchion_cli.report import cost
+from stanchion_cli.report.changes import SIGNS
 from stanchion_cli.report.graph import picture
 from stanchion_cli.report.model import Failure, Report
 from stanchion_cli.report.text import shown
-
-_SIGNS = {"add": "+", "remove": "-", "change": "~"}
 
 
 def html(reports: Sequence[Report], failures: Sequence[Failure]) -> str:
@@ -29,5 +29,6 @@ def html(reports: Sequence[Report], failures: Sequence[Failure]) -> str:
         failures=failures,
         failed=bool(failures) or any(report.failed for report in reports),
         judged=all(report.policies_run for report in reports),
-        signs=_SIGNS,
+        signs=SIGNS,
+        cost=cost,
     )

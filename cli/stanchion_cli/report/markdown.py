@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from stanchion_cli.policies.model import Finding
+from stanchion_cli.report import cost
+from stanchion_cli.report.changes import SIGNS
 from stanchion_cli.report.model import Failure, Node, Report
-from stanchion_cli.report.text import shown
+from stanchion_cli.report.text import headline, shown
 
 _LIMIT = 65_000
 """A comment on a forge may hold 65,536 characters."""
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|<>~&-])")
 _LINES = 400
-_SIGNS: dict[Literal["add", "change", "remove"], str] = {"add": "+", "change": "~", "remove": "-"}
 
 
 def markdown(reports: Sequence[Report], failures: Sequence[Failure]) -> str:
@@ -30,35 +30,45 @@ def markdown(reports: Sequence[Report], failures: Sequence[Failure]) -> str:
 
 
 def _summary(reports: Sequence[Report], failures: Sequence[Failure]) -> Iterable[str]:
-    yield "| environment | resources | changes | verdict |"
-    yield "| --- | ---: | --- | --- |"
+    yield "| environment | resources | changes | $/month, floor to ceiling | verdict |"
+    yield "| --- | ---: | --- | --- | --- |"
     for report in reports:
         mark = "❌" if report.failed else "✅"
         custom = sum(node.custom for node in report.nodes)
         yield (
             f"| {_plain(report.environment)} | {custom} | {_counted(report)} "
-            f"| {mark} {_plain(report.verdict)} |"
+            f"| {_plain(_priced(report))} | {mark} {_plain(report.verdict)} |"
         )
     for failure in failures:
-        yield f"| {_plain(failure.environment)} | | | ❌ {_plain(failure.message)} |"
+        yield f"| {_plain(failure.environment)} | | | | ❌ {_plain(failure.message)} |"
 
 
 def _counted(report: Report) -> str:
     if report.changes is None:
         return _plain(report.base_note) if report.base_note else "not compared"
     actions = [change.action for change in report.changes]
-    said = [f"{sign}{actions.count(a)}" for a, sign in _SIGNS.items() if a in actions]
+    said = [f"{sign}{actions.count(a)}" for a, sign in SIGNS.items() if a in actions]
     return " ".join(said) or "none"
+
+
+def _priced(report: Report) -> str:
+    if report.estimate is None:
+        return ""
+    known = report.estimate.total
+    least = "at least " if report.estimate.unpriced else ""
+    return f"{least}{cost.monthly(known.floor_monthly)} to {cost.monthly(known.ceiling_monthly)}"
 
 
 def _environment(report: Report) -> Iterable[str]:
     yield from ("", f"### {_plain(report.environment)}", "")
+    yield from _destroyed(report)
+    yield from _cost(report)
     if report.changes:
         yield from ("<details open><summary>Changes</summary>", "", "```diff")
-        signs = {"add": "+", "remove": "-", "change": "!"}
+        signs = {"add": "+", "remove": "-", "change": "!", "replace": "-"}
         lines = []
         for change in report.changes:
-            lines.append(f"{signs[change.action]} {change.type} {change.title}")
+            lines.append(f"{signs[change.action]} {headline(change)[2:]}")
             lines += [
                 f"    {item.path}: {shown(item.before)} → {shown(item.after)}"
                 for item in change.properties
@@ -78,6 +88,47 @@ def _environment(report: Report) -> Iterable[str]:
     for root in report.tree:
         yield from _branch(root, 0)
     yield from ("", "</details>", "")
+
+
+def _destroyed(report: Report) -> Iterable[str]:
+    """What takes data away comes first, for a reader who reads no further."""
+    lost = [change for change in report.changes or () if change.destructive]
+    if lost:
+        yield from ("> [!CAUTION]", "> Replaced or removed, with what is in them:")
+        yield from (f"> - {_plain(headline(change)[2:])}" for change in lost)
+        yield ""
+
+
+def _cost(report: Report) -> Iterable[str]:
+    found = report.estimate
+    if report.changes is not None:
+        moved = cost.change_rows(report.base_estimate, found)
+        if moved:
+            yield from (f"**Cost against {_plain(report.base)}**", "")
+            yield from _table(cost.CHANGE_COLUMNS, moved, 2)
+    if found is None:
+        return
+    yield f"<details><summary>Cost in {_plain(found.cloud)} {_plain(found.region)}</summary>"
+    yield ""
+    yield from _table(cost.COST_COLUMNS, cost.cost_rows(found), 4)
+    yield from (f"- {_plain(note)}" for note in cost.cost_notes(found))
+    yield from ("", "</details>", "")
+    if found.quotas:
+        yield f"<details><summary>Quota needed in {_plain(found.region)}</summary>"
+        yield ""
+        yield from _table(cost.QUOTA_COLUMNS, cost.quota_rows(found), 0)
+        yield from ("</details>", "")
+
+
+def _table(columns: Sequence[str], rows: Sequence[cost.Row], figures: int) -> Iterable[str]:
+    """A table whose last `figures` columns are aligned as numbers."""
+    texts = len(columns) - figures
+    yield f"| {' | '.join(map(_plain, columns))} |"
+    yield f"| {' | '.join(['---'] * texts + ['---:'] * figures)} |"
+    for row in rows:
+        cells = [f"**{_plain(c)}**" if row.emphasis and c else _plain(c) for c in row.cells]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
 
 
 def _problems(report: Report) -> Iterable[str]:

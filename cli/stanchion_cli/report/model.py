@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from stanchion_cli.errors import StanchionError
 from stanchion_cli.policies.model import Finding, Level
 from stanchion_cli.preview.model import (
     UNKNOWN,
@@ -23,6 +24,9 @@ from stanchion_cli.preview.model import (
 )
 from stanchion_cli.preview.urn import ROOT_STACK_TYPE, name_of
 from stanchion_cli.report.changes import Change, changes
+
+if TYPE_CHECKING:
+    from stanchion_cli.estimate import Estimate
 
 MASKED_SECRET, MASKED_UNKNOWN = "[secret]", "[unknown]"
 _ENFORCED = (Level.MANDATORY, Level.REMEDIATE)
@@ -79,7 +83,7 @@ class Report:
     """One environment.
 
     `changes` is None where no base was asked for; `base_note` says why a base could not be
-    compared with.
+    compared with. `estimate` is None where nothing with a price is declared, as in `local`.
     """
 
     environment: str
@@ -99,6 +103,8 @@ class Report:
     base_note: str = ""
     changes: tuple[Change, ...] | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
+    estimate: Estimate | None = None
+    base_estimate: Estimate | None = None
 
     @property
     def nodes(self) -> list[Node]:
@@ -161,6 +167,9 @@ def report_on(
         base: The same environment at another commit.
         base_ref: What the person called that commit; empty means that nothing is compared.
         base_note: Why there is no base to compare with, though one was asked for.
+
+    Raises:
+        StanchionError: The capacity that the environment declares is malformed.
     """
     resources = preview.resources
     compared = None
@@ -187,7 +196,25 @@ def report_on(
         base_note=base_note,
         changes=compared,
         titles={node.urn: f"{node.kind} {node.title}" for node in nodes},
+        estimate=_estimate(preview),
+        base_estimate=_base_estimate(base),
     )
+
+
+def _estimate(preview: Preview) -> Estimate | None:
+    if "capacity" not in preview.outputs:
+        return None  # without reading the catalogue
+    from stanchion_cli.estimate import estimate_of
+
+    return estimate_of(preview)
+
+
+def _base_estimate(base: Preview | None) -> Estimate | None:
+    """The base's, unless it was declared in a form of its own time."""
+    try:
+        return None if base is None else _estimate(base)
+    except StanchionError:
+        return None
 
 
 def masked(value: Any) -> Any:  # noqa: PLR0911  one return per kind of value

@@ -8,14 +8,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from stanchion_cli.policies.model import Finding
-from stanchion_cli.report.changes import Change
+from stanchion_cli.report import cost
+from stanchion_cli.report.changes import SIGNS, Action, Change
 from stanchion_cli.report.model import Failure, Node, Report
 
-_SYMBOLS = {"add": ("+", "green"), "remove": ("-", "red"), "change": ("~", "yellow")}
+_STYLES: dict[Action, str] = {
+    "add": "green",
+    "change": "yellow",
+    "replace": "magenta",
+    "remove": "red",
+}
+_DESTRUCTIVE = "bold white on red"
 _VALUE_WIDTH = 60
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -43,6 +51,7 @@ def _environment(console: Console, report: Report) -> None:
         _changes(console, report, report.changes)
     elif report.base_note:
         console.print(_text(f"\nno comparison with {report.base}: {report.base_note}"))
+    _cost(console, report)
     _findings(console, "type problems", report.problems, str, "red")
     describe = _describer(report)
     _findings(console, "mandatory violations", report.mandatory, describe, "red")
@@ -65,9 +74,9 @@ def _environment(console: Console, report: Report) -> None:
     )
 
 
-def _branch(node: Node, actions: dict[str, Any]) -> Tree:
-    symbol, style = _SYMBOLS.get(actions.get(node.urn, ""), ("", ""))
-    label = _text(f"{symbol} " if symbol else "", style=style)
+def _branch(node: Node, actions: dict[str, Action]) -> Tree:
+    action = actions.get(node.urn)
+    label = _text(f"{SIGNS[action]} ", style=_STYLES[action]) if action else Text()
     label += _text(node.kind, style="bold" if not node.custom else "cyan")
     label += _text(f" {node.title}")
     marks = [name for name in ("protect", "retain_on_delete") if node.options.get(name)]
@@ -86,9 +95,8 @@ def _changes(console: Console, report: Report, found: Iterable[Change]) -> None:
     if not listed:
         console.print("  none")
     for change in listed:
-        symbol, style = _SYMBOLS[change.action]
-        moved = f" (was {change.was})" if change.was else ""
-        console.print(_text(f"  {symbol} {change.type} {change.title}{moved}", style=style))
+        style = _DESTRUCTIVE if change.destructive else _STYLES[change.action]
+        console.print(_text(f"  {headline(change)}", style=style))
         for item in change.properties:
             console.print(_text(f"      {item.path}: {shown(item.before)} → {shown(item.after)}"))
 
@@ -109,6 +117,46 @@ def _describer(report: Report) -> Any:
         return f"{finding.policy} [{finding.severity}] {about}{report.message(finding)}"
 
     return describe
+
+
+def headline(change: Change) -> str:
+    """A change in one line: sign, resource, what replaces it, what becomes of its data."""
+    parts = [f"{SIGNS[change.action]} {change.type} {change.title}"]
+    if change.was:
+        parts.append(f"(was {change.was})")
+    if change.replaced_by:
+        parts.append(f"(replaced by {', '.join(change.replaced_by)})")
+    line = " ".join(parts)
+    return f"{line}: {change.warning}" if change.warning else line
+
+
+def _cost(console: Console, report: Report) -> None:
+    if report.changes is not None:
+        moved = cost.change_rows(report.base_estimate, report.estimate)
+        if moved:
+            console.print(_text(f"\ncost against {report.base}", style="bold"))
+            console.print(_table(cost.CHANGE_COLUMNS, moved, 2))
+    if report.estimate is None:
+        return
+    found = report.estimate
+    console.print(_text(f"\ncost in {found.cloud} {found.region}", style="bold"))
+    console.print(_table(cost.COST_COLUMNS, cost.cost_rows(found), 4))
+    for note in cost.cost_notes(found):
+        console.print(_text(f"  {note}", style="dim"))
+    if found.quotas:
+        console.print(_text(f"\nquota needed in {found.region}", style="bold"))
+        console.print(_table(cost.QUOTA_COLUMNS, cost.quota_rows(found), 0))
+
+
+def _table(columns: Sequence[str], rows: Sequence[cost.Row], figures: int) -> Table:
+    """A table whose last `figures` columns are aligned as numbers."""
+    table = Table(box=None, pad_edge=True, padding=(0, 2))
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index >= len(columns) - figures else "left")
+    for row in rows:
+        style = "bold" if row.emphasis else "yellow" if row.missing else ""
+        table.add_row(*(_text(cell) for cell in row.cells), style=style)
+    return table
 
 
 def shown(value: Any, width: int = _VALUE_WIDTH) -> str:

@@ -74,7 +74,7 @@ class Catalogue:
 
 def load(name: str) -> dict[str, Any]:
     """A file of the catalogue, as it is written."""
-    text = (files("stanchion") / "catalog" / name).read_text(encoding="utf-8")
+    text = (files("stanchion.catalog") / name).read_text(encoding="utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 
@@ -180,6 +180,30 @@ def resolve(cloud: str, name: str, gpus_per_node: int | None = None) -> tuple[Ma
             key=lambda each: (each.vcpus, each.memory, each.name),
         )
     )
+
+
+def smallest(cloud: str, vcpus: int, memory: int) -> Machine:
+    """The smallest machine type without GPUs that has so much at least.
+
+    Of equals it is the one whose family the catalogue lists first.
+
+    Args:
+        cloud: aws or gcp.
+        vcpus: Virtual CPUs.
+        memory: RAM in GiB.
+
+    Raises:
+        CatalogueError: if none is that large, with the largest.
+    """
+    plain = [each for each in catalogue().machines[cloud].values() if not each.gpus]
+    enough = [each for each in plain if each.vcpus >= vcpus and each.memory >= memory]
+    if not enough:
+        most = max(plain, key=lambda each: (each.vcpus, each.memory))
+        raise CatalogueError(
+            f"{cloud} has no machine with {vcpus} virtual CPUs and {memory} GiB",
+            f"write at most the {most.vcpus} and {most.memory} GiB of {most.name}",
+        )
+    return min(enough, key=lambda each: (each.vcpus, each.memory))
 
 
 def _nearest(name: str, known: list[str]) -> str:

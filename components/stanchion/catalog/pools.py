@@ -1,5 +1,6 @@
 """What a pool of nodes costs and which quotas it needs, from the catalogue alone: an estimate."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,8 +8,7 @@ from functools import cache
 from typing import Any
 
 from stanchion.catalog.machines import Machine, load
-
-HOURS_PER_MONTH = 730
+from stanchion.catalog.prices import HOURS_PER_MONTH, hourly_price, spot_discount
 
 
 class CapacityKind(StrEnum):
@@ -84,12 +84,12 @@ def cost(pool: Pool) -> Cost | None:
     less the estimated discount; reserved, queued and block capacity count at list price, which
     they may well undercut. Disks, traffic and the control plane are not in it.
     """
-    hourly = _prices()[pool.cloud]["hourly"]
-    discount = float(_prices()[pool.cloud]["spot_discount"])
-    if any(machine.name not in hourly for machine in pool.machines):
+    prices = [hourly_price(pool.cloud, machine.name) for machine in pool.machines]
+    listed = [price for price in prices if price is not None]
+    if len(listed) < len(prices):
         return None
-    listed = [float(hourly[machine.name]) for machine in pool.machines]
-    shares = {kind: 1 - discount if kind is CapacityKind.SPOT else 1.0 for kind in pool.capacity}
+    on_spot = 1 - spot_discount(pool.cloud)
+    shares = {kind: on_spot if kind is CapacityKind.SPOT else 1.0 for kind in pool.capacity}
     dearest = max(listed)
     if pool.cloud == "gcp":
         ceiling = dearest * sum(shares.values()) * pool.max_nodes
@@ -101,22 +101,21 @@ def cost(pool: Pool) -> Cost | None:
 def quota_needed(pools: Iterable[Pool]) -> tuple[QuotaNeed, ...]:
     """What the pools of a region need of each quota when all are at their maximum.
 
-    A pool that may be bought in two ways needs its maximum of both quotas. Capacity blocks need
-    none. Machines are counted by the largest that the pool may use.
+    A pool that may be bought in two ways needs its maximum of both quotas; on Google Cloud, where
+    each kind of capacity is bounded by itself, two kinds that one quota counts need it twice.
+    Capacity blocks need none. Machines are counted by the largest that the pool may use.
     """
     needs: dict[tuple[str, str | None, str, str], dict[str, int]] = {}
     for pool in pools:
-        markets = {
-            kind is CapacityKind.SPOT
-            for kind in pool.capacity
-            if kind is not CapacityKind.CAPACITY_BLOCK
-        }
-        for spot in sorted(markets):
+        counted = [kind for kind in pool.capacity if kind is not CapacityKind.CAPACITY_BLOCK]
+        markets = Counter(kind is CapacityKind.SPOT for kind in counted)
+        for spot, kinds in sorted(markets.items()):
+            nodes = pool.max_nodes * (kinds if pool.cloud == "gcp" else 1)
             largest = max(pool.machines, key=lambda machine: (machine.gpus, machine.vcpus))
             code, name, unit = _quota(largest, spot=spot)
             each = largest.gpus if unit == "GPU" else largest.vcpus
             needed = needs.setdefault((pool.cloud, code, name, unit), {})
-            needed[pool.name] = needed.get(pool.name, 0) + each * pool.max_nodes
+            needed[pool.name] = needed.get(pool.name, 0) + each * nodes
     return tuple(
         QuotaNeed(cloud, code, name, sum(by_pool.values()), unit, tuple(by_pool))
         for (cloud, code, name, unit), by_pool in needs.items()
@@ -136,11 +135,6 @@ def _quota(machine: Machine, *, spot: bool) -> tuple[str | None, str, str]:
     how = "spot" if spot else "on-demand"
     unit = "GPU" if machine.cloud == "gcp" and machine.gpus else "vCPU"
     return None, f"{how} {machine.family} of {machine.cloud}: not in the catalogue", unit
-
-
-@cache
-def _prices() -> dict[str, Any]:
-    return load("prices.yaml")
 
 
 @cache

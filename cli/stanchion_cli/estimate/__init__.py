@@ -1,0 +1,22 @@
+"""Cost and quota of an environment, from what it declares and the catalogue."""
+
+from stanchion_cli.estimate.capacity import Capacity, read_capacity
+from stanchion_cli.estimate.model import (
+    NOT_INCLUDED,
+    Estimate,
+    Line,
+    as_json,
+    estimate,
+    estimate_of,
+)
+
+__all__ = [
+    "NOT_INCLUDED",
+    "Capacity",
+    "Estimate",
+    "Line",
+    "as_json",
+    "estimate",
+    "estimate_of",
+    "read_capacity",
+]
