@@ -5,6 +5,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `Network`, `Cluster`, `Database`, `ArtifactStore`, `ImageRegistry`: the foundation, with a
   backend for each `Cloud`.
 * `WorkloadIdentity`: who a workload is to its cloud, and the little it may do there.
+* `Budget`: what an environment may cost, and who hears of it.
 * `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry.
@@ -13,6 +14,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 
 from stanchion.checks import ArgumentsError
 from stanchion.foundation.artifact_store import ArtifactStore, ArtifactStoreArgs
+from stanchion.foundation.budget import Budget, BudgetArgs
 from stanchion.foundation.cloud import Cloud
 from stanchion.foundation.cluster import (
     ApiAccess,
@@ -48,6 +50,7 @@ from stanchion.tracking import MlflowDatabase, MlflowServer, MlflowServerArgs, m
 
 COMPONENTS = (
     ArtifactStore,
+    Budget,
     Cluster,
     Database,
     GpuPool,
@@ -67,6 +70,8 @@ __all__ = [
     "ArgumentsError",
     "ArtifactStore",
     "ArtifactStoreArgs",
+    "Budget",
+    "BudgetArgs",
     "CapacityKind",
     "Cloud",
     "Cluster",

@@ -89,6 +89,7 @@ def test_an_optional_argument_says_its_default_and_a_needed_one_has_none(schema:
 
 REQUIRED = {
     "ArtifactStore": {"cloud", "namespace", "owner", "costCenter"},
+    "Budget": {"location", "environment", "owner", "costCenter", "monthlyUsd", "emails"},
     "Cluster": {
         "location", "environment", "owner", "costCenter", "network", "api", "version",
         "systemNodes", "administrators",

@@ -32,6 +32,7 @@ class Registered:
     protect: bool
     retain: bool
     timeouts: Mapping[str, str]
+    ignores: tuple[str, ...]
     wire: Mapping[str, Any]
 
     @property
@@ -145,6 +146,7 @@ def deploy(
                     dependencies=frozenset(request.dependencies),
                     protect=request.protect,
                     retain=request.retainOnDelete,
+                    ignores=tuple(request.ignoreChanges),
                     timeouts=json_format.MessageToDict(request.customTimeouts),
                     wire=wire,
                 )
