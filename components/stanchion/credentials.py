@@ -1,10 +1,15 @@
-"""Generated passwords and the Secrets that hold them."""
+"""Passwords, generated here or kept by a cloud, and the Secrets that hold them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
 import pulumi_random as random
+
+SECRET_STORE = "cloud"  # noqa: S105 - a name
+"""Name of the ClusterSecretStore by which External Secrets reads the cloud's secret manager."""
+REFRESH_MINUTES = 10
+"""A password that the cloud rotates is old in the cluster for at most this long."""
 
 
 def generated_password(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:
@@ -30,3 +35,45 @@ def secret(
         string_data={key: pulumi.Output.secret(value) for key, value in values.items()},
         opts=opts,
     )
+
+
+def external_secret(
+    name: str,
+    metadata: k8s.meta.v1.ObjectMetaArgs,
+    *,
+    source: pulumi.Input[str],
+    keys: Sequence[str],
+    store: pulumi.Input[str],
+    opts: pulumi.ResourceOptions,
+) -> k8s.apiextensions.CustomResource:
+    """A Secret of the same name that External Secrets makes, and keeps as the cloud has it.
+
+    Its values never pass through the program or its state. Give `metadata` the annotations
+    `WAITS_FOR_SECRET`, so that it counts as made only once the Secret is there.
+
+    Args:
+        name: Resource name.
+        metadata: Name, namespace and labels of the ExternalSecret.
+        source: Name or ARN of the cloud's secret, which holds one JSON object.
+        keys: Fields of that object, which become the Secret's keys.
+        store: Name of the ClusterSecretStore.
+        opts: Its options.
+    """
+    return k8s.apiextensions.CustomResource(
+        name,
+        api_version="external-secrets.io/v1",
+        kind="ExternalSecret",
+        metadata=metadata,
+        spec={
+            "refreshInterval": f"{REFRESH_MINUTES}m",
+            "secretStoreRef": {"kind": "ClusterSecretStore", "name": store},
+            "target": {"creationPolicy": "Owner", "deletionPolicy": "Retain"},
+            "data": [
+                {"secretKey": key, "remoteRef": {"key": source, "property": key}} for key in keys
+            ],
+        },
+        opts=opts,
+    )
+
+
+WAITS_FOR_SECRET = {"pulumi.com/waitFor": "condition=Ready"}

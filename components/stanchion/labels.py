@@ -62,7 +62,7 @@ def metadata(
     name: pulumi.Input[str],
     namespace: pulumi.Input[str] | None,
     labels: Mapping[str, str],
-    annotations: Mapping[str, str] | None = None,
+    annotations: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
 ) -> k8s.meta.v1.ObjectMetaArgs:
     """Metadata with an explicit name, so that nothing is named by chance."""
     return k8s.meta.v1.ObjectMetaArgs(

@@ -104,7 +104,7 @@ def scratch_mount() -> k8s.core.v1.VolumeMountArgs:
 
 
 def secret_files(
-    folders: Mapping[str, tuple[str, Sequence[str]]],
+    folders: Mapping[str, tuple[pulumi.Input[str], Sequence[str]]],
 ) -> k8s.core.v1.VolumeArgs:
     """Secrets as files, one folder each, readable by the pod's own user and group.
 

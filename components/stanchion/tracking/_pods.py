@@ -10,7 +10,7 @@ from stanchion.tracking.arguments import DEFAULT_RESOURCES, MlflowServerArgs
 _CORE = k8s.core.v1
 PORT = 5000
 METRICS_PORT = 9090
-DATABASE_ADMIN, DATABASE_SERVER = "database-admin", "database-server"
+DATABASE_SERVER = "database-server"
 ADMIN, READER, SESSION = "admin", "reader", "session"
 _USER = 1000
 _LOGIN = ("username", "password")
@@ -20,6 +20,11 @@ _MIGRATION_RESOURCES: pods.ContainerResources = {
     "memory": "1Gi",
 }
 _ENDPOINTS_CATCH_UP_SECONDS = 5
+
+
+def migration_account(service: str) -> str:
+    """Service account of the migration, which has no rights in the cloud that the server has."""
+    return f"{service}-migration"
 
 
 def migration_template(
@@ -34,7 +39,6 @@ def migration_template(
             annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
         ),
         spec=_pod(
-            service,
             args,
             _CORE.ContainerArgs(
                 name="migrate",
@@ -50,13 +54,14 @@ def migration_template(
                 pods.scratch_volume(pods.scratch_size(_MIGRATION_RESOURCES)),
                 pods.secret_files(
                     {
-                        "database-admin": (f"{service}-{DATABASE_ADMIN}", _LOGIN),
+                        "database-admin": (args["database"]["admin_secret_name"], _LOGIN),
                         "database-server": (f"{service}-{DATABASE_SERVER}", ("password",)),
                         "mlflow-admin": (f"{service}-{ADMIN}", _LOGIN),
                         "registry-reader": (f"{service}-{READER}", _LOGIN),
                     }
                 ),
             ],
+            account=migration_account(service),
             restart_policy="Never",
         ),
     )
@@ -133,7 +138,13 @@ def server_spec(
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
         template=_CORE.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels={**labelled, **selected}),
-            spec=_pod(service, args, container, volumes=volumes, spread=pods.spread(selected)),
+            spec=_pod(
+                args,
+                container,
+                volumes=volumes,
+                account=service,
+                spread=pods.spread(selected),
+            ),
         ),
     )
 
@@ -156,22 +167,25 @@ def _database_environment(args: MlflowServerArgs) -> dict[str, pulumi.Input[str]
         "DB_HOST": database["host"],
         "DB_PORT": pulumi.Output.format("{0}", database["port"]),
         "TRACKING_DATABASE": "mlflow",
+        "DB_SSLMODE": pulumi.Output.from_input(database.get("requires_tls", False)).apply(
+            lambda required: "require" if required else "prefer"
+        ),
         "AUTH_DATABASE": "mlflow_auth",
         "SERVER_ROLE": "mlflow",
     }
 
 
 def _pod(
-    service: str,
     args: MlflowServerArgs,
     container: k8s.core.v1.ContainerArgs,
     *,
     volumes: list[k8s.core.v1.VolumeArgs],
+    account: str,
     restart_policy: str = "Always",
     spread: list[k8s.core.v1.TopologySpreadConstraintArgs] | None = None,
 ) -> k8s.core.v1.PodSpecArgs:
     return _CORE.PodSpecArgs(
-        service_account_name=service,
+        service_account_name=account,
         automount_service_account_token=False,
         # Kubernetes would set MLFLOW_PORT and its like, which MLflow reads as its own options.
         enable_service_links=False,

@@ -19,12 +19,17 @@ class MlflowDatabase(TypedDict):
     """Host name."""
     port: pulumi.Input[int]
     """TCP port."""
-    admin_username: pulumi.Input[str]
-    """A role that may create databases and roles; only the migration uses it."""
-    admin_password: pulumi.Input[str]
-    """Its password; a secret."""
+    admin_secret_name: pulumi.Input[str]
+    """Secret in the server's namespace with `username` and `password` of a role that may create
+    databases and roles; only the migration uses it."""
+    requires_tls: NotRequired[pulumi.Input[bool]]
+    """Whether to refuse a connection without TLS. Default: false, TLS where the database has
+    it."""
     pods: NotRequired[NetworkPeer]
-    """Its pods, where it runs in the cluster. Default: any address, on its port alone."""
+    """Its pods, where it runs in the cluster. Default: none."""
+    cidr: NotRequired[pulumi.Input[str]]
+    """Addresses that it is among, where it runs outside the cluster, as 10.20.0.0/16. Default:
+    any address, on its port alone, unless `pods` is given."""
 
 
 class MlflowServerArgs(TypedDict):
@@ -42,6 +47,13 @@ class MlflowServerArgs(TypedDict):
     """Where it keeps runs, models and users."""
     artifacts_destination: pulumi.Input[str]
     """URI of the artifact store, which the server alone reads and writes."""
+    cloud_access: NotRequired[bool]
+    """Whether the server may fetch credentials of its service account from the node it runs on
+    and reach the cloud's public services by HTTPS, as a bucket needs. Default: false."""
+    service_account_annotations: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    """Annotations that give the server's service account an identity in the cloud:
+    `WorkloadIdentity`'s output `annotations`. The account has the name of the Service; the
+    migration has one of its own without them. Default: none."""
     artifacts_volume_claim_name: NotRequired[pulumi.Input[str]]
     """Claim to mount, where the store is a volume: then one replica, replaced not rolled."""
     service_name: NotRequired[str]
@@ -84,6 +96,18 @@ def checked(name: str, args: MlflowServerArgs) -> MlflowServerArgs:
             "replicas",
             f"{args['replicas']} cannot share the volume of artifacts_volume_claim_name",
             "write 1, or keep artifacts in a bucket",
+        )
+    if "service_account_annotations" in args and not args.get("cloud_access", False):
+        check.refuse(
+            "service_account_annotations",
+            "are given, but cloud_access is false, so nothing could fetch credentials by them",
+            "turn cloud_access on, or remove them",
+        )
+    if "pods" in args["database"] and "cidr" in args["database"]:
+        check.refuse(
+            "database.cidr",
+            "is given beside database.pods, and a database is either in the cluster or outside",
+            "remove one",
         )
     _refuse_wildcards(check, "allowed_hosts", args.get("allowed_hosts", []))
     _refuse_wildcards(check, "cors_allowed_origins", args.get("cors_allowed_origins", []))

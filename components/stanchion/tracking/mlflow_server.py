@@ -11,7 +11,7 @@ from stanchion.credentials import generated_password, secret
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.names import service_host, service_hosts, short_hash
-from stanchion.tracking import _pods
+from stanchion.tracking import _pods, _walls
 from stanchion.tracking.arguments import MlflowServerArgs, checked
 
 _ADMIN, _READER = "admin", "registry-reader"
@@ -74,12 +74,7 @@ class MlflowServer(pulumi.ComponentResource):
         reader = generated_password(f"{name}-reader-password", child)
         role = generated_password(f"{name}-database-password", child)
         session = generated_password(f"{name}-session-key", child)
-        database = args["database"]
         contents: dict[str, dict[str, pulumi.Input[str]]] = {
-            _pods.DATABASE_ADMIN: {
-                "username": database["admin_username"],
-                "password": database["admin_password"],
-            },
             _pods.DATABASE_SERVER: {"password": role},
             _pods.ADMIN: {"username": _ADMIN, "password": admin},
             _pods.READER: {"username": _READER, "password": reader},
@@ -94,21 +89,33 @@ class MlflowServer(pulumi.ComponentResource):
             )
             for part, values in contents.items()
         ]
-        account = pods.service_account(
-            f"{name}-account", metadata(service, namespace, labelled), child
-        )
+        accounts = [
+            pods.service_account(
+                f"{name}-account",
+                metadata(service, namespace, labelled, args.get("service_account_annotations")),
+                child,
+            ),
+            pods.service_account(
+                f"{name}-migration-account",
+                metadata(_pods.migration_account(service), namespace, labelled),
+                child,
+            ),
+        ]
         walls = [
             k8s.networking.v1.NetworkPolicy(
                 f"{name}-{part}-network",
                 metadata=metadata(f"{service}-{part}", namespace, labelled),
                 spec=network.policy_spec(
-                    labels.selector("mlflow", service, part), admit=admit, allow=_way_out(args)
+                    labels.selector("mlflow", service, part), admit=admit, allow=allow
                 ),
                 opts=child,
             )
-            for part, admit in (("server", _way_in(args)), ("migration", []))
+            for part, admit, allow in (
+                ("server", _walls.way_in(args), _walls.server_way_out(args)),
+                ("migration", [], _walls.way_out(args)),
+            )
         ]
-        first = [*secrets, account, *walls]
+        first = [*secrets, *accounts, *walls]
 
         template = _pods.migration_template(service, args, labelled)
         migration = k8s.batch.v1.Job(
@@ -189,25 +196,3 @@ def _allowed_hosts(args: MlflowServerArgs) -> pulumi.Output[str]:
         return ",".join([*both, "localhost:*", "127.0.0.1:*", *further])
 
     return pulumi.Output.from_input(args["namespace"]).apply(listed)
-
-
-def _way_in(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
-    own_namespace = k8s.networking.v1.NetworkPolicyPeerArgs(
-        pod_selector=k8s.meta.v1.LabelSelectorArgs()
-    )
-    clients = network.labelled_namespaces({labels.TRACKING_CLIENT: "true"})
-    scrapers = network.peer(args.get("monitoring_namespace", "monitoring"))
-    return [
-        network.ingress([clients, own_namespace], _pods.PORT),
-        network.ingress([scrapers], _pods.METRICS_PORT),
-    ]
-
-
-def _way_out(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
-    database = args["database"]
-    anywhere = k8s.networking.v1.NetworkPolicyPeerArgs(
-        ip_block=k8s.networking.v1.IPBlockArgs(cidr="0.0.0.0/0")
-    )
-    known = database.get("pods")
-    there = network.peer(known["namespace"], known.get("pod_labels")) if known else anywhere
-    return [network.dns_egress(), network.egress([there], database["port"])]

@@ -35,7 +35,6 @@ def database(**changes: Any) -> World:
         return {
             "host": made.host,
             "port": made.port,
-            "user": made.admin_username,
             "secret_name": made.admin_secret_name,
         }
 
@@ -62,8 +61,7 @@ def mlflow(*, preview: bool = False, **changes: Any) -> World:
         "database": {
             "host": "db.example.com",
             "port": 5432,
-            "admin_username": "postgres",
-            "admin_password": pulumi.Output.secret("the-administrators-own"),
+            "admin_secret_name": "database-admin",
         },
         "artifacts_destination": "s3://artifacts",
         **changes,
@@ -156,8 +154,8 @@ def platform(*, monitoring: bool = True, preview: bool = False) -> World:
                 "database": {
                     "host": base.host,
                     "port": base.port,
-                    "admin_username": base.admin_username,
-                    "admin_password": base.admin_password,
+                    "admin_secret_name": base.admin_secret_name,
+                    "requires_tls": base.requires_tls,
                     "pods": {
                         "namespace": base.namespace,
                         "pod_labels": {"app.kubernetes.io/name": "postgresql"},
@@ -193,7 +191,6 @@ def platform(*, monitoring: bool = True, preview: bool = False) -> World:
             "secrets": [
                 pulumi.Output.from_input(password.is_secret())
                 for password in (
-                    base.admin_password,
                     server.admin_password,
                     server.reader_password,
                 )

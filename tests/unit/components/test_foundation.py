@@ -104,14 +104,6 @@ def test_nobody_waits_for_a_claim_that_binds_when_it_is_used() -> None:
     assert annotations == {"pulumi.com/skipAwait": "true"}
 
 
-@pytest.mark.parametrize("cloud", ["aws", "gcp"])
-@pytest.mark.parametrize("build", [database])
-def test_a_cloud_without_a_backend_is_refused_with_those_that_exist(build: Any, cloud: str) -> None:
-    with pytest.raises(ArgumentsError) as error:
-        build(cloud=cloud)
-    assert f"cloud: '{cloud}' has no backend here yet; write one of local" in str(error.value)
-
-
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [

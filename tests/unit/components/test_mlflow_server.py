@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pulumi
 import pytest
 from stanchion import ArgumentsError
 from unit.components.programs import mlflow
@@ -54,7 +55,7 @@ def test_a_finished_job_stays_so_that_a_second_up_has_nothing_to_do() -> None:
 
 def test_only_the_migration_holds_the_databases_administrator() -> None:
     world = mlflow()
-    assert "mlflow-database-admin" in _secrets_of(world, "Job")
+    assert "database-admin" in _secrets_of(world, "Job")
     assert _secrets_of(world, "Deployment") == {
         "mlflow-database-server",
         "mlflow-admin",
@@ -110,8 +111,7 @@ def test_the_way_out_is_dns_and_the_database() -> None:
     database = {
         "host": "db",
         "port": 6432,
-        "admin_username": "a",
-        "admin_password": "b",
+        "admin_secret_name": "a",
         "pods": {"namespace": "tracking", "pod_labels": {"app": "db"}},
     }
     spec = mlflow(database=database).object("NetworkPolicy", "mlflow-server")["spec"]
@@ -127,6 +127,62 @@ def test_a_database_outside_the_cluster_is_reached_on_its_port_alone() -> None:
         "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}],
         "ports": [{"port": 5432, "protocol": "TCP"}],
     }
+
+
+def test_a_managed_database_is_reached_among_its_networks_addresses_alone() -> None:
+    database = {"host": "db", "port": 5432, "admin_secret_name": "a", "cidr": "10.20.0.0/16"}
+    for part in ("server", "migration"):
+        spec = mlflow(database=database).object("NetworkPolicy", f"mlflow-{part}")["spec"]
+        _, there = spec["egress"]
+        assert there == {
+            "to": [{"ipBlock": {"cidr": "10.20.0.0/16"}}],
+            "ports": [{"port": 5432, "protocol": "TCP"}],
+        }
+
+
+@pytest.mark.parametrize(("required", "mode"), [(True, "require"), (False, "prefer")])
+def test_a_database_that_requires_tls_is_never_asked_without(required: bool, mode: str) -> None:
+    database = {"host": "db", "port": 5432, "admin_secret_name": "a", "requires_tls": required}
+    modes = {
+        _environment(container)["DB_SSLMODE"]
+        for _, container in mlflow(database=database).containers()
+    }
+    assert modes == {mode}
+
+
+def test_the_server_alone_reaches_the_clouds_services_and_its_credentials() -> None:
+    world = mlflow(cloud_access=True)
+    migration = world.object("NetworkPolicy", "mlflow-migration")["spec"]["egress"]
+    assert migration == mlflow().object("NetworkPolicy", "mlflow-migration")["spec"]["egress"]
+    egress = world.object("NetworkPolicy", "mlflow-server")["spec"]["egress"]
+    assert egress[:2] == migration
+    reached = {
+        rule["to"][0]["ipBlock"]["cidr"]: [port["port"] for port in rule["ports"]]
+        for rule in egress[2:]
+    }
+    assert reached == {
+        "169.254.170.23/32": [80],
+        "169.254.169.254/32": [80, 8080],
+        "0.0.0.0/0": [443],
+    }
+    assert egress[-1]["to"][0]["ipBlock"]["except"] == [
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+    ]
+
+
+def test_the_servers_identity_in_the_cloud_is_not_the_migrations() -> None:
+    annotations = {"iam.gke.io/gcp-service-account": "mlflow@project.iam.gserviceaccount.com"}
+    world = mlflow(
+        cloud_access=True, service_account_annotations=pulumi.Output.from_input(annotations)
+    )
+    assert world.object("ServiceAccount", "mlflow")["metadata"]["annotations"] == annotations
+    assert "annotations" not in world.object("ServiceAccount", "mlflow-migration")["metadata"]
+    used = {
+        name.split("/")[0]: pod["spec"]["serviceAccountName"] for name, pod in world.pods().items()
+    }
+    assert used == {"Deployment": "mlflow", "Job": "mlflow-migration"}
 
 
 def test_replicas_have_a_disruption_budget_and_one_alone_has_none() -> None:
@@ -183,7 +239,23 @@ def test_a_preview_knows_the_address() -> None:
         ({"allowed_hosts": ["*"]}, "allowed_hosts[0]: '*' is no single host"),
         ({"allowed_hosts": "a,b"}, "allowed_hosts: is str; write a list"),
         ({"cors_allowed_origins": ["https://a,https://b"]}, "cors_allowed_origins[0]"),
-        ({"database": {"host": "h"}}, "database.admin_password: is missing"),
+        ({"database": {"host": "h"}}, "database.admin_secret_name: is missing"),
+        (
+            {"service_account_annotations": {"a": "b"}},
+            "service_account_annotations: are given, but cloud_access is false",
+        ),
+        (
+            {
+                "database": {
+                    "host": "h",
+                    "port": 1,
+                    "admin_secret_name": "s",
+                    "cidr": "10.0.0.0/8",
+                    "pods": {"namespace": "n"},
+                }
+            },
+            "database.cidr: is given beside database.pods",
+        ),
         ({"service_name": "ml flow"}, "service_name: 'ml flow' is no name"),
         ({"allowed_host": []}, "allowed_host: is no argument; write allowed_hosts"),
     ],
@@ -195,7 +267,8 @@ def test_a_wrong_argument_is_named_with_its_fix(wrong: dict[str, Any], told: str
 
 
 def test_an_error_never_shows_a_password() -> None:
-    database = {"host": 1, "port": "x", "admin_username": 2, "admin_password": 3.5}
+    database = {"host": 1, "port": "x", "admin_secret_name": 2, "admin_password": "hunter2"}
     with pytest.raises(ArgumentsError) as error:
         mlflow(database=database)
-    assert "3.5" not in str(error.value)
+    assert "database.admin_password: is no argument" in str(error.value)
+    assert "hunter2" not in str(error.value)

@@ -8,10 +8,12 @@ from stanchion.checks import Checks
 from stanchion.children import child_options, once_made
 from stanchion.credentials import generated_password, secret
 from stanchion.foundation.database.contract import (
+    LOGIN,
     PORT,
     DatabaseArgs,
     DatabaseBackend,
     DatabaseParts,
+    service_name,
 )
 from stanchion.labels import metadata
 from stanchion.names import service_host
@@ -49,7 +51,7 @@ class LocalDatabase:
         opts: pulumi.ResourceOptions | None,
     ) -> DatabaseParts:
         """Password, Secret, Services, network policy and StatefulSet."""
-        namespace, service = args["namespace"], args.get("service_name", "database")
+        namespace, service = args["namespace"], service_name(args)
         keep = args.get("keep", False)
         selected = labels.selector("postgresql", service, "database")
         labelled = labels.standard(selected, owner=args["owner"], cost_center=args["cost_center"])
@@ -107,9 +109,7 @@ class LocalDatabase:
         )
         return DatabaseParts(
             host=host,
-            admin_username=pulumi.Output.from_input(_ADMIN),
-            admin_password=password,
-            admin_secret_name=pulumi.Output.from_input(f"{service}-admin"),
+            admin_secret_name=once_made(f"{service}-admin", admin),
             pod_labels=selected,
         )
 
@@ -164,14 +164,11 @@ def _stateful_set(
                 containers=[_container(args, resources)],
                 volumes=[
                     pods.scratch_volume(pods.scratch_size(resources)),
-                    pods.secret_files({"database-admin": (f"{service}-admin", _KEYS)}),
+                    pods.secret_files({"database-admin": (f"{service}-admin", LOGIN)}),
                 ],
             ),
         ),
     )
-
-
-_KEYS = ("username", "password")
 
 
 def _container(args: DatabaseArgs, resources: pods.ContainerResources) -> k8s.core.v1.ContainerArgs:

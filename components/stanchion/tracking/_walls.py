@@ -1,0 +1,55 @@
+"""Who reaches an `MlflowServer`, and whom it reaches."""
+
+import pulumi_kubernetes as k8s
+
+from stanchion import labels, network
+from stanchion.tracking._pods import METRICS_PORT, PORT
+from stanchion.tracking.arguments import MlflowServerArgs
+
+_NET = k8s.networking.v1
+ANYWHERE = "0.0.0.0/0"
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+CREDENTIALS = {"169.254.170.23/32": (80,), "169.254.169.254/32": (80, 8080)}
+"""Where pods fetch credentials, with ports: EKS's Pod Identity agent; GKE's metadata server as
+Dataplane V2 sees it. Nodes on EKS answer pods on the second one with nothing (hop limit 1)."""
+
+
+def way_in(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
+    """Tracking clients and the own namespace; metrics for those who scrape them."""
+    own_namespace = _NET.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs())
+    clients = network.labelled_namespaces({labels.TRACKING_CLIENT: "true"})
+    scrapers = network.peer(args.get("monitoring_namespace", "monitoring"))
+    return [
+        network.ingress([clients, own_namespace], PORT),
+        network.ingress([scrapers], METRICS_PORT),
+    ]
+
+
+def way_out(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
+    """Names and the database."""
+    database = args["database"]
+    known = database.get("pods")
+    if known:
+        there = network.peer(known["namespace"], known.get("pod_labels"))
+    else:
+        there = _NET.NetworkPolicyPeerArgs(
+            ip_block=_NET.IPBlockArgs(cidr=database.get("cidr", ANYWHERE))
+        )
+    return [network.dns_egress(), network.egress([there], database["port"])]
+
+
+def server_way_out(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
+    """That, and with access to the cloud its credentials and its public services.
+
+    Buckets have public addresses, however private the way to them; private ones stay closed.
+    """
+    if not args.get("cloud_access", False):
+        return way_out(args)
+    services = _NET.NetworkPolicyPeerArgs(
+        ip_block=_NET.IPBlockArgs(cidr=ANYWHERE, except_=list(PRIVATE))
+    )
+    credentials = [
+        network.egress([_NET.NetworkPolicyPeerArgs(ip_block=_NET.IPBlockArgs(cidr=cidr))], *ports)
+        for cidr, ports in CREDENTIALS.items()
+    ]
+    return [*way_out(args), *credentials, network.egress([services], 443)]
