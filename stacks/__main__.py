@@ -4,23 +4,28 @@ from pathlib import Path
 
 import pulumi
 from environment import from_pulumi_config
-from layers import build_tenants, build_tracking, kubernetes_provider
+from foundation import build_foundation
+from foundation_args import capacity_summary, checked_foundation
 from pulumi.runtime.config import CONFIG, get_config_env
 from serving import Platform, build_services, load_declared
+from tenants import build_tenants
+from tracking import build_tracking
 from validation import InvalidFileError
 
+name = pulumi.get_stack()
 try:
     environment = from_pulumi_config({**get_config_env(), **CONFIG.get()})
-    declared = load_declared(Path(__file__).parent / "services", environment, pulumi.get_stack())
+    pools = checked_foundation(environment, name)
+    declared = load_declared(Path(__file__).parent / "services", environment, name, pools)
 except InvalidFileError as error:
     raise pulumi.RunError(str(error)) from None
 
-in_cluster = pulumi.ResourceOptions(provider=kubernetes_provider(environment))
+foundation = build_foundation(environment, name)
+tracking = build_tracking(environment, foundation)
+tenants = build_tenants(environment, foundation.opts)
+services = build_services(Platform(environment, foundation, tracking, tenants), declared)
 
-tracking = build_tracking(environment, in_cluster)
-tenants = build_tenants(environment, in_cluster)
-services = build_services(Platform(environment, tracking, tenants), declared, in_cluster)
-
-pulumi.export("cluster", {"bundled": environment.cluster.bundled})
+pulumi.export("cluster", foundation.summary())
+pulumi.export("capacity", capacity_summary(environment, pools))
 pulumi.export("tracking", tracking.summary())
 pulumi.export("services", services)

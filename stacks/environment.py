@@ -7,11 +7,14 @@ configuration path, the reason and the fix, and all errors are reported at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
+from capacity import BudgetConfig, PoolConfig
+from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
+from stanchion import ApiMode, NatGateways
 from validation import (
     Cpu,
     InvalidFileError,
@@ -44,34 +47,43 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class NetworkConfig(Strict):
+    """The private network of an environment in a cloud."""
+
+    cidr: str
+    """All its addresses: a private IPv4 range of /16 to /20, as 10.20.0.0/16."""
+    nat: Annotated[NatGateways, by_value(NatGateways)] | None = None
+    """How private addresses get out: single or per_zone; default: single in dev."""
+    reserved_cidrs: tuple[str, ...] = ()
+    """IPv4 ranges in use elsewhere that `cidr` must not overlap."""
+
+
+class ApiConfig(Strict):
+    """Ways to the Kubernetes API."""
+
+    mode: Annotated[ApiMode, by_value(ApiMode)]
+    """private, restricted or public."""
+    allowed_cidrs: tuple[str, ...] = ()
+    """Addresses outside the network that may connect; for restricted alone."""
+
+
 class ClusterConfig(Strict):
-    """Which Kubernetes the environment runs on: exactly one of `bundled` and `context`."""
+    """The managed Kubernetes of an environment in a cloud."""
 
-    bundled: Annotated[ShortName, Field(max_length=12)] | None = None
-    """Name of the node that `stanchion cluster up` makes on this machine."""
-    context: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-    """A context of an existing kubeconfig, as `kind-dev`; nothing else is ever touched."""
-    kubeconfig: Annotated[str, Field(min_length=1)] | None = None
-    """Path of the kubeconfig that holds `context`; default: where kubectl looks."""
-    storage_class: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-    """StorageClass of persistent volumes; default: the cluster's own default."""
-
-    @model_validator(mode="after")
-    def _one_cluster(self) -> Self:
-        if (self.bundled is None) == (self.context is None):
-            raise ValueError("needs exactly one of `bundled` and `context`; write one of them")
-        if self.kubeconfig is not None and self.context is None:
-            raise ValueError("`kubeconfig` goes with `context`; add `context` or remove it")
-        return self
+    version: Annotated[str, Field(pattern=r"^1\.\d+$")] = "1.35"
+    """Kubernetes version: EKS has it, GKE has at least it."""
+    api: ApiConfig | None = None
+    """Ways to the Kubernetes API; default: public in dev, private elsewhere."""
 
 
 class ImagesConfig(Strict):
     """Where the serving images come from."""
 
-    registry: Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9.\-:]+(/[a-z0-9._\-]+)*$")] = (
-        "localhost/stanchion"
-    )
-    """Registry and repository prefix, without a trailing slash."""
+    registry: (
+        Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9.\-:]+(/[a-z0-9._\-]+)*$")] | None
+    ) = None
+    """Registry and repository prefix, without a trailing slash; default: the environment's own
+    registry in a cloud, localhost/stanchion elsewhere."""
     tag: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._\-]*$")] = "source"
     """Tag of every image; `source`: a hash of each image's own sources."""
 
@@ -91,10 +103,12 @@ class TrackingConfig(Strict):
     """Server processes in each replica; each takes about 400 MiB."""
     memory: Memory = "1Gi"
     """Memory of each replica, request and limit alike."""
+    database_size: Annotated[DatabaseSize, by_value(DatabaseSize)] | None = None
+    """Size of a managed database: small, medium or large; default: small in dev, else medium."""
     database_storage: Memory = "2Gi"
-    """Size of the database's volume."""
+    """Size of the database's volume, where it runs in the cluster."""
     artifact_storage: Memory = "5Gi"
-    """Size of the artifact store's volume."""
+    """Size of the artifact store's volume, where it is one."""
     allowed_hosts: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = ()
     """Host names besides the in-cluster ones under which MLflow may be asked."""
 
@@ -139,15 +153,22 @@ class TenantConfig(Strict):
 class Environment(Strict):
     """One environment, complete: what its file says and what its profile fills in."""
 
-    cloud: Literal["local"]
-    """Where it runs."""
+    provider: Provider
+    """Where it runs, and what only that cloud understands."""
     profile: Annotated[Profile, by_value(Profile)]
     """dev, staging or prod."""
     owner: Label
     """Team that answers for the platform itself."""
     cost_center: Label
     """Where the platform's own cost is booked."""
-    cluster: ClusterConfig
+    network: NetworkConfig | None = None
+    """Addresses; needed in a cloud."""
+    cluster: ClusterConfig = ClusterConfig()
+    """The managed Kubernetes; clouds alone."""
+    pools: tuple[PoolConfig, ...] = ()
+    """Nodes for workloads; clouds alone."""
+    budget: BudgetConfig | None = None
+    """What it may cost; needed in a cloud."""
     images: ImagesConfig = ImagesConfig()
     tracking: TrackingConfig = TrackingConfig()
     tenants: tuple[TenantConfig, ...] = ()
@@ -156,15 +177,45 @@ class Environment(Strict):
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
-        names = [tenant.name for tenant in self.tenants]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"tenants: the name '{twice[0]}' is used twice; rename one tenant")
+        _refuse_twice("tenants", [tenant.name for tenant in self.tenants])
+        _refuse_twice("pools", [pool.name for pool in self.pools])
+        if isinstance(self.provider, LocalProvider):
+            self._only_what_one_cluster_has()
+        else:
+            self._all_that_a_cloud_needs(self.provider)
+        return self
+
+    def _only_what_one_cluster_has(self) -> None:
+        for field in ("network", "cluster", "pools", "budget"):
+            if field in self.model_fields_set:
+                raise ValueError(f"{field}: means nothing to `cloud: local`; remove it")
         if self.tracking_replicas > 1:
             raise ValueError(
                 f"tracking.replicas: {self.tracking_replicas} cannot share the single-node "
                 "volume of `cloud: local`; write 1"
             )
-        return self
+
+    def _all_that_a_cloud_needs(self, provider: AnyCloud) -> None:
+        for field in ("network", "budget"):
+            if getattr(self, field) is None:
+                raise ValueError(f"{field}: is required in a cloud; add `{field}: …`")
+        if not any(pool.cpu for pool in self.pools):
+            raise ValueError(
+                "pools: has none of CPUs alone, where MLflow and the services without GPUs run; "
+                "add a pool with `cpu: {cores: 4, memory: 16Gi}`"
+            )
+        names = [pool.name for pool in self.pools]
+        for name in provider.pools:
+            if name not in names:
+                raise ValueError(
+                    f"provider.pools.{name}: no pool has this name; write one of "
+                    f"{', '.join(names)}, or remove it"
+                )
+
+    @property
+    def keep(self) -> bool:
+        """Whether what holds data, and what all stands upon, is protected from deletion."""
+        return self.profile is Profile.PROD
 
     @property
     def tracking_replicas(self) -> int:
@@ -174,9 +225,22 @@ class Environment(Strict):
         return 1 if self.profile is Profile.DEV else 2
 
     @property
+    def database_machine(self) -> str:
+        """The managed database's machine, of the size that the profile gives by default."""
+        by_profile = DatabaseSize.SMALL if self.profile is Profile.DEV else DatabaseSize.MEDIUM
+        if isinstance(self.provider, LocalProvider):
+            raise TypeError(f"`cloud: {self.provider.cloud}` has no managed database")
+        return self.provider.DATABASES[self.tracking.database_size or by_profile]
+
+    @property
     def min_replicas(self) -> int:
         """The default floor of a model service's autoscaler."""
         return 1 if self.profile is Profile.DEV else 2
+
+
+def _refuse_twice(field: str, names: Sequence[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{field}: the name '{twice[0]}' is used twice; rename one")
 
 
 def parse_environment(values: Mapping[str, Any]) -> Environment:
@@ -200,7 +264,7 @@ def from_pulumi_config(config: Mapping[str, str]) -> Environment:
     Raises:
         InvalidFileError: with every problem found.
     """
-    text_fields = {"cloud", "profile", "owner", "costCenter"}
+    text_fields = {"profile", "owner", "costCenter"}
     values: dict[str, Any] = {}
     for key, value in config.items():
         namespace, _, field = key.partition(":")

@@ -7,6 +7,7 @@ program never asks the registry; `stanchion promote` writes the pins.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
@@ -131,6 +132,16 @@ class LockFile(Strict):
     services: Mapping[str, Pin] = {}
 
 
+@dataclass(frozen=True)
+class PoolOffer:
+    """What a service may find on a pool."""
+
+    devices: int
+    """How many GPUs one container may have there: none if 0."""
+    interruptible: bool = False
+    """Whether a service must not depend on it, because it may be gone at once."""
+
+
 def load_services(directory: Path, environment: str) -> tuple[ModelServiceFile, ...]:
     """Read every service file that applies to `environment`, in the order of their names.
 
@@ -186,7 +197,7 @@ def check_services(
     environment: str,
     tenants: Sequence[str],
     min_replicas: int,
-    pools: Mapping[str, int] = MappingProxyType({}),
+    pools: Mapping[str, PoolOffer] = MappingProxyType({}),
 ) -> None:
     """Check what takes more than one file to see.
 
@@ -196,7 +207,7 @@ def check_services(
         environment: The environment that they are for.
         tenants: Names of its tenants.
         min_replicas: Fewest replicas where a file does not say.
-        pools: Its pools, each with how many GPUs one container may have there: none if 0.
+        pools: What its pools have, by their names.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -230,14 +241,19 @@ def check_services(
 
 
 def _pool_problems(
-    service: ModelServiceFile, where: str, environment: str, pools: Mapping[str, int]
+    service: ModelServiceFile, where: str, environment: str, pools: Mapping[str, PoolOffer]
 ) -> list[str]:
     pool, gpus = service.pool or "", service.resources.gpus
     if pool not in pools:
         near = get_close_matches(pool, pools) or sorted(pools)
         fix = f"write {' or '.join(near)}" if near else "add it there, or remove pool"
         return [f"{where}: pool: '{pool}' is not under stanchion:pools of {environment}; {fix}"]
-    most = pools[pool]
+    if pools[pool].interruptible:
+        return [
+            f"{where}: pool: '{pool}' of {environment} has spot capacity alone, and the cloud may "
+            "take all of it back at once; write a pool that has on_demand or reservation too"
+        ]
+    most = pools[pool].devices
     if gpus > most:
         fix = f"write at most {most}" if most else "remove gpus, or name a pool of GPUs"
         return [

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 from environment import Environment, Profile
+from foundation import Foundation
+from foundation_args import CheckedPool
 from images import image
-from layers import Tracking
-from service import ModelServiceFile, Pin, check_services, load_pins, load_services
-from stanchion import ModelService, ModelServiceArgs, Placement
+from service import (
+    ModelServiceFile,
+    Pin,
+    PoolOffer,
+    check_services,
+    load_pins,
+    load_services,
+)
+from stanchion import CapacityKind, ModelService, ModelServiceArgs
+from tracking import Tracking
 from validation import InvalidFileError
 
 _MEBIBYTE = 1024 * 1024
@@ -25,8 +34,16 @@ class Declared:
     pins: Mapping[str, Pin]
 
 
-def load_declared(directory: Path, environment: Environment, stack: str) -> Declared:
+def load_declared(
+    directory: Path, environment: Environment, stack: str, pools: Sequence[CheckedPool] = ()
+) -> Declared:
     """Read and check the service files and the lock file of the environment `stack`.
+
+    Args:
+        directory: Where the files are.
+        environment: The environment.
+        stack: Its name.
+        pools: Its pools.
 
     Raises:
         InvalidFileError: with every problem found; in prod also for a service without a pin,
@@ -39,6 +56,15 @@ def load_declared(directory: Path, environment: Environment, stack: str) -> Decl
         environment=stack,
         tenants=[tenant.name for tenant in environment.tenants],
         min_replicas=environment.min_replicas,
+        pools={
+            each.pool.name: PoolOffer(
+                devices=each.placement["devices_per_container"],
+                interruptible=environment.profile is Profile.PROD
+                and set(each.pool.capacity) == {CapacityKind.SPOT},
+            )
+            for each in pools
+            if each.placement is not None
+        },
     )
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     if missing and environment.profile is Profile.PROD:
@@ -58,21 +84,18 @@ class Platform:
     """What a service is built upon."""
 
     environment: Environment
+    foundation: Foundation
     tracking: Tracking
     namespaces: Mapping[str, pulumi.Output[str]]
     """Of the tenants, by their names."""
-    placements: Mapping[str, Placement] = field(default_factory=dict)
-    """Of the pools of nodes, by their names."""
 
 
-def build_services(
-    platform: Platform, declared: Declared, opts: pulumi.ResourceOptions
-) -> Mapping[str, object]:
+def build_services(platform: Platform, declared: Declared) -> Mapping[str, object]:
     """Create each pinned service, warn of each that is not pinned; return all for the outputs."""
     summary: dict[str, object] = {}
     for file in declared.files:
         pin = declared.pins.get(file.name)
-        model_server = image(platform.environment.images, "model-server")
+        model_server = image(platform.environment, platform.foundation.environment, "model-server")
         summary[file.name] = {
             "name": file.name,
             "tenant": file.tenant,
@@ -86,17 +109,11 @@ def build_services(
         if pin is None:
             pulumi.log.warn(_unpinned(file, pulumi.get_stack()))
             continue
-        _build(file, pin, model_server, platform, opts)
+        _build(file, pin, model_server, platform)
     return summary
 
 
-def _build(
-    file: ModelServiceFile,
-    pin: Pin,
-    model_server: str,
-    platform: Platform,
-    opts: pulumi.ResourceOptions,
-) -> None:
+def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platform) -> None:
     environment, tracking = platform.environment, platform.tracking
     server = tracking.server
     args: ModelServiceArgs = {
@@ -132,5 +149,5 @@ def _build(
         "monitoring": environment.monitoring,
     }
     if file.pool is not None:
-        args["placement"] = platform.placements[file.pool]
-    ModelService(file.name, args, opts)
+        args["placement"] = platform.foundation.placements[file.pool]
+    ModelService(file.name, args, platform.foundation.opts)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -170,19 +171,27 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str) -> list
         # A rule over the whole file names its fields itself.
         whole = not detail["loc"] and detail["type"] == "value_error"
         problems.append(
-            f"{prefix}{reason}" if whole else f"{_path(prefix, detail['loc'])}: {reason}"
+            f"{prefix}{reason}" if whole else f"{_path(prefix, detail, model)}: {reason}"
         )
     return problems
 
 
-def _path(prefix: str, location: Sequence[str | int]) -> str:
+def _path(prefix: str, detail: ErrorDetails, model: type[BaseModel]) -> str:
     path = prefix
-    for part in location:
+    steps = [step for step, _ in _walk(detail["loc"], model) if step is not None]
+    if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        steps.append(_discriminator(detail))
+    for part in steps:
         if isinstance(part, int):
             path += f"[{part}]"
         else:
             path += part if not path or path.endswith((":", ": ")) else f".{part}"
     return path
+
+
+def _discriminator(detail: ErrorDetails) -> str:
+    """The key by which one of several models is told; pydantic quotes it."""
+    return str(detail["ctx"]["discriminator"]).strip("'")
 
 
 def _reason(detail: ErrorDetails, model: type[BaseModel]) -> str:  # noqa: C901, PLR0911, PLR0912 - a table
@@ -221,7 +230,7 @@ def _reason(detail: ErrorDetails, model: type[BaseModel]) -> str:  # noqa: C901,
         case "union_tag_invalid":
             return f"'{context['tag']}' is not allowed; write one of {context['expected_tags']}"
         case "union_tag_not_found":
-            return "`kind` is required; add `kind: ModelService`"
+            return f"is required; add `{_discriminator(detail)}: …`"
     wanted = {
         "string_type": "text",
         "int_type": "a whole number",
@@ -261,30 +270,70 @@ def _nearest(location: Sequence[str | int], model: type[BaseModel]) -> str:
 
 
 def _keys_at(location: Sequence[str | int], model: type[BaseModel]) -> set[str]:
-    current = _annotation_at(location, model)
-    found = _model_in(current)
-    return {field.alias or name for name, field in found.model_fields.items()} if found else set()
+    found = _models_in(_annotation_at(location, model))
+    return set(_fields(found[0])) if found else set()
 
 
 def _choices(location: Sequence[str | int], model: type[BaseModel]) -> str:
     """The values of the enum at `location`, as a person would write them."""
-    kind = _annotation_at(location, model)
+    kind = next(
+        each for each in _parts(_annotation_at(location, model)) if issubclass(each, StrEnum)
+    )
     return " or ".join(f"'{member.value}'" for member in kind)
 
 
 def _annotation_at(location: Sequence[str | int], model: type[BaseModel]) -> Any:
+    found: Any = model
+    for _, found in _walk(location, model):  # noqa: B007 - the last one is meant
+        pass
+    return found
+
+
+def _walk(
+    location: Sequence[str | int], model: type[BaseModel]
+) -> Iterator[tuple[str | int | None, Any]]:
+    """Each step of an error's location, with what is declared there.
+
+    Pydantic names the chosen one of several models as a step of its own, which no file has:
+    that step is None.
+    """
     current: Any = model
     for part in location:
-        if isinstance(part, str) and (parent := _model_in(current)) is not None:
-            fields = {field.alias or name: field for name, field in parent.model_fields.items()}
-            current = fields[part].annotation if part in fields else None
-    return current
+        models = _models_in(current)
+        chosen = next((each for each in models if part in _tags(each)), None)
+        if len(models) > 1 and chosen is not None:
+            current = chosen
+            yield None, current
+            continue
+        if get_origin(current) is Mapping:
+            current = get_args(current)[1]
+        elif models and isinstance(part, str):
+            field = _fields(models[0]).get(part)
+            current = field.annotation if field else None
+        yield part, current
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        if (found := _model_in(argument)) is not None:
-            return found
-    return None
+def _tags(model: type[BaseModel]) -> tuple[object, ...]:
+    """The values of the literals by which a model is told from others."""
+    return tuple(
+        value
+        for field in model.model_fields.values()
+        if get_origin(field.annotation) is Literal
+        for value in get_args(field.annotation)
+    )
+
+
+def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _parts(annotation: Any) -> Iterator[type]:
+    """The plain types within an annotation."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _parts(argument)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    return [each for each in _parts(annotation) if issubclass(each, BaseModel)]

@@ -51,7 +51,7 @@ def test_the_local_environment_is_valid_and_takes_its_defaults_from_the_profile(
 
 def test_keys_of_other_namespaces_are_left_to_their_providers() -> None:
     config = {**_config(ENVIRONMENT), "kubernetes:context": "kind", "aws:region": "eu-west-1"}
-    assert from_pulumi_config(config).cluster.bundled == "local"
+    assert from_pulumi_config(config) == from_pulumi_config(_config(ENVIRONMENT))
 
 
 def test_text_that_looks_like_a_number_stays_text() -> None:
@@ -60,7 +60,7 @@ def test_text_that_looks_like_a_number_stays_text() -> None:
 
 
 def test_all_problems_are_reported_at_once() -> None:
-    config = {**_config(ENVIRONMENT), "stanchion:profile": "x", "stanchion:cluster": "{}"}
+    config = {**_config(ENVIRONMENT), "stanchion:profile": "x", "stanchion:provider": "{}"}
     with pytest.raises(InvalidFileError) as caught:
         from_pulumi_config(config)
     assert len(caught.value.problems) == 2

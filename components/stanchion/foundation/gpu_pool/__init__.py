@@ -53,14 +53,14 @@ def checked(name: str, args: GpuPoolArgs) -> tuple[GpuPoolArgs, GpuPoolBackend, 
     check = Checks("GpuPool", name)
     args = check.arguments(GpuPoolArgs, args)
     backend: GpuPoolBackend = choose(check, args["location"]["cloud"], __name__)
-    plan = _plan(check, name, args)
+    plan = _plan(check, name, args, mixes_sizes=backend.mixes_sizes)
     _check_sharing(check, args, plan)
     backend.check(check, args, plan)
     check.done()
     return args, backend, plan
 
 
-def _plan(check: Checks, name: str, args: GpuPoolArgs) -> PoolPlan:
+def _plan(check: Checks, name: str, args: GpuPoolArgs, *, mixes_sizes: bool) -> PoolPlan:
     pool, zones = args.get("pool_name", name), args.get("zones", args["location"]["zones"])
     check.name("pool_name", pool)
     if len(pool) > _LONGEST_NAME:
@@ -80,6 +80,8 @@ def _plan(check: Checks, name: str, args: GpuPoolArgs) -> PoolPlan:
     _check_zones(check, zones, args["location"]["zones"])
     _check_capacity(check, args)
     machines = _machines(check, args)
+    if not mixes_sizes:
+        machines = machines[:1]
     check.done()
     labels = {POOL_LABEL: pool}
     if machines[0].accelerator:

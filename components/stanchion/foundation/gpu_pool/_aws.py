@@ -22,6 +22,8 @@ class AwsGpuPool:
     together and stay together is a group, the rest is Karpenter's.
     """
 
+    mixes_sizes = True
+
     def check(self, check: Checks, args: GpuPoolArgs, plan: PoolPlan) -> None:
         """Note what EKS cannot do."""
         if CapacityKind.QUEUED in plan.capacity:

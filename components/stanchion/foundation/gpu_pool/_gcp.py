@@ -29,6 +29,8 @@ class GcpGpuPool:
     The maximum of each is its own, for GKE has no bound over several.
     """
 
+    mixes_sizes = False
+
     def check(self, check: Checks, args: GpuPoolArgs, plan: PoolPlan) -> None:
         """Note what GKE cannot do."""
         if CapacityKind.CAPACITY_BLOCK in plan.capacity:

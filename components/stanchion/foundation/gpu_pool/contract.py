@@ -113,6 +113,9 @@ class PoolParts:
 class GpuPoolBackend(Protocol):
     """One cloud's way to make nodes."""
 
+    mixes_sizes: bool
+    """Whether nodes of one pool may be of several machine types."""
+
     def check(self, check: Checks, args: GpuPoolArgs, plan: PoolPlan) -> None:
         """Note what this cloud cannot do."""
         ...

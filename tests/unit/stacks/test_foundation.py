@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from layers import bundled_node
+from foundation import bundled_node
 
 
 @pytest.fixture

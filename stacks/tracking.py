@@ -1,0 +1,172 @@
+"""The tracking layer: MLflow with its database and artifact store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from environment import Environment
+from foundation import Foundation, Site
+from images import image
+from provider import LocalProvider
+from stanchion import (
+    ArtifactStore,
+    ArtifactStoreArgs,
+    Cloud,
+    Database,
+    DatabaseArgs,
+    Grant,
+    GrantKind,
+    MlflowServer,
+    MlflowServerArgs,
+    Tenant,
+    WorkloadIdentity,
+    mlflow_pod_labels,
+)
+
+TRACKING = "tracking"
+MLFLOW = "mlflow"
+DATABASE = "database"
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """What services and people need of the tracking server."""
+
+    server: MlflowServer
+    namespace: str = TRACKING
+
+    def summary(self) -> Mapping[str, object]:
+        """Where it is, for the stack's outputs; holds names of secrets, never their content."""
+        return {
+            "namespace": self.namespace,
+            "service": MLFLOW,
+            "port": 5000,
+            "url": f"http://{MLFLOW}.{self.namespace}.svc.cluster.local:5000",
+            "adminSecret": f"{MLFLOW}-admin",
+            "readerSecret": f"{MLFLOW}-reader",
+        }
+
+
+def build_tracking(environment: Environment, foundation: Foundation) -> Tracking:
+    """MLflow with its database and artifact store, in a namespace of the platform's own."""
+    opts, settings = foundation.opts, environment.tracking
+    owner, cost_center = environment.owner, environment.cost_center
+    home = Tenant(
+        TRACKING,
+        {
+            "namespace": TRACKING,
+            "owner": owner,
+            "cost_center": cost_center,
+            "quota": {"cpu": "8", "memory": "16Gi", "pods": 30, "storage": "1Ti"},
+        },
+        opts,
+    )
+    database = Database(DATABASE, _database_args(environment, foundation, home.namespace), opts)
+    artifacts = ArtifactStore(
+        "artifacts", _artifact_args(environment, foundation, home.namespace), opts
+    )
+    mlflow_args: MlflowServerArgs = {
+        "namespace": home.namespace,
+        "owner": owner,
+        "cost_center": cost_center,
+        "image": image(environment, foundation.environment, "mlflow"),
+        "database": {
+            "host": database.host,
+            "port": database.port,
+            "admin_secret_name": database.admin_secret_name,
+            "requires_tls": database.requires_tls,
+        },
+        "artifacts_destination": artifacts.destination,
+        "replicas": environment.tracking_replicas,
+        "workers": settings.workers,
+        "resources": {"cpu": "250m", "cpu_limit": "2", "memory": settings.memory},
+        "allowed_hosts": list(settings.allowed_hosts),
+        "monitoring": environment.monitoring,
+    }
+    if database.cidr is None:
+        mlflow_args["database"]["pods"] = {"namespace": TRACKING}
+    else:
+        mlflow_args["database"]["cidr"] = database.cidr
+    if artifacts.volume_claim_name is not None:
+        mlflow_args["artifacts_volume_claim_name"] = artifacts.volume_claim_name
+    if foundation.site is not None:
+        mlflow_args["cloud_access"] = True
+        mlflow_args["service_account_annotations"] = _identity(
+            environment, foundation.site, artifacts, opts
+        ).annotations
+    return Tracking(MlflowServer(MLFLOW, mlflow_args, opts))
+
+
+def _database_args(
+    environment: Environment, foundation: Foundation, namespace: pulumi.Output[str]
+) -> DatabaseArgs:
+    args: DatabaseArgs = {
+        "cloud": Cloud(environment.provider.cloud),
+        "namespace": namespace,
+        "owner": environment.owner,
+        "cost_center": environment.cost_center,
+        "clients": [{"namespace": TRACKING, "pod_labels": mlflow_pod_labels(MLFLOW)}],
+        "keep": environment.keep,
+    }
+    provider = environment.provider
+    if isinstance(provider, LocalProvider):
+        args["image"] = image(environment, foundation.environment, "postgres")
+        args["storage"] = environment.tracking.database_storage
+        if provider.storage_class is not None:
+            args["storage_class"] = provider.storage_class
+    if foundation.site is not None:
+        args["location"] = foundation.site.location
+        args["environment"] = foundation.environment
+        args["network"] = foundation.site.network
+        args["machine"] = environment.database_machine
+        args["high_availability"] = environment.keep
+    return args
+
+
+def _artifact_args(
+    environment: Environment, foundation: Foundation, namespace: pulumi.Output[str]
+) -> ArtifactStoreArgs:
+    args: ArtifactStoreArgs = {
+        "cloud": Cloud(environment.provider.cloud),
+        "namespace": namespace,
+        "owner": environment.owner,
+        "cost_center": environment.cost_center,
+        "storage": environment.tracking.artifact_storage,
+        "keep": environment.keep,
+    }
+    provider = environment.provider
+    if isinstance(provider, LocalProvider) and provider.storage_class is not None:
+        args["storage_class"] = provider.storage_class
+    if foundation.site is not None:
+        args["location"] = foundation.site.location
+        args["environment"] = foundation.environment
+    return args
+
+
+def _identity(
+    environment: Environment, site: Site, artifacts: ArtifactStore, opts: pulumi.ResourceOptions
+) -> WorkloadIdentity:
+    """Who MLflow's server is to the cloud: the one that reads and writes artifacts."""
+    grant: Grant = {
+        "name": "artifacts",
+        "kind": GrantKind.BUCKET_WRITE,
+        "resource": artifacts.destination.apply(lambda uri: uri.partition("://")[2]),
+    }
+    if artifacts.encryption_key is not None:
+        grant["key"] = artifacts.encryption_key
+    return WorkloadIdentity(
+        "mlflow-identity",
+        {
+            "location": site.location,
+            "environment": site.environment,
+            "owner": environment.owner,
+            "cost_center": environment.cost_center,
+            "cluster": site.cluster,
+            "namespace": TRACKING,
+            "service_account": MLFLOW,
+            "grants": [grant],
+        },
+        opts,
+    )
