@@ -5,10 +5,12 @@ from __future__ import annotations
 import typer
 
 from stanchion_cli.commands.cluster import app as cluster
+from stanchion_cli.commands.diff import diff
 from stanchion_cli.commands.doctor import doctor
 from stanchion_cli.commands.images import images
 from stanchion_cli.commands.preview import preview
 from stanchion_cli.commands.promote import promote
+from stanchion_cli.commands.quota import quota
 from stanchion_cli.commands.render import render
 from stanchion_cli.commands.status import status
 from stanchion_cli.commands.up import down, up
@@ -16,6 +18,6 @@ from stanchion_cli.commands.up import down, up
 
 def register(app: typer.Typer) -> None:
     """Attach every subcommand to `app`."""
-    for command in (preview, render, up, down, promote, status, images, doctor):
+    for command in (preview, render, up, down, promote, status, diff, quota, images, doctor):
         app.command()(command)
     app.add_typer(cluster, name="cluster")

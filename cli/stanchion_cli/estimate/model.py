@@ -6,8 +6,9 @@ minimum on the cheapest machine and market, the ceiling everything at its maximu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from stanchion_cli.estimate._catalogue import (
@@ -88,7 +89,11 @@ def estimate_of(preview: Preview) -> Estimate | None:
         StanchionError: if what it declares is malformed.
     """
     capacity = read_capacity(preview.outputs, environment=preview.environment)
-    return None if capacity is None else estimate(capacity, environment=preview.environment)
+    if capacity is None:
+        return None
+    if not capacity.account:
+        capacity = replace(capacity, account=_account(preview))
+    return estimate(capacity, environment=preview.environment)
 
 
 def estimate(capacity: Capacity, *, environment: str) -> Estimate:
@@ -110,6 +115,25 @@ def estimate(capacity: Capacity, *, environment: str) -> Estimate:
         spot_discount=spot_discount(capacity.cloud),
         has_spot=any("spot" in pool.capacity for pool in capacity.pools),
     )
+
+
+_ACCOUNT_INPUTS = {
+    "pulumi:providers:aws": "allowedAccountIds",
+    "pulumi:providers:gcp": "project",
+}
+
+
+def _account(preview: Preview) -> str:
+    """The account or project that the cloud's provider is bound to; empty where it is to none."""
+    for resource in preview.resources:
+        value = resource.inputs.get(_ACCOUNT_INPUTS.get(resource.type, ""))
+        if isinstance(value, str) and value.startswith("["):
+            value = json.loads(value)  # providers get lists as JSON
+        if isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
+        if isinstance(value, str):
+            return value
+    return ""
 
 
 def total(costs: Iterable[Cost | None]) -> Cost:

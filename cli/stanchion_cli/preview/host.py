@@ -50,7 +50,7 @@ class ProgramHost:
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(_PROGRAM), str(writing)],
             cwd=project.root,
-            env=guard.environment(os.environ) | _own_packages(project.root),
+            env=guard.environment(os.environ) | own_packages(project.root),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -197,7 +197,7 @@ class ProgramHost:
         return thread
 
 
-def _own_packages(root: Path) -> dict[str, str]:
+def own_packages(root: Path) -> dict[str, str]:
     """Let the project's own workspace members win over installed ones.
 
     A base commit is previewed with its own components, not with the working tree's.

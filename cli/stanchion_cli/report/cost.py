@@ -46,6 +46,8 @@ def cost_notes(estimate: Estimate) -> list[str]:
     prices = estimate.prices
     notes = [f"no price, so not in the total: {line.name} ({line.unknown})"
              for line in estimate.unpriced]  # fmt: skip
+    if estimate.uncounted:
+        notes.append(f"not counted in the quota needed: {', '.join(estimate.uncounted)}")
     notes += _budget(estimate)
     dated = f"an estimate from prices of {prices.source.date.isoformat()} in {prices.region}"
     elsewhere = f"; {estimate.region} differs" if prices.region != estimate.region else ""

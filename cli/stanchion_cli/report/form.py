@@ -13,3 +13,10 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     SARIF = "sarif"
+
+
+class TextOrJson(StrEnum):
+    """What `--format` takes where there are people and tools alone to read it."""
+
+    TEXT = "text"
+    JSON = "json"

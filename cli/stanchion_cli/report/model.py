@@ -202,7 +202,7 @@ def report_on(
 
 
 def _estimate(preview: Preview) -> Estimate | None:
-    if "capacity" not in preview.outputs:
+    if preview.outputs.get("capacity") is None:
         return None  # without reading the catalogue
     from stanchion_cli.estimate import estimate_of
 

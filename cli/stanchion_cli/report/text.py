@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -125,7 +125,7 @@ def headline(change: Change) -> str:
     if change.was:
         parts.append(f"(was {change.was})")
     if change.replaced_by:
-        parts.append(f"(replaced by {', '.join(change.replaced_by)})")
+        parts.append(f"(forced by {', '.join(change.replaced_by)})")
     line = " ".join(parts)
     return f"{line}: {change.warning}" if change.warning else line
 
@@ -135,28 +135,29 @@ def _cost(console: Console, report: Report) -> None:
         moved = cost.change_rows(report.base_estimate, report.estimate)
         if moved:
             console.print(_text(f"\ncost against {report.base}", style="bold"))
-            console.print(_table(cost.CHANGE_COLUMNS, moved, 2))
+            console.print(table(cost.CHANGE_COLUMNS, moved, 2))
     if report.estimate is None:
         return
     found = report.estimate
     console.print(_text(f"\ncost in {found.cloud} {found.region}", style="bold"))
-    console.print(_table(cost.COST_COLUMNS, cost.cost_rows(found), 4))
+    console.print(table(cost.COST_COLUMNS, cost.cost_rows(found), 4))
     for note in cost.cost_notes(found):
         console.print(_text(f"  {note}", style="dim"))
     if found.quotas:
         console.print(_text(f"\nquota needed in {found.region}", style="bold"))
-        console.print(_table(cost.QUOTA_COLUMNS, cost.quota_rows(found), 0))
+        console.print(table(cost.QUOTA_COLUMNS, cost.quota_rows(found), 0))
 
 
-def _table(columns: Sequence[str], rows: Sequence[cost.Row], figures: int) -> Table:
+def table(columns: Sequence[str], rows: Sequence[cost.Row], figures: int) -> Table:
     """A table whose last `figures` columns are aligned as numbers."""
-    table = Table(box=None, pad_edge=True, padding=(0, 2))
+    made = Table(box=None, pad_edge=True, padding=(0, 2))
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index >= len(columns) - figures else "left")
+        justify: Literal["left", "right"] = "right" if index >= len(columns) - figures else "left"
+        made.add_column(column, justify=justify, overflow="fold")
     for row in rows:
         style = "bold" if row.emphasis else "yellow" if row.missing else ""
-        table.add_row(*(_text(cell) for cell in row.cells), style=style)
-    return table
+        made.add_row(*(_text(cell) for cell in row.cells), style=style)
+    return made
 
 
 def shown(value: Any, width: int = _VALUE_WIDTH) -> str:

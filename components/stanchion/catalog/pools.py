@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from stanchion.catalog.machines import Machine, load
 from stanchion.catalog.prices import HOURS_PER_MONTH, hourly_price, spot_discount
@@ -75,6 +75,8 @@ class QuotaNeed:
     """vCPU or GPU."""
     pools: tuple[str, ...]
     """Whose need it is."""
+    gpu_family: str | None = None
+    """The quota's dimension on Google Cloud, as NVIDIA_H100, where one quota has several."""
 
 
 def cost(pool: Pool) -> Cost | None:
@@ -105,25 +107,40 @@ def quota_needed(pools: Iterable[Pool]) -> tuple[QuotaNeed, ...]:
     each kind of capacity is bounded by itself, two kinds that one quota counts need it twice.
     Capacity blocks need none. Machines are counted by the largest that the pool may use.
     """
-    needs: dict[tuple[str, str | None, str, str], dict[str, int]] = {}
+    needs: dict[tuple[str, _Quota], dict[str, int]] = {}
     for pool in pools:
         counted = [kind for kind in pool.capacity if kind is not CapacityKind.CAPACITY_BLOCK]
         markets = Counter(kind is CapacityKind.SPOT for kind in counted)
         for spot, kinds in sorted(markets.items()):
             nodes = pool.max_nodes * (kinds if pool.cloud == "gcp" else 1)
             largest = max(pool.machines, key=lambda machine: (machine.gpus, machine.vcpus))
-            code, name, unit = _quota(largest, spot=spot)
-            each = largest.gpus if unit == "GPU" else largest.vcpus
-            needed = needs.setdefault((pool.cloud, code, name, unit), {})
+            quota = _quota(largest, spot=spot)
+            each = largest.gpus if quota.unit == "GPU" else largest.vcpus
+            needed = needs.setdefault((pool.cloud, quota), {})
             needed[pool.name] = needed.get(pool.name, 0) + each * nodes
     return tuple(
-        QuotaNeed(cloud, code, name, sum(by_pool.values()), unit, tuple(by_pool))
-        for (cloud, code, name, unit), by_pool in needs.items()
+        QuotaNeed(
+            cloud=cloud,
+            code=quota.code,
+            name=quota.name,
+            amount=sum(by_pool.values()),
+            unit=quota.unit,
+            pools=tuple(by_pool),
+            gpu_family=quota.gpu_family,
+        )
+        for (cloud, quota), by_pool in needs.items()
     )
 
 
-def _quota(machine: Machine, *, spot: bool) -> tuple[str | None, str, str]:
-    """Code, name and unit of the quota that counts a machine."""
+class _Quota(NamedTuple):
+    code: str | None
+    name: str
+    unit: str
+    gpu_family: str | None = None
+
+
+def _quota(machine: Machine, *, spot: bool) -> _Quota:
+    """The quota that counts a machine."""
     block = _quotas()[machine.cloud]
     for entry in block["quotas"]:
         counts = machine.accelerator is not None and entry.get("accelerator") == machine.accelerator
@@ -131,10 +148,10 @@ def _quota(machine: Machine, *, spot: bool) -> tuple[str | None, str, str]:
         if entry["spot"] == spot and (counts or machine.family.startswith(letters)):
             family = entry.get("gpu_family")
             name = entry.get("name") or (f"{entry['code']} ({family})" if family else entry["code"])
-            return entry["code"], name, entry.get("unit", block["unit"])
+            return _Quota(entry["code"], name, entry.get("unit", block["unit"]), family)
     how = "spot" if spot else "on-demand"
     unit = "GPU" if machine.cloud == "gcp" and machine.gpus else "vCPU"
-    return None, f"{how} {machine.family} of {machine.cloud}: not in the catalogue", unit
+    return _Quota(None, f"{how} {machine.family} of {machine.cloud}: not in the catalogue", unit)
 
 
 @cache
