@@ -68,17 +68,14 @@ def database(cloud: str, *, preview: bool = False, **changes: Any) -> World:
     def program() -> Any:
         made = stanchion.Database("db", cast("stanchion.DatabaseArgs", args))
         told = {
+            "host": made.host,
             "port": made.port,
             "login": made.admin_secret_name,
             "tls": made.requires_tls,
             "cidr": made.cidr,
             "pods": made.pod_labels,
         }
-        computed = {
-            "host": made.host,
-            "source": made.admin_secret_source,
-            "key": made.encryption_key,
-        }
+        computed = {"source": made.admin_secret_source, "key": made.encryption_key}
         return told if preview else {**told, **computed}
 
     return deploy(program, preview=preview, computed={} if preview else COMPUTED)
@@ -120,6 +117,7 @@ def test_every_input_is_one_the_providers_know(cloud: str) -> None:
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_a_preview_knows_all_but_what_the_cloud_chooses(cloud: str) -> None:
     assert database(cloud, preview=True).exports == {
+        "host": "database.tracking.svc.cluster.local",
         "port": 5432,
         "login": "database-admin",
         "tls": True,
@@ -130,8 +128,6 @@ def test_a_preview_knows_all_but_what_the_cloud_chooses(cloud: str) -> None:
 
 def test_consumers_get_the_same_outputs_from_both_clouds(on_aws: World, on_gcp: World) -> None:
     assert set(on_aws.exports) == set(on_gcp.exports)
-    assert on_aws.exports["host"] == "dev-database.example.com"
-    assert on_gcp.exports["host"] == "10.20.224.3"
     assert on_aws.exports["source"] == "arn:rds-made-this"
     assert on_gcp.exports["source"] == "dev-database-admin"
     assert on_aws.exports["key"] == "arn:key"
@@ -140,8 +136,8 @@ def test_consumers_get_the_same_outputs_from_both_clouds(on_aws: World, on_gcp: 
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_the_login_comes_through_external_secrets(cloud: str) -> None:
     world = database(cloud)
-    (login,) = world.manifests
-    assert (login["apiVersion"], login["kind"]) == ("external-secrets.io/v1", "ExternalSecret")
+    login = world.object("ExternalSecret")
+    assert login["apiVersion"] == "external-secrets.io/v1"
     assert login["metadata"]["name"] == world.exports["login"]
     assert login["metadata"]["namespace"] == "tracking"
     spec = login["spec"]
@@ -153,12 +149,30 @@ def test_the_login_comes_through_external_secrets(cloud: str) -> None:
 
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
 def test_users_of_the_login_wait_until_its_secret_is_there(cloud: str) -> None:
-    (login,) = database(cloud).manifests
+    login = database(cloud).object("ExternalSecret")
     assert login["metadata"]["annotations"] == {"pulumi.com/waitFor": "condition=Ready"}
 
 
+def test_clients_know_it_by_a_service_of_its_own(on_aws: World, on_gcp: World) -> None:
+    for world in (on_aws, on_gcp):
+        assert world.exports["host"] == "database.tracking.svc.cluster.local"
+        service = world.registered("Service", "database")
+        assert world.waits_for(service, server(world))
+        assert "selector" not in service.inputs["spec"]
+    spec = on_aws.object("Service", "database")["spec"]
+    assert spec == {"type": "ExternalName", "externalName": "dev-database.example.com"}
+    endpoints = on_gcp.object("EndpointSlice", "database")
+    assert endpoints["metadata"]["labels"]["kubernetes.io/service-name"] == "database"
+    (endpoint,) = endpoints["endpoints"]
+    assert endpoint["addresses"] == ["10.20.224.3"]
+    (port,) = on_gcp.object("Service", "database")["spec"]["ports"]
+    assert endpoints["ports"] == [{"name": port["name"], "port": 5432, "protocol": "TCP"}]
+    waiting = on_gcp.registered("Service", "database")
+    assert on_gcp.waits_for(waiting, on_gcp.registered("EndpointSlice", "database"))
+
+
 def test_a_rotated_password_arrives_while_a_migration_still_tries() -> None:
-    (login,) = database("aws").manifests
+    login = database("aws").object("ExternalSecret")
     assert login["spec"]["refreshInterval"] == "10m"
 
 

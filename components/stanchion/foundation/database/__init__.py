@@ -30,7 +30,7 @@ class Database(pulumi.ComponentResource):
     """
 
     host: pulumi.Output[str]
-    """Host name, known once the server answers."""
+    """Host name inside the cluster, known beforehand; its users wait until the server answers."""
     port: pulumi.Output[int]
     """TCP port."""
     admin_secret_name: pulumi.Output[str]

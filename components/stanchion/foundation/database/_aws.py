@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from stanchion.checks import Checks
 from stanchion.children import child_options
-from stanchion.foundation.database._external import admin_login
+from stanchion.foundation.database._managed import InCluster
 from stanchion.foundation.database.contract import (
     BACKUP_DAYS,
     GROWTH,
@@ -87,9 +87,10 @@ class _Server:
     def parts(self) -> DatabaseParts:
         """Address, and the login that RDS itself made and rotates."""
         secret = self._instance.master_user_secrets.apply(lambda made: str(made[0].secret_arn))
+        inside = InCluster(self._parent, self._name, self._args, self._opts)
         return DatabaseParts(
-            host=self._instance.address,
-            admin_secret_name=admin_login(self._parent, self._name, self._args, self._opts, secret),
+            host=inside.known_by_name(self._instance.address),
+            admin_secret_name=inside.admin_login(secret),
             pod_labels={},
             requires_tls=True,
             cidr=pulumi.Output.from_input(self._args["network"]["cidr"]),

@@ -8,7 +8,7 @@ import pulumi_gcp as gcp
 from stanchion.checks import Checks
 from stanchion.children import child_options
 from stanchion.credentials import generated_password
-from stanchion.foundation.database._external import admin_login
+from stanchion.foundation.database._managed import InCluster
 from stanchion.foundation.database.contract import (
     BACKUP_DAYS,
     GROWTH,
@@ -120,11 +120,10 @@ class _Server:
 
     def parts(self) -> DatabaseParts:
         """Private address, and the login once its secret has a version."""
+        inside = InCluster(self._parent, self._name, self._args, self._opts)
         return DatabaseParts(
-            host=self._instance.private_ip_address,
-            admin_secret_name=admin_login(
-                self._parent, self._name, self._args, self._opts, self._secret
-            ),
+            host=inside.known_by_address(self._instance.private_ip_address),
+            admin_secret_name=inside.admin_login(self._secret),
             pod_labels={},
             requires_tls=True,
             cidr=pulumi.Output.from_input(self._args["network"]["cidr"]),

@@ -43,8 +43,8 @@ class DatabaseArgs(TypedDict):
     """The only pods that may connect. A managed database cannot tell pods apart: there the
     network's addresses may connect, and pods are held back by policies of their own."""
     service_name: NotRequired[str]
-    """Name of its Service and prefix of its other objects. A managed database is called
-    ENVIRONMENT-SERVICE_NAME. Default: database."""
+    """Name of its Service and prefix of its other objects; in a cloud the database itself is
+    called ENVIRONMENT-SERVICE_NAME. Default: database."""
     image: NotRequired[str]
     """PostgreSQL image; needed for local, where PostgreSQL runs in the cluster."""
     storage: NotRequired[str]
