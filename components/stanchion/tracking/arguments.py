@@ -50,7 +50,7 @@ class MlflowServerArgs(TypedDict):
     cloud_access: NotRequired[bool]
     """Whether the server may fetch credentials of its service account from the node it runs on
     and reach the cloud's public services by HTTPS, as a bucket needs. Default: false."""
-    service_account_annotations: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
+    service_account_annotations: NotRequired[pulumi.Input[dict[str, str]]]
     """Annotations that give the server's service account an identity in the cloud:
     `WorkloadIdentity`'s output `annotations`. The account has the name of the Service; the
     migration has one of its own without them. Default: none."""
