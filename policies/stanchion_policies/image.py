@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from pulumi_policy import Severity
 
@@ -60,7 +61,13 @@ def _images(item: KubernetesObject) -> Iterator[tuple[Container, Image]]:
     kinds=WORKLOADS,
     severity=Severity.HIGH,
     fix="Write a version tag, or a digest (image@sha256:…), which cannot be moved at all.",
-    settings={"digest": flag("Whether a digest is required, not only a tag.", default=False)},
+    settings={
+        "digest": flag("Whether a digest is required, not only a tag.", default=False),
+        "immutable": strings(
+            "Repositories, with * for any text, whose registry never moves a tag: there a tag is "
+            "as good as a digest."
+        ),
+    },
 )
 def pinned(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """An image reference means the same image at every start."""
@@ -68,11 +75,15 @@ def pinned(item: KubernetesObject, settings: Settings) -> Iterator[str]:
         if image.digest:
             if not DIGEST.fullmatch(image.digest):
                 yield f"{container.title} has a malformed digest; write sha256: and 64 hex digits"
-        elif settings.flag("digest"):
+        elif settings.flag("digest") and not _immutable(image.repository, settings):
             yield f"{container.title} names {image.repository} without a digest; add @sha256:…"
         elif image.tag in MOVING_TAGS:
             tag = f"the tag {image.tag}" if image.tag else "no tag"
             yield f"{container.title} names {image.repository} with {tag}; write a version"
+
+
+def _immutable(repository: str, settings: Settings) -> bool:
+    return any(fnmatchcase(repository, each) for each in settings.strings("immutable"))
 
 
 @object_policy(

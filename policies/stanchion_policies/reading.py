@@ -69,6 +69,14 @@ def known_to_be(value: Any, source: Any, *path: str) -> bool:
         return False
 
 
+def known(source: Any, *path: str, default: Any = None) -> Any:
+    """The value at `path`, or `default` where there is none or it is unknown."""
+    try:
+        return get(source, *path, default=default)
+    except UnknownValueError:
+        return default
+
+
 def text(source: Any, *path: str, default: str = "") -> str:
     """The string at `path`; `default` where there is none, or something that is no string."""
     found = get(source, *path)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from service import ModelServiceFile, check_services, load_services
+from service import ModelServiceFile, PoolOffer, check_services, load_services
 from unit.stacks.bad_files import SERVICE
 from validation import InvalidFileError
 
 POOLS = {"cpu": 0, "l4": 1, "l4-wide": 4}
+"""Pools, and how many GPUs a container may have there."""
 
 
 def _file(folder: Path, lines: str) -> tuple[ModelServiceFile, ...]:
@@ -24,7 +25,7 @@ def _check(services: tuple[ModelServiceFile, ...], **pools: int) -> None:
         environment="prod-aws",
         tenants=["demo"],
         min_replicas=1,
-        pools=pools or POOLS,
+        pools={name: PoolOffer(devices) for name, devices in (pools or POOLS).items()},
     )
 
 
@@ -75,3 +76,17 @@ def test_an_environment_without_pools_says_that_there_are_none(tmp_path: Path) -
     services = _file(tmp_path, "pool: l4\nresources: {gpus: 1}")
     with pytest.raises(InvalidFileError, match=r"add it there, or remove pool"):
         check_services(services, {}, environment="local", tenants=["demo"], min_replicas=1)
+
+
+def test_an_online_service_does_not_depend_on_what_the_cloud_may_take_back(tmp_path: Path) -> None:
+    with pytest.raises(
+        InvalidFileError, match=r"spot capacity alone.*; write a pool"
+    ):
+        check_services(
+            _file(tmp_path, "pool: cheap"),
+            {},
+            environment="prod-aws",
+            tenants=["demo"],
+            min_replicas=1,
+            pools={"cheap": PoolOffer(0, interruptible=True)},
+        )
