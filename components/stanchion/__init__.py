@@ -7,6 +7,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `WorkloadIdentity`: who a workload is to its cloud, and the little it may do there.
 * `Budget`: what an environment may cost, and who hears of it.
 * `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
+* `Operators`: the third-party controllers, from pinned charts.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry.
 * `ModelService`: a pinned model behind one address.
@@ -36,6 +37,7 @@ from stanchion.foundation.image_registry import ImageRegistry, ImageRegistryArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs
 from stanchion.network import NetworkPeer
+from stanchion.operators import Operator, Operators, OperatorsArgs
 from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
@@ -58,6 +60,7 @@ COMPONENTS = (
     MlflowServer,
     ModelService,
     Network,
+    Operators,
     Tenant,
     WorkloadIdentity,
 )
@@ -100,6 +103,9 @@ __all__ = [
     "NetworkArgs",
     "NetworkPeer",
     "NetworkReference",
+    "Operator",
+    "Operators",
+    "OperatorsArgs",
     "Placement",
     "ReleaseChannel",
     "Role",

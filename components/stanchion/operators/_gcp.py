@@ -1,0 +1,138 @@
+"""What Google Cloud lacks of a platform's controllers."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_gcp as gcp
+
+from stanchion.checks import Checks
+from stanchion.children import child_options
+from stanchion.operators.contract import (
+    CloudParts,
+    Operator,
+    OperatorsArgs,
+    OperatorsBackend,
+    Setting,
+)
+from stanchion.operators.plans import PLANS
+from stanchion.operators.values.security import SECRETS_ACCOUNT
+
+AWS_ALONE = frozenset(
+    {
+        Operator.AWS_EFA_K8S_DEVICE_PLUGIN,
+        Operator.AWS_LOAD_BALANCER_CONTROLLER,
+        Operator.ENVOY_GATEWAY,
+        Operator.GPU_OPERATOR,
+        Operator.KARPENTER,
+    }
+)
+"""GKE makes nodes, load balancers and Gateways itself, and manages driver, device plugin and DCGM
+of its GPUs; no two may own those."""
+SECRET_ROLE = "roles/secretmanager.secretAccessor"  # noqa: S105 - a role
+STORAGE_CLASS = "standard-rwo"
+"""Balanced persistent disks, which every GKE cluster has."""
+_SUFFIX = "-secrets"
+_LONGEST_ACCOUNT = 30
+
+
+class GcpOperators:
+    """Everything but what GKE brings itself."""
+
+    offered: frozenset[Operator] = frozenset(Operator) - AWS_ALONE
+    defaults: tuple[Operator, ...] = tuple(
+        operator for operator in PLANS if operator not in AWS_ALONE
+    )
+
+    def check(self, check: Checks, args: OperatorsArgs) -> None:
+        """A name that leaves room for those of service accounts."""
+        longest = _LONGEST_ACCOUNT - len(_SUFFIX)
+        if len(args["environment"]) > longest:
+            check.refuse(
+                "environment",
+                f"'{args['environment']}' is too long for names of service accounts",
+                f"write at most {longest} letters",
+            )
+
+    def setting(self, args: OperatorsArgs, enabled: frozenset[Operator]) -> Setting:
+        """System nodes as `Cluster` taints them on GKE, whose DNS is its own."""
+        return Setting(
+            environment=args["environment"],
+            owner=args["owner"],
+            cost_center=args["cost_center"],
+            location=args["location"],
+            cluster=args["cluster"],
+            enabled=enabled,
+            high_availability=args.get("high_availability", False),
+            tolerations=(
+                {"key": "components.gke.io/gke-managed-components", "operator": "Exists"},
+            ),
+            storage_class=STORAGE_CLASS,
+            core_dns=False,
+        )
+
+    def build(
+        self,
+        parent: pulumi.ComponentResource,
+        name: str,
+        args: OperatorsArgs,
+        setting: Setting,
+        opts: pulumi.ResourceOptions | None,
+    ) -> CloudParts:
+        """The identity of External Secrets."""
+        project = args["location"]["account"]
+        provider = {"gcpsm": {"projectID": project}}
+        if Operator.EXTERNAL_SECRETS not in setting.enabled:
+            return CloudParts(secret_provider=provider)
+        child = child_options(parent, opts)
+        account = gcp.serviceaccount.Account(
+            f"{name}-secrets-account",
+            account_id=f"{args['environment']}{_SUFFIX}",
+            display_name=f"External Secrets of {args['environment']}",
+            project=project,
+            opts=child,
+        )
+        pods = f"[{PLANS[Operator.EXTERNAL_SECRETS].namespace}/{SECRETS_ACCOUNT}]"
+        used = gcp.serviceaccount.IAMMember(
+            f"{name}-secrets-user",
+            service_account_id=account.name,
+            role="roles/iam.workloadIdentityUser",
+            member=pulumi.Output.concat(
+                "serviceAccount:", args["cluster"]["identity_provider"], pods
+            ),
+            opts=child,
+        )
+        allowed = gcp.projects.IAMMember(
+            f"{name}-secrets-may-read",
+            project=project,
+            role=SECRET_ROLE,
+            member=pulumi.Output.concat("serviceAccount:", account.email),
+            condition=gcp.projects.IAMMemberConditionArgs(
+                title=f"secrets-of-{args['environment']}",
+                description="Secrets whose names begin with the environment's",
+                expression=own_secrets(args["environment"]),
+            ),
+            opts=child,
+        )
+        annotations: pulumi.Output[Mapping[str, str]] = account.email.apply(
+            lambda email: {"iam.gke.io/gcp-service-account": email}
+        )
+        return CloudParts(
+            secret_provider=provider,
+            secret_annotations=annotations,
+            waits={Operator.EXTERNAL_SECRETS: [used, allowed]},
+        )
+
+
+def own_secrets(environment: str) -> str:
+    """IAM condition: a version of a secret that the environment's name begins.
+
+    The names of resources that conditions see hold the project's number, which nothing here
+    knows: the secret's own name is taken out.
+    """
+    return (
+        'resource.type == "secretmanager.googleapis.com/SecretVersion" && '
+        f'resource.name.extract("/secrets/{{name}}/versions").startsWith("{environment}-")'
+    )
+
+
+BACKEND: OperatorsBackend = GcpOperators()

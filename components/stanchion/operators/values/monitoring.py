@@ -1,0 +1,118 @@
+"""Values of the charts for metrics and cost."""
+
+from typing import Any
+
+from stanchion.operators.contract import CloudParts, Operator, Setting
+from stanchion.operators.plans import PLANS
+from stanchion.operators.values.common import (
+    RESTRICTED_CONTAINER,
+    RUNTIME_SECCOMP,
+    sized,
+    tolerations,
+)
+
+GRAFANA_LOGIN = "grafana-admin"
+"""Secret with the administrator of Grafana."""
+PROMETHEUS_SERVICE = "kube-prometheus-stack-prometheus"
+PROMETHEUS_PORT = 9090
+RETENTION = "15d"
+_PROMETHEUS_DISK, _PROMETHEUS_FULL = "50Gi", "45GB"
+_ALERTMANAGER_DISK = "5Gi"
+_OPENCOST_USER = 1001
+
+
+def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
+    """Everything that names no release is found: monitors and rules of every namespace.
+
+    The cloud runs etcd, scheduler and controller manager, and none of them can be scraped.
+    """
+    tolerated = {"tolerations": tolerations(setting)}
+    budget = {"podDisruptionBudget": {"enabled": setting.high_availability}}
+    unseen = {
+        part: {"enabled": False}
+        for part in ("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler")
+    }
+    return {
+        **unseen,
+        "crds": {"enabled": False},
+        "coreDns": {"enabled": setting.core_dns},
+        "prometheusOperator": {
+            **tolerated,
+            "resources": sized("50m", "256Mi"),
+            "admissionWebhooks": {"patch": {**tolerated, "resources": sized("20m", "64Mi")}},
+            "prometheusConfigReloader": {"resources": sized("10m", "64Mi")},
+        },
+        "prometheus": {
+            **budget,
+            "prometheusSpec": {
+                **tolerated,
+                "replicas": setting.replicas,
+                "retention": RETENTION,
+                "retentionSize": _PROMETHEUS_FULL,
+                "resources": sized("250m", "2Gi"),
+                "storageSpec": _volume(setting, _PROMETHEUS_DISK),
+                "externalLabels": {"cluster": setting.environment},
+                **{
+                    f"{kind}SelectorNilUsesHelmValues": False
+                    for kind in ("podMonitor", "probe", "rule", "scrapeConfig", "serviceMonitor")
+                },
+            },
+        },
+        "alertmanager": {
+            **budget,
+            "alertmanagerSpec": {
+                **tolerated,
+                "replicas": setting.replicas,
+                "resources": sized("20m", "128Mi"),
+                "storage": _volume(setting, _ALERTMANAGER_DISK),
+            },
+        },
+        # One replica: several would need a database to share sessions.
+        "grafana": {
+            **tolerated,
+            "admin": {"existingSecret": GRAFANA_LOGIN},
+            "resources": sized("100m", "512Mi"),
+            "sidecar": {"resources": sized("20m", "128Mi")},
+            "testFramework": {"enabled": False},
+        },
+        "kube-state-metrics": {**tolerated, "resources": sized("50m", "256Mi")},
+        "prometheus-node-exporter": {"resources": sized("20m", "64Mi")},
+    }
+
+
+def _volume(setting: Setting, size: str) -> dict[str, Any]:
+    return {
+        "volumeClaimTemplate": {
+            "spec": {
+                "storageClassName": setting.storage_class,
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": size}},
+            }
+        }
+    }
+
+
+def opencost(setting: Setting, _: CloudParts) -> dict[str, Any]:
+    """The exporter alone: Grafana shows its metrics."""
+    return {
+        "podSecurityContext": RUNTIME_SECCOMP,
+        "opencost": {
+            "tolerations": tolerations(setting),
+            "exporter": {
+                "defaultClusterId": setting.environment,
+                "resources": sized("20m", "512Mi"),
+                "securityContext": {**RESTRICTED_CONTAINER, "runAsUser": _OPENCOST_USER},
+            },
+            "prometheus": {
+                "internal": {
+                    "enabled": True,
+                    "serviceName": PROMETHEUS_SERVICE,
+                    "namespaceName": PLANS[Operator.KUBE_PROMETHEUS_STACK].namespace,
+                    "port": PROMETHEUS_PORT,
+                }
+            },
+            "metrics": {"serviceMonitor": {"enabled": setting.monitored}},
+            "ui": {"enabled": False},
+            "mcp": {"enabled": False},
+        },
+    }
