@@ -107,6 +107,7 @@ REQUIRED = {
         "namespace", "tenant", "owner", "costCenter", "image", "model", "registry", "autoscaling",
     },
     "Network": {"location", "environment", "owner", "costCenter", "cidr"},
+    "Operators": {"location", "environment", "owner", "costCenter", "cluster"},
     "Tenant": {"namespace", "owner", "costCenter"},
     "WorkloadIdentity": {
         "location", "environment", "owner", "costCenter", "cluster", "namespace",
