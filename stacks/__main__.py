@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pulumi
+from costs import capacity_summary, check_budget
 from environment import from_pulumi_config
 from foundation import build_foundation
-from foundation_args import capacity_summary, checked_foundation
+from foundation_args import checked_foundation
 from pulumi.runtime.config import CONFIG, get_config_env
 from serving import Platform, build_services, load_declared
 from tenants import build_tenants
@@ -16,6 +17,7 @@ name = pulumi.get_stack()
 try:
     environment = from_pulumi_config({**get_config_env(), **CONFIG.get()})
     pools = checked_foundation(environment, name)
+    check_budget(environment, pools)
     declared = load_declared(Path(__file__).parent / "services", environment, name, pools)
 except InvalidFileError as error:
     raise pulumi.RunError(str(error)) from None

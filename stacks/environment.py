@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from capacity import BudgetConfig, PoolConfig
+from explain import explain
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
 from stanchion import ApiMode, NatGateways
@@ -24,7 +25,6 @@ from validation import (
     Strict,
     as_tuples,
     by_value,
-    explain,
 )
 
 NAMESPACE = "stanchion"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_kubernetes as k8s
 from environment import Environment
-from foundation_args import cluster_args, network_args, pool_args
+from foundation_args import budget_args, cluster_args, network_args, pool_args
 from images import CLOUD_IMAGES
 from provider import LocalProvider, location
 from stanchion import (
+    Budget,
     Cluster,
     ClusterReference,
     GpuPool,
@@ -83,6 +84,7 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
         },
         in_cloud,
     )
+    Budget("budget", budget_args(environment, provider, name), in_cloud)
     site = Site(name, location(provider), network.reference, kubernetes.reference)
     inside = _provider(kubeconfig=kubernetes.kubeconfig)
     everywhere = pulumi.ResourceOptions(providers=[cloud, inside])

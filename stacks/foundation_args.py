@@ -7,7 +7,7 @@ every problem of the file is told at once, by the path that the file has for it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,6 +19,7 @@ from stanchion import (
     ApiAccess,
     ApiMode,
     ArgumentsError,
+    BudgetArgs,
     CapacityKind,
     ClusterArgs,
     ClusterReference,
@@ -31,7 +32,7 @@ from stanchion import (
 )
 from stanchion.catalog.machines import CatalogueError, machine, smallest
 from stanchion.catalog.pools import Pool
-from stanchion.foundation import cluster, gpu_pool, network
+from stanchion.foundation import budget, cluster, gpu_pool, network
 from stanchion.foundation.gpu_pool.contract import PoolParts
 from stanchion.foundation.gpu_pool.placement import placement
 from validation import InvalidFileError
@@ -138,6 +139,23 @@ def pool_args(
     return {**args, **provider.pool_arguments(pool.name)}
 
 
+def budget_args(environment: Environment, provider: AnyCloud, name: str) -> BudgetArgs:
+    """The arguments of the environment's `Budget`."""
+    config = environment.budget
+    args: BudgetArgs = {
+        "location": location(provider),
+        "environment": name,
+        "owner": environment.owner,
+        "cost_center": environment.cost_center,
+        "monthly_usd": config.monthly_usd if config else 0,
+        "emails": list(config.emails) if config else [],
+        "keep": environment.keep,
+    }
+    if provider.payer is not None:
+        args["billing_account"] = provider.payer
+    return args
+
+
 @dataclass(frozen=True)
 class CheckedPool:
     """A pool whose arguments hold."""
@@ -185,6 +203,8 @@ def checked_foundation(environment: Environment, name: str) -> tuple[CheckedPool
             )
             at_its_largest = PoolParts({}, (), pool.most_nodes)
             pools.append(CheckedPool(pool, placement(asked, plan, at_its_largest)))
+    with _told(problems, "budget"):
+        budget.checked("budget", budget_args(environment, provider, name))
     if problems:
         raise InvalidFileError(list(dict.fromkeys(problems)))
     return tuple(pools)
@@ -203,43 +223,6 @@ def _system_pool(environment: Environment, provider: AnyCloud) -> CheckedPool:
     return CheckedPool(pool, None)
 
 
-def capacity_summary(environment: Environment, pools: Sequence[CheckedPool]) -> object:
-    """What cost and quota depend on, for the stack's outputs; none without a cloud."""
-    provider, budget = environment.provider, environment.budget
-    if isinstance(provider, LocalProvider) or budget is None:
-        return None
-    single = network_args(environment, provider, "").get("nat") is NatGateways.SINGLE
-    gateways = provider.nat_gateways(single=single)
-    return {
-        "cloud": provider.cloud,
-        "region": provider.region,
-        "pools": [
-            {
-                "name": each.pool.name,
-                "machines": [machine.name for machine in each.pool.machines],
-                "capacity": [str(kind) for kind in each.pool.capacity],
-                "minNodes": each.pool.min_nodes,
-                "maxNodes": each.pool.max_nodes,
-            }
-            for each in pools
-        ],
-        "fixed": [
-            {"name": "control plane", "item": "control_plane", "count": 1},
-            {
-                "name": "NAT gateways",
-                "item": "nat_gateway",
-                "count": gateways,
-            },
-            {
-                "name": "database",
-                "item": environment.database_machine,
-                "count": 2 if environment.keep else 1,
-            },
-        ],
-        "budgetMonthlyUsd": budget.monthly_usd,
-    }
-
-
 @contextmanager
 def _told(problems: list[str], block: str, pool: PoolConfig | None = None) -> Iterator[None]:
     """Add what a component refuses, each by its path in the file."""
@@ -255,7 +238,7 @@ def _told(problems: list[str], block: str, pool: PoolConfig | None = None) -> It
 def _path(field: str, block: str, pool: PoolConfig | None) -> str:
     written = _in_the_notation_of_files(field)
     head = re.split(r"[.\[]", field)[0]
-    if head in {"location", "administrators", "node_image"}:
+    if head in {"location", "administrators", "node_image", "billing_account"}:
         return f"provider.{written.removeprefix('provider.')}"
     if pool is not None and head in {"zones", "reservation", "machine_type"}:
         if head == "machine_type" and pool.cpu is not None:

@@ -86,6 +86,11 @@ class CloudProvider(Strict):
     pools: Mapping[str, PoolPlace] = {}
     """By a pool's name, what only this cloud knows of it."""
 
+    @property
+    def payer(self) -> str | None:
+        """The billing account that its budget belongs to, where that is another than `account`."""
+        return None
+
     def pool_arguments(self, name: str) -> GpuPoolPlace:
         """What of a pool's arguments only this cloud knows."""
         place = self.pools.get(name, PoolPlace())
@@ -146,6 +151,11 @@ class GcpProvider(CloudProvider):
     """Google Cloud."""
     billing_account: Annotated[str, Field(pattern=r"^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$")]
     """Billing account that the project is booked on: its budget belongs to that."""
+
+    @property
+    def payer(self) -> str | None:
+        """The billing account that its budget belongs to."""
+        return self.billing_account
 
     def nat_gateways(self, *, single: bool) -> int:  # noqa: ARG002 - regional here, in any case
         """How many NAT gateways are paid for."""

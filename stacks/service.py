@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
+from explain import explain
 from pydantic import Field, ValidationError, model_validator
 from validation import (
     Cpu,
@@ -24,7 +25,6 @@ from validation import (
     Strict,
     amount,
     as_tuples,
-    explain,
     read_yaml_mapping,
 )
 

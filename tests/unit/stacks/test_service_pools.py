@@ -79,9 +79,7 @@ def test_an_environment_without_pools_says_that_there_are_none(tmp_path: Path) -
 
 
 def test_an_online_service_does_not_depend_on_what_the_cloud_may_take_back(tmp_path: Path) -> None:
-    with pytest.raises(
-        InvalidFileError, match=r"spot capacity alone.*; write a pool"
-    ):
+    with pytest.raises(InvalidFileError, match=r"spot capacity alone.*; write a pool"):
         check_services(
             _file(tmp_path, "pool: cheap"),
             {},
