@@ -248,8 +248,9 @@ def test_what_is_named_to_eks_and_ec2_is_in_their_models() -> None:
 
 def test_gke_has_a_node_pool_for_each_kind_and_a_class_that_orders_them() -> None:
     world = pool("gcp", min_nodes=1)
-    spot, on_demand = made(world, "NodePool")
-    assert (spot["name"], on_demand["name"]) == ("l4-spot", "l4-on-demand")
+    by_name = {each["name"]: each for each in made(world, "NodePool")}
+    assert set(by_name) == {"l4-spot", "l4-on-demand"}
+    spot, on_demand = by_name["l4-spot"], by_name["l4-on-demand"]
     assert spot["nodeConfig"]["spot"] is True
     assert "spot" not in on_demand["nodeConfig"]
     assert [p["autoscaling"]["totalMinNodeCount"] for p in (spot, on_demand)] == [1, 0]
