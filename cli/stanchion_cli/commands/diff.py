@@ -43,14 +43,11 @@ def diff(
     if not found:
         typer.echo(f"{left} and {right} have the same settings")
         return
-    from rich.console import Console
-
     from stanchion_cli.report.cost import Row
-    from stanchion_cli.report.text import table
+    from stanchion_cli.report.text import standard_output, table
 
     rows = [Row((d.path, _shown(d.left), _shown(d.right))) for d in found]
-    console = Console(soft_wrap=True, emoji=False, highlight=False)
-    console.print(table(("setting", left, right), rows, 0))
+    standard_output().print(table(("setting", left, right), rows, 0))
 
 
 def _present(side: str, value: Any) -> dict[str, Any]:

@@ -67,12 +67,10 @@ def _unproven(item: Compared) -> bool:
 
 
 def _print(name: str, found: Estimate | None, items: tuple[Compared, ...], *, live: bool) -> None:
-    from rich.console import Console
-
     from stanchion_cli.report.cost import Row
-    from stanchion_cli.report.text import table
+    from stanchion_cli.report.text import standard_output, table
 
-    console = Console(soft_wrap=True, emoji=False, highlight=False)
+    console = standard_output()
     if found is None or not found.lines:
         console.print(f"{name}: needs no quota", markup=False)
         return

@@ -56,7 +56,7 @@ def _compare(path: str, left: Any, right: Any) -> Iterator[Difference]:
 def _keyed(left: Any, right: Any) -> tuple[Mapping[str, Any], Mapping[str, Any], bool] | None:
     """Both sides as mappings, and whether they were lists; None where they are plain values."""
     sides = [side for side in (left, right) if side is not ABSENT]
-    if all(isinstance(side, Mapping) and side for side in sides):
+    if any(sides) and all(isinstance(side, Mapping) for side in sides):
         return _or_empty(left), _or_empty(right), False
     if all(_is_list(side) for side in sides):
         items = [item for side in sides for item in side]

@@ -45,7 +45,6 @@ STATEFUL: dict[str, frozenset[str]] = {
         }
     ),
     "aws:s3/bucket:Bucket": frozenset({"bucket", "bucketPrefix", "objectLockEnabled"}),
-    "aws:s3/bucketV2:BucketV2": frozenset({"bucket", "bucketPrefix", "objectLockEnabled"}),
     "aws:secretsmanager/secret:Secret": frozenset({"name", "namePrefix"}),
     "gcp:artifactregistry/repository:Repository": frozenset(
         {"format", "kmsKeyName", "location", "mode", "project", "repositoryId"}

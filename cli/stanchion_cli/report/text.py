@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ _STYLES: dict[Action, str] = {
 }
 _DESTRUCTIVE = "bold white on red"
 _VALUE_WIDTH = 60
+_WIDTH = 160
+"""Columns of what is not written for a terminal of known width."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -32,7 +35,7 @@ def text(reports: Sequence[Report], failures: Sequence[Failure], *, color: bool)
     """The whole text; with terminal colours where `color` says so."""
     buffer = io.StringIO()
     console = Console(
-        file=buffer, force_terminal=color, no_color=not color, width=160, soft_wrap=True
+        file=buffer, force_terminal=color, no_color=not color, width=_WIDTH, soft_wrap=True
     )
     for report in reports:
         _environment(console, report)
@@ -146,6 +149,12 @@ def _cost(console: Console, report: Report) -> None:
     if found.quotas:
         console.print(_text(f"\nquota needed in {found.region}", style="bold"))
         console.print(table(cost.QUOTA_COLUMNS, cost.quota_rows(found), 0))
+
+
+def standard_output() -> Console:
+    """Standard output for tables: as wide as the terminal, or wide enough for most tables."""
+    width = None if sys.stdout.isatty() else _WIDTH
+    return Console(soft_wrap=True, emoji=False, highlight=False, width=width)
 
 
 def table(columns: Sequence[str], rows: Sequence[cost.Row], figures: int) -> Table:

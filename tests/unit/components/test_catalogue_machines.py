@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 from stanchion.catalog.machines import CatalogueError, Machine, catalogue, load, machine, resolve
 from stanchion.catalog.pools import CapacityKind, Pool, cost, quota_needed
+from stanchion.catalog.prices import fixed_price
 
 AWS = catalogue().machines["aws"]
 GCP = catalogue().machines["gcp"]
@@ -196,3 +197,57 @@ def test_google_cloud_counts_gpus(name: str, kind: str, code: str | None, amount
         [pool(cloud="gcp", machines=resolve("gcp", name), capacity=(CapacityKind(kind),))]
     )
     assert (need.code, need.amount, need.unit) == (code, amount, "GPU")
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_every_fixed_price_has_a_source_a_date_and_amounts(cloud: str) -> None:
+    fixed = load("prices.yaml")[cloud]["fixed"]
+    assert {"control_plane", "nat_gateway"} <= set(fixed)
+    for entry in fixed.values():
+        assert entry["what"]
+        assert entry["source"].startswith("https://")
+        assert isinstance(entry["date"], date)
+        amounts = [entry[key] for key in entry if key.startswith(("hourly", "floor"))]
+        assert amounts
+        assert all(0 < amount < 10 for amount in amounts)
+
+
+def test_a_fixed_price_that_is_not_from_the_list_itself_says_so() -> None:
+    own = re.compile(r"https://(aws\.amazon\.com/blogs|cloud\.google\.com)/")
+    for cloud, block in load("prices.yaml").items():
+        for item, entry in block["fixed"].items():
+            assert bool(entry.get("second_hand")) != bool(own.match(entry["source"])), (cloud, item)
+
+
+def test_cloud_sql_costs_the_sum_of_its_vcpus_and_memory() -> None:
+    price = fixed_price("gcp", "db-custom-4-16384")
+    assert price is not None
+    assert price.ceiling_hourly == pytest.approx(4 * 0.0413 + 16 * 0.007)
+    assert price.floor_hourly == price.ceiling_hourly
+
+
+def test_a_price_that_grows_with_use_has_a_floor_below_its_ceiling() -> None:
+    price = fixed_price("gcp", "nat_gateway")
+    assert price is not None
+    assert 0 < price.floor_hourly < price.ceiling_hourly
+
+
+@pytest.mark.parametrize(
+    ("cloud", "item"), [("aws", "db.r7g.large"), ("aws", "db-custom-2-8192"), ("gcp", "db-custom")]
+)
+def test_a_fixed_thing_without_a_price_has_none(cloud: str, item: str) -> None:
+    assert fixed_price(cloud, item) is None
+
+
+def test_on_google_cloud_two_kinds_that_one_quota_counts_need_it_twice() -> None:
+    both = (CapacityKind.QUEUED, CapacityKind.ON_DEMAND)
+    machines = resolve("gcp", "nvidia-l4")[:1]
+    (need,) = quota_needed([pool(cloud="gcp", machines=machines, capacity=both)])
+    assert (need.code, need.amount) == ("NVIDIA_L4_GPUS", 20)
+
+
+def test_a_quota_of_several_families_of_gpus_names_the_family() -> None:
+    machines = resolve("gcp", "nvidia-h200-141gb")
+    on_demand = (CapacityKind.ON_DEMAND,)
+    (need,) = quota_needed([pool(cloud="gcp", machines=machines, capacity=on_demand)])
+    assert need.gpu_family == "NVIDIA_H200"
