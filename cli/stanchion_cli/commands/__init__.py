@@ -8,6 +8,7 @@ from stanchion_cli.commands.cluster import app as cluster
 from stanchion_cli.commands.diff import diff
 from stanchion_cli.commands.doctor import doctor
 from stanchion_cli.commands.images import images
+from stanchion_cli.commands.operators import app as operators
 from stanchion_cli.commands.preview import preview
 from stanchion_cli.commands.promote import promote
 from stanchion_cli.commands.quota import quota
@@ -21,3 +22,4 @@ def register(app: typer.Typer) -> None:
     for command in (preview, render, up, down, promote, status, diff, quota, images, doctor):
         app.command()(command)
     app.add_typer(cluster, name="cluster")
+    app.add_typer(operators, name="operators")

@@ -38,7 +38,9 @@ class Range:
     """None where there is no end."""
 
     def __str__(self) -> str:
-        return f"{self.first} to {self.last}" if self.last else f"{self.first} or newer"
+        if self.last is None:
+            return f"{self.first} or newer"
+        return self.first if self.first == self.last else f"{self.first} to {self.last}"
 
     def __contains__(self, version: str) -> bool:
         if _minor(version) < _minor(self.first):
@@ -246,7 +248,7 @@ def _compatible(chart: Chart, kubernetes: str) -> list[Finding]:
         return [
             Finding(
                 chart.name,
-                f"{chart.version} is tested by its makers on Kubernetes {chart.tested}, "
+                f"{chart.version} is tested by its makers on Kubernetes {chart.tested} alone, "
                 f"not on {kubernetes}",
                 "try it in dev first",
                 wrong=False,
