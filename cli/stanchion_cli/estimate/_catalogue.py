@@ -35,6 +35,7 @@ with _entered("stanchion"):
         PriceList,
         fixed_price,
         hourly_price,
+        machine_prices,
         price_list,
         spot_discount,
     )
@@ -52,6 +53,7 @@ __all__ = [
     "fixed_price",
     "hourly_price",
     "machine",
+    "machine_prices",
     "price_list",
     "quota_needed",
     "spot_discount",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal
 
 from stanchion_cli.estimate._catalogue import (
@@ -18,6 +19,7 @@ from stanchion_cli.estimate._catalogue import (
     cost,
     fixed_price,
     hourly_price,
+    machine_prices,
     price_list,
     quota_needed,
     spot_discount,
@@ -67,6 +69,8 @@ class Estimate:
     """Pools whose quota is not counted, since a machine of theirs is not in the catalogue."""
     budget_monthly: float | None
     prices: PriceList
+    oldest: date
+    """Of the prices of its machines."""
     spot_discount: float
     has_spot: bool
     """Whether a pool may take spot, so that the discount matters."""
@@ -112,6 +116,7 @@ def estimate(capacity: Capacity, *, environment: str) -> Estimate:
         uncounted=tuple(pool.name for pool, found in resolved if found is None),
         budget_monthly=capacity.budget_monthly,
         prices=price_list(capacity.cloud),
+        oldest=_oldest(capacity),
         spot_discount=spot_discount(capacity.cloud),
         has_spot=any("spot" in pool.capacity for pool in capacity.pools),
     )
@@ -134,6 +139,13 @@ def _account(preview: Preview) -> str:
         if isinstance(value, str):
             return value
     return ""
+
+
+def _oldest(capacity: Capacity) -> date:
+    known = machine_prices(capacity.cloud)
+    machines = {machine for pool in capacity.pools for machine in pool.machines}
+    dates = [known[machine].source.date for machine in machines if machine in known]
+    return min(dates, default=price_list(capacity.cloud).source.date)
 
 
 def total(costs: Iterable[Cost | None]) -> Cost:
@@ -166,6 +178,7 @@ def as_json(found: Estimate) -> dict[str, Any]:
         "prices": {
             "region": found.prices.region,
             "date": found.prices.source.date.isoformat(),
+            "oldest": found.oldest.isoformat(),
             "source": found.prices.source.url,
         },
         "spotDiscount": found.spot_discount,

@@ -49,7 +49,8 @@ def cost_notes(estimate: Estimate) -> list[str]:
     if estimate.uncounted:
         notes.append(f"not counted in the quota needed: {', '.join(estimate.uncounted)}")
     notes += _budget(estimate)
-    dated = f"an estimate from prices of {prices.source.date.isoformat()} in {prices.region}"
+    since = f"{estimate.oldest} to " if estimate.oldest < prices.source.date else ""
+    dated = f"an estimate from prices of {since}{prices.source.date} in {prices.region}"
     elsewhere = f"; {estimate.region} differs" if prices.region != estimate.region else ""
     notes.append(dated + elsewhere)
     if estimate.has_spot:
@@ -130,11 +131,14 @@ def _budget(estimate: Estimate) -> list[str]:
     if budget is None:
         return []
     said = f"budget: {monthly(budget)} $/month"
+    known_part = " of what has a price" if estimate.unpriced else ""
     if known.floor_monthly > budget:
         return [f"{said}, below the floor by {monthly(known.floor_monthly - budget)}"]
     if known.ceiling_monthly > budget:
-        return [f"{said}, reached at {budget / known.ceiling_monthly:.0%} of the ceiling"]
-    return [f"{said}, above the ceiling"]
+        return [
+            f"{said}, reached at {budget / known.ceiling_monthly:.0%} of the ceiling{known_part}"
+        ]
+    return [f"{said}, above the ceiling{known_part}"]
 
 
 def _moved(before: Line | None, after: Line | None, part: str) -> str:

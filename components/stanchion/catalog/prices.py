@@ -1,6 +1,7 @@
 """What one machine, or one thing that always runs, costs per hour in a cloud's price list."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,7 +15,7 @@ _MIB_PER_GIB = 1024
 
 @dataclass(frozen=True)
 class PriceList:
-    """Where the prices of a cloud's machines come from."""
+    """Where the prices of most of a cloud's machines come from."""
 
     region: str
     """The one region that they hold for."""
@@ -41,10 +42,30 @@ def price_list(cloud: str) -> PriceList:
     return PriceList(block["region"], source(block))
 
 
+@dataclass(frozen=True)
+class MachinePrice:
+    """A machine's on-demand price."""
+
+    hourly: float
+    """$ per hour."""
+    source: Source
+
+
+@cache
+def machine_prices(cloud: str) -> Mapping[str, MachinePrice]:
+    """Every price of a machine in a cloud, by the machine's name."""
+    block = _prices()[cloud]
+    return {
+        machine: MachinePrice(float(hourly), source(table))
+        for table in (block, *block.get("more", ()))
+        for machine, hourly in table["hourly"].items()
+    }
+
+
 def hourly_price(cloud: str, machine: str) -> float | None:
     """A machine's on-demand price, $ per hour; None where no source confirmed one."""
-    price = _prices()[cloud]["hourly"].get(machine)
-    return None if price is None else float(price)
+    price = machine_prices(cloud).get(machine)
+    return None if price is None else price.hourly
 
 
 def spot_discount(cloud: str) -> float:

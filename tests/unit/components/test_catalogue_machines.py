@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 from stanchion.catalog.machines import CatalogueError, Machine, catalogue, load, machine, resolve
 from stanchion.catalog.pools import CapacityKind, Pool, cost, quota_needed
-from stanchion.catalog.prices import fixed_price
+from stanchion.catalog.prices import fixed_price, machine_prices
 
 AWS = catalogue().machines["aws"]
 GCP = catalogue().machines["gcp"]
@@ -80,23 +80,31 @@ def test_only_families_of_nvidia_with_mig_have_profiles_and_none_exceeds_the_gpu
             assert int(memory) * slices <= each.memory * 1.05
 
 
-def test_every_price_is_of_a_machine_and_those_without_one_are_known() -> None:
-    for cloud, block in load("prices.yaml").items():
-        machines = catalogue().machines[cloud]
-        assert set(block["hourly"]) <= set(machines)
-        assert all(price > 0 for price in block["hourly"].values())
-        without = {m.family for n, m in machines.items() if n not in block["hourly"]}
-        assert without <= {"a3-highgpu", "a3-ultragpu", "a4-highgpu"}
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_every_price_is_of_a_machine_and_those_without_one_are_known(cloud: str) -> None:
+    prices, machines = machine_prices(cloud), catalogue().machines[cloud]
+    assert set(prices) <= set(machines)
+    assert all(price.hourly > 0 for price in prices.values())
+    without = {machine.family for name, machine in machines.items() if name not in prices}
+    assert without <= {"a3-ultragpu", "a4-highgpu"}
 
 
-def test_a_larger_machine_of_a_family_costs_more() -> None:
-    for cloud, block in load("prices.yaml").items():
-        machines = catalogue().machines[cloud]
-        for one in block["hourly"]:
-            for other in block["hourly"]:
-                a, b = machines[one], machines[other]
-                if a.family == b.family and a.gpus <= b.gpus and a.vcpus < b.vcpus:
-                    assert block["hourly"][one] < block["hourly"][other], (one, other)
+def test_every_further_table_of_prices_has_a_source_and_a_date_and_repeats_nothing() -> None:
+    for block in load("prices.yaml").values():
+        for table in block.get("more", ()):
+            assert table["source"].startswith("https://")
+            assert isinstance(table["date"], date)
+            assert not set(table["hourly"]) & set(block["hourly"])
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_a_larger_machine_of_a_family_costs_more(cloud: str) -> None:
+    prices, machines = machine_prices(cloud), catalogue().machines[cloud]
+    for one in prices:
+        for other in prices:
+            a, b = machines[one], machines[other]
+            if a.family == b.family and a.gpus <= b.gpus and a.vcpus < b.vcpus:
+                assert prices[one].hourly < prices[other].hourly, (one, other)
 
 
 def test_every_accelerator_of_google_cloud_has_its_name_there() -> None:

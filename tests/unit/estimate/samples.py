@@ -39,6 +39,13 @@ GCP: dict[str, Any] = {
     "region": "us-central1",
     "pools": [
         {
+            "name": "h200",
+            "machines": ["a3-ultragpu-8g"],
+            "capacity": ["on_demand"],
+            "minNodes": 0,
+            "maxNodes": 1,
+        },
+        {
             "name": "h100",
             "machines": ["a3-highgpu-8g"],
             "capacity": ["spot", "on_demand"],

@@ -45,8 +45,8 @@ def test_the_total_is_the_sum_of_its_lines_over_a_month_of_730_hours() -> None:
 def test_what_has_no_price_is_named_and_never_counts_as_nothing() -> None:
     found = estimated(GCP)
     (line,) = found.unpriced
-    assert (line.name, line.cost) == ("h100", None)
-    assert line.unknown == "no confirmed price of a3-highgpu-8g"
+    assert (line.name, line.cost) == ("h200", None)
+    assert line.unknown == "no confirmed price of a3-ultragpu-8g"
     document = as_json(found)
     assert document["lines"][0]["floorHourly"] is None
     assert document["total"]["complete"] is False

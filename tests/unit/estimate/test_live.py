@@ -186,7 +186,7 @@ def test_a_quota_that_the_region_does_not_list_is_not_known() -> None:
 
 
 def test_a_family_of_gpus_is_asked_from_cloud_quotas() -> None:
-    needs = [need for need in estimated(GCP).quotas if need.gpu_family]
+    needs = [need for need in estimated(GCP).quotas if need.gpu_family == "NVIDIA_H100"]
     http = recorded(QUOTA)
     (granted,) = live_gcp.limits(http, "ml-dev", "us-central1", needs).values()
     assert granted.limit == 16
@@ -252,7 +252,7 @@ def test_a_quota_without_a_code_is_not_asked_and_not_known() -> None:
         asked.append(needs)
         return {need: Granted(10_000) for need in needs}
 
-    spot = {**GCP["pools"][0], "machines": ["a4-highgpu-8g"], "capacity": ["spot", "on_demand"]}
+    spot = {**GCP["pools"][1], "machines": ["a4-highgpu-8g"], "capacity": ["spot", "on_demand"]}
     answers = compared(estimated(GCP, pools=[spot]), ask)
     assert [need.code for need in asked[0]] == ["GPUS-PER-GPU-FAMILY-per-project-region"]
     unknown = [each for each in answers if each.need.code is None]

@@ -51,13 +51,13 @@ def test_every_quota_is_shown_with_its_code_and_amount(form: Format) -> None:
 def test_what_has_no_price_is_named_and_the_total_is_at_least(form: Format) -> None:
     text = shown(form, GCP)
     assert "unknown" in text
-    assert "no confirmed price of a3-highgpu-8g" in text
+    assert "no confirmed price of a3-ultragpu-8g" in text
     assert "at least" in text
 
 
 def test_a_price_of_zero_is_written_for_nothing_alone() -> None:
     rows = cells(cost.cost_rows(estimated(GCP)))
-    assert rows["h100"][1:] == ("unknown",) * 4
+    assert rows["h200"][1:] == ("unknown",) * 4
     assert rows["l4"][1] == "0.00"
 
 
@@ -85,6 +85,12 @@ def test_prices_of_another_region_are_said_to_be_that() -> None:
     notes = "\n".join(cost.cost_notes(estimated(AWS, region="eu-west-1")))
     assert "in us-east-1; eu-west-1 differs" in notes
     assert "differs" not in "\n".join(cost.cost_notes(estimated(AWS)))
+
+
+def test_prices_of_several_dates_are_said_to_be_of_all_of_them() -> None:
+    assert "prices of 2025-03-06 to 2026-11-21" in "\n".join(cost.cost_notes(estimated(GCP)))
+    cheap = [GCP["pools"][2]]
+    assert "prices of 2026-11-21 in" in "\n".join(cost.cost_notes(estimated(GCP, pools=cheap)))
 
 
 def test_the_spot_discount_is_stated_where_spot_is_used_alone() -> None:
