@@ -177,14 +177,20 @@ def test_without_a_password_nothing_is_initialised(folder: Folder) -> None:
     assert not folder.data.exists()
 
 
-def test_the_server_role_reads_and_writes_rows_and_changes_no_schema(folder: Folder) -> None:
+@pytest.mark.parametrize("superuser", [True, False])
+def test_the_server_role_reads_and_writes_rows_and_changes_no_schema(
+    folder: Folder, *, superuser: bool
+) -> None:
+    """The administrator of a managed database may create databases and roles, and no more."""
     process = folder.start()
-    admin = folder.connect()
+    rights = "SUPERUSER" if superuser else "NOSUPERUSER CREATEDB CREATEROLE"
+    run(folder.connect(), f"CREATE ROLE chief LOGIN PASSWORD 'pw' {rights}")
+    admin = folder.connect("chief")
     nobody = Login("x", "x")
     plan = Plan(
         database=Database("127.0.0.1", folder.port, "mlflow", "mlflow_auth", "mlflow", "prefer"),
         owner_role="mlflow_owner",
-        admin=Login("boss", "pw"),
+        admin=Login("chief", "pw"),
         server=Login("mlflow", "first"),
         mlflow_admin=nobody,
         reader=nobody,
