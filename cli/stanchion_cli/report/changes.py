@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from stanchion_cli.preview.model import Resource, leaves
-from stanchion_cli.report.replacement import is_stateful, replacing
+from stanchion_cli.report.replacement import loss, replacing
 
 Action = Literal["add", "change", "replace", "remove"]
 SIGNS: dict[Action, str] = {"add": "+", "change": "~", "replace": "±", "remove": "-"}
@@ -46,7 +46,7 @@ class Change:
     @property
     def destructive(self) -> bool:
         """Whether it takes away a resource that holds data or that all else stands on."""
-        return self.action in ("remove", "replace") and is_stateful(self.type)
+        return self.action in ("remove", "replace") and bool(loss(self.type))
 
     @property
     def warning(self) -> str:
@@ -57,7 +57,7 @@ class Change:
             return "protected: the engine refuses"
         if self.retained:
             return "what is there stays in the cloud, unmanaged"
-        return "what it holds is lost"
+        return loss(self.type)
 
 
 def changes(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from stanchion_cli.policies.model import Finding
 from stanchion_cli.report import cost
 from stanchion_cli.report.changes import SIGNS
 from stanchion_cli.report.model import Failure, Node, Report
 from stanchion_cli.report.text import headline, shown
+
+if TYPE_CHECKING:
+    from stanchion_cli.estimate import Estimate
 
 _LIMIT = 65_000
 """A comment on a forge may hold 65,536 characters."""
@@ -52,10 +56,15 @@ def _counted(report: Report) -> str:
 
 
 def _priced(report: Report) -> str:
-    if report.estimate is None:
+    now, before = _span(report.estimate), _span(report.base_estimate)
+    return f"{now or 'nothing'} (was {before})" if before and before != now else now
+
+
+def _span(estimate: Estimate | None) -> str:
+    if estimate is None:
         return ""
-    known = report.estimate.total
-    least = "at least " if report.estimate.unpriced else ""
+    known = estimate.total
+    least = "at least " if estimate.unpriced else ""
     return f"{least}{cost.monthly(known.floor_monthly)} to {cost.monthly(known.ceiling_monthly)}"
 
 
@@ -94,7 +103,7 @@ def _destroyed(report: Report) -> Iterable[str]:
     """What takes data away comes first, for a reader who reads no further."""
     lost = [change for change in report.changes or () if change.destructive]
     if lost:
-        yield from ("> [!CAUTION]", "> Replaced or removed, with what is in them:")
+        yield from ("> [!CAUTION]", "> Replaced or removed, and what becomes of what they hold:")
         yield from (f"> - {_plain(headline(change)[2:])}" for change in lost)
         yield ""
 

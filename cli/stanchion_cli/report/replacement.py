@@ -18,15 +18,6 @@ STATEFUL: dict[str, frozenset[str]] = {
     "aws:efs/fileSystem:FileSystem": frozenset(
         {"availabilityZoneName", "creationToken", "encrypted", "kmsKeyId", "performanceMode"}
     ),
-    "aws:eks/cluster:Cluster": frozenset(
-        {
-            "name",
-            "roleArn",
-            "bootstrapSelfManagedAddons",
-            "kubernetesNetworkConfig.ipFamily",
-            "kubernetesNetworkConfig.serviceIpv4Cidr",
-        }
-    ),
     "aws:kms/key:Key": frozenset(
         {"customKeyStoreId", "customerMasterKeySpec", "keyUsage", "multiRegion"}
     ),
@@ -50,19 +41,6 @@ STATEFUL: dict[str, frozenset[str]] = {
         {"format", "kmsKeyName", "location", "mode", "project", "repositoryId"}
     ),
     "gcp:compute/disk:Disk": frozenset({"image", "name", "project", "snapshot", "type", "zone"}),
-    "gcp:container/cluster:Cluster": frozenset(
-        {
-            "clusterIpv4Cidr",
-            "datapathProvider",
-            "enableAutopilot",
-            "ipAllocationPolicy",
-            "location",
-            "name",
-            "network",
-            "project",
-            "subnetwork",
-        }
-    ),
     "gcp:kms/cryptoKey:CryptoKey": frozenset(
         {"destroyScheduledDuration", "importOnly", "keyRing", "name", "purpose"}
     ),
@@ -83,13 +61,43 @@ STATEFUL: dict[str, frozenset[str]] = {
             "spec.volumeClaimTemplates",
         }
     ),
-    "kubernetes:core/v1:Namespace": frozenset(),
     "kubernetes:core/v1:PersistentVolume": frozenset(),
     "kubernetes:core/v1:PersistentVolumeClaim": frozenset(
         {"spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"}
     ),
 }
-"""Types that hold data, or on which all else stands, with what replaces them when it changes."""
+"""Types that hold data or keys to it, with what replaces them when it changes."""
+
+CARRYING: dict[str, frozenset[str]] = {
+    "aws:ec2/subnet:Subnet": frozenset({"availabilityZone", "cidrBlock", "vpcId"}),
+    "aws:ec2/vpc:Vpc": frozenset({"cidrBlock", "ipv4IpamPoolId"}),
+    "aws:eks/cluster:Cluster": frozenset(
+        {
+            "name",
+            "roleArn",
+            "bootstrapSelfManagedAddons",
+            "kubernetesNetworkConfig.ipFamily",
+            "kubernetesNetworkConfig.serviceIpv4Cidr",
+        }
+    ),
+    "gcp:compute/network:Network": frozenset({"autoCreateSubnetworks", "name", "project"}),
+    "gcp:compute/subnetwork:Subnetwork": frozenset({"name", "network", "project", "region"}),
+    "gcp:container/cluster:Cluster": frozenset(
+        {
+            "clusterIpv4Cidr",
+            "datapathProvider",
+            "enableAutopilot",
+            "ipAllocationPolicy",
+            "location",
+            "name",
+            "network",
+            "project",
+            "subnetwork",
+        }
+    ),
+    "kubernetes:core/v1:Namespace": frozenset(),
+}
+"""Types that everything else stands on, with what replaces them when it changes."""
 
 _KUBERNETES = frozenset({"apiVersion", "kind", "metadata.name", "metadata.namespace"})
 _SELECTORS = frozenset({"spec.selector"})
@@ -109,7 +117,8 @@ def replacing(resource: Resource, paths: Iterable[str]) -> tuple[str, ...]:
         resource: As it is planned, with its option `replace_on_changes`.
         paths: What differs from before, as `spec.selector.matchLabels.app`.
     """
-    forcing = {*STATEFUL.get(resource.type, ()), *_ALSO.get(resource.type, ())}
+    known = (STATEFUL, CARRYING, _ALSO)
+    forcing = {path for table in known for path in table.get(resource.type, ())}
     if resource.type.startswith("kubernetes:"):
         forcing |= _KUBERNETES
     forcing |= set(resource.options.replace_on_changes)
@@ -123,9 +132,11 @@ def replacing(resource: Resource, paths: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def is_stateful(type_: str) -> bool:
-    """Whether what such a resource holds is gone when it is."""
-    return type_ in STATEFUL
+def loss(type_: str) -> str:
+    """What goes with such a resource when it goes; empty where nothing of weight does."""
+    if type_ in STATEFUL:
+        return "what it holds is lost"
+    return "what stands on it goes with it" if type_ in CARRYING else ""
 
 
 def _covers(pattern: str, path: str) -> bool:

@@ -119,6 +119,15 @@ def test_a_comparison_shows_what_each_line_and_the_total_change_by(form: Format)
     assert f"(+{change:,.0f})" in text
 
 
+def test_the_first_line_of_a_comment_says_what_it_was_and_is() -> None:
+    was, now = estimated(AWS).total, estimated(LARGER).total
+    said = (
+        f"{was.floor_monthly:,.0f} to {now.ceiling_monthly:,.0f} (was {was.floor_monthly:,.0f} to"
+    )
+    assert said in shown(Format.MARKDOWN, LARGER, base=AWS)
+    assert "(was" not in shown(Format.MARKDOWN, AWS, base=AWS)
+
+
 def test_a_comparison_lists_what_differs_and_leaves_out_the_rest() -> None:
     rows = cells(cost.change_rows(estimated(AWS), estimated(LARGER)))
     assert set(rows) == {"l4", "total"}

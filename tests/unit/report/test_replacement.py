@@ -15,7 +15,7 @@ from stanchion_cli.report.changes import Change, changes
 from stanchion_cli.report.form import Format
 from stanchion_cli.report.formats import written
 from stanchion_cli.report.model import masked, report_on
-from stanchion_cli.report.replacement import STATEFUL, is_stateful
+from stanchion_cli.report.replacement import CARRYING, STATEFUL, loss
 from unit.estimate.samples import previewed, resource
 
 RDS = "aws:rds/instance:Instance"
@@ -42,7 +42,8 @@ def changed(kind: str, path: str, **options: Any) -> Change:
 
 
 CLOUDS = {"aws": pulumi_aws, "gcp": pulumi_gcp}
-CLOUD_TYPES = [kind for kind in STATEFUL if kind.partition(":")[0] in CLOUDS]
+KNOWN = {**STATEFUL, **CARRYING}
+CLOUD_TYPES = [kind for kind in KNOWN if kind.partition(":")[0] in CLOUDS]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the SDKs' own old names
@@ -55,7 +56,7 @@ def test_every_stateful_type_and_what_replaces_it_is_in_the_providers_sdk(kind: 
         getter for _, getter in inspect.getmembers(arguments, lambda v: isinstance(v, property))
     ]
     known = {getattr(getter.fget, "_pulumi_name", None) for getter in getters}
-    assert {each.partition(".")[0] for each in STATEFUL[kind]} <= known
+    assert {each.partition(".")[0] for each in KNOWN[kind]} <= known
 
 
 @pytest.mark.parametrize(
@@ -63,22 +64,40 @@ def test_every_stateful_type_and_what_replaces_it_is_in_the_providers_sdk(kind: 
     [
         RDS,
         "aws:s3/bucket:Bucket",
-        "aws:eks/cluster:Cluster",
         "aws:ecr/repository:Repository",
         "aws:kms/key:Key",
         "gcp:sql/databaseInstance:DatabaseInstance",
         "gcp:storage/bucket:Bucket",
-        "gcp:container/cluster:Cluster",
         "gcp:artifactregistry/repository:Repository",
         "gcp:kms/cryptoKey:CryptoKey",
         "kubernetes:core/v1:PersistentVolumeClaim",
         "kubernetes:apps/v1:StatefulSet",
     ],
 )
-def test_databases_stores_clusters_registries_and_keys_are_stateful(kind: str) -> None:
+def test_databases_stores_registries_and_keys_hold_what_cannot_be_remade(kind: str) -> None:
     removed = compared(resource(kind, "x"), None)
     assert removed.destructive
     assert removed.warning == "what it holds is lost"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "aws:eks/cluster:Cluster",
+        "gcp:container/cluster:Cluster",
+        "aws:ec2/vpc:Vpc",
+        "gcp:compute/network:Network",
+        "kubernetes:core/v1:Namespace",
+    ],
+)
+def test_clusters_networks_and_namespaces_take_with_them_what_stands_on_them(kind: str) -> None:
+    removed = compared(resource(kind, "x"), None)
+    assert removed.destructive
+    assert removed.warning == "what stands on it goes with it"
+
+
+def test_another_range_replaces_a_network() -> None:
+    assert changed("aws:ec2/vpc:Vpc", "cidrBlock").action == "replace"
 
 
 def test_a_change_that_forces_a_replacement_is_one_and_names_the_property() -> None:
@@ -161,6 +180,6 @@ def test_tools_are_told() -> None:
     assert change["replaced_by"] == ["username"]
 
 
-def test_what_holds_no_data_is_not_stateful() -> None:
-    assert not is_stateful("aws:ec2/vpc:Vpc")
-    assert not is_stateful(DEPLOYMENT)
+def test_what_can_be_remade_is_no_loss() -> None:
+    assert loss("aws:ec2/launchTemplate:LaunchTemplate") == ""
+    assert loss(DEPLOYMENT) == ""
