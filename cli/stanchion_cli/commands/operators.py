@@ -115,16 +115,8 @@ def _print(charts: Sequence[Chart], found: Sequence[Finding], version: str) -> N
     noted = {each.chart for each in found}
     for chart in charts:
         mark = "✗" if chart.name in wrong else "-" if chart.name in noted else "✓"
-        table.add_row(
-            *(
-                chart.name,
-                chart.version,
-                chart.app_version,
-                str(chart.kubernetes),
-                str(chart.crds),
-                mark,
-            )
-        )
+        cells = (chart.name, chart.version, chart.app_version, str(chart.kubernetes))
+        table.add_row(*cells, str(chart.crds), mark)
     out.print(table)
     for each in sorted(found, key=lambda item: not item.wrong):
         kind, style = ("error", "red") if each.wrong else ("note", "yellow")

@@ -248,7 +248,7 @@ def _compatible(chart: Chart, kubernetes: str) -> list[Finding]:
         return [
             Finding(
                 chart.name,
-                f"{chart.version} is tested by its makers on Kubernetes {chart.tested} alone, "
+                f"{chart.version} is tested by its makers on Kubernetes {chart.tested}, "
                 f"not on {kubernetes}",
                 "try it in dev first",
                 wrong=False,

@@ -97,7 +97,11 @@ class World:
                 yield name, container
 
     def _kubernetes(self) -> list[Registered]:
-        return [r for r in self.resources if r.type.startswith("kubernetes:")]
+        return [
+            r
+            for r in self.resources
+            if r.type.startswith("kubernetes:") and not r.type.startswith("kubernetes:helm.sh/")
+        ]
 
 
 def deploy(
