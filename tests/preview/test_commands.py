@@ -120,6 +120,13 @@ import json
 class InvalidFileError(Exception):
     pass
 
+class Api:
+    def __init__(self, profile):
+        self._profile = profile
+
+    def model_dump(self, **_):
+        return {"mode": "private" if self._profile == "prod" else "public"}
+
 class Model:
     def __init__(self, config):
         self._config = config
@@ -127,6 +134,10 @@ class Model:
     @property
     def replicas(self):
         return 2 if self._config["small:profile"] == "prod" else 1
+
+    @property
+    def api(self):
+        return Api(self._config["small:profile"])
 
     @property
     def machine(self):
@@ -165,6 +176,7 @@ def test_diff_shows_settings_what_the_profile_derives_and_those_of_providers(
         "right": "prod",
         "differences": [
             {"path": "profile", "left": "dev", "right": "prod"},
+            {"path": "byProfile.api.mode", "left": "public", "right": "private"},
             {"path": "byProfile.replicas", "left": 1, "right": 2},
             {"path": '["aws:region"]', "left": "us-east-1", "right": "eu-west-1"},
         ],

@@ -37,7 +37,7 @@ def _read(config: dict[str, str]) -> dict[str, Any]:
 
 
 def _derived(model: Any) -> dict[str, Any]:
-    """What the model works out from other settings: its properties with plain values."""
+    """What the model works out from other settings: its properties, plain values and models."""
     found = {}
     for name in dir(type(model)):
         if name.startswith(("_", "model_")) or not isinstance(
@@ -48,7 +48,9 @@ def _derived(model: Any) -> dict[str, Any]:
             value = getattr(model, name)
         except TypeError:
             continue  # means nothing to this kind of environment
-        if isinstance(value, str | int | float | bool):
+        if hasattr(value, "model_dump"):
+            found[_camel(name)] = value.model_dump(mode="json", by_alias=True)
+        elif isinstance(value, str | int | float | bool):
             found[_camel(name)] = value
     return found
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from stanchion_cli.comparison import Difference, differences
 from stanchion_cli.comparison.compare import ABSENT
 
@@ -87,3 +89,33 @@ def test_a_key_that_is_no_plain_word_is_quoted() -> None:
     assert differences({"aws:region": "x"}, {"aws:region": "y"}) == (
         Difference('["aws:region"]', "x", "y"),
     )
+
+
+VALUES = st.recursive(
+    st.sampled_from([None, True, "x", "y"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "name"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+SETTINGS = st.dictionaries(st.sampled_from(["a", "b", "c"]), VALUES, max_size=3)
+
+
+IN_TIME = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@IN_TIME
+@given(SETTINGS, SETTINGS)
+def test_sides_changed_over_differ_in_the_same_settings(
+    left: dict[str, Any], right: dict[str, Any]
+) -> None:
+    there, back = found(left, right), found(right, left)
+    assert sorted(map(repr, there)) == sorted(repr((path, b, a)) for path, a, b in back)
+    assert all(a != b for _, a, b in there)
+
+
+@IN_TIME
+@given(SETTINGS)
+def test_a_copy_differs_in_nothing(one: dict[str, Any]) -> None:
+    assert found(one, dict(one)) == []
