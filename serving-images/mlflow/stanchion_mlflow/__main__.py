@@ -1,4 +1,4 @@
-"""Command line of the MLflow image: `stanchion-mlflow migrate|serve`."""
+"""Command line of the MLflow image: `stanchion-mlflow migrate|serve|backup|restore`."""
 
 from __future__ import annotations
 
@@ -7,33 +7,42 @@ import os
 import sys
 
 from stanchion_mlflow import logging_setup
-from stanchion_mlflow.settings import MigrationError, SettingsError
+from stanchion_mlflow.settings import BackupError, MigrationError, SettingsError
 
 
 def main() -> None:
     """Run one of the image's commands.
 
-    Exit status: 0 when it went well, 1 when the migration or the server failed, 2 when the
-    environment or a secret file is not what the command needs.
+    Exit status: 0 when it went well, 1 when what was asked for failed, 2 when the environment or
+    a secret file is not what the command needs.
     """
     parser = argparse.ArgumentParser(prog="stanchion-mlflow", description=__doc__)
-    parser.add_argument("command", choices=("migrate", "serve"))
+    parser.add_argument("command", choices=("migrate", "serve", "backup", "restore"))
     command = parser.parse_args().command
     logging_setup.configure()
-    # Each command needs its own half of a heavy set of imports.
+    # Each command needs its own part of a heavy set of imports.
     try:
-        if command == "migrate":
-            from stanchion_mlflow import migrate  # noqa: PLC0415
+        match command:
+            case "migrate":
+                from stanchion_mlflow import migrate  # noqa: PLC0415
 
-            migrate.migrate(migrate.Plan.read(os.environ))
-        else:
-            from stanchion_mlflow import serve  # noqa: PLC0415
+                migrate.migrate(migrate.Plan.read(os.environ))
+            case "serve":
+                from stanchion_mlflow import serve  # noqa: PLC0415
 
-            serve.serve(serve.Plan.read(os.environ))
+                serve.serve(serve.Plan.read(os.environ))
+            case "backup":
+                from stanchion_mlflow import backup  # noqa: PLC0415
+
+                backup.backup(backup.Plan.read(os.environ))
+            case _:
+                from stanchion_mlflow import restore  # noqa: PLC0415
+
+                restore.restore(restore.Plan.read(os.environ))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    except MigrationError as error:
+    except (BackupError, MigrationError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
 

@@ -16,9 +16,9 @@ import psycopg2
 from alembic.util import CommandError
 from mlflow.exceptions import MlflowException
 from psycopg2 import sql
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from sqlalchemy.exc import SQLAlchemyError
 
+from stanchion_mlflow.postgres import connect, execute, one_line
 from stanchion_mlflow.settings import (
     Database,
     Login,
@@ -82,7 +82,7 @@ def migrate(plan: Plan) -> None:
         write_passfile(passfile, plan.database, plan.admin)
         connection = _wait_for_database(plan)
         try:
-            _execute(connection, "SELECT pg_advisory_lock(%s)", _LOCK)
+            execute(connection, "SELECT pg_advisory_lock(%s)", _LOCK)
             _create_roles(connection, plan)
             for name in (plan.database.tracking, plan.database.auth):
                 _create_database(connection, plan, name)
@@ -92,7 +92,7 @@ def migrate(plan: Plan) -> None:
                 _grant(plan, name)
             _create_users(plan, store)
         except psycopg2.Error as error:
-            raise MigrationError(_one_line(error)) from error
+            raise MigrationError(one_line(error)) from error
         finally:
             connection.close()
     log.info("databases, roles, schemas and users are as this image needs them")
@@ -103,49 +103,28 @@ def _wait_for_database(plan: Plan) -> Any:
     give_up = time.monotonic() + plan.wait_seconds
     while True:
         try:
-            return _connect(plan, _MAINTENANCE_DATABASE)
+            return connect(plan.database, _MAINTENANCE_DATABASE, plan.admin)
         except psycopg2.OperationalError as error:
             if time.monotonic() >= give_up:
                 raise MigrationError(
                     f"no database at {plan.database.host}:{plan.database.port} within"
-                    f" {plan.wait_seconds} s: {_one_line(error)}"
+                    f" {plan.wait_seconds} s: {one_line(error)}"
                 ) from error
-            log.warning("database not available, trying again: %s", _one_line(error))
+            log.warning("database not available, trying again: %s", one_line(error))
             time.sleep(_RETRY_SECONDS)
-
-
-def _connect(plan: Plan, database: str, login: Login | None = None) -> Any:
-    who = login or plan.admin
-    connection = psycopg2.connect(
-        host=plan.database.host,
-        port=plan.database.port,
-        dbname=database,
-        user=who.username,
-        password=who.password,
-        sslmode=plan.database.sslmode,
-        connect_timeout=5,
-    )
-    connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
-    return connection
-
-
-def _execute(connection: Any, statement: sql.Composable | str, *values: object) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
-        return list(cursor.fetchall()) if cursor.description else []
 
 
 def _create_roles(connection: Any, plan: Plan) -> None:
     """An owner that nobody logs in as, and the server's login, which owns nothing."""
     owner, server = sql.Identifier(plan.owner_role), sql.Identifier(plan.server.username)
     if not _has_role(connection, plan.owner_role):
-        _execute(connection, sql.SQL("CREATE ROLE {} NOLOGIN").format(owner))
+        execute(connection, sql.SQL("CREATE ROLE {} NOLOGIN").format(owner))
     # Managed databases give no superuser: to create for the owner one must be a member of it.
-    _execute(connection, sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
+    execute(connection, sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
     if not _has_role(connection, plan.server.username):
-        _execute(connection, sql.SQL("CREATE ROLE {} LOGIN").format(server))
+        execute(connection, sql.SQL("CREATE ROLE {} LOGIN").format(server))
     if not _logs_in(plan):
-        _execute(
+        execute(
             connection,
             sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(
                 server, sql.Literal(plan.server.password)
@@ -155,21 +134,21 @@ def _create_roles(connection: Any, plan: Plan) -> None:
 
 
 def _has_role(connection: Any, name: str) -> bool:
-    return bool(_execute(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name))
+    return bool(execute(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name))
 
 
 def _logs_in(plan: Plan) -> bool:
     """Whether the server's password is the one it was given."""
     try:
-        _connect(plan, _MAINTENANCE_DATABASE, plan.server).close()
+        connect(plan.database, _MAINTENANCE_DATABASE, plan.server).close()
     except psycopg2.OperationalError:
         return False
     return True
 
 
 def _create_database(connection: Any, plan: Plan, name: str) -> None:
-    if not _execute(connection, "SELECT 1 FROM pg_database WHERE datname = %s", name):
-        _execute(
+    if not execute(connection, "SELECT 1 FROM pg_database WHERE datname = %s", name):
+        execute(
             connection,
             sql.SQL("CREATE DATABASE {} OWNER {}").format(
                 sql.Identifier(name), sql.Identifier(plan.owner_role)
@@ -185,10 +164,10 @@ def _grant(plan: Plan, database: str) -> None:
         "owner": sql.Identifier(plan.owner_role),
         "server": sql.Identifier(plan.server.username),
     }
-    connection = _connect(plan, database)
+    connection = connect(plan.database, database, plan.admin)
     try:
         for statement in _GRANTS:
-            _execute(connection, sql.SQL(statement).format(**names))
+            execute(connection, sql.SQL(statement).format(**names))
     finally:
         connection.close()
 
@@ -226,7 +205,7 @@ def _upgrade_schemas(plan: Plan, passfile: Path) -> Any:
         store.init_db(auth)  # type: ignore[no-untyped-call]  # migrates its schema first
         log.info("the users' schema is up to date")
     except (MlflowException, CommandError, SQLAlchemyError) as error:
-        raise MigrationError(f"migrating the schemas failed: {_one_line(error)}") from error
+        raise MigrationError(f"migrating the schemas failed: {one_line(error)}") from error
     return store
 
 
@@ -243,7 +222,3 @@ def _create_users(plan: Plan, store: Any) -> None:
         if store.get_user(login.username).is_admin != is_admin:
             store.update_user(login.username, is_admin=is_admin)
             log.info("set the rights of user %s", login.username)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -30,6 +30,10 @@ class MigrationError(Exception):
     """The database stayed away, or is there and a migration did not succeed."""
 
 
+class BackupError(Exception):
+    """A backup was not written, or not restored."""
+
+
 @dataclass(frozen=True)
 class Database:
     """Where PostgreSQL answers, and the names that MLflow's data has in it."""
