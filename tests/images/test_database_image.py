@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,8 +99,9 @@ def stop(process: subprocess.Popen[bytes], how: int = signal.SIGTERM) -> int:
     return process.wait(timeout=30)
 
 
-@pytest.fixture
-def folder() -> Iterator[Folder]:
+@contextmanager
+def temporary() -> Iterator[Folder]:
+    """A folder with a password for a server to be."""
     # Not pytest's own: its parents are closed to other users, and a socket's path must be short.
     root = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pg-XXXXXX"], text=True).strip())
     (root / "secrets").mkdir()
@@ -113,6 +115,12 @@ def folder() -> Iterator[Folder]:
         port = probe.getsockname()[1]
     yield Folder(root, port)
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def folder() -> Iterator[Folder]:
+    with temporary() as found:
+        yield found
 
 
 def run(connection: Any, statement: str) -> list[Any]:

@@ -20,9 +20,8 @@ from stanchion_mlflow import backup, migrate, restore
 from stanchion_mlflow.postgres import connect, execute
 from stanchion_mlflow.settings import BackupError, Database, Login
 
-from .test_database_image import BINARIES, Folder, folder, run, stop
+from .test_database_image import BINARIES, run, stop, temporary
 
-__all__ = ["folder"]
 pytestmark = pytest.mark.skipif(
     not (BINARIES / "initdb").is_file(), reason="PostgreSQL 15 is not installed"
 )
@@ -42,10 +41,26 @@ def database(port: int, prefix: str) -> Database:
 
 
 class Platform:
-    """A database server, with MLflow's databases in it by prefix."""
+    """MLflow's databases, by prefix, and a store of backups."""
 
     def __init__(self, port: int, store: Path) -> None:
         self.port, self.store = port, store
+
+    def fresh(self, prefix: str) -> None:
+        """Databases as a migration leaves them; copied, for a migration takes seconds."""
+        connection = connect(database(self.port, "postgres"), "postgres", Login("boss", "pw"))
+        for part in ("", "_auth"):
+            run(connection, f"DROP DATABASE IF EXISTS {prefix}{part} WITH (FORCE)")
+            run(
+                connection,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                f" WHERE datname = 'template{part}'",
+            )
+            run(
+                connection,
+                f"CREATE DATABASE {prefix}{part} TEMPLATE template{part} OWNER mlflow_owner",
+            )
+        connection.close()
 
     def migrated(self, prefix: str) -> migrate.Plan:
         plan = migrate.Plan(
@@ -89,15 +104,23 @@ class Platform:
         return found
 
 
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """Of a server with databases to copy."""
+    with temporary() as folder:
+        process = folder.start()
+        folder.connect().close()
+        Platform(folder.port, folder.root).migrated("template")
+        yield folder.port
+        stop(process)
+
+
 @pytest.fixture
-def platform(folder: Folder, tmp_path: Path) -> Iterator[Platform]:
-    process = folder.start()
-    folder.connect().close()
+def platform(port: int, tmp_path: Path) -> Platform:
     (tmp_path / "backups").mkdir()
-    found = Platform(folder.port, tmp_path / "backups")
-    found.migrated("mlflow")
-    yield found
-    stop(process)
+    found = Platform(port, tmp_path / "backups")
+    found.fresh("mlflow")
+    return found
 
 
 def use(platform: Platform) -> None:
@@ -119,7 +142,7 @@ def use(platform: Platform) -> None:
 def test_a_restored_database_holds_what_was_backed_up(platform: Platform) -> None:
     use(platform)
     name = platform.backup()
-    platform.migrated("other")
+    platform.fresh("other")
     assert platform.restore("other") == name
     for part in ("", "_auth"):
         assert platform.content(f"other{part}") == platform.content(f"mlflow{part}")
@@ -129,7 +152,7 @@ def test_a_restored_database_holds_what_was_backed_up(platform: Platform) -> Non
 def test_a_restored_database_goes_on_where_the_other_stopped(platform: Platform) -> None:
     use(platform)
     platform.backup()
-    platform.migrated("other")
+    platform.fresh("other")
     platform.restore("other")
     platform.migrated("other")
     runs = Runs(platform.uri("other"), "mlflow-artifacts:/")
