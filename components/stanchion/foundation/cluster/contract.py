@@ -9,7 +9,7 @@ import pulumi
 from stanchion.checks import Checks
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 
-WEBHOOK_PORTS = (443, 4443, 6443, 8443, 9443, 10250)
+WEBHOOK_PORTS = (443, 4443, 6443, 8082, 8443, 9443, 10250)
 """Where the control plane calls pods of nodes: admission webhooks, aggregated APIs, the kubelet."""
 CONTROL_PLANE_CIDR = "172.16.0.0/28"
 """Default of `ClusterArgs.control_plane_cidr`."""
