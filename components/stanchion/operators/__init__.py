@@ -35,15 +35,16 @@ class Operators(pulumi.ComponentResource):
     Custom resource definitions come first, each release waits until its pods are ready and is
     taken back where they are not, and controllers run on the cluster's system nodes. What a
     controller may do in its cloud is a role of its own, for the one service account, on what
-    belongs to the environment. With External Secrets comes the store `cloud`, which
-    ExternalSecrets name; with Envoy Gateway the GatewayClass `envoy`.
+    belongs to the environment. Namespaces admit restricted pods alone, and the connections their
+    controllers need; what reaches into nodes is in `kube-system`. With External Secrets comes the
+    store `cloud`, which ExternalSecrets name; with Envoy Gateway the GatewayClass `envoy`; on AWS
+    the default class of volumes.
 
     Rights on ExternalSecrets belong to cluster administrators alone: a tenant that could make
     one would read every secret of the environment.
 
-    It deliberately makes no objects of the controllers beyond these, mirrors no images, sets no
-    network policies around charts that have none, and does not upgrade definitions that a chart
-    bundles: `stanchion operators check` names those charts.
+    It deliberately makes no objects of the controllers beyond these, mirrors no images, and does
+    not upgrade definitions that a chart bundles: `stanchion operators check` names those charts.
     """
 
     ready: pulumi.Output[str]

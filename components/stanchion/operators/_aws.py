@@ -27,6 +27,7 @@ from stanchion.operators.values.aws import KARPENTER_ACCOUNT, LOAD_BALANCER_ACCO
 from stanchion.operators.values.security import SECRETS_ACCOUNT
 
 STORAGE_CLASS = "gp3"
+POD_IDENTITY_AGENT = ("169.254.170.23", 80)
 IDENTITIES = {
     Operator.KARPENTER: ("karpenter", KARPENTER_ACCOUNT),
     Operator.AWS_LOAD_BALANCER_CONTROLLER: ("load-balancers", LOAD_BALANCER_ACCOUNT),
@@ -59,6 +60,7 @@ class AwsOperators:
             tolerations=({"key": "CriticalAddonsOnly", "operator": "Exists"},),
             storage_class=STORAGE_CLASS,
             core_dns=True,
+            identity_endpoints=(POD_IDENTITY_AGENT,),
         )
 
     def build(

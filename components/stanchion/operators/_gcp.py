@@ -31,6 +31,8 @@ of its GPUs; no two may own those."""
 SECRET_ROLE = "roles/secretmanager.secretAccessor"  # noqa: S105 - a role
 STORAGE_CLASS = "standard-rwo"
 """Balanced persistent disks, which every GKE cluster has."""
+METADATA_SERVERS = (("169.254.169.254", 80), ("169.254.169.252", 988))
+"""As pods address it, and where GKE answers on each node."""
 _SUFFIX = "-secrets"
 _LONGEST_ACCOUNT = 30
 
@@ -68,6 +70,7 @@ class GcpOperators:
             ),
             storage_class=STORAGE_CLASS,
             core_dns=False,
+            identity_endpoints=METADATA_SERVERS,
         )
 
     def build(

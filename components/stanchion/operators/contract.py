@@ -88,6 +88,8 @@ class Setting:
     """Class of the volumes of Prometheus and Alertmanager."""
     core_dns: bool
     """Whether cluster DNS is CoreDNS, with metrics to scrape."""
+    identity_endpoints: Sequence[tuple[str, int]]
+    """Addresses and ports of the node where pods fetch their credentials."""
 
     @property
     def replicas(self) -> int:

@@ -10,8 +10,9 @@ from stanchion import labels
 from stanchion.children import child_options
 from stanchion.operators.contract import CloudParts, Operator, OperatorsArgs, Setting
 from stanchion.operators.lock import Chart, Crds, charts
-from stanchion.operators.plans import PLANS, SYSTEM_NAMESPACE, PodSecurity
+from stanchion.operators.plans import PLANS, SYSTEM_NAMESPACE
 from stanchion.operators.values import VALUES
+from stanchion.operators.walls import walls
 
 TIMEOUT_SECONDS = 600
 _HISTORY = 5
@@ -31,7 +32,7 @@ class Releases:
     ) -> None:
         self._parent, self._name, self._args, self._opts = parent, name, args, opts
         self._setting = setting
-        self._namespaces: dict[str, k8s.core.v1.Namespace] = {}
+        self._namespaces: dict[Operator, list[pulumi.Resource]] = {}
         self._definitions: list[k8s.helm.v3.Release] = []
         self.made: dict[Operator, k8s.helm.v3.Release] = {}
         """Releases by operator, in the order of installation."""
@@ -46,9 +47,8 @@ class Releases:
         return child_options(self._parent, self._opts, depends_on=after)
 
     def namespace(self, operator: Operator) -> list[pulumi.Resource]:
-        """The namespace of an operator, where it is made here: `kube-system` is there already."""
-        found = self._namespaces.get(PLANS[operator].namespace)
-        return [] if found is None else [found]
+        """The namespace of an operator and its walls; none for `kube-system`, which is there."""
+        return self._namespaces.get(operator, [])
 
     def install(
         self, parts: CloudParts, before: Mapping[Operator, Sequence[pulumi.Resource]]
@@ -73,28 +73,36 @@ class Releases:
             )
 
     def _namespace(self, operator: Operator) -> None:
+        """The namespace with its walls, for restricted pods alone."""
         plan = PLANS[operator]
         if plan.namespace == SYSTEM_NAMESPACE:
             return
-        audited = PodSecurity.RESTRICTED
-        if plan.pod_security is PodSecurity.PRIVILEGED:
-            audited = PodSecurity.PRIVILEGED
-        levels = {
-            "pod-security.kubernetes.io/enforce": str(plan.pod_security),
-            "pod-security.kubernetes.io/audit": str(audited),
-            "pod-security.kubernetes.io/warn": str(audited),
-        }
         labelled = labels.standard(
             labels.selector(operator, self._setting.environment),
             owner=self._args["owner"],
             cost_center=self._args["cost_center"],
-            extra=levels,
         )
-        self._namespaces[plan.namespace] = k8s.core.v1.Namespace(
+        levels = {
+            f"pod-security.kubernetes.io/{mode}": "restricted"
+            for mode in ("enforce", "audit", "warn")
+        }
+        namespace = k8s.core.v1.Namespace(
             f"{self._name}-{operator}-namespace",
-            metadata=labels.metadata(plan.namespace, None, labelled),
+            metadata=labels.metadata(plan.namespace, None, {**labelled, **levels}),
             opts=self.options(),
         )
+        self._namespaces[operator] = [
+            namespace,
+            *(
+                k8s.networking.v1.NetworkPolicy(
+                    f"{self._name}-{operator}-{wall}",
+                    metadata=labels.metadata(wall, plan.namespace, labelled),
+                    spec=spec,
+                    opts=self.options(namespace),
+                )
+                for wall, spec in walls(plan, self._setting).items()
+            ),
+        ]
 
     def _own_definitions(self, operator: Operator) -> None:
         plan = PLANS[operator]

@@ -13,6 +13,7 @@ from typing import Any
 
 import botocore
 import pytest
+from stanchion.operators._aws import IDENTITIES
 from stanchion.operators._aws_iam import ANYWHERE
 from stanchion.operators._aws_interruptions import EVENTS
 from stanchion.operators.plans import PLANS
@@ -259,9 +260,10 @@ def test_only_the_pods_of_the_controllers_own_account_may_take_its_role() -> Non
 
 def test_the_charts_use_the_accounts_that_the_roles_trust() -> None:
     made = releases(world("aws"))
-    by_place = {plan.namespace: plan.chart for plan in PLANS.values()}
-    for namespace, account in ROLES.values():
-        release = made[by_place[namespace]]
+    assert {f"prod-aws-{part}" for part, _ in IDENTITIES.values()} == set(ROLES)
+    for operator, (part, _) in IDENTITIES.items():
+        namespace, account = ROLES[f"prod-aws-{part}"]
+        release = made[PLANS[operator].chart]
         assert release.inputs["namespace"] == namespace
         assert release.inputs["values"]["serviceAccount"]["name"] == account
 

@@ -85,7 +85,7 @@ def gpu_operator(setting: Setting, _: CloudParts) -> dict[str, Any]:
             "resources": sized("20m", "128Mi"),
             "config": {
                 "create": True,
-                "name": "device-plugin",
+                "name": "nvidia-device-plugin-sharing",
                 "default": _WHOLE,
                 "data": _sharing(),
             },

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stanchion.operators.contract import CloudParts, Operator, Setting
-from stanchion.operators.plans import PLANS
+from stanchion.operators.plans import PLANS, PROMETHEUS_PORT, SYSTEM_NAMESPACE
 from stanchion.operators.values.common import (
     RESTRICTED_CONTAINER,
     RUNTIME_SECCOMP,
@@ -14,7 +14,6 @@ from stanchion.operators.values.common import (
 GRAFANA_LOGIN = "grafana-admin"
 """Secret with the administrator of Grafana."""
 PROMETHEUS_SERVICE = "kube-prometheus-stack-prometheus"
-PROMETHEUS_PORT = 9090
 RETENTION = "15d"
 _PROMETHEUS_DISK, _PROMETHEUS_FULL = "50Gi", "45GB"
 _ALERTMANAGER_DISK = "5Gi"
@@ -76,7 +75,11 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
             "testFramework": {"enabled": False},
         },
         "kube-state-metrics": {**tolerated, "resources": sized("50m", "256Mi")},
-        "prometheus-node-exporter": {"resources": sized("20m", "64Mi")},
+        # It reads the node's own files, which no pod of another namespace may.
+        "prometheus-node-exporter": {
+            "namespaceOverride": SYSTEM_NAMESPACE,
+            "resources": sized("20m", "64Mi"),
+        },
     }
 
 
