@@ -9,7 +9,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
 * `Operators`: the third-party controllers, from pinned charts.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
-* `MlflowServer`: experiments and the model registry.
+* `MlflowServer`: experiments and the model registry; `TrackingBackup`: its databases, kept.
 * `ModelService`: a pinned model behind one address.
 """
 
@@ -48,7 +48,14 @@ from stanchion.serving import (
     ModelServiceArgs,
 )
 from stanchion.tenancy import Role, Tenant, TenantAccess, TenantArgs, TenantQuota
-from stanchion.tracking import MlflowDatabase, MlflowServer, MlflowServerArgs, mlflow_pod_labels
+from stanchion.tracking import (
+    MlflowDatabase,
+    MlflowServer,
+    MlflowServerArgs,
+    TrackingBackup,
+    TrackingBackupArgs,
+    mlflow_pod_labels,
+)
 
 COMPONENTS = (
     ArtifactStore,
@@ -62,6 +69,7 @@ COMPONENTS = (
     Network,
     Operators,
     Tenant,
+    TrackingBackup,
     WorkloadIdentity,
 )
 """Every component of the package: what other languages are offered."""
@@ -115,6 +123,8 @@ __all__ = [
     "TenantArgs",
     "TenantQuota",
     "Toleration",
+    "TrackingBackup",
+    "TrackingBackupArgs",
     "WorkloadIdentity",
     "WorkloadIdentityArgs",
     "check_devices",

@@ -109,6 +109,7 @@ REQUIRED = {
     "Network": {"location", "environment", "owner", "costCenter", "cidr"},
     "Operators": {"location", "environment", "owner", "costCenter", "cluster"},
     "Tenant": {"namespace", "owner", "costCenter"},
+    "TrackingBackup": {"namespace", "owner", "costCenter", "image", "database", "destination"},
     "WorkloadIdentity": {
         "location", "environment", "owner", "costCenter", "cluster", "namespace",
         "serviceAccount", "grants",

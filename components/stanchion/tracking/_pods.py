@@ -5,7 +5,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels, pods
 from stanchion.foundation.artifact_store.contract import MOUNT_PATH
-from stanchion.tracking.arguments import DEFAULT_RESOURCES, MlflowServerArgs
+from stanchion.tracking.arguments import DEFAULT_RESOURCES, MlflowDatabase, MlflowServerArgs
 
 _CORE = k8s.core.v1
 PORT = 5000
@@ -31,15 +31,14 @@ def migration_template(
     service: str, args: MlflowServerArgs, labelled: dict[str, str]
 ) -> k8s.core.v1.PodTemplateSpecArgs:
     """A pod that creates databases, roles and users where missing, and migrates both schemas."""
-    environment = {**_database_environment(args), "OWNER_ROLE": "mlflow_owner"}
+    environment = {**database_environment(args["database"]), "OWNER_ROLE": "mlflow_owner"}
     return _CORE.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(
             labels={**labelled, **labels.selector("mlflow", service, "migration")},
             # An interrupted migration leaves a half-changed schema behind.
             annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
         ),
-        spec=_pod(
-            args,
+        spec=pod_spec(
             _CORE.ContainerArgs(
                 name="migrate",
                 image=args["image"],
@@ -62,6 +61,7 @@ def migration_template(
                 ),
             ],
             account=migration_account(service),
+            priority_class=args.get("priority_class"),
             restart_policy="Never",
         ),
     )
@@ -89,17 +89,10 @@ def server_spec(
     ]
     mounts = [pods.scratch_mount(), pods.secrets_mount()]
     if claim is not None:
-        volumes.append(
-            _CORE.VolumeArgs(
-                name="artifacts",
-                persistent_volume_claim=_CORE.PersistentVolumeClaimVolumeSourceArgs(
-                    claim_name=claim
-                ),
-            )
-        )
+        volumes.append(claim_volume("artifacts", claim))
         mounts.append(_CORE.VolumeMountArgs(name="artifacts", mount_path=MOUNT_PATH))
     environment = {
-        **_database_environment(args),
+        **database_environment(args["database"]),
         "ARTIFACTS_DESTINATION": args["artifacts_destination"],
         "ALLOWED_HOSTS": allowed_hosts,
         "CORS_ALLOWED_ORIGINS": ",".join(args.get("cors_allowed_origins", [])),
@@ -138,11 +131,11 @@ def server_spec(
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
         template=_CORE.PodTemplateSpecArgs(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels={**labelled, **selected}),
-            spec=_pod(
-                args,
+            spec=pod_spec(
                 container,
                 volumes=volumes,
                 account=service,
+                priority_class=args.get("priority_class"),
                 spread=pods.spread(selected),
             ),
         ),
@@ -161,8 +154,8 @@ def service_spec(selected: dict[str, str]) -> k8s.core.v1.ServiceSpecArgs:
     )
 
 
-def _database_environment(args: MlflowServerArgs) -> dict[str, pulumi.Input[str]]:
-    database = args["database"]
+def database_environment(database: MlflowDatabase) -> dict[str, pulumi.Input[str]]:
+    """What the image's commands are told of the database; passwords are files."""
     return {
         "DB_HOST": database["host"],
         "DB_PORT": pulumi.Output.format("{0}", database["port"]),
@@ -175,27 +168,36 @@ def _database_environment(args: MlflowServerArgs) -> dict[str, pulumi.Input[str]
     }
 
 
-def _pod(
-    args: MlflowServerArgs,
+def pod_spec(
     container: k8s.core.v1.ContainerArgs,
     *,
     volumes: list[k8s.core.v1.VolumeArgs],
     account: str,
+    priority_class: str | None,
     restart_policy: str = "Always",
     spread: list[k8s.core.v1.TopologySpreadConstraintArgs] | None = None,
 ) -> k8s.core.v1.PodSpecArgs:
+    """A pod of the image, restricted, under a service account of the same namespace."""
     return _CORE.PodSpecArgs(
         service_account_name=account,
         automount_service_account_token=False,
         # Kubernetes would set MLFLOW_PORT and its like, which MLflow reads as its own options.
         enable_service_links=False,
-        priority_class_name=args.get("priority_class"),
+        priority_class_name=priority_class,
         security_context=pods.pod_security(_USER),
         termination_grace_period_seconds=60,
         restart_policy=restart_policy,
         topology_spread_constraints=spread,
         containers=[container],
         volumes=volumes,
+    )
+
+
+def claim_volume(name: str, claim: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
+    """The volume that a claim stands for."""
+    return _CORE.VolumeArgs(
+        name=name,
+        persistent_volume_claim=_CORE.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim),
     )
 
 

@@ -4,7 +4,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels, network
 from stanchion.tracking._pods import METRICS_PORT, PORT
-from stanchion.tracking.arguments import MlflowServerArgs
+from stanchion.tracking.arguments import MlflowDatabase, MlflowServerArgs
 
 _NET = k8s.networking.v1
 ANYWHERE = "0.0.0.0/0"
@@ -25,9 +25,13 @@ def way_in(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyIngres
     ]
 
 
-def way_out(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
-    """Names and the database."""
-    database = args["database"]
+def way_out(
+    database: MlflowDatabase, *, cloud_access: bool = False
+) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
+    """Names and the database; with access to the cloud its credentials and public services.
+
+    Buckets have public addresses, however private the way to them; private ones stay closed.
+    """
     known = database.get("pods")
     if known:
         there = network.peer(known["namespace"], known.get("pod_labels"))
@@ -35,16 +39,9 @@ def way_out(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyEgres
         there = _NET.NetworkPolicyPeerArgs(
             ip_block=_NET.IPBlockArgs(cidr=database.get("cidr", ANYWHERE))
         )
-    return [network.dns_egress(), network.egress([there], database["port"])]
-
-
-def server_way_out(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
-    """That, and with access to the cloud its credentials and its public services.
-
-    Buckets have public addresses, however private the way to them; private ones stay closed.
-    """
-    if not args.get("cloud_access", False):
-        return way_out(args)
+    always = [network.dns_egress(), network.egress([there], database["port"])]
+    if not cloud_access:
+        return always
     services = _NET.NetworkPolicyPeerArgs(
         ip_block=_NET.IPBlockArgs(cidr=ANYWHERE, except_=list(PRIVATE))
     )
@@ -52,4 +49,4 @@ def server_way_out(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPoli
         network.egress([_NET.NetworkPolicyPeerArgs(ip_block=_NET.IPBlockArgs(cidr=cidr))], *ports)
         for cidr, ports in CREDENTIALS.items()
     ]
-    return [*way_out(args), *credentials, network.egress([services], 443)]
+    return [*always, *credentials, network.egress([services], 443)]

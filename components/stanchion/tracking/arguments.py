@@ -97,22 +97,34 @@ def checked(name: str, args: MlflowServerArgs) -> MlflowServerArgs:
             f"{args['replicas']} cannot share the volume of artifacts_volume_claim_name",
             "write 1, or keep artifacts in a bucket",
         )
-    if "service_account_annotations" in args and not args.get("cloud_access", False):
+    check_access(
+        check,
+        args["database"],
+        annotated="service_account_annotations" in args,
+        cloud_access=args.get("cloud_access", False),
+    )
+    _refuse_wildcards(check, "allowed_hosts", args.get("allowed_hosts", []))
+    _refuse_wildcards(check, "cors_allowed_origins", args.get("cors_allowed_origins", []))
+    check.done()
+    return args
+
+
+def check_access(
+    check: Checks, database: MlflowDatabase, *, annotated: bool, cloud_access: bool
+) -> None:
+    """Note ways out that contradict each other."""
+    if annotated and not cloud_access:
         check.refuse(
             "service_account_annotations",
             "are given, but cloud_access is false, so nothing could fetch credentials by them",
             "turn cloud_access on, or remove them",
         )
-    if "pods" in args["database"] and "cidr" in args["database"]:
+    if "pods" in database and "cidr" in database:
         check.refuse(
             "database.cidr",
             "is given beside database.pods, and a database is either in the cluster or outside",
             "remove one",
         )
-    _refuse_wildcards(check, "allowed_hosts", args.get("allowed_hosts", []))
-    _refuse_wildcards(check, "cors_allowed_origins", args.get("cors_allowed_origins", []))
-    check.done()
-    return args
 
 
 def _refuse_wildcards(check: Checks, field: str, hosts: Sequence[str]) -> None:

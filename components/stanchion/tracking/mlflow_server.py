@@ -111,8 +111,12 @@ class MlflowServer(pulumi.ComponentResource):
                 opts=child,
             )
             for part, admit, allow in (
-                ("server", _walls.way_in(args), _walls.server_way_out(args)),
-                ("migration", [], _walls.way_out(args)),
+                (
+                    "server",
+                    _walls.way_in(args),
+                    _walls.way_out(args["database"], cloud_access=args.get("cloud_access", False)),
+                ),
+                ("migration", [], _walls.way_out(args["database"])),
             )
         ]
         first = [*secrets, *accounts, *walls]

@@ -1,0 +1,222 @@
+"""Scheduled backups of the tracking server's databases."""
+
+import re
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion import labels, network, pods
+from stanchion.checks import Checks
+from stanchion.children import child_options, once_made
+from stanchion.labels import metadata
+from stanchion.pods import ContainerResources, check_resources
+from stanchion.tracking import _pods, _walls
+from stanchion.tracking.arguments import MlflowDatabase, check_access
+
+SCHEDULE = "17 2 * * *"
+KEEP_DAYS = 30
+MOUNT_PATH = "/var/lib/mlflow/backups"
+"""Where a store of backups that is a volume is mounted."""
+DEFAULT_RESOURCES: ContainerResources = {
+    "cpu": "100m",
+    "cpu_limit": "1",
+    "memory": "1Gi",
+    "ephemeral_storage": "4Gi",
+}
+_CRON = re.compile(r"(@(hourly|daily|weekly|monthly)|([\d*/,-]+ ){2}[\d*?/,L-]+ \S+ \S+)")
+_STORE = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file:///\S+")
+
+
+class TrackingBackupArgs(TypedDict):
+    """Arguments of `TrackingBackup`."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of all its objects: the tracking server's own."""
+    owner: str
+    """Team that answers for it; becomes a label."""
+    cost_center: str
+    """Where its cost is booked; becomes a label."""
+    image: str
+    """The platform's MLflow image, with a tag or digest: the server's own."""
+    database: MlflowDatabase
+    """The database, as the server is given it."""
+    destination: pulumi.Input[str]
+    """Store of the backups: s3://BUCKET/PATH, gs://BUCKET/PATH or file:///PATH. Never the
+    server's store of artifacts: its users could read the hashes of passwords there."""
+    service_name: NotRequired[str]
+    """The server's own `service_name`. Default: mlflow."""
+    schedule: NotRequired[str]
+    """When, in cron's five fields and UTC. Default: 17 2 * * *, daily at 02:17."""
+    keep_days: NotRequired[int]
+    """Days after which a backup is deleted, the newest aside: 1 to 3650. Default: 30."""
+    volume_claim_name: NotRequired[pulumi.Input[str]]
+    """Claim to mount at /var/lib/mlflow/backups, where the store is a volume. Default: none."""
+    cloud_access: NotRequired[bool]
+    """Whether it may fetch credentials of its service account from the node it runs on and
+    reach the cloud's public services by HTTPS, as a bucket needs. Default: false."""
+    service_account_annotations: NotRequired[pulumi.Input[dict[str, str]]]
+    """Annotations that give its service account, SERVICE_NAME-backup, an identity in the cloud:
+    `WorkloadIdentity`'s output `annotations`. Default: none."""
+    resources: NotRequired[ContainerResources]
+    """CPU, memory and disk; a table must fit onto the disk beside the whole backup. Default:
+    100m up to 1 core, 1Gi, 4Gi of disk."""
+    priority_class: NotRequired[str]
+    """PriorityClass of its pods. Default: none."""
+
+
+class TrackingBackup(pulumi.ComponentResource):
+    """A CronJob that writes both databases of an `MlflowServer` to a store of backups.
+
+    It reads as the server does and never as the administrator. A backup is independent of
+    PostgreSQL's release and of the cloud: one file, restored by the image's `restore` into
+    databases that its migration has made. It stands beside a managed database's own backups,
+    which go with their account and restore nowhere else.
+
+    It deliberately copies no artifacts, whose store keeps versions, and restores nothing.
+    """
+
+    cron_job_name: pulumi.Output[str]
+    """Name of the CronJob, for a backup out of turn."""
+    namespace: pulumi.Output[str]
+    """Namespace of its objects."""
+
+    def __init__(
+        self, name: str, args: TrackingBackupArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        args = checked(name, args)
+        super().__init__("stanchion:index:TrackingBackup", name, {}, opts)
+        namespace, service = args["namespace"], args.get("service_name", "mlflow")
+        called = f"{service}-backup"
+        selected = labels.selector("mlflow", service, "backup")
+        labelled = labels.standard(
+            selected,
+            owner=args["owner"],
+            cost_center=args["cost_center"],
+            version=args["image"].rpartition(":")[2],
+        )
+        child = child_options(self, opts)
+        account = pods.service_account(
+            f"{name}-account",
+            metadata(called, namespace, labelled, args.get("service_account_annotations")),
+            child,
+        )
+        walls = k8s.networking.v1.NetworkPolicy(
+            f"{name}-network",
+            metadata=metadata(called, namespace, labelled),
+            spec=network.policy_spec(
+                selected,
+                admit=[],
+                allow=_walls.way_out(
+                    args["database"], cloud_access=args.get("cloud_access", False)
+                ),
+            ),
+            opts=child,
+        )
+        job = k8s.batch.v1.CronJob(
+            f"{name}-job",
+            metadata=metadata(called, namespace, labelled),
+            spec=_spec(service, called, args, labelled),
+            opts=child_options(self, opts, depends_on=[account, walls]),
+        )
+        self.cron_job_name = once_made(called, job)
+        self.namespace = pulumi.Output.from_input(namespace)
+        self.register_outputs({"cronJobName": self.cron_job_name, "namespace": self.namespace})
+
+
+def checked(name: str, args: TrackingBackupArgs) -> TrackingBackupArgs:
+    """The arguments, held to their types and bounds.
+
+    Raises:
+        ArgumentsError: with every problem found.
+    """
+    check = Checks("TrackingBackup", name)
+    args = check.arguments(TrackingBackupArgs, args)
+    check.name("service_name", args.get("service_name", "mlflow"))
+    check.label("owner", args["owner"])
+    check.label("cost_center", args["cost_center"])
+    check.image("image", args["image"])
+    check.between("keep_days", args.get("keep_days", KEEP_DAYS), 1, 3650)
+    check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
+    check_access(
+        check,
+        args["database"],
+        annotated="service_account_annotations" in args,
+        cloud_access=args.get("cloud_access", False),
+    )
+    schedule, destination = args.get("schedule", SCHEDULE), args["destination"]
+    if not _CRON.fullmatch(schedule):
+        check.refuse("schedule", f"'{schedule}' is no schedule", "write five fields, as 17 2 * * *")
+    if isinstance(destination, str):
+        if not _STORE.fullmatch(destination):
+            check.refuse(
+                "destination",
+                f"'{destination}' is no store",
+                "write s3://BUCKET/PATH, gs://BUCKET/PATH or file:///PATH",
+            )
+        elif destination.startswith("file:") and "volume_claim_name" not in args:
+            check.refuse(
+                "destination",
+                "is a folder, but there is no volume_claim_name, so backups would go with the pod",
+                "name a claim, or write a bucket",
+            )
+    check.done()
+    return args
+
+
+def _spec(
+    service: str, called: str, args: TrackingBackupArgs, labelled: dict[str, str]
+) -> k8s.batch.v1.CronJobSpecArgs:
+    resources = args.get("resources", DEFAULT_RESOURCES)
+    volumes = [
+        pods.scratch_volume(pods.scratch_size(resources)),
+        pods.secret_files(
+            {"database-server": (f"{service}-{_pods.DATABASE_SERVER}", ("password",))}
+        ),
+    ]
+    mounts = [pods.scratch_mount(), pods.secrets_mount()]
+    if "volume_claim_name" in args:
+        volumes.append(_pods.claim_volume("backups", args["volume_claim_name"]))
+        mounts.append(k8s.core.v1.VolumeMountArgs(name="backups", mount_path=MOUNT_PATH))
+    container = k8s.core.v1.ContainerArgs(
+        name="backup",
+        image=args["image"],
+        image_pull_policy="IfNotPresent",
+        command=["stanchion-mlflow", "backup"],
+        env=pods.environment(
+            {
+                **_pods.database_environment(args["database"]),
+                "BACKUP_DESTINATION": args["destination"],
+                "BACKUP_DAYS": str(args.get("keep_days", KEEP_DAYS)),
+            }
+        ),
+        resources=pods.requirements(resources),
+        security_context=pods.container_security(),
+        volume_mounts=mounts,
+    )
+    return k8s.batch.v1.CronJobSpecArgs(
+        schedule=args.get("schedule", SCHEDULE),
+        time_zone="Etc/UTC",
+        concurrency_policy="Forbid",
+        # One that was missed is made up for while it is still of its day.
+        starting_deadline_seconds=6 * 60 * 60,
+        successful_jobs_history_limit=3,
+        failed_jobs_history_limit=3,
+        job_template=k8s.batch.v1.JobTemplateSpecArgs(
+            metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+            spec=k8s.batch.v1.JobSpecArgs(
+                backoff_limit=2,
+                active_deadline_seconds=2 * 60 * 60,
+                template=k8s.core.v1.PodTemplateSpecArgs(
+                    metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+                    spec=_pods.pod_spec(
+                        container,
+                        volumes=volumes,
+                        account=called,
+                        priority_class=args.get("priority_class"),
+                        restart_policy="Never",
+                    ),
+                ),
+            ),
+        ),
+    )
