@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +22,9 @@ from stanchion_mlflow import backup, migrate, restore
 from stanchion_mlflow.postgres import connect, execute
 from stanchion_mlflow.settings import BackupError, Database, Login
 
+from .buckets import bucket
 from .test_database_image import BINARIES, run, stop, temporary
+from .test_mlflow_buckets import URIS, environment
 
 pytestmark = pytest.mark.skipif(
     not (BINARIES / "initdb").is_file(), reason="PostgreSQL 15 is not installed"
@@ -162,6 +166,49 @@ def test_a_restored_database_goes_on_where_the_other_stopped(platform: Platform)
     users.init_db(platform.uri("other_auth"))
     assert users.authenticate_user("someone", "a-long-password")
     users.create_user("another", "a-long-password")
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_the_images_commands_use_a_bucket(cloud: str, platform: Platform, tmp_path: Path) -> None:
+    use(platform)
+    platform.fresh("other")
+    for key, value in {
+        "database-server/password": LOGINS["server"].password,
+        "database-admin/username": "boss",
+        "database-admin/password": "pw",
+    }.items():
+        (tmp_path / "secrets" / key).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "secrets" / key).write_text(value)
+    with bucket(cloud) as store:
+        told = {
+            **environment(cloud, store, tmp_path),
+            "STANCHION_SECRETS_DIR": str(tmp_path / "secrets"),
+            "DB_HOST": "127.0.0.1",
+            "DB_PORT": str(platform.port),
+            "BACKUP_DESTINATION": f"{URIS[cloud]}/tracking",
+        }
+        command(told, "backup")
+        (name,) = store.objects
+        assert name.startswith("1/tracking/tracking-")
+        command({**told, "TRACKING_DATABASE": "other", "AUTH_DATABASE": "other_auth"}, "restore")
+        refused = command(told, "restore", expected=1)
+        assert refused == "the database holds runs; OVERWRITE=true lets go of them"
+        command({**told, "BACKUP_DESTINATION": ""}, "backup", expected=2)
+    assert platform.content("other") == platform.content("mlflow")
+
+
+def command(told: dict[str, str], word: str, expected: int = 0) -> str:
+    """Run one of the image's commands; its last line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "stanchion_mlflow", word],
+        env=told,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == expected, done.stderr[-3000:]
+    return (done.stderr.splitlines() or [""])[-1]
 
 
 def test_the_backup_needs_no_right_to_change_anything(platform: Platform) -> None:
