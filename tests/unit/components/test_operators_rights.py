@@ -13,12 +13,17 @@ from typing import Any
 
 import botocore
 import pytest
+import stanchion
+from stanchion.foundation.database.contract import server_name
+from stanchion.foundation.tags import cloud_tags
 from stanchion.operators._aws import IDENTITIES
 from stanchion.operators._aws_iam import ANYWHERE
 from stanchion.operators._aws_interruptions import EVENTS
 from stanchion.operators.plans import PLANS
+from unit.components.test_cluster import AWS as AWS_CLUSTER
+from unit.components.test_cluster import cluster, the
 from unit.components.test_operators import AWS, GCP, named, operators, releases
-from unit.components.world import Registered, World
+from unit.components.world import Registered, World, deploy
 
 ROLES = {
     "prod-aws-karpenter": ("kube-system", "karpenter"),
@@ -350,3 +355,34 @@ def test_only_external_secrets_pods_may_be_that_identity() -> None:
     assert account["annotations"] == {
         "iam.gke.io/gcp-service-account": "secrets@acme-prod.iam.example.com"
     }
+
+
+def network_of(environment: str) -> World:
+    def program() -> None:
+        arguments: Any = {
+            **{key: AWS[key] for key in ("location", "owner", "cost_center")},
+            "environment": environment,
+            "cidr": "10.40.0.0/16",
+        }
+        stanchion.Network("network", arguments)
+
+    return deploy(program)
+
+
+def test_the_tags_that_rights_are_bound_to_are_those_of_network_and_cluster() -> None:
+    made = network_of("prod-aws")
+    (vpc,) = [r for r in made.resources if r.type.endswith(":Vpc")]
+    looked_for = releases(world("aws"))["aws-load-balancer-controller"].inputs["values"]["vpcTags"]
+    assert looked_for.items() <= vpc.inputs["tags"].items()
+    private = [r for r in made.resources if r.type.endswith(":Subnet") and "private" in r.name]
+    assert len(private) == 3
+    for subnet in private:
+        assert subnet.inputs["tags"]["karpenter.sh/discovery"] == "prod-aws"
+    nodes = the(cluster(AWS_CLUSTER), "SecurityGroup", "-nodes")
+    assert nodes["tags"]["kubernetes.io/cluster/prod-aws"] == "owned"
+
+
+def test_databases_and_keys_are_named_and_tagged_as_the_rights_expect() -> None:
+    assert server_name({"environment": "prod-aws"}).startswith("prod-aws-")  # type: ignore[typeddict-item]
+    tags = cloud_tags(owner="platform", cost_center="cc-417", environment="prod-aws")
+    assert tags["environment"] == "prod-aws"

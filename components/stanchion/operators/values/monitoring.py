@@ -103,7 +103,8 @@ def opencost(setting: Setting, _: CloudParts) -> dict[str, Any]:
             "tolerations": tolerations(setting),
             "exporter": {
                 "defaultClusterId": setting.environment,
-                "resources": sized("20m", "512Mi"),
+                # The cloud's price list passes through its memory.
+                "resources": sized("20m", "1Gi"),
                 "securityContext": {**RESTRICTED_CONTAINER, "runAsUser": _OPENCOST_USER},
             },
             "prometheus": {
