@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
@@ -116,7 +117,7 @@ class GcpCluster:
         endpoint = pulumi.Output.concat("https://", cluster.endpoint)
         public = args["api"]["mode"] is ApiMode.PUBLIC
         by_name = cluster.control_plane_endpoints_config.dns_endpoint_config.endpoint
-        dns_endpoint = pulumi.Output.concat("https://", _once_there(cluster, by_name))
+        dns_name = _once_there(cluster, by_name)
         return ClusterParts(
             reference=ClusterReference(
                 name=environment,
@@ -129,9 +130,9 @@ class GcpCluster:
             ),
             kubeconfig=kubeconfig(
                 environment,
-                dns_endpoint if public else endpoint,
+                _reached(dns_name, "https://{}", endpoint) if public else endpoint,
                 # The DNS name's certificate is of a public CA, not of the cluster's own.
-                None if public else authority,
+                _reached(dns_name, None, authority) if public else authority,
                 ["gke-gcloud-auth-plugin"],
             ),
             name=pool.cluster,
@@ -144,6 +145,20 @@ def _once_there(cluster: gcp.container.Cluster, computed: pulumi.Output[str]) ->
     Before the cluster is there, such an object looks complete and the field empty.
     """
     return cluster.self_link.apply(lambda _: computed)
+
+
+def _reached(
+    dns_name: pulumi.Output[str], by_name: str | None, by_address: pulumi.Output[str]
+) -> pulumi.Output[str]:
+    """What goes with the control plane's DNS name, or with its address where it has no name."""
+
+    def chosen(known: list[Any]) -> Any:
+        name, otherwise = known
+        if not name:
+            return otherwise
+        return None if by_name is None else by_name.format(name)
+
+    return pulumi.Output.all(dns_name, by_address).apply(chosen)
 
 
 def _check_range(check: Checks, args: ClusterArgs) -> None:
