@@ -15,7 +15,7 @@ from capacity import BudgetConfig, PoolConfig
 from explain import explain
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
-from stanchion import ApiMode, NatGateways
+from stanchion import ApiMode, NatGateways, Operator
 from validation import (
     Cpu,
     InvalidFileError,
@@ -74,6 +74,16 @@ class ClusterConfig(Strict):
     """Kubernetes version: EKS has it, GKE has at least it."""
     api: ApiConfig | None = None
     """Ways to the Kubernetes API; default: public in dev, private elsewhere."""
+
+
+class OperatorsConfig(Strict):
+    """The third-party controllers of an environment in a cloud."""
+
+    enabled: tuple[Annotated[Operator, by_value(Operator)], ...] | None = None
+    """Which to install; default: all that the cloud lacks."""
+    mirror: Annotated[str, Field(max_length=200)] | None = None
+    """Where all charts are, for closed networks: a prefix with oci:// or https://; default: their
+    makers' repositories."""
 
 
 class ImagesConfig(Strict):
@@ -172,8 +182,11 @@ class Environment(Strict):
     images: ImagesConfig = ImagesConfig()
     tracking: TrackingConfig = TrackingConfig()
     tenants: tuple[TenantConfig, ...] = ()
-    monitoring: bool = False
-    """Whether Prometheus Operator's objects (ServiceMonitor) can be created."""
+    operators: OperatorsConfig = OperatorsConfig()
+    """Third-party controllers; clouds alone."""
+    monitoring: bool | None = None
+    """Whether Prometheus Operator's objects (ServiceMonitor) can be created; default: whether
+    `operators` brings it."""
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
@@ -186,7 +199,7 @@ class Environment(Strict):
         return self
 
     def _only_what_one_cluster_has(self) -> None:
-        for field in ("network", "cluster", "pools", "budget"):
+        for field in ("network", "cluster", "pools", "operators", "budget"):
             if field in self.model_fields_set:
                 raise ValueError(f"{field}: means nothing to `cloud: local`; remove it")
         if self.tracking_replicas > 1:
@@ -216,6 +229,15 @@ class Environment(Strict):
     def keep(self) -> bool:
         """Whether what holds data, and what all stands upon, is protected from deletion."""
         return self.profile is Profile.PROD
+
+    @property
+    def monitored(self) -> bool:
+        """Whether there is a Prometheus Operator."""
+        if self.monitoring is not None:
+            return self.monitoring
+        enabled = self.operators.enabled
+        in_cloud = not isinstance(self.provider, LocalProvider)
+        return in_cloud and (enabled is None or Operator.KUBE_PROMETHEUS_STACK in enabled)
 
     @property
     def tracking_replicas(self) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pulumi
 import pulumi_kubernetes as k8s
 from environment import Environment
-from foundation_args import budget_args, cluster_args, network_args, pool_args
+from foundation_args import budget_args, cluster_args, network_args, operators_args, pool_args
 from images import CLOUD_IMAGES
 from provider import LocalProvider, location
 from stanchion import (
@@ -21,8 +21,10 @@ from stanchion import (
     Location,
     Network,
     NetworkReference,
+    Operators,
     Placement,
 )
+from stanchion.credentials import SECRET_STORE
 
 if TYPE_CHECKING:
     from stanchion_cli.cluster.layout import Layout
@@ -36,6 +38,8 @@ class Site:
     location: Location
     network: NetworkReference
     cluster: ClusterReference
+    secret_store: pulumi.Output[str]
+    """Store through which External Secrets reads the cloud's secrets, known once it is there."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class Foundation:
     """Name of the environment."""
     opts: pulumi.ResourceOptions
     """Providers of the cluster and, where there is one, of the cloud."""
+    workloads: pulumi.ResourceOptions
+    """The same for what has pods of its own: made after the nodes and the controllers that it
+    needs, and gone before them."""
     site: Site | None
     """The cloud's; None for an environment of one Kubernetes alone."""
     placements: Mapping[str, Placement]
@@ -63,9 +70,8 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
     provider = environment.provider
     if isinstance(provider, LocalProvider):
         cluster = _existing_cluster(provider)
-        return Foundation(
-            name, pulumi.ResourceOptions(provider=cluster), None, {}, provider.bundled
-        )
+        opts = pulumi.ResourceOptions(provider=cluster)
+        return Foundation(name, opts, opts, None, {}, provider.bundled)
     cloud = provider.pulumi_provider()
     in_cloud = pulumi.ResourceOptions(provider=cloud)
     network = Network("network", network_args(environment, provider, name), in_cloud)
@@ -85,18 +91,34 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
         in_cloud,
     )
     Budget("budget", budget_args(environment, provider, name), in_cloud)
-    site = Site(name, location(provider), network.reference, kubernetes.reference)
     inside = _provider(kubeconfig=kubernetes.kubeconfig)
     everywhere = pulumi.ResourceOptions(providers=[cloud, inside])
-    placements = {
+    operators = Operators(
+        "operators", operators_args(environment, provider, name, kubernetes.reference), everywhere
+    )
+    site = Site(
+        name,
+        location(provider),
+        network.reference,
+        kubernetes.reference,
+        operators.ready.apply(lambda _: SECRET_STORE),
+    )
+    upon_operators = pulumi.ResourceOptions.merge(
+        everywhere, pulumi.ResourceOptions(depends_on=[operators])
+    )
+    pools = {
         pool.name: GpuPool(
             f"pool-{pool.name}",
             pool_args(environment, provider, name, pool, (site.network, site.cluster)),
-            everywhere,
-        ).placement
+            upon_operators,
+        )
         for pool in environment.pools
     }
-    return Foundation(name, everywhere, site, placements)
+    upon_nodes = pulumi.ResourceOptions.merge(
+        upon_operators, pulumi.ResourceOptions(depends_on=[*pools.values()])
+    )
+    placements = {pool: made.placement for pool, made in pools.items()}
+    return Foundation(name, everywhere, upon_nodes, site, placements)
 
 
 def _existing_cluster(provider: LocalProvider) -> k8s.Provider:

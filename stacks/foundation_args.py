@@ -27,8 +27,10 @@ from stanchion import (
     NatGateways,
     NetworkArgs,
     NetworkReference,
+    OperatorsArgs,
     Placement,
     SystemNodes,
+    operators,
 )
 from stanchion.catalog.machines import CatalogueError, machine, smallest
 from stanchion.catalog.pools import Pool
@@ -156,6 +158,27 @@ def budget_args(environment: Environment, provider: AnyCloud, name: str) -> Budg
     return args
 
 
+def operators_args(
+    environment: Environment, provider: AnyCloud, name: str, inside: ClusterReference
+) -> OperatorsArgs:
+    """The arguments of the environment's `Operators`."""
+    config = environment.operators
+    args: OperatorsArgs = {
+        "location": location(provider),
+        "environment": name,
+        "owner": environment.owner,
+        "cost_center": environment.cost_center,
+        "cluster": inside,
+        "high_availability": environment.keep,
+        "keep": environment.keep,
+    }
+    if config.enabled is not None:
+        args["enabled"] = list(config.enabled)
+    if config.mirror is not None:
+        args["mirror"] = config.mirror
+    return args
+
+
 @dataclass(frozen=True)
 class CheckedPool:
     """A pool whose arguments hold."""
@@ -203,6 +226,8 @@ def checked_foundation(environment: Environment, name: str) -> tuple[CheckedPool
             )
             at_its_largest = PoolParts({}, (), pool.most_nodes)
             pools.append(CheckedPool(pool, placement(asked, plan, at_its_largest)))
+    with _told(problems, "operators"):
+        operators.checked("operators", operators_args(environment, provider, name, _CLUSTER))
     with _told(problems, "budget"):
         budget.checked("budget", budget_args(environment, provider, name))
     if problems:

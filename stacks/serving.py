@@ -146,8 +146,8 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         "drain_seconds": file.drain_seconds,
         "max_body_bytes": file.max_body_mebibytes * _MEBIBYTE,
         "allow_from": list(file.allow_from),
-        "monitoring": environment.monitoring,
+        "monitoring": environment.monitored,
     }
     if file.pool is not None:
         args["placement"] = platform.foundation.placements[file.pool]
-    ModelService(file.name, args, platform.foundation.opts)
+    ModelService(file.name, args, platform.foundation.workloads)

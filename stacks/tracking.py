@@ -83,7 +83,7 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         "workers": settings.workers,
         "resources": {"cpu": "250m", "cpu_limit": "2", "memory": settings.memory},
         "allowed_hosts": list(settings.allowed_hosts),
-        "monitoring": environment.monitoring,
+        "monitoring": environment.monitored,
     }
     if database.cidr is None:
         mlflow_args["database"]["pods"] = {"namespace": TRACKING}
@@ -96,7 +96,7 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         mlflow_args["service_account_annotations"] = _identity(
             environment, foundation.site, artifacts, opts
         ).annotations
-    return Tracking(MlflowServer(MLFLOW, mlflow_args, opts))
+    return Tracking(MlflowServer(MLFLOW, mlflow_args, foundation.workloads))
 
 
 def _database_args(
@@ -120,6 +120,7 @@ def _database_args(
         args["location"] = foundation.site.location
         args["environment"] = foundation.environment
         args["network"] = foundation.site.network
+        args["secret_store"] = foundation.site.secret_store
         args["machine"] = environment.database_machine
         args["high_availability"] = environment.keep
     return args
