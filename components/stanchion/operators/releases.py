@@ -11,7 +11,7 @@ from stanchion.children import child_options
 from stanchion.operators.contract import CloudParts, Operator, OperatorsArgs, Setting
 from stanchion.operators.lock import Chart, Crds, charts
 from stanchion.operators.plans import PLANS, SYSTEM_NAMESPACE
-from stanchion.operators.values import VALUES
+from stanchion.operators.values import CRD_VALUES, VALUES
 from stanchion.operators.walls import walls
 
 TIMEOUT_SECONDS = 600
@@ -115,11 +115,11 @@ class Releases:
                 keep=self._args.get("keep", False),
             )
             self._definitions.append(
-                self._release(charts()[crd_chart], plan.namespace, {}, options)
+                self._release(charts()[crd_chart], plan.namespace, CRD_VALUES[crd_chart], options)
             )
 
     def _release(
-        self, chart: Chart, namespace: str, values: dict[str, Any], opts: pulumi.ResourceOptions
+        self, chart: Chart, namespace: str, values: Mapping[str, Any], opts: pulumi.ResourceOptions
     ) -> k8s.helm.v3.Release:
         reference, repository = located(chart, self._args.get("mirror"))
         return k8s.helm.v3.Release(

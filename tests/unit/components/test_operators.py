@@ -630,6 +630,19 @@ def test_definitions_are_kept_where_asked_and_with_them_every_object(keep: bool)
         assert (release.protect, release.retain) == (kept, kept), name
 
 
+def test_definitions_outlive_their_release_where_the_chart_can_say_so() -> None:
+    world = operators(AWS)
+    said = {
+        name: any(
+            path.endswith("helm.sh/resource-policy") or path in {"crds.keep", "keepCRDs"}
+            for path in leaves(values(world, name))
+        )
+        for name in releases(world)
+        if charts()[name].crds is Crds.TEMPLATES
+    }
+    assert {name for name, kept in said.items() if not kept} == {"kueue"}
+
+
 def test_volumes_on_aws_are_encrypted_and_booked() -> None:
     item = operators(AWS).object("StorageClass")
     assert item["parameters"]["encrypted"] == "true"

@@ -5,7 +5,13 @@ from typing import Any
 
 from stanchion.operators.contract import CloudParts, Operator, Setting
 from stanchion.operators.values import aws, monitoring, security, workloads
+from stanchion.operators.values.common import KEPT
 
+CRD_VALUES: Mapping[str, dict[str, Any]] = {
+    "karpenter-crd": {"additionalAnnotations": KEPT},
+    "prometheus-operator-crds": {"crds": {"annotations": KEPT}},
+}
+"""By charts of definitions."""
 VALUES: Mapping[Operator, Callable[[Setting, CloudParts], dict[str, Any]]] = {
     Operator.AWS_LOAD_BALANCER_CONTROLLER: aws.load_balancer_controller,
     Operator.KARPENTER: aws.karpenter,

@@ -10,6 +10,8 @@ RESTRICTED_CONTAINER = {
     "runAsNonRoot": True,
 }
 """A container that the restricted pod-security level admits."""
+KEPT = {"helm.sh/resource-policy": "keep"}
+"""On a definition: it stays when its release goes, and with it every object of its kind."""
 RUNTIME_SECCOMP = {"seccompProfile": {"type": "RuntimeDefault"}}
 
 

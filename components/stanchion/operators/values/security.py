@@ -4,7 +4,7 @@ from typing import Any
 
 from stanchion.operators.contract import CloudParts, Operator, Setting
 from stanchion.operators.plans import PLANS
-from stanchion.operators.values.common import sized, tolerations
+from stanchion.operators.values.common import KEPT, sized, tolerations
 
 SECRETS_ACCOUNT = "external-secrets"
 """Service account of External Secrets' controller."""
@@ -45,6 +45,7 @@ def external_secrets(setting: Setting, parts: CloudParts) -> dict[str, Any]:
     return {
         **replicated,
         "installCRDs": True,
+        "crds": {"annotations": KEPT},
         "leaderElect": setting.high_availability,
         "serviceAccount": {
             "create": True,

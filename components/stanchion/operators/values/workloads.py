@@ -7,7 +7,7 @@ import yaml
 from stanchion.labels import TENANT
 from stanchion.operators.contract import CloudParts, Operator, Setting
 from stanchion.operators.plans import PLANS
-from stanchion.operators.values.common import sized, tolerations
+from stanchion.operators.values.common import KEPT, sized, tolerations
 
 _KEDA_PARTS = ("operator", "metricServer", "webhooks")
 _OTHER_MESHES = (
@@ -25,7 +25,7 @@ def keda(setting: Setting, _: CloudParts) -> dict[str, Any]:
     replicated = {"replicaCount": setting.replicas}
     budgets = _KEDA_PARTS if setting.high_availability else ()
     return {
-        "crds": {"install": True},
+        "crds": {"install": True, "additionalAnnotations": KEPT},
         "clusterName": setting.environment,
         "tolerations": tolerations(setting),
         "operator": replicated,
