@@ -7,6 +7,7 @@ import typer
 from stanchion_cli.commands.cluster import app as cluster
 from stanchion_cli.commands.diff import diff
 from stanchion_cli.commands.doctor import doctor
+from stanchion_cli.commands.down import down
 from stanchion_cli.commands.images import images
 from stanchion_cli.commands.operators import app as operators
 from stanchion_cli.commands.preview import preview
@@ -14,7 +15,7 @@ from stanchion_cli.commands.promote import promote
 from stanchion_cli.commands.quota import quota
 from stanchion_cli.commands.render import render
 from stanchion_cli.commands.status import status
-from stanchion_cli.commands.up import down, up
+from stanchion_cli.commands.up import up
 
 
 def register(app: typer.Typer) -> None:

@@ -1,4 +1,4 @@
-"""`stanchion up` and `stanchion down`."""
+"""`stanchion up`."""
 
 from __future__ import annotations
 
@@ -42,28 +42,6 @@ def up(
         serve_sample(root, environment, roll_out=lambda: roll_out(root, environment, engine=engine))
 
 
-def down(environment: Environment, engine: Engine = None) -> None:
-    """Take an environment down; for a bundled local node, the node and all that is in it."""
-    from stanchion_cli.deploy import engine as pulumi_engine
-    from stanchion_cli.preview import run as run_preview
-
-    root = find_root()
-    preview = run_preview(environment, root=root, policies=False)
-    bundled = (preview.outputs.get("cluster") or {}).get("bundled")
-    if bundled is not None:
-        from stanchion_cli.commands.cluster import down as cluster_down
-
-        cluster_down(name=bundled)
-        pulumi_engine.forget(root, environment)
-    elif _use_engine(environment, engine):
-        pulumi_engine.down(root, preview)
-    else:
-        from stanchion_cli.deploy.environment import take_down
-
-        deleted = take_down(preview)
-        console.print(f"{environment}: {len(deleted)} objects deleted")
-
-
 def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> None:
     """Preview the environment with its policies, then bring it to what is declared.
 
@@ -73,10 +51,10 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
     from stanchion_cli.cluster import ClusterError
     from stanchion_cli.deploy.environment import bring_up, checked_preview
 
-    use_engine = _use_engine(environment, engine)
+    with_engine = use_engine(environment, engine)
     preview = checked_preview(root, environment)
     try:
-        if use_engine:
+        if with_engine:
             from stanchion_cli.deploy import engine as pulumi_engine
 
             console.print(f"{environment}: the Pulumi engine is here and is used")
@@ -108,7 +86,12 @@ def _with_report(root: Path, preview: Preview, error: StanchionError) -> Stanchi
     )
 
 
-def _use_engine(environment: str, wanted: bool | None) -> bool:
+def use_engine(environment: str, wanted: bool | None) -> bool:
+    """Whether the engine is used: as `wanted`, or because it is there.
+
+    Raises:
+        StanchionError: when it has to be and is not there.
+    """
     from stanchion_cli.deploy import engine as pulumi_engine
 
     there = pulumi_engine.available()

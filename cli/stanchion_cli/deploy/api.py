@@ -100,6 +100,16 @@ class Api:
         except (HTTPError, ApiException) as error:
             raise self._unreachable(error) from None
 
+    def knows(self, api_version: str, kind: str) -> bool:
+        """Whether the cluster has this kind: not before its definition is there."""
+        try:
+            self._dynamic.resources.get(api_version=api_version, kind=kind)
+        except ResourceNotFoundError:
+            return False
+        except (HTTPError, ApiException) as error:
+            raise self._unreachable(error) from None
+        return True
+
     def get(self, ref: Ref) -> dict[str, Any] | None:
         """The object as the server has it; None when there is none."""
         resource = self._resource(ref.api_version, ref.kind)

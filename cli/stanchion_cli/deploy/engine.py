@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stanchion_cli.deploy.applyset import ApplySet
 from stanchion_cli.deploy.environment import prepare
 from stanchion_cli.deploy.local_backend import LocalBackend
+from stanchion_cli.deploy.state import State
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.preview import Preview
@@ -48,18 +50,59 @@ def up(root: Path, preview: Preview) -> None:
         raise _failed(preview.environment, "up", error) from None
 
 
-def down(root: Path, preview: Preview) -> None:
-    """Run `pulumi destroy` through the Automation API.
+def down(root: Path, environment: str, *, drain: bool = True) -> None:
+    """Run `pulumi destroy` through the Automation API, once nothing is left that would block it.
+
+    Only a cluster that the environment itself made is drained. Without `drain`, what controllers
+    made in the cloud stays there for someone to delete.
 
     Raises:
-        StanchionError: when the engine fails; its own output has been shown by then.
+        StanchionError: when something is protected or cannot be drained, and nothing has been
+            destroyed; or when the engine fails; its own output has been shown by then.
     """
     from pulumi import automation
 
+    stack = _stack(root, environment, create=False)
+    state = State.of(environment, stack.export_stack().deployment) if stack else None
+    if state is None or state.empty:
+        console.print(f"{environment}: the engine has nothing of it; it is down")
+        return
+    if state.protected:
+        raise _protected(environment, state.protected)
+    if drain:
+        _drain(state)
     try:
-        _stack(root, preview.environment).destroy(on_output=_show, on_error=_show)
+        stack.destroy(on_output=_show, on_error=_show)
     except automation.CommandError as error:
-        raise _failed(preview.environment, "destroy", error) from None
+        raise _failed(environment, "destroy", error) from None
+
+
+def _protected(environment: str, urns: Sequence[str]) -> StanchionError:
+    listed = "\n".join(f"  pulumi state unprotect -s {environment} '{urn}'" for urn in urns)
+    return StanchionError(
+        f"protects {len(urns)} resources, and nothing was touched. For each that may be lost with "
+        f"what it holds:\n{listed}\nthen run this again",
+        where=environment,
+        fix="a cloud's own deletion protection is turned off with the resource's settings",
+    )
+
+
+def _drain(state: State) -> None:
+    from stanchion_cli.deploy.drain import drain
+
+    with state.own_cluster() as target:
+        if target is None:
+            return
+        console.print(f"{state.environment}: its cluster is drained")
+        try:
+            drain(target.api())
+        except StanchionError as error:
+            raise StanchionError(
+                f"its cluster is not drained, and nothing was destroyed: {error}",
+                where=state.environment,
+                fix="run this again where its API can be reached, or with --no-drain: load "
+                "balancers, disks and machines that controllers made are then left in the cloud",
+            ) from None
 
 
 def forget(root: Path, environment: str) -> None:
@@ -85,13 +128,18 @@ def forget(root: Path, environment: str) -> None:
         raise _failed(environment, "destroy", error) from None
 
 
-def _stack(root: Path, environment: str):  # type: ignore[no-untyped-def]
+def _stack(root: Path, environment: str, *, create: bool = True):  # type: ignore[no-untyped-def]
+    """The environment's stack; None where there is none and none is to be made."""
     from pulumi import automation
 
     backend = LocalBackend.of(environment)
     folder, variables = backend.prepare(root) if backend else (root, {})
     settings = automation.LocalWorkspaceOptions(env_vars=variables)
-    stack = automation.create_or_select_stack(environment, work_dir=str(folder), opts=settings)
+    find = automation.create_or_select_stack if create else automation.select_stack
+    try:
+        stack = find(environment, work_dir=str(folder), opts=settings)
+    except automation.StackNotFoundError:
+        return None
     if backend and backend.abandoned():
         console.print(f"{environment}: an earlier run was ended by force; going on from there")
         stack.cancel()

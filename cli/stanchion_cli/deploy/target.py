@@ -14,7 +14,8 @@ from stanchion_cli.errors import StanchionError
 if TYPE_CHECKING:
     from stanchion_cli.preview import Preview
 
-_PROVIDER = "pulumi:providers:kubernetes"
+PROVIDER = "pulumi:providers:kubernetes"
+"""Type of the resource that says which cluster."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def target_of(preview: Preview) -> Target:
     Raises:
         StanchionError: when the environment declares no Kubernetes provider, or several.
     """
-    providers = [resource for resource in preview.resources if resource.type == _PROVIDER]
+    providers = [resource for resource in preview.resources if resource.type == PROVIDER]
     if len(providers) != 1:
         raise StanchionError(
             f"declares {len(providers)} Kubernetes providers",

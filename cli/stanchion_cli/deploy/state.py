@@ -1,0 +1,77 @@
+"""What the engine's state says of an environment that has been up."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from stanchion_cli.deploy.target import PROVIDER, Target
+
+_CLUSTER = "stanchion:index:Cluster"
+_PLAINTEXT = "plaintext"
+
+
+@dataclass(frozen=True)
+class State:
+    """The resources of one stack, as the engine exports them with secrets readable.
+
+    Never print an instance: it holds secret values.
+    """
+
+    environment: str
+    resources: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, environment: str, deployment: Mapping[str, Any]) -> Self:
+        """The state of `environment` out of an exported deployment."""
+        return cls(environment, tuple(deployment.get("resources") or ()))
+
+    def __repr__(self) -> str:
+        return f"State({self.environment!r}, {len(self.resources)} resources)"
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is there any more; the stack itself is no resource."""
+        return all(found["type"] == "pulumi:pulumi:Stack" for found in self.resources)
+
+    @property
+    def protected(self) -> list[str]:
+        """URNs of what the engine refuses to delete, in the order it was made."""
+        return [found["urn"] for found in self.resources if found.get("protect")]
+
+    @contextmanager
+    def own_cluster(self) -> Iterator[Target | None]:
+        """The cluster that the environment made, reached as its provider reaches it.
+
+        None where there is none any more, and for a cluster that existed before the environment:
+        what others run there is not the environment's to touch.
+        """
+        kubeconfig = self._kubeconfig()
+        if kubeconfig is None:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="stanchion-kubeconfig-") as folder:
+            path = Path(folder) / "kubeconfig"
+            path.touch(mode=0o600)
+            path.write_text(kubeconfig, "utf-8")
+            yield Target(self.environment, bundled=None, kubeconfig=path, context=None)
+
+    def _kubeconfig(self) -> str | None:
+        if not any(found["type"] == _CLUSTER for found in self.resources):
+            return None
+        for found in self.resources:
+            if found["type"] == PROVIDER and (given := found.get("inputs", {}).get("kubeconfig")):
+                return _readable(given)
+        return None
+
+
+def _readable(value: Any) -> str:
+    """A property as the export has it: a text, or the JSON of one inside a secret's envelope."""
+    if isinstance(value, Mapping):
+        return str(json.loads(value[_PLAINTEXT]))
+    return str(value)
