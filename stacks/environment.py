@@ -21,6 +21,7 @@ from validation import (
     InvalidFileError,
     Label,
     Memory,
+    Schedule,
     ShortName,
     Strict,
     as_tuples,
@@ -119,6 +120,11 @@ class TrackingConfig(Strict):
     """Size of the database's volume, where it runs in the cluster."""
     artifact_storage: Memory = "5Gi"
     """Size of the artifact store's volume, where it is one."""
+    backup_schedule: Schedule | None = None
+    """When the database is backed up: cron's five fields in UTC; default: every six hours in prod,
+    daily elsewhere."""
+    backup_storage: Memory = "2Gi"
+    """Size of the volume of backups, where they are on one."""
     allowed_hosts: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = ()
     """Host names besides the in-cluster ones under which MLflow may be asked."""
 
@@ -245,6 +251,12 @@ class Environment(Strict):
         if self.tracking.replicas is not None:
             return self.tracking.replicas
         return 1 if self.profile is Profile.DEV else 2
+
+    @property
+    def backup_schedule(self) -> str:
+        """When the database is backed up, once the profile's default is in."""
+        by_profile = "17 2-20/6 * * *" if self.profile is Profile.PROD else "17 2 * * *"
+        return self.tracking.backup_schedule or by_profile
 
     @property
     def database_machine(self) -> str:

@@ -1,4 +1,4 @@
-"""The tracking layer: MLflow with its database and artifact store."""
+"""The tracking layer: MLflow with its database, its artifact store and its backups."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from stanchion import (
     MlflowServer,
     MlflowServerArgs,
     Tenant,
+    TrackingBackup,
+    TrackingBackupArgs,
     WorkloadIdentity,
     mlflow_pod_labels,
 )
@@ -28,6 +30,9 @@ from stanchion import (
 TRACKING = "tracking"
 MLFLOW = "mlflow"
 DATABASE = "database"
+BACKUPS = "backups"
+BACKUP_ACCOUNT = f"{MLFLOW}-backup"
+"""Service account that `TrackingBackup` makes for itself."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Tracking:
             "url": f"http://{MLFLOW}.{self.namespace}.svc.cluster.local:5000",
             "adminSecret": f"{MLFLOW}-admin",
             "readerSecret": f"{MLFLOW}-reader",
+            "backupJob": BACKUP_ACCOUNT,
         }
 
 
@@ -65,7 +71,7 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
     )
     database = Database(DATABASE, _database_args(environment, foundation, home.namespace), opts)
     artifacts = ArtifactStore(
-        "artifacts", _artifact_args(environment, foundation, home.namespace), opts
+        "artifacts", _store_args(environment, foundation, home.namespace), opts
     )
     mlflow_args: MlflowServerArgs = {
         "namespace": home.namespace,
@@ -94,9 +100,37 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
     if foundation.site is not None:
         mlflow_args["cloud_access"] = True
         mlflow_args["service_account_annotations"] = _identity(
-            environment, foundation.site, artifacts, opts
+            environment, foundation.site, MLFLOW, artifacts, opts
         ).annotations
-    return Tracking(MlflowServer(MLFLOW, mlflow_args, foundation.workloads))
+    server = MlflowServer(MLFLOW, mlflow_args, foundation.workloads)
+    _back_up(environment, foundation, mlflow_args)
+    return Tracking(server)
+
+
+def _back_up(environment: Environment, foundation: Foundation, server: MlflowServerArgs) -> None:
+    """The database's backups, in a store that no user of the tracking server can read."""
+    opts = foundation.opts
+    store_args = _store_args(environment, foundation, server["namespace"])
+    store_args["purpose"] = BACKUPS
+    store_args["storage"] = environment.tracking.backup_storage
+    store = ArtifactStore(BACKUPS, store_args, opts)
+    args: TrackingBackupArgs = {
+        "namespace": server["namespace"],
+        "owner": environment.owner,
+        "cost_center": environment.cost_center,
+        "image": server["image"],
+        "database": server["database"],
+        "destination": store.destination,
+        "schedule": environment.backup_schedule,
+    }
+    if store.volume_claim_name is not None:
+        args["volume_claim_name"] = store.volume_claim_name
+    if foundation.site is not None:
+        args["cloud_access"] = True
+        args["service_account_annotations"] = _identity(
+            environment, foundation.site, BACKUP_ACCOUNT, store, opts
+        ).annotations
+    TrackingBackup("backup", args, foundation.workloads)
 
 
 def _database_args(
@@ -126,8 +160,8 @@ def _database_args(
     return args
 
 
-def _artifact_args(
-    environment: Environment, foundation: Foundation, namespace: pulumi.Output[str]
+def _store_args(
+    environment: Environment, foundation: Foundation, namespace: pulumi.Input[str]
 ) -> ArtifactStoreArgs:
     args: ArtifactStoreArgs = {
         "cloud": Cloud(environment.provider.cloud),
@@ -147,18 +181,22 @@ def _artifact_args(
 
 
 def _identity(
-    environment: Environment, site: Site, artifacts: ArtifactStore, opts: pulumi.ResourceOptions
+    environment: Environment,
+    site: Site,
+    account: str,
+    store: ArtifactStore,
+    opts: pulumi.ResourceOptions,
 ) -> WorkloadIdentity:
-    """Who MLflow's server is to the cloud: the one that reads and writes artifacts."""
+    """Who a service account is to the cloud: the one that reads and writes its store alone."""
     grant: Grant = {
-        "name": "artifacts",
+        "name": "artifacts" if account == MLFLOW else BACKUPS,
         "kind": GrantKind.BUCKET_WRITE,
-        "resource": artifacts.destination.apply(lambda uri: uri.partition("://")[2]),
+        "resource": store.destination.apply(lambda uri: uri.partition("://")[2]),
     }
-    if artifacts.encryption_key is not None:
-        grant["key"] = artifacts.encryption_key
+    if store.encryption_key is not None:
+        grant["key"] = store.encryption_key
     return WorkloadIdentity(
-        "mlflow-identity",
+        f"{account}-identity",
         {
             "location": site.location,
             "environment": site.environment,
@@ -166,7 +204,7 @@ def _identity(
             "cost_center": environment.cost_center,
             "cluster": site.cluster,
             "namespace": TRACKING,
-            "service_account": MLFLOW,
+            "service_account": account,
             "grants": [grant],
         },
         opts,

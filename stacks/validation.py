@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from stanchion.schedules import is_schedule
 
 MAX_FILE_BYTES = 1024 * 1024
 LABEL_VALUE = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
@@ -86,6 +87,17 @@ def _dns_label(value: str) -> str:
     return value
 
 
+def _schedule(value: str) -> str:
+    if not is_schedule(value):
+        raise ValueError(
+            f"'{value}' is no schedule; write cron's five fields (minute, hour, day, month, day of "
+            "the week) in UTC, as 17 2 * * *"
+        )
+    return value
+
+
+Schedule = Annotated[str, AfterValidator(_schedule)]
+"""When, as cron tells it, in UTC."""
 Memory = Annotated[str, AfterValidator(_memory_quantity)]
 Cpu = Annotated[str, AfterValidator(_cpu_quantity)]
 

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import labels, pods
-from stanchion.foundation.artifact_store.contract import MOUNT_PATH
+from stanchion.foundation.artifact_store.contract import ARTIFACTS, mount_path
 from stanchion.tracking.arguments import DEFAULT_RESOURCES, MlflowDatabase, MlflowServerArgs
 
 _CORE = k8s.core.v1
@@ -90,7 +90,7 @@ def server_spec(
     mounts = [pods.scratch_mount(), pods.secrets_mount()]
     if claim is not None:
         volumes.append(claim_volume("artifacts", claim))
-        mounts.append(_CORE.VolumeMountArgs(name="artifacts", mount_path=MOUNT_PATH))
+        mounts.append(_CORE.VolumeMountArgs(name="artifacts", mount_path=mount_path(ARTIFACTS)))
     environment = {
         **database_environment(args["database"]),
         "ARTIFACTS_DESTINATION": args["artifacts_destination"],

@@ -9,22 +9,23 @@ import pulumi_kubernetes as k8s
 from stanchion import labels, network, pods
 from stanchion.checks import Checks
 from stanchion.children import child_options, once_made
+from stanchion.foundation.artifact_store.contract import mount_path
 from stanchion.labels import metadata
 from stanchion.pods import ContainerResources, check_resources
+from stanchion.schedules import is_schedule
 from stanchion.tracking import _pods, _walls
 from stanchion.tracking.arguments import MlflowDatabase, check_access
 
 SCHEDULE = "17 2 * * *"
 KEEP_DAYS = 30
-MOUNT_PATH = "/var/lib/mlflow/backups"
-"""Where a store of backups that is a volume is mounted."""
+BACKUPS = "backups"
+"""Purpose of the `ArtifactStore` that backups are written to."""
 DEFAULT_RESOURCES: ContainerResources = {
     "cpu": "100m",
     "cpu_limit": "1",
     "memory": "1Gi",
     "ephemeral_storage": "4Gi",
 }
-_CRON = re.compile(r"(@(hourly|daily|weekly|monthly)|([\d*/,-]+ ){2}[\d*?/,L-]+ \S+ \S+)")
 _STORE = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file:///\S+")
 
 
@@ -145,7 +146,7 @@ def checked(name: str, args: TrackingBackupArgs) -> TrackingBackupArgs:
         cloud_access=args.get("cloud_access", False),
     )
     schedule, destination = args.get("schedule", SCHEDULE), args["destination"]
-    if not _CRON.fullmatch(schedule):
+    if not is_schedule(schedule):
         check.refuse("schedule", f"'{schedule}' is no schedule", "write five fields, as 17 2 * * *")
     if isinstance(destination, str):
         if not _STORE.fullmatch(destination):
@@ -177,7 +178,7 @@ def _spec(
     mounts = [pods.scratch_mount(), pods.secrets_mount()]
     if "volume_claim_name" in args:
         volumes.append(_pods.claim_volume("backups", args["volume_claim_name"]))
-        mounts.append(k8s.core.v1.VolumeMountArgs(name="backups", mount_path=MOUNT_PATH))
+        mounts.append(k8s.core.v1.VolumeMountArgs(name="backups", mount_path=mount_path(BACKUPS)))
     container = k8s.core.v1.ContainerArgs(
         name="backup",
         image=args["image"],

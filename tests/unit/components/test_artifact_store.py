@@ -13,6 +13,7 @@ import pytest
 import stanchion
 from stanchion import ArgumentsError
 from stanchion_cli.preview import typecheck
+from unit.components.programs import OWNED
 from unit.components.test_network import LOCATIONS, TAGS, of, one
 from unit.components.world import Registered, World, deploy
 
@@ -252,3 +253,25 @@ def test_a_wrong_argument_is_named_with_its_fix(
     with pytest.raises(ArgumentsError) as error:
         store(cloud, **wrong)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_stores_of_two_purposes_share_no_name_in_the_cloud(cloud: str) -> None:
+    def names(world: World) -> set[str]:
+        given = [each.inputs.get("bucket") or each.inputs.get("name") for each in world.resources]
+        return {name for name in given if isinstance(name, str) and name.startswith(("dev", "al"))}
+
+    ours, others = names(store(cloud, purpose="backups")), names(store(cloud))
+    assert len(ours) >= 2
+    assert not ours & others
+
+
+def test_a_volume_is_of_its_purpose_by_name_and_folder() -> None:
+    args = {**OWNED, "cloud": "local", "namespace": "tracking", "purpose": "backups"}
+
+    def program() -> Any:
+        made = stanchion.ArtifactStore("store", cast("stanchion.ArtifactStoreArgs", args))
+        return {"destination": made.destination, "claim": made.volume_claim_name}
+
+    exports = deploy(program).exports
+    assert exports == {"destination": "file:///var/lib/mlflow/backups", "claim": "backups"}

@@ -61,6 +61,8 @@ CLOUDS = [
     _aws("an accelerator of the other cloud's name", L4, L4.replace("nvidia-l4", "nvidia-tesla-a100"), "pools[1].accelerator", "nvidia-a100"),
     _gcp("an accelerator that the cloud lacks", L4, L4.replace("nvidia-l4", "nvidia-l40s"), "pools[1].accelerator", "nearest to its 48 GiB"),
     _aws("GPUs and CPUs in one pool", L4, L4 + _pool("cpu: {cores: 4, memory: 16Gi}"), "pools[1]", "exactly one"),
+    _aws("a schedule of backups that cron has not", "  stanchion:pools:\n", "  stanchion:tracking:\n    backupSchedule: nightly\n  stanchion:pools:\n", "tracking.backupSchedule", "write cron's five fields"),
+    _gcp("a schedule of backups out of cron's bounds", "  stanchion:pools:\n", "  stanchion:tracking:\n    backupSchedule: 0 25 * * *\n  stanchion:pools:\n", "tracking.backupSchedule", "write cron's five fields"),
     _aws("neither GPUs nor CPUs", GENERAL, _pool("capacity: [on_demand]", "maxNodes: 3"), "pools[0]", "exactly one"),
     _aws("GPUs of a node without an accelerator", GENERAL, GENERAL + _pool("gpusPerNode: 2"), "pools[0]", "gpusPerNode"),
     _aws("GPUs per node that no machine has", L4, L4 + _pool("gpusPerNode: 3"), "pools[1].accelerator", "write one of 1, 4, 8"),

@@ -3,7 +3,11 @@
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.foundation.artifact_store.contract import ArtifactStoreArgs, ArtifactStoreBackend
+from stanchion.foundation.artifact_store.contract import (
+    ArtifactStoreArgs,
+    ArtifactStoreBackend,
+    purpose,
+)
 from stanchion.foundation.cloud import choose
 
 __all__ = ["ArtifactStore", "ArtifactStoreArgs"]
@@ -33,7 +37,8 @@ class ArtifactStore(pulumi.ComponentResource):
         check = Checks("ArtifactStore", name)
         args = check.arguments(ArtifactStoreArgs, args)
         backend: ArtifactStoreBackend = choose(check, args["cloud"], __name__)
-        check.name("claim_name", args.get("claim_name", "artifacts"))
+        check.name("purpose", purpose(args))
+        check.name("claim_name", args.get("claim_name", purpose(args)))
         check.label("owner", args["owner"])
         check.label("cost_center", args["cost_center"])
         check.quantity("storage", args.get("storage", "10Gi"))

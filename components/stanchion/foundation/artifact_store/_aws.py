@@ -15,6 +15,7 @@ from stanchion.foundation.artifact_store.contract import (
     ArtifactStoreParts,
     bucket_name,
     check_bucket,
+    purpose,
 )
 from stanchion.foundation.location import aws_partition
 from stanchion.foundation.tags import cloud_tags
@@ -48,7 +49,7 @@ class AwsArtifactStore:
         held, plain = child_options(parent, opts, keep=keep), child_options(parent, opts)
         key = aws.kms.Key(
             f"{name}-key",
-            description=f"Artifacts of {environment}",
+            description=f"{purpose(args).capitalize()} of {environment}",
             enable_key_rotation=True,
             rotation_period_in_days=KEY_ROTATION_DAYS,
             deletion_window_in_days=KEY_DELETION_DAYS,
@@ -57,7 +58,7 @@ class AwsArtifactStore:
         )
         aws.kms.Alias(
             f"{name}-key-alias",
-            name=f"alias/{environment}-artifacts",
+            name=f"alias/{environment}-{purpose(args)}",
             target_key_id=key.key_id,
             opts=plain,
         )

@@ -7,12 +7,14 @@ from stanchion.checks import Checks
 from stanchion.children import child_options
 from stanchion.foundation.artifact_store.contract import (
     ABANDONED_UPLOAD_DAYS,
+    LONGEST_BUCKET,
     RETENTION_DAYS,
     ArtifactStoreArgs,
     ArtifactStoreBackend,
     ArtifactStoreParts,
     bucket_name,
     check_bucket,
+    purpose,
 )
 from stanchion.foundation.tags import cloud_tags
 
@@ -33,6 +35,14 @@ class GcpArtifactStore:
     def check(self, check: Checks, args: ArtifactStoreArgs) -> None:
         """The place and a name that fits, with room for that of the logs."""
         check_bucket(check, args)
+        if "location" in args and "environment" in args:
+            names = (bucket_name(args), _log_bucket_name(args))
+            if len(names[0]) <= LONGEST_BUCKET < len(names[1]):
+                check.refuse(
+                    "environment",
+                    f"makes '{names[1]}' longer than {LONGEST_BUCKET} characters",
+                    "shorten it",
+                )
 
     def build(
         self,
@@ -56,7 +66,7 @@ class _Store:
         opts: pulumi.ResourceOptions | None,
     ) -> None:
         self._name, self._args = name, args
-        self._environment = args["environment"]
+        self._environment, self._purpose = args["environment"], purpose(args)
         self._project = args["location"]["account"]
         self._region = args["location"]["region"]
         keep = args.get("keep", False)
@@ -77,7 +87,7 @@ class _Store:
         """Where the artifacts are, and the key's full name, known beforehand."""
         key = (
             f"projects/{self._project}/locations/{self._region}"
-            f"/keyRings/{self._environment}-artifacts/cryptoKeys/artifacts"
+            f"/keyRings/{self._environment}-{self._purpose}/cryptoKeys/{self._purpose}"
         )
         return ArtifactStoreParts(
             destination=self._bucket.name.apply(lambda bucket: f"gs://{bucket}"),
@@ -90,7 +100,7 @@ class _Store:
             f"{self._name}-access-logs",
             project=self._project,
             location=self._region,
-            name=f"{self._environment}-access-{self._project}",
+            name=_log_bucket_name(self._args),
             storage_class="STANDARD",
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
@@ -120,13 +130,13 @@ class _Store:
             f"{self._name}-key-ring",
             project=self._project,
             location=self._region,
-            name=f"{self._environment}-artifacts",
+            name=f"{self._environment}-{self._purpose}",
             opts=self._held,
         )
         key = gcp.kms.CryptoKey(
             f"{self._name}-key",
             key_ring=ring.id,
-            name="artifacts",
+            name=self._purpose,
             purpose="ENCRYPT_DECRYPT",
             rotation_period=f"{KEY_ROTATION_DAYS * DAY}s",
             destroy_scheduled_duration=f"{KEY_DELETION_DAYS * DAY}s",
@@ -182,13 +192,17 @@ class _Store:
                 ),
             ],
             logging=gcp.storage.BucketLoggingArgs(
-                log_bucket=logs.name, log_object_prefix="artifacts"
+                log_bucket=logs.name, log_object_prefix=self._purpose
             ),
             labels=self._labels,
             force_destroy=False,
             deletion_policy=self._deletion,
             opts=opts,
         )
+
+
+def _log_bucket_name(args: ArtifactStoreArgs) -> str:
+    return f"{args['environment']}-{purpose(args)}-access-{args['location']['account']}"
 
 
 def _delete(*, age: int) -> gcp.storage.BucketLifecycleRuleArgs:

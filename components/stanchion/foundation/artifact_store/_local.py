@@ -7,10 +7,11 @@ from stanchion import labels
 from stanchion.checks import Checks
 from stanchion.children import child_options, once_made
 from stanchion.foundation.artifact_store.contract import (
-    MOUNT_PATH,
     ArtifactStoreArgs,
     ArtifactStoreBackend,
     ArtifactStoreParts,
+    mount_path,
+    purpose,
 )
 from stanchion.labels import metadata
 
@@ -32,7 +33,7 @@ class LocalArtifactStore:
         opts: pulumi.ResourceOptions | None,
     ) -> ArtifactStoreParts:
         """The claim and nothing else."""
-        claim_name = args.get("claim_name", "artifacts")
+        claim_name = args.get("claim_name", purpose(args))
         claim = k8s.core.v1.PersistentVolumeClaim(
             f"{name}-claim",
             metadata=metadata(
@@ -55,7 +56,7 @@ class LocalArtifactStore:
             opts=child_options(parent, opts, keep=args.get("keep", False)),
         )
         return ArtifactStoreParts(
-            destination=pulumi.Output.from_input(f"file://{MOUNT_PATH}"),
+            destination=pulumi.Output.from_input(f"file://{mount_path(purpose(args))}"),
             volume_claim_name=once_made(claim_name, claim),
         )
 

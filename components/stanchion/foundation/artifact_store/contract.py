@@ -9,8 +9,8 @@ from stanchion.checks import Checks
 from stanchion.foundation.cloud import Cloud
 from stanchion.foundation.location import Location, check_location
 
-MOUNT_PATH = "/var/lib/mlflow/artifacts"
-"""Where the tracking server mounts a store that is a volume."""
+ARTIFACTS = "artifacts"
+"""What a store holds by default."""
 RETENTION_DAYS = 90
 ABANDONED_UPLOAD_DAYS = 7
 """After which the parts of an upload that was never finished are deleted."""
@@ -29,8 +29,11 @@ class ArtifactStoreArgs(TypedDict):
     """Team that answers for it; becomes a label."""
     cost_center: str
     """Where its cost is booked; becomes a label."""
+    purpose: NotRequired[str]
+    """What it holds, in a word, as backups: part of the names of bucket, key and folder. An
+    environment has one store of each. Default: artifacts."""
     claim_name: NotRequired[str]
-    """Name of the volume claim, where it is one. Default: artifacts."""
+    """Name of the volume claim, where it is one. Default: the purpose."""
     storage: NotRequired[str]
     """Size of the volume, where it is one. Default: 10Gi."""
     storage_class: NotRequired[str]
@@ -39,7 +42,7 @@ class ArtifactStoreArgs(TypedDict):
     """Account or project, region and zones; needed for aws and gcp. Default: none."""
     environment: NotRequired[str]
     """Name of the environment, as prod-aws; needed for aws and gcp, where the bucket is called
-    ENVIRONMENT-artifacts-ACCOUNT. Default: none."""
+    ENVIRONMENT-PURPOSE-ACCOUNT. Default: none."""
     retention_days: NotRequired[int]
     """Days that overwritten and deleted objects can be had back from a bucket: 1 to 3650.
     Default: 90."""
@@ -74,9 +77,19 @@ class ArtifactStoreBackend(Protocol):
         ...
 
 
+def purpose(args: ArtifactStoreArgs) -> str:
+    """What the store holds."""
+    return args.get("purpose", ARTIFACTS)
+
+
+def mount_path(holds: str) -> str:
+    """Where pods mount a store that is a volume."""
+    return f"/var/lib/mlflow/{holds}"
+
+
 def bucket_name(args: ArtifactStoreArgs) -> str:
     """The bucket's name: buckets of all accounts share one name space, hence the account in it."""
-    return f"{args['environment']}-artifacts-{args['location']['account']}"
+    return f"{args['environment']}-{purpose(args)}-{args['location']['account']}"
 
 
 def check_bucket(check: Checks, args: ArtifactStoreArgs) -> None:
