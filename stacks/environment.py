@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from capacity import BudgetConfig, PoolConfig
+from expiry import Day
 from explain import explain
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
@@ -177,6 +178,9 @@ class Environment(Strict):
     """Team that answers for the platform itself."""
     cost_center: Label
     """Where the platform's own cost is booked."""
+    expires: Day | None = None
+    """Last day, in UTC, on which it is wanted, as 2026-12-31: `stanchion down --expired` takes it
+    down after that; dev alone; default: it stays."""
     network: NetworkConfig | None = None
     """Addresses; needed in a cloud."""
     cluster: ClusterConfig = ClusterConfig()
@@ -198,6 +202,10 @@ class Environment(Strict):
     def _no_contradiction(self) -> Self:
         _refuse_twice("tenants", [tenant.name for tenant in self.tenants])
         _refuse_twice("pools", [pool.name for pool in self.pools])
+        if self.expires is not None and self.profile is not Profile.DEV:
+            raise ValueError(
+                f"expires: `profile: {self.profile}` is not taken down by a date; remove it"
+            )
         if isinstance(self.provider, LocalProvider):
             self._only_what_one_cluster_has()
         else:
