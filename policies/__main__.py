@@ -2,5 +2,7 @@
 
 from pulumi_policy import PolicyPack
 from stanchion_policies import POLICIES
+from stanchion_policies.sharing import share_translations
 
+share_translations()
 PolicyPack(name="stanchion", policies=POLICIES)

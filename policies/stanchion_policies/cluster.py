@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,6 +29,35 @@ class Replicas:
     source: str
 
 
+class _ByNamespace:
+    """Objects by the namespaces they are in; an unknown namespace may be any."""
+
+    def __init__(self, objects: Iterable[KubernetesObject]) -> None:
+        self._known: dict[str, list[KubernetesObject]] = {}
+        self._anywhere: list[KubernetesObject] = []
+        self._unknown: UnknownValueError | None = None
+        for item in objects:
+            try:
+                self._known.setdefault(item.namespace, []).append(item)
+            except UnknownValueError as unknown:
+                self._unknown = self._unknown or unknown
+                self._anywhere.append(item)
+
+    def within(self, namespace: str) -> Sequence[KubernetesObject]:
+        """The objects in `namespace`, in their order.
+
+        Raises:
+            UnknownValueError: The namespace of one of all objects is not known yet.
+        """
+        if self._unknown is not None:
+            raise self._unknown.with_traceback(None)
+        return self._known.get(namespace, ())
+
+    def possibly_within(self, namespace: str) -> Sequence[KubernetesObject]:
+        """The objects in `namespace`, then those that may be there."""
+        return [*self._known.get(namespace, ()), *self._anywhere]
+
+
 class Cluster:
     """Every Kubernetes object of a stack, those of releases and of other stacks left out.
 
@@ -37,50 +67,80 @@ class Cluster:
 
     def __init__(self, objects: Sequence[KubernetesObject]) -> None:
         self.objects = objects
+        self._by_kinds: dict[tuple[str, ...], list[KubernetesObject]] = {}
+        self._by_namespace: dict[tuple[str, ...], _ByNamespace] = {}
 
-    def of(self, *kinds: str) -> list[KubernetesObject]:
+    def of(self, *kinds: str) -> Sequence[KubernetesObject]:
         """The objects of some kinds."""
-        return [item for item in self.objects if item.is_a(*kinds)]
+        if kinds not in self._by_kinds:
+            self._by_kinds[kinds] = [item for item in self.objects if item.is_a(*kinds)]
+        return self._by_kinds[kinds]
 
     @cached_property
-    def workloads(self) -> list[KubernetesObject]:
+    def workloads(self) -> Sequence[KubernetesObject]:
         """Everything that makes pods."""
         return self.of(*WORKLOADS)
 
+    @cached_property
+    def namespaces(self) -> frozenset[str]:
+        """The names of the namespaces that the stack declares."""
+        return frozenset(namespace.name for namespace in self.of("Namespace"))
+
+    def workloads_in(self, namespace: str) -> Sequence[KubernetesObject]:
+        """Everything that makes pods in a namespace."""
+        return self._places(*WORKLOADS).within(namespace)
+
+    def possibly_in(self, namespace: str, kind: str) -> Sequence[KubernetesObject]:
+        """The objects of `kind` in a namespace, and those whose own is not known yet."""
+        return self._places(kind).possibly_within(namespace)
+
     def find(self, kind: str, namespace: str, name: str) -> KubernetesObject | None:
         """The object of that kind and name; objects whose own name is unknown are passed over."""
-        for item in self.of(kind):
-            try:
-                if item.name == name and item.namespace == namespace:
-                    return item
-            except UnknownValueError:
-                continue
-        return None
+        return self._named.get((kind, namespace, name))
 
     def selected_by(self, selector: Any, namespace: str) -> list[KubernetesObject]:
         """The workloads of a namespace whose pods a LabelSelector selects."""
         return [
             item
-            for item in self.workloads
-            if item.pod is not None
-            and item.namespace == namespace
-            and selects(selector, item.pod.labels)
+            for item in self._with_pods.within(namespace)
+            if item.pod is not None and selects(selector, item.pod.labels)
         ]
 
-    def policies_for(self, workload: KubernetesObject, kind: str) -> list[KubernetesObject]:
+    def policies_for(self, workload: KubernetesObject, kind: str) -> Sequence[KubernetesObject]:
         """Objects of `kind` in the workload's namespace, to be tried one by one."""
-        return [item for item in self.of(kind) if item.namespace == workload.namespace]
+        return self._beside(workload, kind)
 
     def autoscalers_of(self, workload: KubernetesObject) -> list[KubernetesObject]:
         """The HorizontalPodAutoscalers and ScaledObjects that scale a workload."""
         return [
             item
-            for item in self.of("HorizontalPodAutoscaler", "ScaledObject")
-            if item.namespace == workload.namespace
-            and get(item.body, "spec", "scaleTargetRef", "name") == workload.name
+            for item in self._beside(workload, "HorizontalPodAutoscaler", "ScaledObject")
+            if get(item.body, "spec", "scaleTargetRef", "name") == workload.name
             and get(item.body, "spec", "scaleTargetRef", "kind", default="Deployment")
             == workload.kind
         ]
+
+    def _beside(self, item: KubernetesObject, *kinds: str) -> Sequence[KubernetesObject]:
+        """The objects of some kinds in the namespace of `item`, which matters if there are any."""
+        return self._places(*kinds).within(item.namespace) if self.of(*kinds) else ()
+
+    def _places(self, *kinds: str) -> _ByNamespace:
+        if kinds not in self._by_namespace:
+            self._by_namespace[kinds] = _ByNamespace(self.of(*kinds))
+        return self._by_namespace[kinds]
+
+    @cached_property
+    def _with_pods(self) -> _ByNamespace:
+        return _ByNamespace([item for item in self.workloads if item.pod is not None])
+
+    @cached_property
+    def _named(self) -> Mapping[tuple[str, str, str], KubernetesObject]:
+        named: dict[tuple[str, str, str], KubernetesObject] = {}
+        for item in self.objects:
+            with contextlib.suppress(UnknownValueError):
+                if item.is_a(item.kind):
+                    named.setdefault((item.kind, item.namespace, item.name), item)
+        return named
 
     def replicas_of(self, workload: KubernetesObject) -> Replicas | None:
         """What the workload runs with at least; None for kinds without replicas."""

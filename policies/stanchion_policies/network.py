@@ -94,9 +94,9 @@ def default_deny(item: KubernetesObject, cluster: Cluster, settings: Settings) -
 
 def _speaks_for_its_namespace(item: KubernetesObject, cluster: Cluster) -> bool:
     """Whether it is the first workload of a namespace that another stack declares."""
-    declared = {namespace.name for namespace in cluster.of("Namespace")}
-    peers = [peer for peer in cluster.workloads if peer.namespace == item.namespace]
-    return item.namespace not in declared and peers[0] is item
+    namespace = item.namespace
+    first = cluster.workloads_in(namespace)[0]
+    return namespace not in cluster.namespaces and first is item
 
 
 def _denied(namespace: str, direction: str, cluster: Cluster) -> bool:
@@ -108,5 +108,5 @@ def _denied(namespace: str, direction: str, cluster: Cluster) -> bool:
             and not items(policy.body, "spec", "podSelector", "matchExpressions")
             and not items(policy.body, "spec", direction.lower())
         ),
-        cluster.of("NetworkPolicy"),
+        cluster.possibly_in(namespace, "NetworkPolicy"),
     )
