@@ -34,6 +34,9 @@ _STARTS_PROGRAM = frozenset(
         "pty.spawn",
     }
 )
+_CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_LOOKS_UP = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+_WATCHED = _CONNECTS | _LOOKS_UP | _STARTS_PROGRAM
 _LOCAL_NAMES = frozenset({"localhost", "ip6-localhost", "localhost.localdomain", ""})
 
 
@@ -64,15 +67,17 @@ def install() -> None:
 
 
 def _refuse(event: str, arguments: tuple[object, ...]) -> None:
-    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+    if event not in _WATCHED:  # nearly all: a program's imports alone raise 100,000 others
+        return
+    if event in _CONNECTS:
         address = arguments[1] if len(arguments) > 1 else None
         if address is not None and not _is_loopback(address):
             raise OfflineError(f"a preview may not use the network (tried {_shown(address)})")
-    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+    elif event in _LOOKS_UP:
         host = arguments[0]
         if host is not None and not _is_local_host(host):
             raise OfflineError(f"a preview may not look up hosts (tried {_shown(host)})")
-    elif event in _STARTS_PROGRAM:
+    else:
         started = arguments[0] if arguments else event
         raise OfflineError(f"a preview may not start other programs (tried {_shown(started)})")
 

@@ -21,6 +21,7 @@ import os
 import runpy
 import sys
 import traceback
+import types
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
@@ -115,9 +116,7 @@ def _execute(settings: dict[str, Any], order: list[str]) -> None:
     os.chdir(settings["directory"])
     sys.argv = [settings["entry_point"]]
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    # The SDK waits for an answer to each of its debug messages, and nobody reads them here: a
-    # third of a large program's time.
-    pulumi.log.debug = lambda *_args, **_kwargs: None
+    _spare()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     made = _observed()
@@ -129,6 +128,22 @@ def _execute(settings: dict[str, Any], order: list[str]) -> None:
 
         loop.run_until_complete(pulumi.runtime.run_in_stack(program))
         order += [loop.run_until_complete(resource.urn.future()) or "" for resource in made]
+
+
+def _spare() -> None:
+    """Leave out what the SDK does for an engine, and a preview has no use for."""
+    import pulumi
+    from pulumi.runtime import resource, stack
+    from pulumi.runtime.proto import source_pb2
+
+    # The SDK waits for an answer to each debug message: a third of a large program's time.
+    pulumi.log.debug = lambda *_args, **_kwargs: None
+    # At its end the SDK looks at every unsettled output each time that one settles: time that
+    # grows with the square of the program. To wait for all, or the first that fails, is the same.
+    waiting = {**vars(asyncio), "FIRST_COMPLETED": asyncio.FIRST_EXCEPTION}
+    setattr(stack, "asyncio", types.SimpleNamespace(**waiting))  # noqa: B010  not typed as one
+    # Where in the program a resource is made goes to the engine's own display alone.
+    resource._get_stack_trace = source_pb2.StackTrace
 
 
 def _observed() -> list[Any]:
