@@ -49,7 +49,14 @@ def step_of(name: str, uses: str) -> Mapping[str, Any]:
 
 
 def test_every_workflow_is_there() -> None:
-    assert FILES == ["check.yml", "comment.yml", "engine.yml", "preview.yml", "up.yml"]
+    assert FILES == [
+        "check.yml",
+        "comment.yml",
+        "engine.yml",
+        "expire.yml",
+        "preview.yml",
+        "up.yml",
+    ]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -89,6 +96,8 @@ def test_the_rights_of_each_job_are_these() -> None:
         "check.yml: code-scanning": {**read_only, "security-events": "write"},
         "comment.yml: comment": {"actions": "read", "pull-requests": "write"},
         "engine.yml: engine": signed_in,
+        "expire.yml: find": read_only,
+        "expire.yml: down": signed_in,
         "preview.yml: preview": signed_in,
         "up.yml: up": signed_in,
     }
@@ -149,6 +158,7 @@ def test_caches_are_written_by_main_alone_and_never_read_with_rights() -> None:
         ("check.yml", True, "${{ github.event_name == 'push' }}"),
         ("check.yml", True, "False"),
         ("engine.yml", False, "None"),
+        ("expire.yml", False, "None"),
     }
 
 
@@ -156,6 +166,48 @@ def test_an_update_is_never_cut_off_by_the_next() -> None:
     concurrency = read("up.yml")["jobs"]["up"]["concurrency"]
     assert concurrency["cancel-in-progress"] is False
     assert "matrix.environment" in concurrency["group"]
+
+
+def test_what_expires_is_taken_down_by_itself_and_never_beside_an_update() -> None:
+    workflow = read("expire.yml")
+    assert triggers(workflow) == {"schedule", "workflow_dispatch"}
+    group = read("up.yml")["jobs"]["up"]["concurrency"]
+    assert workflow["jobs"]["down"]["concurrency"] == group
+    commands = {step.get("name"): step for step in steps("engine.yml")}
+    assert "--expired" in commands["stanchion down"]["run"]
+    engine = step_of("engine.yml", "pulumi/actions")
+    unless = "inputs.command != 'up' || steps.expired.outputs.environment == ''"
+    assert engine["if"] == f"${{{{ {unless} }}}}", "a merge does not bring it up again"
+    assert commands["stanchion down"]["if"] == "${{ inputs.command == 'expire' }}"
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [("", "[]"), ("dev-aws\nlocal\n", '["dev-aws"]')],
+    ids=["none", "one of ours and one that is not"],
+)
+def test_only_environments_that_the_repository_runs_are_taken_down(
+    tmp_path: Path, names: str, found: str
+) -> None:
+    if shutil.which("jq") is None:
+        pytest.skip("jq is not installed")
+    (command,) = [step["run"] for step in steps("expire.yml") if step.get("id") == "expired"]
+    uv = tmp_path / "uv"
+    uv.write_text(f"#!/bin/sh\nprintf '{names}'\n")
+    uv.chmod(0o755)
+    written = tmp_path / "output"
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "OURS": '["dev-aws", "prod-aws"]',
+            "GITHUB_OUTPUT": str(written),
+        },
+        check=True,
+    )
+    assert written.read_text("utf-8") == f"environments={found}\n"
 
 
 def test_versions_are_those_of_the_repository() -> None:

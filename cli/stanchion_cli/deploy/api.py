@@ -160,6 +160,20 @@ class Api:
         except (HTTPError, DynamicApiError) as error:
             raise self._failed("apply", ref, error) from None
 
+    def patch(self, ref: Ref, change: Mapping[str, Any], *, manager: str) -> None:
+        """Merge `change` into the object, its fields then owned by `manager`."""
+        resource = self._resource(ref.api_version, ref.kind)
+        try:
+            resource.patch(
+                body=change,
+                name=ref.name,
+                namespace=ref.namespace or None,
+                content_type="application/merge-patch+json",
+                field_manager=manager,
+            )
+        except (HTTPError, DynamicApiError) as error:
+            raise self._failed("change", ref, error) from None
+
     def delete(self, ref: Ref) -> None:
         """Delete it with what it owns, dependents first; nothing happens when it is gone."""
         resource = self._resource(ref.api_version, ref.kind)

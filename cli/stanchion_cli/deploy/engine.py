@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,12 +70,38 @@ def down(root: Path, environment: str, *, drain: bool = True) -> None:
         return
     if state.protected:
         raise _protected(environment, state.protected)
+    if state.retained:
+        kept = ", ".join(state.retained)
+        console.print(f"{environment}: the engine lets go of these and leaves them: {kept}")
     if drain:
         _drain(state)
     try:
         stack.destroy(on_output=_show, on_error=_show)
     except automation.CommandError as error:
         raise _failed(environment, "destroy", error) from None
+
+
+@contextmanager
+def cluster_of(root: Path, environment: str) -> Iterator[Target]:
+    """The cluster that the engine made for `environment`, for as long as the block runs.
+
+    Raises:
+        StanchionError: when there is no engine here, or the environment is not up.
+    """
+    if not available():
+        raise StanchionError(
+            "its cluster is known to the engine's state, and `pulumi` is not on PATH",
+            where=environment,
+            fix="install it as https://www.pulumi.com/docs/install/ says",
+        )
+    stack = _stack(root, environment, create=False)
+    state = State.of(environment, stack.export_stack().deployment if stack else {})
+    with state.own_cluster() as target:
+        if target is None:
+            raise StanchionError(
+                "has no cluster", where=environment, fix=f"run `stanchion up {environment}` first"
+            )
+        yield target
 
 
 def _protected(environment: str, urns: Sequence[str]) -> StanchionError:

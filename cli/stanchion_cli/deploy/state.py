@@ -44,6 +44,15 @@ class State:
         """URNs of what the engine refuses to delete, in the order it was made."""
         return [found["urn"] for found in self.resources if found.get("protect")]
 
+    @property
+    def retained(self) -> list[str]:
+        """Names of what the engine lets go of without deleting it, outside of the cluster."""
+        return [
+            found["urn"].rpartition("::")[2]
+            for found in self.resources
+            if found.get("retainOnDelete") and not found["type"].startswith("kubernetes:")
+        ]
+
     @contextmanager
     def own_cluster(self) -> Iterator[Target | None]:
         """The cluster that the environment made, reached as its provider reaches it.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stanchion_cli.deploy import readiness
-from stanchion_cli.deploy.api import Api, Ref
+from stanchion_cli.deploy.api import Api, Manifest, Ref
 from stanchion_cli.deploy.apply import delete
 from stanchion_cli.errors import StanchionError
 
@@ -47,21 +47,31 @@ def run(api: Api, task: Task) -> str:
     Raises:
         StanchionError: when it fails or does not end in time, with its last lines.
     """
-    manifests = _manifests(task)
+    return run_manifests(api, _manifests(task), timeout_seconds=task.timeout_seconds)
+
+
+def run_manifests(api: Api, manifests: Sequence[Manifest], *, timeout_seconds: int) -> str:
+    """Run a Job, the last of `manifests`, with what it needs, and return its output.
+
+    All of them are gone afterwards, whatever happened.
+
+    Raises:
+        StanchionError: when it fails or does not end in time, with its last lines.
+    """
     refs = [Ref.of(manifest) for manifest in manifests]
     job = refs[-1]
     delete(api, refs)
     try:
         for manifest in manifests:
             api.apply(manifest)
-        deadline = time.monotonic() + task.timeout_seconds
+        deadline = time.monotonic() + timeout_seconds
         while True:
             live = api.get(job)
             if live is not None and not readiness.pending(live):
-                return _output(api, job)
+                return _output(api, manifests[-1])
             failure = "" if live is None else readiness.failed(api, live)
             if failure or time.monotonic() > deadline:
-                reason = failure or f"did not end within {task.timeout_seconds} s"
+                reason = failure or f"did not end within {timeout_seconds} s"
                 found = "" if live is None else readiness.diagnosis(api, live)
                 raise StanchionError(f"{reason}\n{found}", where=str(job))
             time.sleep(_POLL_SECONDS)
@@ -84,12 +94,18 @@ def result(printed: str, where: str) -> dict[str, Any]:
     raise StanchionError(f"printed no result, but:\n{printed[-2000:]}", where=where)
 
 
-def _output(api: Api, job: Ref) -> str:
+def _output(api: Api, manifest: Manifest) -> str:
+    job = Ref.of(manifest)
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
     selector = f"batch.kubernetes.io/job-name={job.name}"
     for pod in api.list("v1", "Pod", namespace=job.namespace, selector=selector):
         if pod["status"].get("phase") == "Succeeded":
             return api.logs(
-                job.namespace, pod["metadata"]["name"], "task", lines=10_000, previous=False
+                job.namespace,
+                pod["metadata"]["name"],
+                container["name"],
+                lines=10_000,
+                previous=False,
             )
     return ""
 

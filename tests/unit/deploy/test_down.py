@@ -129,6 +129,17 @@ def test_what_is_protected_is_named_with_the_way_on_before_anything_is_touched(
     assert world.done == []
 
 
+def test_what_stays_in_the_cloud_is_named(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = {"urn": "urn::vpc", "type": "aws:ec2/vpc:Vpc", "retainOnDelete": True}
+    inside = {"urn": "urn::pool", "type": "kubernetes:k:NodePool", "retainOnDelete": True}
+    world.resources += [kept, inside]
+    engine.down(tmp_path, "dev")
+    assert "leaves them: vpc\n" in capsys.readouterr().err
+    assert world.done == ["drain", "destroy dev"]
+
+
 @pytest.mark.parametrize("there", [True, False], ids=["empty", "no stack"])
 def test_what_is_down_already_stays_so(world: World, tmp_path: Path, there: bool) -> None:
     world.there, world.resources = there, [STACK]
