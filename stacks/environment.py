@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import Annotated, Any, Self
 
 from capacity import BudgetConfig, PoolConfig
+from cluster_config import ClusterConfig, NetworkConfig, OperatorsConfig
 from expiry import Day
 from explain import explain
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
-from stanchion import ApiMode, NatGateways, Operator
+from stanchion import Operator
 from validation import (
     Cpu,
     InvalidFileError,
@@ -47,45 +48,6 @@ class Role(StrEnum):
     VIEWER = "viewer"
     EDITOR = "editor"
     ADMIN = "admin"
-
-
-class NetworkConfig(Strict):
-    """The private network of an environment in a cloud."""
-
-    cidr: str
-    """All its addresses: a private IPv4 range of /16 to /20, as 10.20.0.0/16."""
-    nat: Annotated[NatGateways, by_value(NatGateways)] | None = None
-    """How private addresses get out: single or per_zone; default: single in dev."""
-    reserved_cidrs: tuple[str, ...] = ()
-    """IPv4 ranges in use elsewhere that `cidr` must not overlap."""
-
-
-class ApiConfig(Strict):
-    """Ways to the Kubernetes API."""
-
-    mode: Annotated[ApiMode, by_value(ApiMode)]
-    """private, restricted or public."""
-    allowed_cidrs: tuple[str, ...] = ()
-    """Addresses outside the network that may connect; for restricted alone."""
-
-
-class ClusterConfig(Strict):
-    """The managed Kubernetes of an environment in a cloud."""
-
-    version: Annotated[str, Field(pattern=r"^1\.\d+$")] = "1.35"
-    """Kubernetes version: EKS has it, GKE has at least it."""
-    api: ApiConfig | None = None
-    """Ways to the Kubernetes API; default: public in dev, private elsewhere."""
-
-
-class OperatorsConfig(Strict):
-    """The third-party controllers of an environment in a cloud."""
-
-    enabled: tuple[Annotated[Operator, by_value(Operator)], ...] | None = None
-    """Which to install; default: all that the cloud lacks."""
-    mirror: Annotated[str, Field(max_length=200)] | None = None
-    """Where all charts are, for closed networks: a prefix with oci:// or https://; default: their
-    makers' repositories."""
 
 
 class ImagesConfig(Strict):

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from capacity import PoolConfig
-from environment import NAMESPACE, ApiConfig, Environment, NetworkConfig, Profile
+from cluster_config import ApiConfig, NetworkConfig
+from environment import NAMESPACE, Environment, Profile
 from provider import AnyCloud, LocalProvider, location
 from pydantic.alias_generators import to_camel
 from stanchion import (
