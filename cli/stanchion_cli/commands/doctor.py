@@ -17,12 +17,12 @@ def doctor() -> None:
 
     out = Console(highlight=False, soft_wrap=True, emoji=False)
     checks = preflight()
-    out.print("For the bundled node (`make up` with stanchion:cluster.bundled):", style="bold")
+    out.print("For the bundled node (`make up` with stanchion:provider.bundled):", style="bold")
     for check in checks:
         mark, style = ("✓", "green") if check.ok else ("✗", "red")
         fix = "" if check.ok else f"; {check.fix}"
         out.print(f"  {mark} {check.name}: {check.found}{fix}", style=style, markup=False)
-    out.print("For a cluster of your own (stanchion:cluster.context):", style="bold")
+    out.print("For a cluster of your own (stanchion:provider.context):", style="bold")
     _tool(out, "kubectl", "install it as https://kubernetes.io/docs/tasks/tools/ says")
     out.print("For the clouds, and optional here:", style="bold")
     _tool(out, "pulumi", "install it as https://www.pulumi.com/docs/install/ says")

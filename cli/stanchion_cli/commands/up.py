@@ -81,7 +81,7 @@ def _with_report(root: Path, preview: Preview, error: StanchionError) -> Stanchi
     path.write_text(document, encoding="utf-8")
     return StanchionError(
         f"{error}\nwhat it would run is in {path.name}; to run it, mend the above, or name a "
-        f"cluster of your own under stanchion:cluster.context in {file}, and run this again",
+        f"cluster of your own under stanchion:provider.context in {file}, and run this again",
         where=preview.environment,
     )
 
