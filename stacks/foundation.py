@@ -57,6 +57,8 @@ class Foundation:
     """The cloud's; None for an environment of one Kubernetes alone."""
     placements: Mapping[str, Placement]
     """Of the pools, by their names."""
+    pools: Mapping[str, pulumi.ResourceOptions]
+    """For what runs on one pool alone: `workloads` that wait for no other pool."""
     bundled: str | None = None
     """Name of the node on this machine that is its cluster, if it is one."""
 
@@ -71,7 +73,7 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
     if isinstance(provider, LocalProvider):
         cluster = _existing_cluster(provider)
         opts = pulumi.ResourceOptions(provider=cluster)
-        return Foundation(name, opts, opts, None, {}, provider.bundled)
+        return Foundation(name, opts, opts, None, {}, {}, provider.bundled)
     cloud = provider.pulumi_provider()
     in_cloud = pulumi.ResourceOptions(provider=cloud)
     network = Network("network", network_args(environment, provider, name), in_cloud)
@@ -114,11 +116,18 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
         )
         for pool in environment.pools
     }
-    upon_nodes = pulumi.ResourceOptions.merge(
-        upon_operators, pulumi.ResourceOptions(depends_on=[*pools.values()])
+    return Foundation(
+        environment=name,
+        opts=everywhere,
+        workloads=_upon(upon_operators, *pools.values()),
+        site=site,
+        placements={pool: made.placement for pool, made in pools.items()},
+        pools={pool: _upon(upon_operators, made) for pool, made in pools.items()},
     )
-    placements = {pool: made.placement for pool, made in pools.items()}
-    return Foundation(name, everywhere, upon_nodes, site, placements)
+
+
+def _upon(opts: pulumi.ResourceOptions, *pools: GpuPool) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*pools]))
 
 
 def _existing_cluster(provider: LocalProvider) -> k8s.Provider:

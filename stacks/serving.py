@@ -148,6 +148,8 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
     }
+    opts = platform.foundation.workloads
     if file.pool is not None:
         args["placement"] = platform.foundation.placements[file.pool]
-    ModelService(file.name, args, platform.foundation.workloads)
+        opts = platform.foundation.pools[file.pool]
+    ModelService(file.name, args, opts)

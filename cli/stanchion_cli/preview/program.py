@@ -133,7 +133,7 @@ def _execute(settings: dict[str, Any], order: list[str]) -> None:
 def _spare() -> None:
     """Leave out what the SDK does for an engine, and a preview has no use for."""
     import pulumi
-    from pulumi.runtime import resource, stack
+    from pulumi.runtime import resource, resource_cycle_breaker, rpc, stack
     from pulumi.runtime.proto import source_pb2
 
     # The SDK waits for an answer to each debug message: a third of a large program's time.
@@ -144,6 +144,27 @@ def _spare() -> None:
     setattr(stack, "asyncio", types.SimpleNamespace(**waiting))  # noqa: B010  not typed as one
     # Where in the program a resource is made goes to the engine's own display alone.
     resource._get_stack_trace = source_pb2.StackTrace
+    declaring = _declaring(
+        resource_cycle_breaker.declare_dependency, resource_cycle_breaker._add_dep
+    )
+    setattr(rpc, "declare_dependency", declaring)  # noqa: B010  not typed as one
+
+
+def _declaring(declare: Any, add: Any) -> Any:
+    """`declare`, which walks all that the dependency waits for, where a cycle can be at all.
+
+    What nothing waits for is in no cycle, and so is nearly every resource while it is registered.
+    """
+    awaited: set[Any] = set()
+
+    def declaring(dependent: Any, dependency: Any) -> bool:
+        awaited.add(dependency)
+        if dependent in awaited:
+            return bool(declare(dependent, dependency))
+        add(dependent, dependency)
+        return True
+
+    return declaring
 
 
 def _observed() -> list[Any]:
