@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -19,6 +15,7 @@ from typing import Any, Final
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.progress import console, step
 
+from benchmarks.facts import facts
 from benchmarks.model_server import environments, load, report, servers
 from benchmarks.model_server.environments import KSERVE, MLFLOW, ROOT
 from benchmarks.model_server.load import Measured
@@ -74,7 +71,7 @@ def run(effort: Effort) -> report.Results:
     load.require_tools()
     pythons = environments.prepare(version("scikit-learn"), version("numpy"))
     results = report.Results(
-        facts=_facts(),
+        facts=facts(ROOT),
         versions={
             **{n: environments.version(pythons[n], n) for n in ("kserve", "litserve", "mlflow")},
             "scikit-learn": version("scikit-learn"),
@@ -181,27 +178,6 @@ def _middle(seen: list[Measured]) -> Measured:
             for part in ("per_second", "p50", "p99")
         )
     )
-
-
-def _facts() -> dict[str, str]:
-    commit = subprocess.run(
-        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],
-        capture_output=True, text=True, check=False,
-    ).stdout.strip()  # fmt: skip
-    return {
-        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
-        "commit": commit or "unknown",
-        "processor": f"{_processor()}, {os.cpu_count()} cores",
-        "load of the machine before the run": f"{os.getloadavg()[0]:.1f}",
-        "python": platform.python_version(),
-    }
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 if __name__ == "__main__":
