@@ -262,6 +262,21 @@ def test_an_unknown_backup_is_told_with_the_newest(platform: Platform) -> None:
         platform.restore("mlflow", "x")
 
 
+def test_backups_are_listed_with_their_sizes_oldest_first(platform: Platform) -> None:
+    name = platform.backup()
+    (platform.store / "tracking-20200101T000000Z.tar.gz").write_text("old")
+    (platform.store / "notes.txt").write_text("")
+    env = {"BACKUP_DESTINATION": platform.store.as_uri(), "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-m", "stanchion_mlflow", "backups"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == {
+        "backups": [
+            {"name": "tracking-20200101T000000Z.tar.gz", "bytes": 3},
+            {"name": name, "bytes": (platform.store / name).stat().st_size},
+        ]
+    }
+
+
 def test_old_backups_go_and_nothing_else_does(platform: Platform) -> None:
     def called(days: int) -> str:
         at = datetime.now(UTC) - timedelta(days=days)

@@ -15,6 +15,7 @@ from stanchion_cli.commands.promote import promote
 from stanchion_cli.commands.quota import quota
 from stanchion_cli.commands.render import render
 from stanchion_cli.commands.status import status
+from stanchion_cli.commands.tracking import app as tracking
 from stanchion_cli.commands.up import up
 
 
@@ -24,3 +25,4 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
     app.add_typer(cluster, name="cluster")
     app.add_typer(operators, name="operators")
+    app.add_typer(tracking, name="tracking")

@@ -1,13 +1,14 @@
-"""Command line of the MLflow image: `stanchion-mlflow migrate|serve|backup|restore`."""
+"""Command line of the MLflow image: `stanchion-mlflow migrate|serve|backup|backups|restore`."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 
 from stanchion_mlflow import logging_setup
-from stanchion_mlflow.settings import BackupError, MigrationError, SettingsError
+from stanchion_mlflow.settings import BackupError, MigrationError, SettingsError, required
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     a secret file is not what the command needs.
     """
     parser = argparse.ArgumentParser(prog="stanchion-mlflow", description=__doc__)
-    parser.add_argument("command", choices=("migrate", "serve", "backup", "restore"))
+    parser.add_argument("command", choices=("migrate", "serve", "backup", "backups", "restore"))
     command = parser.parse_args().command
     logging_setup.configure()
     # Each command needs its own part of a heavy set of imports.
@@ -35,6 +36,11 @@ def main() -> None:
                 from stanchion_mlflow import backup  # noqa: PLC0415
 
                 backup.backup(backup.Plan.read(os.environ))
+            case "backups":
+                from stanchion_mlflow import backup  # noqa: PLC0415
+
+                found = backup.listing(required(os.environ, "BACKUP_DESTINATION"))
+                sys.stdout.write(json.dumps({"backups": found}) + "\n")
             case _:
                 from stanchion_mlflow import restore  # noqa: PLC0415
 

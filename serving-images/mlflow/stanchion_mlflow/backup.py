@@ -92,6 +92,21 @@ def backup(plan: Plan) -> str:
     return name
 
 
+def listing(destination: str) -> list[dict[str, Any]]:
+    """Name and size in bytes of every backup in a store, oldest first.
+
+    Raises:
+        BackupError: The store failed.
+    """
+    try:
+        store: Any = get_artifact_repository(destination)
+        sizes = {each.path: each.file_size for each in store.list_artifacts()}
+        return [{"name": name, "bytes": sizes[name]} for name in names(store)]
+    # What a store raises depends on whose it is.
+    except Exception as error:
+        raise BackupError(f"reading from {destination} failed: {one_line(error)}") from error
+
+
 def names(store: Any) -> list[str]:
     """Every backup in a store, oldest first."""
     return sorted(each.path for each in store.list_artifacts() if _moment(each.path))
