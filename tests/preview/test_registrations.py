@@ -130,6 +130,8 @@ def test_two_previews_are_the_same(program: str, tmp_path: Path) -> None:
         ("transform", "a transform failed: no transform for transformed"),
         ("bug", "the program has a bug: KeyError: 'a key that is not there'"),
         ("apply", "the program has a bug: KeyError: 'a key that is not there'"),
+        ("itself", "We have detected a circular dependency"),
+        ("circle", "We have detected a circular dependency"),
         ("syntax", "the program has a bug: SyntaxError"),
         ("exit", "the program exited with 3"),
         ("die", "the program's process ended early with status 9"),

@@ -5,8 +5,8 @@ import pulumi
 how = pulumi.Config().require("how")
 
 
-def thing(name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-    pulumi.CustomResource("test:index:Thing", name, {}, opts)
+def thing(name: str, opts: pulumi.ResourceOptions | None = None) -> pulumi.Resource:
+    return pulumi.CustomResource("test:index:Thing", name, {}, opts)
 
 
 def helper() -> None:
@@ -32,6 +32,13 @@ elif how == "transform":
         raise ValueError(f"no transform for {args.name}")
 
     thing("transformed", opts=pulumi.ResourceOptions(transforms=[failing]))
+elif how == "itself":
+    group = pulumi.ComponentResource("small:index:Group", "group")
+    thing("child", pulumi.ResourceOptions(parent=group, depends_on=[group]))
+elif how == "circle":
+    group = pulumi.ComponentResource("small:index:Group", "group")
+    first = thing("first", pulumi.ResourceOptions(depends_on=[group]))
+    thing("second", pulumi.ResourceOptions(parent=group, depends_on=[first]))
 elif how == "exit":
     raise SystemExit(3)
 elif how == "die":

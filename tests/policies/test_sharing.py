@@ -1,0 +1,69 @@
+"""What the policies of one question share, and what they must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from stanchion_policies.sharing import _once, _question
+
+
+class Translator:
+    """Counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def __call__(self, source: list[int], *_options: bool) -> list[int]:
+        self.asked += 1
+        return [*source]
+
+
+def _answering(translate: Callable[..., object], *sources: list[int]) -> list[object]:
+    answer = _question(lambda: [translate(source) for source in sources])
+    answered: list[object] = answer()
+    return answered
+
+
+def test_a_resource_is_translated_once_a_question() -> None:
+    translator, source = Translator(), [1]
+    first, second = _answering(_once(translator), source, source)
+    assert first is second
+    assert translator.asked == 1
+
+
+def test_equal_resources_are_not_one() -> None:
+    translator = Translator()
+    first, second = _answering(_once(translator), [1], [1])
+    assert first == second
+    assert first is not second
+
+
+def test_nothing_is_remembered_from_one_question_to_the_next() -> None:
+    translator, source = Translator(), [1]
+    translate = _once(translator)
+    (before,) = _answering(translate, source)
+    source.append(2)
+    (after,) = _answering(translate, source)
+    assert (before, after) == ([1], [1, 2])
+
+
+def test_a_question_that_fails_is_forgotten_too() -> None:
+    translator, source = Translator(), [1]
+    translate = _once(translator)
+
+    def fail() -> None:
+        translate(source)
+        raise LookupError
+
+    try:
+        _question(fail)()
+    except LookupError:
+        translate(source)
+    assert translator.asked == 2
+
+
+def test_a_translation_with_options_of_its_own_is_its_own() -> None:
+    translator, source = Translator(), [1]
+    translate = _once(translator)
+    _question(lambda: [translate(source), translate(source, True)])()
+    assert translator.asked == 2
