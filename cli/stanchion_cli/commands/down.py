@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def down(
     environment: Annotated[
-        str | None, typer.Argument(metavar="[ENV]", help="Environment, as dev-aws.")
+        str | None, typer.Argument(metavar="ENV", help="Environment, as dev-aws.")
     ] = None,
     *,
     engine: Engine = None,
