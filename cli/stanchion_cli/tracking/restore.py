@@ -22,7 +22,7 @@ def restore(
 ) -> None:
     """Restore `backup`, then migrate: names and passwords are those of the Secrets once more.
 
-    A restore that fails has changed nothing. The server runs again in any case.
+    Each database is replaced as a whole or not at all. The server runs again in any case.
 
     Raises:
         StanchionError: when the server runs and may not be stopped, the databases hold what may
