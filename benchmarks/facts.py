@@ -15,11 +15,13 @@ def facts(root: Path) -> dict[str, str]:
         ["git", "-C", str(root), "rev-parse", "--short", "HEAD"],
         capture_output=True, text=True, check=False,
     ).stdout.strip()  # fmt: skip
+    load = os.getloadavg()[0]
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "commit": commit or "unknown",
         "processor": f"{_processor()}, {os.cpu_count()} cores",
-        "load of the machine before the run": f"{os.getloadavg()[0]:.1f}",
+        "load of the machine before the run": f"{load:.1f}"
+        + (", so it was shared with other work" if load >= 1 else ""),
         "python": platform.python_version(),
     }
 
