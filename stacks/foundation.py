@@ -94,7 +94,8 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
     )
     Budget("budget", budget_args(environment, provider, name), in_cloud)
     inside = _provider(kubeconfig=kubernetes.kubeconfig)
-    everywhere = pulumi.ResourceOptions(providers=[cloud, inside])
+    # A cluster named by a text alone is no dependency, and its rights have to outlive its objects.
+    everywhere = pulumi.ResourceOptions(providers=[cloud, inside], depends_on=[kubernetes])
     operators = Operators(
         "operators", operators_args(environment, provider, name, kubernetes.reference), everywhere
     )

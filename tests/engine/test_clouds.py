@@ -237,6 +237,13 @@ def test_layers_go_from_the_top(life: Life) -> None:
     assert control_plane is not None
     assert network is not None
     assert max(all_in_cluster) < control_plane < network
+    of_cluster = [place for place, urn in enumerate(life.deleted) if component(urn) == "Cluster"]
+    above = [
+        place
+        for place, urn in enumerate(life.deleted)
+        if component(urn) in {"WorkloadIdentity", "Operators", "GpuPool", "ModelService"}
+    ]
+    assert max(above) < min(of_cluster), "rights in the cluster outlive what is in it"
 
 
 def test_dev_protects_nothing(life: Life) -> None:
@@ -246,18 +253,13 @@ def test_dev_protects_nothing(life: Life) -> None:
 def test_what_holds_data_in_production_is_protected_and_outlives_its_stack(
     production: Life,
 ) -> None:
-    held = {
-        found["type"]
-        for found in production.resources
-        if found.get("protect") and found.get("retainOnDelete")
-    }
-    assert DATA[production.world.environment.partition("-")[2]] <= held
-    unprotected = [
-        found["urn"]
-        for found in production.resources
-        if found["type"] in held and not found.get("protect")
+    holding = DATA[production.world.environment.partition("-")[2]]
+    found = [each for each in production.resources if each["type"] in holding]
+    assert {each["type"] for each in found} == holding
+    unguarded = [
+        each["urn"] for each in found if not (each.get("protect") and each.get("retainOnDelete"))
     ]
-    assert unprotected == []
+    assert unguarded == []
 
 
 def test_down_names_what_production_protects_and_touches_nothing(
