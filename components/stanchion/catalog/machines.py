@@ -75,7 +75,9 @@ class Catalogue:
 def load(name: str) -> dict[str, Any]:
     """A file of the catalogue, as it is written."""
     text = (files("stanchion.catalog") / name).read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
+    # The same loader in C, where PyYAML was built with it: five times as fast.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loaded: dict[str, Any] = yaml.load(text, loader)  # noqa: S506  the safe one either way
     return loaded
 
 
