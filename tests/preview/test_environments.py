@@ -39,7 +39,7 @@ NAMED_BY_THE_CLOUD = {
     "Service": ("spec.externalName",),
     "ServiceAccount": ("metadata.annotations",),
 }
-"""Fields that hold what only the cloud gives: identifiers, a database's address, a secret's name."""
+"""What only the cloud gives: identifiers, a database's address, a secret's name."""
 
 
 def test_only_what_the_cloud_names_and_generated_secrets_are_unknown(
