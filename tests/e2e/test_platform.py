@@ -15,6 +15,8 @@ from e2e.platform import Platform, eventually
 from e2e.traces import Traces
 from e2e.traffic import Traffic
 from stanchion_cli import cluster
+from stanchion_cli.models import lockfile
+from stanchion_cli.models.lockfile import Pin
 
 # A story: a chapter makes no sense when the one before it failed.
 pytestmark = pytest.mark.xdist_group("story")
@@ -29,6 +31,9 @@ def _stop_after_a_failure(request: pytest.FixtureRequest) -> None:
 def test_up_from_nothing_serves_the_prediction_that_the_printed_curl_asks_for(
     platform: Platform,
 ) -> None:
+    # Pins that outlived their node: a person who took it down and brings it up again has these.
+    digest = f"sha256:{'0' * 64}"
+    lockfile.write(platform.root, "local", {"wine": Pin("wine-cultivar", "7", digest)})
     up = platform.stanchion("up", "local", "--sample")
     curl = re.search(r"curl .*\\\n.*infer", up.stderr)
     assert curl, up.stderr

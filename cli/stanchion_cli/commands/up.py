@@ -50,9 +50,13 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
     """
     from stanchion_cli.cluster import ClusterError
     from stanchion_cli.deploy.environment import bring_up, checked_preview
+    from stanchion_cli.models import lockfile
 
     with_engine = use_engine(environment, engine)
     preview = checked_preview(root, environment)
+    if _registry_is_gone(preview) and lockfile.forget(root, environment):
+        console.print(f"{environment}: its pins are of a node that is gone with its registry")
+        preview = checked_preview(root, environment)
     try:
         if with_engine:
             from stanchion_cli.deploy import engine as pulumi_engine
@@ -65,6 +69,14 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
     except ClusterError as error:
         raise _with_report(root, preview, error) from None
     console.print(f"{environment} is up: {applied}", style="bold")
+
+
+def _registry_is_gone(preview: Preview) -> bool:
+    """Whether the node has yet to be made, and with it the registry that pins refer to."""
+    from stanchion_cli import cluster
+
+    bundled = (preview.outputs.get("cluster") or {}).get("bundled")
+    return bundled is not None and cluster.find(bundled) is None
 
 
 def _with_report(root: Path, preview: Preview, error: StanchionError) -> StanchionError:

@@ -13,6 +13,8 @@ from stanchion_cli.errors import StanchionError
 from stanchion_cli.progress import detail, step
 
 READY_TIMEOUT_SECONDS = 600
+HOPELESS_SECONDS = 15
+"""How long a failure must stand: right after a change, what is told is still the one before."""
 _POLL_SECONDS = 0.5
 
 
@@ -117,7 +119,7 @@ def delete(api: Api, refs: Sequence[Ref]) -> None:
 
 def _await_ready(api: Api, ref: Ref) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_SECONDS
-    shown = ""
+    shown, hoped_at = "", time.monotonic()
     while True:
         live = api.get(ref)
         reason = "does not exist any more" if live is None else readiness.pending(live)
@@ -129,7 +131,9 @@ def _await_ready(api: Api, ref: Ref) -> None:
             detail(line)
             shown = line
         hopeless = "" if live is None else readiness.failed(api, live)
-        if hopeless or time.monotonic() > deadline:
+        if not hopeless:
+            hoped_at = time.monotonic()
+        if time.monotonic() > min(deadline, hoped_at + HOPELESS_SECONDS):
             found = "" if live is None else readiness.diagnosis(api, live)
             raise StanchionError(
                 "\n".join(filter(None, [f"did not become ready: {hopeless or reason}", found])),

@@ -62,3 +62,12 @@ def write(root: Path, environment: str, pins: Mapping[str, Pin]) -> Path:
     Path(stream.name).chmod(0o644)
     os.replace(stream.name, file)  # noqa: PTH105 - the atomic rename is the point
     return file
+
+
+def forget(root: Path, environment: str) -> bool:
+    """Delete the lock file; whether there was one."""
+    file = path(root, environment)
+    if not file.exists():
+        return False
+    file.unlink()
+    return True

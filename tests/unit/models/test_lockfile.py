@@ -34,6 +34,14 @@ def test_writing_leaves_no_other_file_behind(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_pins_are_forgotten_once(tmp_path: Path) -> None:
+    root = _root(tmp_path)
+    lockfile.write(root, "local", {"wine": PIN})
+    assert lockfile.forget(root, "local")
+    assert not lockfile.forget(root, "local")
+    assert lockfile.read(root, "local") == {}
+
+
 @pytest.mark.parametrize("text", ["services: [", "- a", "services: {wine: {model: m}}", ""])
 def test_a_damaged_lock_file_is_named_with_the_way_out(tmp_path: Path, text: str) -> None:
     root = _root(tmp_path)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from stanchion_cli.deploy import apply
+from stanchion_cli.deploy.api import Ref
+from stanchion_cli.errors import StanchionError
+
+REF = Ref("apps/v1", "Deployment", "demo", "wine")
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Cluster:
+    """A deployment that is as `status` says at the time."""
+
+    def __init__(self, status: Callable[[], dict[str, Any]]) -> None:
+        self._status = status
+
+    def get(self, ref: Ref) -> dict[str, Any]:
+        return {
+            "apiVersion": ref.api_version,
+            "kind": ref.kind,
+            "metadata": {"name": ref.name, "namespace": ref.namespace, "generation": 2},
+            "spec": {"replicas": 1},
+            "status": self._status(),
+        }
+
+    def list(self, *_: str, **__: str) -> Iterator[dict[str, Any]]:
+        return iter(())
+
+
+GIVEN_UP = {
+    "observedGeneration": 1,
+    "conditions": [
+        {
+            "type": "Progressing",
+            "status": "False",
+            "reason": "ProgressDeadlineExceeded",
+            "message": "ReplicaSet wine-1 has timed out progressing.",
+        }
+    ],
+}
+DONE = {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(apply, "time", clock)
+    return clock
+
+
+def test_the_failure_of_the_rollout_before_is_not_that_of_this_one(clock: Clock) -> None:
+    """A controller needs a moment to take back what it said of the last rollout."""
+    cluster: Any = Cluster(lambda: DONE if clock.now > 5 else GIVEN_UP)
+    apply._await_ready(cluster, REF)
+    assert clock.now < 10
+
+
+def test_a_failure_that_stands_ends_the_waiting(clock: Clock) -> None:
+    cluster: Any = Cluster(lambda: GIVEN_UP)
+    with pytest.raises(StanchionError, match="timed out progressing"):
+        apply._await_ready(cluster, REF)
+    assert apply.HOPELESS_SECONDS <= clock.now < apply.HOPELESS_SECONDS + 2
