@@ -33,6 +33,7 @@ def main() -> None:
     """Run one program for the process that started this one."""
     gc.disable()  # a process of a few seconds that imports tens of thousands of objects
     _beside("guard").install()
+    _beside("sdk").install()
     sys.setswitchinterval(0.001)  # the RPC thread and the event loop take turns all the time
     with os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as results:
         import pulumi.runtime  # noqa: F401  while the other side still prepares the settings
