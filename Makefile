@@ -16,7 +16,13 @@ down: sync-up  ## take it down; nothing is left but caches
 preview: sync-up  ## resources and policy results, with no engine, cluster or credentials
 	@$(RUN) stanchion preview $(ENV)
 
-test: lint types test-unit test-components test-offline test-engine  ## everything that needs no cluster
+# What keeps one core busy runs two at a time.
+CHECKS := lint types test-unit test-components
+SUITES := test-offline test-engine
+
+test: sync  ## everything that needs no cluster
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(CHECKS)
+	@$(MAKE) --no-print-directory $(SUITES)
 
 test-unit: sync
 	@$(RUN) pytest -m "not e2e" tests/unit --ignore tests/unit/components
