@@ -17,12 +17,10 @@ from stanchion.foundation.artifact_store.contract import (
     check_bucket,
     purpose,
 )
+from stanchion.foundation.encryption.aws import customer_key
 from stanchion.foundation.location import aws_partition
 from stanchion.foundation.tags import cloud_tags
 
-KEY_ROTATION_DAYS = 365
-KEY_DELETION_DAYS = 30
-"""Days in which the deletion of the key, and with it of all data, can be taken back: the most."""
 OLDEST_TLS = "1.2"
 
 
@@ -47,20 +45,13 @@ class AwsArtifactStore:
             owner=args["owner"], cost_center=args["cost_center"], environment=environment
         )
         held, plain = child_options(parent, opts, keep=keep), child_options(parent, opts)
-        key = aws.kms.Key(
-            f"{name}-key",
+        key = customer_key(
+            name,
+            alias=f"{environment}-{purpose(args)}",
             description=f"{purpose(args).capitalize()} of {environment}",
-            enable_key_rotation=True,
-            rotation_period_in_days=KEY_ROTATION_DAYS,
-            deletion_window_in_days=KEY_DELETION_DAYS,
             tags=tags,
-            opts=held,
-        )
-        aws.kms.Alias(
-            f"{name}-key-alias",
-            name=f"alias/{environment}-{purpose(args)}",
-            target_key_id=key.key_id,
-            opts=plain,
+            held=held,
+            plain=plain,
         )
         bucket = aws.s3.Bucket(
             f"{name}-bucket",

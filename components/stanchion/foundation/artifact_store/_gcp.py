@@ -16,12 +16,10 @@ from stanchion.foundation.artifact_store.contract import (
     check_bucket,
     purpose,
 )
+from stanchion.foundation.encryption.gcp import customer_key
 from stanchion.foundation.tags import cloud_tags
 
 DAY = 24 * 60 * 60
-KEY_ROTATION_DAYS = 90
-KEY_DELETION_DAYS = 30
-"""Days in which the destruction of a key version, and with it of data, can be taken back."""
 SOFT_DELETE_DAYS = 7
 """Days in which even a deleted version can be had back: the fewest there are, none aside."""
 ACCESS_LOG_DAYS = 90
@@ -126,23 +124,14 @@ class _Store:
         Storage's account is called by the project's number, which is not among the arguments:
         the bucket for logs, made first, tells it.
         """
-        ring = gcp.kms.KeyRing(
-            f"{self._name}-key-ring",
-            project=self._project,
-            location=self._region,
-            name=f"{self._environment}-{self._purpose}",
-            opts=self._held,
-        )
-        key = gcp.kms.CryptoKey(
-            f"{self._name}-key",
-            key_ring=ring.id,
-            name=self._purpose,
-            purpose="ENCRYPT_DECRYPT",
-            rotation_period=f"{KEY_ROTATION_DAYS * DAY}s",
-            destroy_scheduled_duration=f"{KEY_DELETION_DAYS * DAY}s",
+        key = customer_key(
+            self._name,
+            location=self._args["location"],
+            ring_name=f"{self._environment}-{self._purpose}",
+            key_name=self._purpose,
             labels=self._labels,
             deletion_policy=self._deletion,
-            opts=self._held,
+            held=self._held,
         )
         right = gcp.kms.CryptoKeyIAMMember(
             f"{self._name}-key-user",

@@ -20,12 +20,10 @@ from stanchion.foundation.database.contract import (
     disk_gib,
     server_name,
 )
+from stanchion.foundation.encryption.aws import customer_key
 from stanchion.foundation.tags import cloud_tags
 
 ADMIN = "postgres"
-KEY_ROTATION_DAYS = 365
-KEY_DELETION_DAYS = 30
-"""Days in which the deletion of the key, and with it of all backups, can be taken back."""
 LOGS = ("postgresql", "upgrade")
 LOG_DAYS = 90
 SLOW_STATEMENT_MS = 1000
@@ -100,22 +98,14 @@ class _Server:
 
     def _encryption_key(self) -> aws.kms.Key:
         """Of data, backups and the administrator's secret."""
-        key = aws.kms.Key(
-            f"{self._name}-key",
+        return customer_key(
+            self._name,
+            alias=self._called,
             description=f"Database {self._called}",
-            enable_key_rotation=True,
-            rotation_period_in_days=KEY_ROTATION_DAYS,
-            deletion_window_in_days=KEY_DELETION_DAYS,
             tags=self._tags,
-            opts=self._held,
+            held=self._held,
+            plain=self._plain,
         )
-        aws.kms.Alias(
-            f"{self._name}-key-alias",
-            name=f"alias/{self._called}",
-            target_key_id=key.key_id,
-            opts=self._plain,
-        )
-        return key
 
     def _group(self) -> aws.ec2.SecurityGroup:
         """PostgreSQL from the network's addresses, and no way out."""

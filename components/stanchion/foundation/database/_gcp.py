@@ -20,13 +20,10 @@ from stanchion.foundation.database.contract import (
     disk_gib,
     server_name,
 )
+from stanchion.foundation.encryption.gcp import customer_key
 from stanchion.foundation.tags import cloud_tags
 
 ADMIN = "stanchion_admin"
-DAY = 24 * 60 * 60
-KEY_ROTATION_DAYS = 90
-KEY_DELETION_DAYS = 30
-"""Days in which the destruction of a key version, and with it of backups, can be taken back."""
 RESTORE_DAYS = {"ENTERPRISE": 7, "ENTERPRISE_PLUS": 35}
 """Most days that an edition keeps transaction logs, and so can restore any moment."""
 SLOW_STATEMENT_MS = 1000
@@ -136,23 +133,14 @@ class _Server:
 
     def _encryption_key(self) -> gcp.kms.CryptoKey:
         """Of data, backups and the administrator's secret."""
-        ring = gcp.kms.KeyRing(
-            f"{self._name}-key-ring",
-            project=self._project,
-            location=self._region,
-            name=self._called,
-            opts=self._held,
-        )
-        return gcp.kms.CryptoKey(
-            f"{self._name}-key",
-            key_ring=ring.id,
-            name="database",
-            purpose="ENCRYPT_DECRYPT",
-            rotation_period=f"{KEY_ROTATION_DAYS * DAY}s",
-            destroy_scheduled_duration=f"{KEY_DELETION_DAYS * DAY}s",
+        return customer_key(
+            self._name,
+            location=self._args["location"],
+            ring_name=self._called,
+            key_name="database",
             labels=self._labels,
             deletion_policy=self._deletion,
-            opts=self._held,
+            held=self._held,
         )
 
     def _key_user(self, part: str, api: str) -> pulumi.Resource:

@@ -15,6 +15,7 @@ from stanchion.foundation.identity.contract import (
     WorkloadIdentityArgs,
     WorkloadIdentityBackend,
     WorkloadIdentityParts,
+    check_forms,
     cloud_name,
 )
 from stanchion.foundation.location import aws_partition
@@ -86,13 +87,7 @@ class AwsWorkloadIdentity:
 
     def check(self, check: Checks, args: WorkloadIdentityArgs) -> None:
         """Resources are named as IAM needs it."""
-        for at, grant in enumerate(args["grants"]):
-            form, meaning = _FORMS[grant["kind"]]
-            given = grant["resource"]
-            if isinstance(given, str) and not form.fullmatch(given):
-                check.refuse(
-                    f"grants[{at}].resource", f"'{given}' is not {meaning}", f"write {meaning}"
-                )
+        check_forms(check, args["grants"], _FORMS)
 
     def build(
         self,

@@ -13,6 +13,7 @@ from stanchion.foundation.identity.contract import (
     WorkloadIdentityArgs,
     WorkloadIdentityBackend,
     WorkloadIdentityParts,
+    check_forms,
     cloud_name,
 )
 
@@ -43,13 +44,7 @@ class GcpWorkloadIdentity:
 
     def check(self, check: Checks, args: WorkloadIdentityArgs) -> None:
         """Resources are named as their services need it."""
-        for at, grant in enumerate(args["grants"]):
-            form, meaning = _FORMS[grant["kind"]]
-            given = grant["resource"]
-            if isinstance(given, str) and not form.fullmatch(given):
-                check.refuse(
-                    f"grants[{at}].resource", f"'{given}' is not {meaning}", f"write {meaning}"
-                )
+        check_forms(check, args["grants"], _FORMS)
 
     def build(
         self,

@@ -1,5 +1,7 @@
 """What `WorkloadIdentity` takes, and what each backend gives back."""
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NotRequired, Protocol, TypedDict
@@ -85,6 +87,27 @@ class WorkloadIdentityBackend(Protocol):
     ) -> WorkloadIdentityParts:
         """Make it, as children of `parent`."""
         ...
+
+
+def check_forms(
+    check: Checks,
+    grants: Sequence[Grant],
+    forms: Mapping[GrantKind, tuple[re.Pattern[str], str]],
+) -> None:
+    """Resources are named as their cloud needs it.
+
+    Args:
+        check: Where problems are noted.
+        grants: The grants.
+        forms: What a resource of each kind is called: its pattern, and in words.
+    """
+    for at, grant in enumerate(grants):
+        form, meaning = forms[grant["kind"]]
+        given = grant["resource"]
+        if isinstance(given, str) and not form.fullmatch(given):
+            check.refuse(
+                f"grants[{at}].resource", f"'{given}' is not {meaning}", f"write {meaning}"
+            )
 
 
 def cloud_name(args: WorkloadIdentityArgs, longest: int) -> str:

@@ -6,6 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from stanchion.children import child_options
+from stanchion.foundation.encryption.aws import customer_key
 from stanchion.foundation.image_registry.contract import (
     UNTAGGED_DAYS,
     ImageRegistryArgs,
@@ -13,9 +14,6 @@ from stanchion.foundation.image_registry.contract import (
     ImageRegistryParts,
 )
 from stanchion.foundation.tags import cloud_tags
-
-KEY_ROTATION_DAYS = 365
-KEY_DELETION_DAYS = 30
 
 
 class AwsImageRegistry:
@@ -35,20 +33,13 @@ class AwsImageRegistry:
         )
         held = child_options(parent, opts, keep=args.get("keep", False))
         plain = child_options(parent, opts)
-        key = aws.kms.Key(
-            f"{name}-key",
+        key = customer_key(
+            name,
+            alias=f"{environment}-images",
             description=f"Images of {environment}",
-            enable_key_rotation=True,
-            rotation_period_in_days=KEY_ROTATION_DAYS,
-            deletion_window_in_days=KEY_DELETION_DAYS,
             tags=tags,
-            opts=held,
-        )
-        aws.kms.Alias(
-            f"{name}-key-alias",
-            name=f"alias/{environment}-images",
-            target_key_id=key.key_id,
-            opts=plain,
+            held=held,
+            plain=plain,
         )
         names = []
         for image in args["images"]:

@@ -4,6 +4,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from stanchion.children import child_options
+from stanchion.foundation.encryption.gcp import customer_key
 from stanchion.foundation.image_registry.contract import (
     UNTAGGED_DAYS,
     ImageRegistryArgs,
@@ -13,8 +14,6 @@ from stanchion.foundation.image_registry.contract import (
 from stanchion.foundation.tags import cloud_tags
 
 DAY = 24 * 60 * 60
-KEY_ROTATION_DAYS = 90
-KEY_DELETION_DAYS = 30
 
 
 class GcpImageRegistry:
@@ -36,23 +35,14 @@ class GcpImageRegistry:
         keep = args.get("keep", False)
         deletion = "PREVENT" if keep else "DELETE"
         held, plain = child_options(parent, opts, keep=keep), child_options(parent, opts)
-        ring = gcp.kms.KeyRing(
-            f"{name}-key-ring",
-            project=project,
-            location=region,
-            name=f"{environment}-images",
-            opts=held,
-        )
-        key = gcp.kms.CryptoKey(
-            f"{name}-key",
-            key_ring=ring.id,
-            name="images",
-            purpose="ENCRYPT_DECRYPT",
-            rotation_period=f"{KEY_ROTATION_DAYS * DAY}s",
-            destroy_scheduled_duration=f"{KEY_DELETION_DAYS * DAY}s",
+        key = customer_key(
+            name,
+            location=args["location"],
+            ring_name=f"{environment}-images",
+            key_name="images",
             labels=labels,
             deletion_policy=deletion,
-            opts=held,
+            held=held,
         )
         registry = gcp.projects.ServiceIdentity(
             f"{name}-service",

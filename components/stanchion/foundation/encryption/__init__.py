@@ -1,0 +1,1 @@
+"""Keys of one's own for what holds data, one module for each cloud."""
