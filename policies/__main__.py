@@ -1,8 +1,9 @@
 """Serves the pack to the engine; `PolicyPack` does not return while the engine is there."""
 
 from pulumi_policy import PolicyPack
-from stanchion_policies import POLICIES
+from stanchion_policies import RULES
+from stanchion_policies.pack import policies
 from stanchion_policies.sharing import share_translations
 
 share_translations()
-PolicyPack(name="stanchion", policies=POLICIES)
+PolicyPack(name="stanchion", policies=policies(RULES))

@@ -1,5 +1,5 @@
-"""Policies of ML production readiness, for `pulumi up --policy-pack policies`."""
+"""The standard of ML production readiness, for `pulumi up --policy-pack policies` and more."""
 
-from stanchion_policies.catalogue import POLICIES
+from stanchion_policies.catalogue import RULES
 
-__all__ = ["POLICIES"]
+__all__ = ["RULES"]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pulumi_policy import Severity
-
 from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.reading import get, items, text, texts
-from stanchion_policies.rules import Settings, cis, flag, object_policy
+from stanchion_policies.rules import Settings, Severity, cis, flag, object_policy
 
 ROLES = ("Role", "ClusterRole")
 BINDINGS = ("RoleBinding", "ClusterRoleBinding")

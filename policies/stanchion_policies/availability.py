@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pulumi_policy import Severity
-
 from stanchion_policies.cluster import Cluster, bounds
 from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.reading import count_or_percent, get, items, number, present, selects, some
-from stanchion_policies.rules import Settings, cluster_policy, flag, integer
+from stanchion_policies.rules import Settings, Severity, cluster_policy, flag, integer
 
 REPLICATED = ("Deployment", "StatefulSet", "Rollout")
 AUTOSCALERS = ("HorizontalPodAutoscaler", "ScaledObject")

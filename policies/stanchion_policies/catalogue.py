@@ -13,7 +13,7 @@ from stanchion_policies import (
     tracking,
     workload,
 )
-from stanchion_policies.rules import policies_in
+from stanchion_policies.rules import rules_in
 
 SUBJECTS = {
     "Workloads": workload,
@@ -30,4 +30,4 @@ SUBJECTS = {
 }
 """Subject, as the documentation calls it, and the module that holds its policies."""
 
-POLICIES = policies_in(*SUBJECTS.values())
+RULES = rules_in(*SUBJECTS.values())

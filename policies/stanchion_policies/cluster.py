@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pulumi_policy.proxy import UnknownValueError
-
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
 from stanchion_policies.reading import get, number, present, selects, some, texts
+from stanchion_policies.unknown import UnknownValueError
 
 NODE_LEVEL = frozenset({"DaemonSet"})
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pulumi_policy import Severity
-
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.reading import entries, get, items
-from stanchion_policies.rules import Settings, cluster_policy
+from stanchion_policies.rules import Settings, Severity, cluster_policy
 
 LEADS_NOWHERE = (
     "Correct the name or the labels, or remove the object. Where the other side belongs to another "

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulumi_policy import Severity
-
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
 from stanchion_policies.reading import entries, filled, get, items, known, present
-from stanchion_policies.rules import Settings, cis, object_policy
+from stanchion_policies.rules import Settings, Severity, cis, object_policy
 
 _STRONG = r"PASSWORD|PASSWD|PASSPHRASE|API[_-]?KEY|ACCESS[_-]?KEY|SECRET[_-]?KEY|PRIVATE[_-]?KEY"
 _WORD = r"[_.-]|(?<=[a-z])(?=(?-i:[A-Z]))"

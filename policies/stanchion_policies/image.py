@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from pulumi_policy import Severity
-
 from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject
 from stanchion_policies.reading import text
-from stanchion_policies.rules import Settings, choice, flag, object_policy, strings
+from stanchion_policies.rules import Settings, Severity, choice, flag, object_policy, strings
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 MOVING_TAGS = frozenset({"", "latest"})

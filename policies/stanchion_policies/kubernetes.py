@@ -8,9 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
-from pulumi_policy.proxy import UnknownValueError
-
 from stanchion_policies.reading import entries, get, items, present, text
+from stanchion_policies.unknown import UnknownValueError
 
 REPLICATED = frozenset(
     {"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout"}

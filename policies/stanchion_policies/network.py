@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pulumi_policy import Severity
-
 from stanchion_policies.cluster import Cluster, directions
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
 from stanchion_policies.reading import entries, get, items, some, text, texts
-from stanchion_policies.rules import Settings, cis, cluster_policy, flag, object_policy, strings
+from stanchion_policies.rules import (
+    Settings,
+    Severity,
+    cis,
+    cluster_policy,
+    flag,
+    object_policy,
+    strings,
+)
 
 EGRESS = {"egress": flag("Whether outgoing traffic is to be restricted too.", default=True)}
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pulumi_policy import Severity
-
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
 from stanchion_policies.reading import entries, filled, items, present, selects
-from stanchion_policies.rules import Settings, cis, object_policy, strings
+from stanchion_policies.rules import Settings, Severity, cis, object_policy, strings
 
 TEMPLATED = WORKLOADS - {"Pod"}
 NAMESPACED = WORKLOADS | {

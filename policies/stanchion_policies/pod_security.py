@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pulumi_policy import Severity
-
 from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject, Pod
 from stanchion_policies.reading import (
     entries,
@@ -18,7 +16,7 @@ from stanchion_policies.reading import (
     present,
     text,
 )
-from stanchion_policies.rules import Settings, cis, object_policy, strings
+from stanchion_policies.rules import Settings, Severity, cis, object_policy, strings
 
 BASELINE, RESTRICTED = "pod-security:baseline", "pod-security:restricted"
 SAFE_SYSCTLS = frozenset(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
-from pulumi_policy.proxy import UnknownValueError
+from stanchion_policies.unknown import UnknownValueError
 
 T = TypeVar("T")
 

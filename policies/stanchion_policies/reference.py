@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pulumi_policy import Policy
-
 from stanchion_policies.catalogue import SUBJECTS
-from stanchion_policies.rules import policies_in
+from stanchion_policies.rules import Rule, rules_in
 
 ENVIRONMENTS = Path(__file__).parents[1] / "environments"
 NAMES = ("dev", "staging", "prod")
@@ -26,7 +24,7 @@ def reference() -> str:
     lines = [*_table(), ""]
     for subject, module in SUBJECTS.items():
         lines += [f"### {subject}", ""]
-        for policy in policies_in(module):
+        for policy in rules_in(module):
             lines += [*_entry(policy), ""]
     return "\n".join(lines)
 
@@ -50,10 +48,9 @@ def _table() -> Iterator[str]:
     yield f"| policy | severity | {' | '.join(NAMES)} |"
     yield "| --- " * (2 + len(NAMES)) + "|"
     for module in SUBJECTS.values():
-        for policy in policies_in(module):
-            severity = policy.severity.value if policy.severity else ""
+        for policy in rules_in(module):
             cells = [_level(levels_of[policy.name]) for levels_of in levels]
-            yield f"| [{policy.name}](#{policy.name}) | {severity} | {' | '.join(cells)} |"
+            yield f"| [{policy.name}](#{policy.name}) | {policy.severity} | {' | '.join(cells)} |"
 
 
 def _level(configured: str | dict[str, Any]) -> str:
@@ -65,9 +62,8 @@ def _level(configured: str | dict[str, Any]) -> str:
     return f"{configured['enforcementLevel']}, {shown}"
 
 
-def _entry(policy: Policy) -> Iterator[str]:
-    severity = policy.severity.value if policy.severity else ""
-    marks = [severity, *(policy.tags or [])]
+def _entry(policy: Rule) -> Iterator[str]:
+    marks: list[str] = [policy.severity, *policy.tags]
     if policy.framework is not None:
         framework = policy.framework
         marks.append(f"{framework.name} {framework.version}: {framework.reference}")
@@ -75,10 +71,10 @@ def _entry(policy: Policy) -> Iterator[str]:
     yield ""
     yield f"{policy.description} *({'; '.join(marks)})*"
     yield ""
-    yield f"{policy.remediation_steps}"
-    if policy.config_schema is not None:
+    yield f"{policy.fix}"
+    if policy.settings:
         yield ""
-        yield from map(_setting, *zip(*policy.config_schema.properties.items(), strict=True))
+        yield from map(_setting, *zip(*policy.settings.items(), strict=True))
 
 
 def _setting(name: str, schema: dict[str, Any]) -> str:

@@ -1,43 +1,61 @@
-"""From a check, which is a plain function, to a policy of the pack.
+"""From a check, which is a plain function, to a rule of the catalogue.
 
-A check looks at one Kubernetes object, and where it takes two to see a fault, at the cluster it
-is in. It yields a message for each violation: which field, why, and what to write instead, never
-a secret's value. The wrapper here adds the object's name, and sees to what every check needs:
+A check looks at one object, and where it takes two to see a fault, at all that is around it. It
+yields a message for each violation: which field, why, and what to write instead, never a secret's
+value. What it looks at is the rule's scope, and each scope has its decorator:
 
-- a value that is not known before deployment leaves that one object undecided, not all of them;
-- a check that crashes fails the run with the names of the policy and the resource.
+| decorator | looks at | among |
+| --- | --- | --- |
+| `object_policy` | a Kubernetes object | nothing else |
+| `cluster_policy` | a Kubernetes object | all Kubernetes objects |
+| `resource_policy` | a resource of any provider | nothing else |
+| `stack_policy` | a resource of any provider | the whole stack, Kubernetes objects included |
+
+`running` runs rules; `pack` makes the engine's policies of them.
 """
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from pathlib import Path
-from typing import Any
-
-from pulumi_policy import (
-    EnforcementLevel,
-    Policy,
-    PolicyComplianceFramework,
-    PolicyConfigSchema,
-    ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-    Severity,
-    StackValidationArgs,
-    StackValidationPolicy,
-)
-from pulumi_policy.proxy import UnknownValueError
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from stanchion_policies.cluster import Cluster
-from stanchion_policies.kubernetes import KubernetesObject, objects_of
+from stanchion_policies.kubernetes import KubernetesObject
+from stanchion_policies.stack import CloudResource, Stack
 
 PAGE = "docs/policies.md"
 
 Schema = Mapping[str, dict[str, Any]]
-Check = Callable[[KubernetesObject, "Settings"], Iterable[str]]
-ClusterCheck = Callable[[KubernetesObject, Cluster, "Settings"], Iterable[str]]
+
+
+class Severity(StrEnum):
+    """How bad a violation is, whatever the level that an environment gives the policy."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Framework(NamedTuple):
+    """A clause of a compliance framework.
+
+    Attributes:
+        name: The framework.
+        version: Its version.
+        reference: The clause.
+    """
+
+    name: str
+    version: str
+    reference: str
+
+
+def cis(reference: str) -> Framework:
+    """A clause of the CIS Kubernetes Benchmark."""
+    return Framework("CIS Kubernetes Benchmark", "1.8", reference)
 
 
 class Settings:
@@ -86,179 +104,102 @@ def strings(description: str, *default: str) -> dict[str, Any]:
     return {"type": "array", "description": description, "default": [*default], "items": element}
 
 
-def cis(reference: str) -> PolicyComplianceFramework:
-    """A clause of the CIS Kubernetes Benchmark."""
-    return PolicyComplianceFramework("CIS Kubernetes Benchmark", "1.8", reference)
+class Scope(StrEnum):
+    """What a check is called with, before the settings."""
+
+    OBJECT = "object"
+    CLUSTER = "cluster"
+    RESOURCE = "resource"
+    STACK = "stack"
 
 
-def object_policy(
-    name: str,
-    *,
-    kinds: Iterable[str],
-    severity: Severity,
-    fix: str,
-    tags: Sequence[str] = (),
-    framework: PolicyComplianceFramework | None = None,
-    settings: Schema | None = None,
-) -> Callable[[Check], ResourceValidationPolicy]:
-    """Make a resource policy of a check that needs to see one object only.
+@dataclass(frozen=True)
+class Rule:
+    """A check and what is to be known of it.
 
-    The first line of the check's docstring is the rule, as users read it.
-
-    Args:
-        name: The policy's name in configuration files.
-        kinds: The Kubernetes kinds it looks at.
-        severity: How bad a violation is, whatever the environment's level.
+    Attributes:
+        name: Its name in configuration files.
+        description: The rule as users read it, the first line of the check's docstring.
+        severity: How bad a violation is.
         fix: What to do about a violation.
+        scope: What the check looks at.
+        kinds: The Kubernetes kinds, or the type tokens of resources, that it looks at.
+        check: The check itself.
         tags: `pod-security:restricted` and the like.
-        framework: The clause of a compliance framework it enforces.
+        framework: The clause of a compliance framework that it enforces.
         settings: Schema of each setting, every one with a default.
     """
-    schema, wanted = settings or {}, frozenset(kinds)
 
-    def decorate(check: Check) -> ResourceValidationPolicy:
-        def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-            configured = Settings(schema, args.get_config())
-            run = _Run(name, report)
-            for item in run.objects([args]):
-                if item.is_a(*wanted):
-                    run.check(item, partial(check, item, configured))
-            run.finish()
+    name: str
+    description: str
+    severity: Severity
+    fix: str
+    scope: Scope
+    kinds: frozenset[str]
+    check: Callable[..., Iterable[str]]
+    tags: tuple[str, ...] = ()
+    framework: Framework | None = None
+    settings: Schema | None = None
 
-        return ResourceValidationPolicy(
-            validate=validate,
-            **_metadata(
+    @property
+    def url(self) -> str:
+        """Where the documentation explains it."""
+        return f"{PAGE}#{self.name}"
+
+    @property
+    def sees_stack(self) -> bool:
+        """Whether it takes more than one resource to see a violation."""
+        return self.scope in {Scope.CLUSTER, Scope.STACK}
+
+
+Check = TypeVar("Check", bound=Callable[..., Iterable[str]])
+
+
+class _Decorator(Generic[Check]):
+    """Makes a rule of a check of one scope; the arguments are the attributes of `Rule`."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        kinds: Iterable[str],
+        severity: Severity,
+        fix: str,
+        tags: Sequence[str] = (),
+        framework: Framework | None = None,
+        settings: Schema | None = None,
+    ) -> Callable[[Check], Rule]:
+        def decorate(check: Check) -> Rule:
+            description = (check.__doc__ or name).splitlines()[0]
+            return Rule(
+                name,
+                description,
+                severity,
+                fix,
+                self._scope,
+                frozenset(kinds),
                 check,
-                name=name,
-                severity=severity,
-                fix=fix,
-                tags=tags,
-                framework=framework,
-                schema=schema,
-            ),
-        )
+                tuple(tags),
+                framework,
+                settings,
+            )
 
-    return decorate
+        return decorate
 
 
-def cluster_policy(
-    name: str,
-    *,
-    kinds: Iterable[str],
-    severity: Severity,
-    fix: str,
-    tags: Sequence[str] = (),
-    framework: PolicyComplianceFramework | None = None,
-    settings: Schema | None = None,
-) -> Callable[[ClusterCheck], StackValidationPolicy]:
-    """Make a stack policy of a check that looks at an object among all others.
-
-    The arguments are those of `object_policy`.
-    """
-    schema, wanted = settings or {}, frozenset(kinds)
-
-    def decorate(check: ClusterCheck) -> StackValidationPolicy:
-        def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-            configured = Settings(schema, args.get_config())
-            run = _Run(name, report)
-            cluster = Cluster(run.objects(args.resources))
-            for item in cluster.objects:
-                if item.is_a(*wanted):
-                    run.check(item, partial(check, item, cluster, configured))
-            run.finish()
-
-        return StackValidationPolicy(
-            validate=validate,
-            **_metadata(
-                check,
-                name=name,
-                severity=severity,
-                fix=fix,
-                tags=tags,
-                framework=framework,
-                schema=schema,
-            ),
-        )
-
-    return decorate
+object_policy = _Decorator[Callable[[KubernetesObject, Settings], Iterable[str]]](Scope.OBJECT)
+cluster_policy = _Decorator[Callable[[KubernetesObject, Cluster, Settings], Iterable[str]]](
+    Scope.CLUSTER
+)
+resource_policy = _Decorator[Callable[[CloudResource, Settings], Iterable[str]]](Scope.RESOURCE)
+stack_policy = _Decorator[Callable[[CloudResource, Stack, Settings], Iterable[str]]](Scope.STACK)
 
 
-def _metadata(
-    check: Callable[..., Any],
-    *,
-    name: str,
-    severity: Severity,
-    fix: str,
-    tags: Sequence[str],
-    framework: PolicyComplianceFramework | None,
-    schema: Schema,
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "description": (check.__doc__ or name).splitlines()[0],
-        "enforcement_level": EnforcementLevel.MANDATORY,
-        "config_schema": PolicyConfigSchema(dict(schema)) if schema else None,
-        "severity": severity,
-        "framework": framework,
-        "tags": [*tags],
-        "remediation_steps": fix,
-        "url": f"{PAGE}#{name}",
-    }
-
-
-class UndecidedError(UnknownValueError):
-    """A policy met unknown values; a line for each object: its URN, a tab and the reason.
-
-    The runtime turns it into an advisory note, whatever the policy's level.
-    """
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        Exception.__init__(self)
-        self.message = "\n".join(lines)
-
-
-class CheckCrashedError(Exception):
-    """A check has a fault; ends the run, because a policy that did not run has not passed."""
-
-
-class _Run:
-    """One run of a policy over some objects."""
-
-    def __init__(self, policy: str, report: ReportViolation) -> None:
-        self._policy, self._report = policy, report
-        self._undecided: dict[str, str] = {}
-
-    def objects(self, resources: Iterable[Any]) -> list[KubernetesObject]:
-        """The objects of all resources, those left out whose list cannot be read yet."""
-        found: list[KubernetesObject] = []
-        for resource in resources:
-            found.extend(self._guarded(resource.urn, "", partial(objects_of, resource)))
-        return found
-
-    def check(self, item: KubernetesObject, check: Callable[[], Iterable[str]]) -> None:
-        for message in self._guarded(item.urn, f"{item.title}: ", check):
-            self._report(f"{item.title}: {message}", item.urn)
-
-    def finish(self) -> None:
-        if self._undecided:
-            raise UndecidedError(f"{urn}\t{reason}" for urn, reason in self._undecided.items())
-
-    def _guarded(self, urn: str, title: str, read: Callable[[], Iterable[Any]]) -> Iterator[Any]:
-        try:
-            yield from read()
-        except UnknownValueError as unknown:
-            self._undecided[urn] = f"{title}{unknown.message}"
-        except Exception as error:  # noqa: BLE001 - any fault of a check must name it
-            # The exception's own text may hold a value of the resource, so it is not repeated.
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{Path(frame.filename).name}:{frame.lineno}"
-            raise CheckCrashedError(
-                f"policy '{self._policy}' on {urn}: {type(error).__name__} at {place}"
-            ) from None
-
-
-def policies_in(*modules: Any) -> list[Policy]:
-    """Every policy that the modules define, in the order they are written."""
+def rules_in(*modules: Any) -> list[Rule]:
+    """Every rule that the modules define, in the order they are written."""
     return [
-        value for module in modules for value in vars(module).values() if isinstance(value, Policy)
+        value for module in modules for value in vars(module).values() if isinstance(value, Rule)
     ]

@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pulumi_policy import Severity
-
 from stanchion_policies.image import DIGEST
 from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject
 from stanchion_policies.reading import get, present
-from stanchion_policies.rules import Settings, flag, object_policy
+from stanchion_policies.rules import Settings, Severity, flag, object_policy
 
 NAME, VERSION, MODEL_DIGEST, URI = "MODEL_NAME", "MODEL_VERSION", "MODEL_DIGEST", "MODEL_URI"
 VERSION_NUMBER = re.compile(r"[1-9][0-9]*")

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from pulumi_policy import Severity
-
 from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject
 from stanchion_policies.reading import get, present
-from stanchion_policies.rules import Settings, flag, object_policy
+from stanchion_policies.rules import Settings, Severity, flag, object_policy
 
 OWN_SERVER = "stanchion-mlflow"
 """Our image's command: it always turns authentication on, so only the hosts are left to it."""

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from pulumi_policy import Severity
-
 from stanchion_policies.kubernetes import (
     LONG_RUNNING,
     WORKLOADS,
@@ -27,7 +25,7 @@ from stanchion_policies.reading import (
     quantity,
     text,
 )
-from stanchion_policies.rules import Settings, choice, flag, object_policy
+from stanchion_policies.rules import Settings, Severity, choice, flag, object_policy
 
 PROBES = ("livenessProbe", "readinessProbe")
 

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 from stanchion_cli.policies import PolicyPack
+from stanchion_policies.pack import raise_own_unknowns
 
 ROOT = Path(__file__).parents[2]
 PACK = ROOT / "policies"
 
 Packs = Callable[[Mapping[str, Any]], PolicyPack]
+
+
+raise_own_unknowns()
 
 
 @pytest.fixture(scope="session")

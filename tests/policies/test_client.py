@@ -31,15 +31,16 @@ def by_policy(found: list[Finding], policy: str) -> list[Finding]:
 
 
 CRASHING = """
-from pulumi_policy import PolicyPack, Severity
-from stanchion_policies.rules import object_policy
+from pulumi_policy import PolicyPack
+from stanchion_policies.pack import policies
+from stanchion_policies.rules import Severity, object_policy
 
 @object_policy("brittle", kinds=["Deployment"], severity=Severity.LOW, fix="None.")
 def brittle(item, settings):
     "Never."
     yield {}[item.body["spec"]["secret"]]
 
-PolicyPack(name="other", policies=[brittle])
+PolicyPack(name="other", policies=policies([brittle]))
 """
 
 FOREIGN = """
@@ -150,7 +151,7 @@ def test_a_crashing_check_names_policy_and_resource_and_no_value(tmp_path: Path)
     text = str(caught.value)
     assert "policy 'brittle'" in text
     assert "Deployment::Deployment-growth-churn" in text
-    assert "KeyError at __main__.py:8" in text
+    assert "KeyError at __main__.py:9" in text
     assert "hunter2" not in text
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, unknown_checking_proxy
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.kubernetes import KubernetesObject
+from stanchion_policies.unknown import UnknownValueError
 
 
 def _object(kind: str, name: str, namespace: str | None, group: str = "") -> KubernetesObject:

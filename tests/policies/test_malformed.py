@@ -21,8 +21,11 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
-from pulumi_policy.proxy import UnknownValueError, unknown_checking_proxy
-from stanchion_policies import POLICIES
+from pulumi_policy.proxy import unknown_checking_proxy
+from stanchion_policies import RULES
+from stanchion_policies.pack import UndecidedError, policies
+
+POLICIES = policies(RULES)
 
 WRONG: list[Any] = [None, "text", 7.5, True, [None], ["text"], {"a": None}, UNKNOWN]
 
@@ -60,7 +63,7 @@ def run(subject: PolicyResource, others: list[PolicyResource]) -> None:
         subject.resource_type, subject.props, subject.urn, subject.name, subject.opts, None
     )
     for policy in POLICIES:
-        with suppress(UnknownValueError):
+        with suppress(UndecidedError):
             if isinstance(policy, StackValidationPolicy):
                 policy.validate(StackValidationArgs([subject, *others]), ignore)
             elif isinstance(policy, ResourceValidationPolicy):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from policies.manifests import UNKNOWN
-from pulumi_policy.proxy import UnknownValueError, unknown_checking_proxy
+from pulumi_policy.proxy import unknown_checking_proxy
 from stanchion_policies.image import Image
 from stanchion_policies.reading import (
     count_or_percent,
@@ -20,6 +20,7 @@ from stanchion_policies.reading import (
     selects,
     some,
 )
+from stanchion_policies.unknown import UnknownValueError
 
 D = "sha256:" + "0" * 64
 
