@@ -36,7 +36,6 @@ from stanchion import (
 from stanchion.catalog.machines import CatalogueError, machine, smallest
 from stanchion.catalog.pools import Pool
 from stanchion.foundation import budget, cluster, gpu_pool, network
-from stanchion.foundation.gpu_pool.contract import PoolParts
 from stanchion.foundation.gpu_pool.placement import placement
 from validation import InvalidFileError
 
@@ -187,7 +186,7 @@ class CheckedPool:
     pool: Pool
     """What its cost and its quotas depend on."""
     placement: Placement | None
-    """How much a container may ask for there; None for the system nodes, where none may go."""
+    """How workloads get there; None for the system nodes, where none may go."""
 
 
 def checked_foundation(environment: Environment, name: str) -> tuple[CheckedPool, ...]:
@@ -216,7 +215,7 @@ def checked_foundation(environment: Environment, name: str) -> tuple[CheckedPool
                 asked = pool_args(environment, provider, name, config, (inside, _CLUSTER))
             except CatalogueError as error:
                 raise ArgumentsError("GpuPool", config.name, [f"cpu: {error}"]) from None
-            asked, _, plan = gpu_pool.checked(config.name, asked)
+            asked, backend, plan = gpu_pool.checked(config.name, asked)
             pool = Pool(
                 name=plan.name,
                 cloud=provider.cloud,
@@ -225,8 +224,7 @@ def checked_foundation(environment: Environment, name: str) -> tuple[CheckedPool
                 min_nodes=plan.min_nodes,
                 max_nodes=plan.max_nodes,
             )
-            at_its_largest = PoolParts({}, (), pool.most_nodes)
-            pools.append(CheckedPool(pool, placement(asked, plan, at_its_largest)))
+            pools.append(CheckedPool(pool, placement(asked, plan, backend.parts(plan))))
     with _told(problems, "operators"):
         operators.checked("operators", operators_args(environment, provider, name, _CLUSTER))
     with _told(problems, "budget"):

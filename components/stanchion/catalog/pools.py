@@ -38,11 +38,6 @@ class Pool:
     min_nodes: int
     max_nodes: int
 
-    @property
-    def most_nodes(self) -> int:
-        """How many it can have: on Google Cloud each kind of capacity is bounded by itself."""
-        return self.max_nodes * (len(self.capacity) if self.cloud == "gcp" else 1)
-
 
 @dataclass(frozen=True)
 class Cost:

@@ -39,8 +39,8 @@ class GpuPool(pulumi.ComponentResource):
         args, backend, plan = checked(name, args)
         super().__init__("stanchion:index:GpuPool", name, {}, opts)
 
-        parts = backend.build(self, name, args, plan, opts)
-        self.placement = placement(args, plan, parts)
+        backend.build(self, name, args, plan, opts)
+        self.placement = placement(args, plan, backend.parts(plan))
         self.register_outputs({"placement": self.placement})
 
 

@@ -48,10 +48,13 @@ class AwsGpuPool:
         args: GpuPoolArgs,
         plan: PoolPlan,
         opts: pulumi.ResourceOptions | None,
-    ) -> PoolParts:
+    ) -> None:
         """NodePool and EC2NodeClass, or launch template and node group."""
         build = _aws_fixed.build if _fixed(args) else _aws_elastic.build
         build(parent, name, args, plan, opts)
+
+    def parts(self, plan: PoolPlan) -> PoolParts:
+        """The pool's own label is enough."""
         return PoolParts({}, (), plan.max_nodes)
 
 

@@ -51,10 +51,10 @@ class GcpGpuPool:
         args: GpuPoolArgs,
         plan: PoolPlan,
         opts: pulumi.ResourceOptions | None,
-    ) -> PoolParts:
+    ) -> None:
         """Node pools, and the class above them if there are several."""
         kept = child_options(parent, opts, keep=args.get("keep", False))
-        laddered = len(plan.capacity) > 1
+        laddered = _laddered(plan)
         made = []
         for at, kind in enumerate(plan.capacity):
             made.append(
@@ -91,7 +91,7 @@ class GcpGpuPool:
                 )
             )
         if not laddered:
-            return PoolParts({}, (), plan.max_nodes)
+            return
         k8s.apiextensions.CustomResource(
             f"{name}-class",
             api_version="cloud.google.com/v1",
@@ -104,11 +104,21 @@ class GcpGpuPool:
             },
             opts=child_options(parent, opts, depends_on=made),
         )
+
+    def parts(self, plan: PoolPlan) -> PoolParts:
+        """The class above several node pools is asked for, and tolerated."""
+        if not _laddered(plan):
+            return PoolParts({}, (), plan.max_nodes)
         return PoolParts(
             {_CLASS: plan.name},
             (no_schedule(_CLASS, plan.name),),
             plan.max_nodes * len(plan.capacity),
         )
+
+
+def _laddered(plan: PoolPlan) -> bool:
+    """Whether it is several node pools, one for each kind of capacity."""
+    return len(plan.capacity) > 1
 
 
 def _node_pool_name(plan: PoolPlan, kind: CapacityKind) -> str:

@@ -97,7 +97,7 @@ class PoolPlan:
 
 @dataclass(frozen=True)
 class PoolParts:
-    """What a backend has made.
+    """What a backend makes of a pool, as workloads see it; known before anything is made.
 
     Attributes:
         node_selector: What selects its nodes beside the pool's own label.
@@ -127,6 +127,10 @@ class GpuPoolBackend(Protocol):
         args: GpuPoolArgs,
         plan: PoolPlan,
         opts: pulumi.ResourceOptions | None,
-    ) -> PoolParts:
+    ) -> None:
         """Make it, as children of `parent`."""
+        ...
+
+    def parts(self, plan: PoolPlan) -> PoolParts:
+        """How workloads find what `build` makes."""
         ...
