@@ -1,4 +1,4 @@
-"""Command line of the MLflow image: `stanchion-mlflow migrate|serve|backup|backups|restore`."""
+"""Command line of the MLflow image: `stanchion-mlflow migrate|serve|backup|backups|restore|gc`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import os
 import sys
 
 from stanchion_mlflow import logging_setup
-from stanchion_mlflow.settings import BackupError, MigrationError, SettingsError, required
+from stanchion_mlflow.settings import (
+    BackupError,
+    GarbageError,
+    MigrationError,
+    SettingsError,
+    required,
+)
+
+COMMANDS = ("migrate", "serve", "backup", "backups", "restore", "gc")
 
 
 def main() -> None:
@@ -18,7 +26,7 @@ def main() -> None:
     a secret file is not what the command needs.
     """
     parser = argparse.ArgumentParser(prog="stanchion-mlflow", description=__doc__)
-    parser.add_argument("command", choices=("migrate", "serve", "backup", "backups", "restore"))
+    parser.add_argument("command", choices=COMMANDS)
     command = parser.parse_args().command
     logging_setup.configure()
     # Each command needs its own part of a heavy set of imports.
@@ -41,14 +49,18 @@ def main() -> None:
 
                 found = backup.listing(required(os.environ, "BACKUP_DESTINATION"))
                 sys.stdout.write(json.dumps({"backups": found}) + "\n")
-            case _:
+            case "restore":
                 from stanchion_mlflow import restore  # noqa: PLC0415
 
                 restore.restore(restore.Plan.read(os.environ))
+            case _:
+                from stanchion_mlflow import garbage  # noqa: PLC0415
+
+                garbage.collect(garbage.Plan.read(os.environ))
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    except (BackupError, MigrationError) as error:
+    except (BackupError, GarbageError, MigrationError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
 

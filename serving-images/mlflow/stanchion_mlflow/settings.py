@@ -34,6 +34,10 @@ class BackupError(Exception):
     """A backup was not written, or not restored."""
 
 
+class GarbageError(Exception):
+    """Something that was to go for good is still there."""
+
+
 @dataclass(frozen=True)
 class Database:
     """Where PostgreSQL answers, and the names that MLflow's data has in it."""
