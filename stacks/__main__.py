@@ -3,31 +3,50 @@
 from pathlib import Path
 
 import pulumi
+from base_stack import base_stack
 from costs import capacity_summary, check_budget
 from environment import from_pulumi_config
-from foundation import build_foundation
+from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
+from layers import Layer, environment_of
 from pulumi.runtime.config import CONFIG, get_config_env
 from serving import Platform, build_services, load_declared
-from tenants import build_tenants
-from tracking import build_tracking
+from tenants import build_tenants, find_tenants
+from tracking import build_tracking, find_tracking
 from validation import InvalidFileError
 
-name = pulumi.get_stack()
 try:
     environment = from_pulumi_config({**get_config_env(), **CONFIG.get()})
+    layers, below = environment.layers, environment.base_stack
+    name = environment_of(below) if below else pulumi.get_stack()
     pools = checked_foundation(environment, name)
     check_budget(environment, pools)
-    declared = load_declared(Path(__file__).parent / "services", environment, name, pools)
+    services = Path(__file__).parent / "services"
+    declared = (
+        load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None
+    )
 except InvalidFileError as error:
     raise pulumi.RunError(str(error)) from None
 
-foundation = build_foundation(environment, name)
-tracking = build_tracking(environment, foundation)
-tenants = build_tenants(environment, foundation.opts)
-services = build_services(Platform(environment, foundation, tracking, tenants), declared)
+base = base_stack(below)
 
-pulumi.export("cluster", foundation.summary())
-pulumi.export("capacity", capacity_summary(environment, pools))
-pulumi.export("tracking", tracking.summary())
-pulumi.export("services", services)
+if base is None:
+    foundation = build_foundation(environment, name)
+    pulumi.export("capacity", capacity_summary(environment, pools))
+else:
+    foundation = find_foundation(environment, name, pools, base)
+pulumi.export("cluster", foundation.cluster_summary())
+pulumi.export("network", foundation.network_summary())
+
+if Layer.PLATFORM in layers:
+    tracking = build_tracking(environment, foundation)
+    tenants = build_tenants(environment, foundation.opts)
+    pulumi.export("registry", tracking.registry)
+elif base is not None:
+    tracking, tenants = find_tracking(base), find_tenants(environment)
+
+if layers[-1] is not Layer.FOUNDATION:
+    pulumi.export("tracking", tracking.summary())
+if declared is not None:
+    platform = Platform(environment, foundation, tracking, tenants)
+    pulumi.export("services", build_services(platform, declared))

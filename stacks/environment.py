@@ -15,6 +15,7 @@ from capacity import BudgetConfig, PoolConfig
 from cluster_config import ClusterConfig, NetworkConfig, OperatorsConfig
 from expiry import Day
 from explain import explain
+from layers import ALL, Layer, Layers, StackName, UpperStack, check_above, config_of, environment_of
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
 from stanchion import Operator
@@ -132,6 +133,10 @@ class TenantConfig(Strict):
 class Environment(Strict):
     """One environment, complete: what its file says and what its profile fills in."""
 
+    layers: Layers = ALL
+    """Layers that this stack holds, from the ground up; default: foundation, platform, services."""
+    base_stack: StackName | None = None
+    """Stack that holds the layers below; in the files of upper stacks alone."""
     provider: Provider
     """Where it runs, and what only that cloud understands."""
     profile: Annotated[Profile, by_value(Profile)]
@@ -164,20 +169,30 @@ class Environment(Strict):
     def _no_contradiction(self) -> Self:
         _refuse_twice("tenants", [tenant.name for tenant in self.tenants])
         _refuse_twice("pools", [pool.name for pool in self.pools])
+        if self.base_stack is None and self.layers[0] is not Layer.FOUNDATION:
+            raise ValueError(
+                f"layers: begins with {self.layers[0]}, and no stack holds what is below; add "
+                "foundation, or write this in the file of a stack of its own with `baseStack`"
+            )
         if self.expires is not None and self.profile is not Profile.DEV:
             raise ValueError(
                 f"expires: `profile: {self.profile}` is not taken down by a date; remove it"
             )
         if isinstance(self.provider, LocalProvider):
-            self._only_what_one_cluster_has()
+            self._only_what_one_cluster_has(self.provider)
         else:
             self._all_that_a_cloud_needs(self.provider)
         return self
 
-    def _only_what_one_cluster_has(self) -> None:
+    def _only_what_one_cluster_has(self, provider: LocalProvider) -> None:
         for field in ("network", "cluster", "pools", "operators", "budget"):
             if field in self.model_fields_set:
                 raise ValueError(f"{field}: means nothing to `cloud: local`; remove it")
+        if self.layers != ALL and provider.bundled is not None:
+            raise ValueError(
+                "layers: a node on this machine is one stack's, which makes and deletes it; "
+                "remove layers, or write `context` for `bundled`"
+            )
         if self.tracking_replicas > 1:
             raise ValueError(
                 f"tracking.replicas: {self.tracking_replicas} cannot share the single-node "
@@ -263,18 +278,35 @@ def from_pulumi_config(config: Mapping[str, str]) -> Environment:
     """Validate the configuration as the engine hands it over: every value is text.
 
     Objects, lists, numbers and booleans arrive JSON-encoded. Keys of other
-    namespaces (a provider's own settings) are left alone.
+    namespaces (a provider's own settings) are left alone. A stack that is built on
+    another has the settings of its environment's file, and layers of its own.
 
     Raises:
         InvalidFileError: with every problem found.
     """
-    text_fields = {"profile", "owner", "costCenter"}
+    values = _own(config)
+    if "baseStack" not in values:
+        return parse_environment(values)
+    try:
+        stack = UpperStack.model_validate(as_tuples(values))
+    except ValidationError as error:
+        raise InvalidFileError(explain(error, UpperStack, f"{NAMESPACE}:")) from None
+    settings = _own(config_of(environment_of(stack.base_stack)))
+    environment = parse_environment({**settings, **values})
+    below = from_pulumi_config(config_of(stack.base_stack))
+    check_above(stack, below.layers, namespace=NAMESPACE)
+    return environment
+
+
+def _own(config: Mapping[str, str]) -> dict[str, Any]:
+    """The values under our namespace, by their fields."""
+    text_fields = {"profile", "owner", "costCenter", "baseStack"}
     values: dict[str, Any] = {}
     for key, value in config.items():
         namespace, _, field = key.partition(":")
         if namespace == NAMESPACE:
             values[field] = value if field in text_fields else _decoded(value)
-    return parse_environment(values)
+    return values
 
 
 def _decoded(value: str) -> Any:

@@ -1,17 +1,29 @@
-"""The foundation of an environment: in a cloud its network, cluster, registry and pools."""
+"""The foundation of an environment: in a cloud its network, cluster, registry and pools.
+
+The stack that holds this layer makes it; the stacks above find it in what that one exports.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_kubernetes as k8s
+from base_stack import BaseStack
 from environment import Environment
-from foundation_args import budget_args, cluster_args, network_args, operators_args, pool_args
+from foundation_args import (
+    CheckedPool,
+    budget_args,
+    cluster_args,
+    network_args,
+    operators_args,
+    pool_args,
+)
 from images import CLOUD_IMAGES
-from provider import LocalProvider, location
+from provider import AnyCloud, LocalProvider, location
+from pydantic.alias_generators import to_camel
 from stanchion import (
     Budget,
     Cluster,
@@ -59,21 +71,30 @@ class Foundation:
     """Of the pools, by their names."""
     pools: Mapping[str, pulumi.ResourceOptions]
     """For what runs on one pool alone: `workloads` that wait for no other pool."""
+    kubeconfig: pulumi.Input[str] | None = None
+    """Of the cloud's cluster; it holds no credentials."""
     bundled: str | None = None
     """Name of the node on this machine that is its cluster, if it is one."""
 
-    def summary(self) -> Mapping[str, object]:
-        """Which cluster it is, for the stack's outputs."""
-        return {"bundled": self.bundled, "name": self.site and self.site.cluster["name"]}
+    def cluster_summary(self) -> Mapping[str, object]:
+        """Which cluster it is and how to reach it, for the stack's outputs."""
+        reference = _in_the_notation_of_outputs(self.site.cluster) if self.site else {"name": None}
+        return {"bundled": self.bundled, "kubeconfig": self.kubeconfig, **reference}
+
+    def network_summary(self) -> Mapping[str, object] | None:
+        """Which network it is in, for the stack's outputs; None for a cluster that was there."""
+        return _in_the_notation_of_outputs(self.site.network) if self.site else None
+
+
+def _in_the_notation_of_outputs(reference: Mapping[str, object]) -> dict[str, object]:
+    return {to_camel(key): value for key, value in reference.items()}
 
 
 def build_foundation(environment: Environment, name: str) -> Foundation:
     """Make the foundation of the environment `name`, or find the cluster that is its own."""
     provider = environment.provider
     if isinstance(provider, LocalProvider):
-        cluster = _existing_cluster(provider)
-        opts = pulumi.ResourceOptions(provider=cluster)
-        return Foundation(name, opts, opts, None, {}, {}, provider.bundled)
+        return _of_existing_cluster(provider, name)
     cloud = provider.pulumi_provider()
     in_cloud = pulumi.ResourceOptions(provider=cloud)
     network = Network("network", network_args(environment, provider, name), in_cloud)
@@ -93,7 +114,7 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
         in_cloud,
     )
     Budget("budget", budget_args(environment, provider, name), in_cloud)
-    inside = _provider(kubeconfig=kubernetes.kubeconfig)
+    inside = _provider(name, kubeconfig=kubernetes.kubeconfig)
     # A cluster named by a text alone is no dependency, and its rights have to outlive its objects.
     everywhere = pulumi.ResourceOptions(providers=[cloud, inside], depends_on=[kubernetes])
     operators = Operators(
@@ -124,6 +145,60 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
         site=site,
         placements={pool: made.placement for pool, made in pools.items()},
         pools={pool: _upon(upon_operators, made) for pool, made in pools.items()},
+        kubeconfig=kubernetes.kubeconfig,
+    )
+
+
+def find_foundation(
+    environment: Environment,
+    name: str,
+    pools: Sequence[CheckedPool],
+    base: BaseStack,
+) -> Foundation:
+    """Find the foundation of the environment `name` in what `base` exports; it makes none of it."""
+    provider = environment.provider
+    if isinstance(provider, LocalProvider):
+        return _of_existing_cluster(provider, name)
+    site = _found_site(environment, provider, name, base)
+    kubeconfig = base.output("cluster")["kubeconfig"]
+    inside = _provider(name, kubeconfig=kubeconfig)
+    opts = pulumi.ResourceOptions(providers=[provider.pulumi_provider(), inside])
+    placements = {each.pool.name: each.placement for each in pools if each.placement is not None}
+    return Foundation(
+        environment=name,
+        opts=opts,
+        workloads=opts,
+        site=site,
+        placements=placements,
+        pools=dict.fromkeys(placements, opts),
+        kubeconfig=kubeconfig,
+    )
+
+
+def _found_site(environment: Environment, provider: AnyCloud, name: str, base: BaseStack) -> Site:
+    cluster, network = base.output("cluster"), base.output("network")
+    subnets = network["subnetIds"]
+    return Site(
+        name,
+        location(provider),
+        # Names of ranges are for clusters alone, and the cluster is there.
+        NetworkReference(
+            network_id=network["networkId"],
+            subnet_ids=[subnets[at] for at in range(provider.subnets)],
+            cidr=network_args(environment, provider, name)["cidr"],
+            pods_range="",
+            services_range="",
+        ),
+        ClusterReference(
+            name=name,
+            version=cluster["version"],
+            endpoint=cluster["endpoint"],
+            certificate_authority=cluster["certificateAuthority"],
+            node_role=cluster["nodeRole"],
+            node_security_group_id=cluster["nodeSecurityGroupId"],
+            identity_provider=cluster["identityProvider"],
+        ),
+        pulumi.Output.from_input(SECRET_STORE),
     )
 
 
@@ -131,20 +206,25 @@ def _upon(opts: pulumi.ResourceOptions, *pools: GpuPool) -> pulumi.ResourceOptio
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*pools]))
 
 
-def _existing_cluster(provider: LocalProvider) -> k8s.Provider:
+def _of_existing_cluster(provider: LocalProvider, name: str) -> Foundation:
     if provider.bundled is None:
-        return _provider(kubeconfig=provider.kubeconfig, context=provider.context)
-    node = bundled_node(provider.bundled)
-    return _provider(kubeconfig=str(node.kubeconfig), context=node.node)
+        cluster = _provider(name, kubeconfig=provider.kubeconfig, context=provider.context)
+    else:
+        node = bundled_node(provider.bundled)
+        cluster = _provider(name, kubeconfig=str(node.kubeconfig), context=node.node)
+    opts = pulumi.ResourceOptions(provider=cluster)
+    return Foundation(name, opts, opts, None, {}, {}, bundled=provider.bundled)
 
 
-def _provider(*, kubeconfig: pulumi.Input[str] | None, context: str | None = None) -> k8s.Provider:
+def _provider(
+    name: str, *, kubeconfig: pulumi.Input[str] | None, context: str | None = None
+) -> k8s.Provider:
     """The one cluster that everything of the environment is made in."""
     return k8s.Provider(
         "cluster",
         kubeconfig=kubeconfig,
         context=context,
-        cluster_identifier=f"{pulumi.get_project()}-{pulumi.get_stack()}",
+        cluster_identifier=f"{pulumi.get_project()}-{name}",
         enable_server_side_apply=True,
     )
 

@@ -127,6 +127,11 @@ class AwsProvider(CloudProvider):
         return 1 if single else len(self.zones)
 
     @property
+    def subnets(self) -> int:
+        """How many private subnets its network has."""
+        return len(self.zones)
+
+    @property
     def registry(self) -> str:
         """Host of its image registry."""
         return f"{self.account}.dkr.ecr.{self.region}.amazonaws.com"
@@ -159,6 +164,11 @@ class GcpProvider(CloudProvider):
 
     def nat_gateways(self, *, single: bool) -> int:  # noqa: ARG002 - regional here, in any case
         """How many NAT gateways are paid for."""
+        return 1
+
+    @property
+    def subnets(self) -> int:
+        """How many private subnets its network has."""
         return 1
 
     @property

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from environment import NAMESPACE, Environment
+from layers import UpperStack
 from service import ModelServiceFile
 
 _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
@@ -21,16 +22,13 @@ def service_schema() -> dict[str, Any]:
 
 
 def environment_schema() -> dict[str, Any]:
-    """The schema of an environment file: our keys under `config`, in Pulumi's notation."""
-    inner = Environment.model_json_schema(by_alias=True)
-    prefixed = {f"{NAMESPACE}:{key}": value for key, value in inner["properties"].items()}
+    """The schema of an environment file, and of the file of a stack built on one."""
+    whole, upper = (each.model_json_schema(by_alias=True) for each in (Environment, UpperStack))
+    del whole["properties"]["baseStack"]
     config = {
-        "type": "object",
-        "description": inner["description"],
-        "properties": prefixed,
-        "patternProperties": {f"^(?!{NAMESPACE}:)": {}},
-        "additionalProperties": False,
-        "required": [f"{NAMESPACE}:{key}" for key in inner["required"]],
+        "if": {"required": [f"{NAMESPACE}:baseStack"]},
+        "then": _in_pulumis_notation(upper),
+        "else": _in_pulumis_notation(whole),
     }
     return {
         **_DIALECT,
@@ -38,7 +36,19 @@ def environment_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {"config": config},
         "required": ["config"],
-        "$defs": inner["$defs"],
+        "$defs": {**whole["$defs"], **upper["$defs"]},
+    }
+
+
+def _in_pulumis_notation(model: dict[str, Any]) -> dict[str, Any]:
+    """Our keys with their namespace; those of other namespaces are left alone."""
+    return {
+        "type": "object",
+        "description": model["description"],
+        "properties": {f"{NAMESPACE}:{key}": value for key, value in model["properties"].items()},
+        "patternProperties": {f"^(?!{NAMESPACE}:)": {}},
+        "additionalProperties": False,
+        "required": [f"{NAMESPACE}:{key}" for key in model["required"]],
     }
 
 

@@ -107,15 +107,14 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
             "version": pin.version if pin else None,
         }
         if pin is None:
-            pulumi.log.warn(_unpinned(file, pulumi.get_stack()))
+            pulumi.log.warn(_unpinned(file, platform.foundation.environment))
             continue
         _build(file, pin, model_server, platform)
     return summary
 
 
 def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platform) -> None:
-    environment, tracking = platform.environment, platform.tracking
-    server = tracking.server
+    environment = platform.environment
     args: ModelServiceArgs = {
         "namespace": platform.namespaces[file.tenant],
         "tenant": file.tenant,
@@ -123,12 +122,7 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         "cost_center": file.cost_center,
         "image": model_server,
         "model": {"name": pin.model, "version": pin.version, "digest": pin.digest},
-        "registry": {
-            "url": server.url,
-            "namespace": tracking.namespace,
-            "username": server.reader_username,
-            "password": server.reader_password,
-        },
+        "registry": platform.tracking.registry,
         "autoscaling": {
             "min_replicas": file.autoscaling.min_replicas or environment.min_replicas,
             "max_replicas": file.autoscaling.max_replicas,

@@ -36,3 +36,8 @@ def build_tenants(
         ).namespace
         for tenant in environment.tenants
     }
+
+
+def find_tenants(environment: Environment) -> Mapping[str, pulumi.Output[str]]:
+    """The namespaces that the stack below has made for the tenants."""
+    return {tenant.name: pulumi.Output.from_input(tenant.name) for tenant in environment.tenants}

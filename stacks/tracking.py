@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+from base_stack import BaseStack
 from environment import Environment
 from foundation import Foundation, Site
 from images import image
@@ -20,6 +21,7 @@ from stanchion import (
     GrantKind,
     MlflowServer,
     MlflowServerArgs,
+    ModelRegistryAccess,
     Tenant,
     TrackingBackup,
     TrackingBackupArgs,
@@ -34,12 +36,15 @@ BACKUPS = "backups"
 BACKUP_ACCOUNT = f"{MLFLOW}-backup"
 """Service account that `TrackingBackup` makes for itself."""
 
+_URL = f"http://{MLFLOW}.{TRACKING}.svc.cluster.local:5000"
+
 
 @dataclass(frozen=True)
 class Tracking:
     """What services and people need of the tracking server."""
 
-    server: MlflowServer
+    registry: ModelRegistryAccess
+    """How a model service reads the registry; its password is a secret."""
     namespace: str = TRACKING
 
     def summary(self) -> Mapping[str, object]:
@@ -48,7 +53,7 @@ class Tracking:
             "namespace": self.namespace,
             "service": MLFLOW,
             "port": 5000,
-            "url": f"http://{MLFLOW}.{self.namespace}.svc.cluster.local:5000",
+            "url": _URL,
             "adminSecret": f"{MLFLOW}-admin",
             "readerSecret": f"{MLFLOW}-reader",
             "backupJob": BACKUP_ACCOUNT,
@@ -104,7 +109,28 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         ).annotations
     server = MlflowServer(MLFLOW, mlflow_args, foundation.workloads)
     _back_up(environment, foundation, mlflow_args)
-    return Tracking(server)
+    return Tracking(
+        {
+            "url": server.url,
+            "namespace": TRACKING,
+            "username": server.reader_username,
+            "password": server.reader_password,
+        }
+    )
+
+
+def find_tracking(base: BaseStack) -> Tracking:
+    """The tracking server that the stack `base` made or found."""
+    # All of an output that holds a secret is one.
+    registry = pulumi.Output.secret(base.output("registry"))
+    return Tracking(
+        {
+            "url": _URL,
+            "namespace": TRACKING,
+            "username": registry["username"],
+            "password": registry["password"],
+        }
+    )
 
 
 def _back_up(environment: Environment, foundation: Foundation, server: MlflowServerArgs) -> None:

@@ -18,6 +18,7 @@ from stanchion_cli.errors import StanchionError
 from stanchion_cli.preview import guard
 from stanchion_cli.preview.config import Configuration, Project, load_configuration, load_project
 from stanchion_cli.preview.host import ProgramCrashError, ProgramHost
+from stanchion_cli.preview.layers import environment_of
 from stanchion_cli.preview.model import Preview
 from stanchion_cli.preview.trace import traced
 from stanchion_cli.preview.urn import ROOT_STACK_TYPE, name_of, type_of
@@ -45,7 +46,7 @@ def evaluate(
     configuration = load_configuration(project, environment)
     if trace:
         configuration = traced(configuration)
-    profile = _profile(project, configuration)
+    profile = _profile(project, environment)
     printed: list[tuple[str, str]] = []
     with ProgramHost(project, lambda *line: printed.append(line)) as host:
         pack = _pack(project, environment, profile) if policies else None
@@ -116,8 +117,9 @@ def _ordered(monitor: Monitor, made: Sequence[str]) -> list[Registration]:
     )
 
 
-def _profile(project: Project, configuration: Configuration) -> str:
-    return configuration.values.get(f"{project.name}:profile", "")
+def _profile(project: Project, stack: str) -> str:
+    settings = load_configuration(project, environment_of(project, stack))
+    return settings.values.get(f"{project.name}:profile", "")
 
 
 def _monitor(

@@ -22,3 +22,12 @@ def test_the_schema_refuses_a_misspelt_key_as_the_program_does() -> None:
         jsonschema.validate(
             yaml.safe_load(SERVICE.replace("costCenter", "costCentre")), service_schema()
         )
+
+
+def test_the_file_of_an_upper_stack_has_layers_and_no_settings() -> None:
+    upper = {"stanchion:baseStack": "prod-aws", "stanchion:layers": ["services"]}
+    jsonschema.validate({"config": upper}, environment_schema())
+    with pytest.raises(jsonschema.ValidationError, match="profile"):
+        jsonschema.validate(
+            {"config": {**upper, "stanchion:profile": "prod"}}, environment_schema()
+        )
