@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-PACKAGES = ("pulumi_aws.ec2", "pulumi_aws.iam", "pulumi_gcp.compute", "pulumi_gcp.container")
+PACKAGES = (
+    "pulumi_aws.ec2",
+    "pulumi_aws.iam",
+    "pulumi_gcp.compute",
+    "pulumi_gcp.container",
+    "pulumi_kubernetes.core.v1",
+)
 _THIN = "from stanchion_cli.preview import sdk; sdk.install()\n"
 _NAMES = """
 import importlib, json, sys
@@ -80,3 +86,19 @@ import pulumi_kubernetes.core.v1.Namespace
 print(json.dumps([k8s.core.v1.Namespace.__class__.__name__, k8s.core.v1.PodSpecArgs.__name__]))
 """
     assert _run(_THIN + program) == _run(program)
+
+
+def test_a_nested_type_is_made_when_code_or_an_annotation_names_it() -> None:
+    program = """
+import json, sys
+import pulumi_gcp as gcp
+from pulumi import _types
+types = _types.input_type_types(gcp.container.ClusterArgs)
+nested = _types.input_type_types(types["maintenancePolicy"])
+made = [name for name, value in vars(sys.modules["pulumi_gcp.container._inputs"]).items()
+        if isinstance(value, type)]
+print(json.dumps([{name: str(each) for name, each in (types | nested).items()}, len(made)]))
+"""
+    (thin, made), (whole, all_made) = _run(_THIN + program), _run(program)
+    assert thin == whole
+    assert made < all_made / 4
