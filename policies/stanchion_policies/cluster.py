@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
+from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject, Resource
+from stanchion_policies.pools import NodePool, pools_of
 from stanchion_policies.reading import get, number, present, selects, some, texts
 from stanchion_policies.unknown import UnknownValueError
 
@@ -62,10 +63,14 @@ class Cluster:
 
     Args:
         objects: The objects in the order of their registration.
+        resources: All resources of the stack, among which are its pools of nodes.
     """
 
-    def __init__(self, objects: Sequence[KubernetesObject]) -> None:
+    def __init__(
+        self, objects: Sequence[KubernetesObject], resources: Iterable[Resource] = ()
+    ) -> None:
         self.objects = objects
+        self.resources = resources
         self._by_kinds: dict[tuple[str, ...], list[KubernetesObject]] = {}
         self._by_namespace: dict[tuple[str, ...], _ByNamespace] = {}
 
@@ -84,6 +89,11 @@ class Cluster:
     def namespaces(self) -> frozenset[str]:
         """The names of the namespaces that the stack declares."""
         return frozenset(namespace.name for namespace in self.of("Namespace"))
+
+    @cached_property
+    def pools(self) -> Sequence[NodePool]:
+        """The pools of nodes that the stack declares."""
+        return pools_of(self.resources)
 
     def workloads_in(self, namespace: str) -> Sequence[KubernetesObject]:
         """Everything that makes pods in a namespace."""

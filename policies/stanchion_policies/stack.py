@@ -50,9 +50,9 @@ class Stack:
         objects: The Kubernetes objects they declare.
     """
 
-    def __init__(self, resources: Iterable[Resource], objects: Sequence[KubernetesObject]) -> None:
+    def __init__(self, resources: Sequence[Resource], objects: Sequence[KubernetesObject]) -> None:
         self.resources = [CloudResource(resource) for resource in resources]
-        self.cluster = Cluster(objects)
+        self.cluster = Cluster(objects, resources)
 
     def of(self, *types: str) -> list[CloudResource]:
         """The resources of some types."""
