@@ -19,12 +19,12 @@ from layers import ALL, Layer, Layers, StackName, UpperStack, check_above, confi
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
 from stanchion import Operator
+from tracking_config import TrackingConfig
 from validation import (
     Cpu,
     InvalidFileError,
     Label,
     Memory,
-    Schedule,
     ShortName,
     Strict,
     as_tuples,
@@ -67,30 +67,6 @@ class ImagesConfig(Strict):
         if self.tag == "latest":
             raise ValueError("`tag: latest` names no version; write a release tag or `source`")
         return self
-
-
-class TrackingConfig(Strict):
-    """The MLflow server with its database and artifact store."""
-
-    replicas: Annotated[int, Field(ge=1, le=10)] | None = None
-    """MLflow replicas; default 1 in dev, 2 elsewhere; one is the most on local volumes."""
-    workers: Annotated[int, Field(ge=1, le=16)] = 1
-    """Server processes in each replica; each takes about 400 MiB."""
-    memory: Memory = "1Gi"
-    """Memory of each replica, request and limit alike."""
-    database_size: Annotated[DatabaseSize, by_value(DatabaseSize)] | None = None
-    """Size of a managed database: small, medium or large; default: small in dev, else medium."""
-    database_storage: Memory = "2Gi"
-    """Size of the database's volume, where it runs in the cluster."""
-    artifact_storage: Memory = "5Gi"
-    """Size of the artifact store's volume, where it is one."""
-    backup_schedule: Schedule | None = None
-    """When the database is backed up: cron's five fields in UTC; default: every six hours in prod,
-    daily elsewhere."""
-    backup_storage: Memory = "2Gi"
-    """Size of the volume of backups, where they are on one."""
-    allowed_hosts: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = ()
-    """Host names besides the in-cluster ones under which MLflow may be asked."""
 
 
 class Access(Strict):

@@ -25,6 +25,8 @@ from stanchion import (
     Tenant,
     TrackingBackup,
     TrackingBackupArgs,
+    TrackingGarbageCollection,
+    TrackingGarbageCollectionArgs,
     WorkloadIdentity,
     mlflow_pod_labels,
 )
@@ -109,6 +111,7 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         ).annotations
     server = MlflowServer(MLFLOW, mlflow_args, foundation.workloads)
     _back_up(environment, foundation, mlflow_args)
+    _collect_garbage(environment, foundation, mlflow_args)
     return Tracking(
         {
             "url": server.url,
@@ -157,6 +160,24 @@ def _back_up(environment: Environment, foundation: Foundation, server: MlflowSer
             environment, foundation.site, BACKUP_ACCOUNT, store, opts
         ).annotations
     TrackingBackup("backup", args, foundation.workloads)
+
+
+def _collect_garbage(
+    environment: Environment, foundation: Foundation, server: MlflowServerArgs
+) -> None:
+    settings = environment.tracking.garbage_collection
+    if not settings.enabled:
+        return
+    args: TrackingGarbageCollectionArgs = {
+        "namespace": server["namespace"],
+        "owner": environment.owner,
+        "cost_center": environment.cost_center,
+        "image": server["image"],
+        "database": server["database"],
+        "schedule": settings.schedule,
+        "deleted_days": settings.deleted_days,
+    }
+    TrackingGarbageCollection("garbage", args, foundation.workloads)
 
 
 def _database_args(

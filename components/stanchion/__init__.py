@@ -9,7 +9,8 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
 * `Operators`: the third-party controllers, from pinned charts.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
-* `MlflowServer`: experiments and the model registry; `TrackingBackup`: its databases, kept.
+* `MlflowServer`: experiments and the model registry; `TrackingBackup`: its databases, kept;
+  `TrackingGarbageCollection`: what was deleted in it, gone.
 * `ModelService`: a pinned model behind one address.
 """
 
@@ -54,6 +55,8 @@ from stanchion.tracking import (
     MlflowServerArgs,
     TrackingBackup,
     TrackingBackupArgs,
+    TrackingGarbageCollection,
+    TrackingGarbageCollectionArgs,
     mlflow_pod_labels,
 )
 
@@ -70,6 +73,7 @@ COMPONENTS = (
     Operators,
     Tenant,
     TrackingBackup,
+    TrackingGarbageCollection,
     WorkloadIdentity,
 )
 """Every component of the package: what other languages are offered."""
@@ -125,6 +129,8 @@ __all__ = [
     "Toleration",
     "TrackingBackup",
     "TrackingBackupArgs",
+    "TrackingGarbageCollection",
+    "TrackingGarbageCollectionArgs",
     "WorkloadIdentity",
     "WorkloadIdentityArgs",
     "check_devices",

@@ -110,6 +110,7 @@ REQUIRED = {
     "Operators": {"location", "environment", "owner", "costCenter", "cluster"},
     "Tenant": {"namespace", "owner", "costCenter"},
     "TrackingBackup": {"namespace", "owner", "costCenter", "image", "database", "destination"},
+    "TrackingGarbageCollection": {"namespace", "owner", "costCenter", "image", "database"},
     "WorkloadIdentity": {
         "location", "environment", "owner", "costCenter", "cluster", "namespace",
         "serviceAccount", "grants",

@@ -2,6 +2,10 @@
 
 from stanchion.tracking.arguments import MlflowDatabase, MlflowServerArgs
 from stanchion.tracking.backup import TrackingBackup, TrackingBackupArgs
+from stanchion.tracking.garbage_collection import (
+    TrackingGarbageCollection,
+    TrackingGarbageCollectionArgs,
+)
 from stanchion.tracking.mlflow_server import MlflowServer, mlflow_pod_labels
 
 __all__ = [
@@ -10,5 +14,7 @@ __all__ = [
     "MlflowServerArgs",
     "TrackingBackup",
     "TrackingBackupArgs",
+    "TrackingGarbageCollection",
+    "TrackingGarbageCollectionArgs",
     "mlflow_pod_labels",
 ]

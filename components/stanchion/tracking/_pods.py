@@ -13,7 +13,7 @@ METRICS_PORT = 9090
 DATABASE_SERVER = "database-server"
 ADMIN, READER, SESSION = "admin", "reader", "session"
 _USER = 1000
-_LOGIN = ("username", "password")
+LOGIN = ("username", "password")
 _MIGRATION_RESOURCES: pods.ContainerResources = {
     "cpu": "100m",
     "cpu_limit": "1",
@@ -53,10 +53,10 @@ def migration_template(
                 pods.scratch_volume(pods.scratch_size(_MIGRATION_RESOURCES)),
                 pods.secret_files(
                     {
-                        "database-admin": (args["database"]["admin_secret_name"], _LOGIN),
+                        "database-admin": (args["database"]["admin_secret_name"], LOGIN),
                         "database-server": (f"{service}-{DATABASE_SERVER}", ("password",)),
-                        "mlflow-admin": (f"{service}-{ADMIN}", _LOGIN),
-                        "registry-reader": (f"{service}-{READER}", _LOGIN),
+                        "mlflow-admin": (f"{service}-{ADMIN}", LOGIN),
+                        "registry-reader": (f"{service}-{READER}", LOGIN),
                     }
                 ),
             ],
@@ -82,7 +82,7 @@ def server_spec(
         pods.secret_files(
             {
                 "database-server": (f"{service}-{DATABASE_SERVER}", ("password",)),
-                "mlflow-admin": (f"{service}-{ADMIN}", _LOGIN),
+                "mlflow-admin": (f"{service}-{ADMIN}", LOGIN),
                 "session": (f"{service}-{SESSION}", ("key",)),
             }
         ),

@@ -12,8 +12,7 @@ from stanchion.children import child_options, once_made
 from stanchion.foundation.artifact_store.contract import mount_path
 from stanchion.labels import metadata
 from stanchion.pods import ContainerResources, check_resources
-from stanchion.schedules import is_schedule
-from stanchion.tracking import _pods, _walls
+from stanchion.tracking import _pods, _scheduled, _walls
 from stanchion.tracking.arguments import MlflowDatabase, check_access
 
 SCHEDULE = "17 2 * * *"
@@ -145,9 +144,8 @@ def checked(name: str, args: TrackingBackupArgs) -> TrackingBackupArgs:
         annotated="service_account_annotations" in args,
         cloud_access=args.get("cloud_access", False),
     )
-    schedule, destination = args.get("schedule", SCHEDULE), args["destination"]
-    if not is_schedule(schedule):
-        check.refuse("schedule", f"'{schedule}' is no schedule", "write five fields, as 17 2 * * *")
+    _scheduled.check_schedule(check, args.get("schedule", SCHEDULE))
+    destination = args["destination"]
     if isinstance(destination, str):
         if not _STORE.fullmatch(destination):
             check.refuse(
@@ -195,29 +193,11 @@ def _spec(
         security_context=pods.container_security(),
         volume_mounts=mounts,
     )
-    return k8s.batch.v1.CronJobSpecArgs(
+    return _scheduled.cron_job_spec(
+        container,
         schedule=args.get("schedule", SCHEDULE),
-        time_zone="Etc/UTC",
-        concurrency_policy="Forbid",
-        # One that was missed is made up for while it is still of its day.
-        starting_deadline_seconds=6 * 60 * 60,
-        successful_jobs_history_limit=3,
-        failed_jobs_history_limit=3,
-        job_template=k8s.batch.v1.JobTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
-            spec=k8s.batch.v1.JobSpecArgs(
-                backoff_limit=2,
-                active_deadline_seconds=2 * 60 * 60,
-                template=k8s.core.v1.PodTemplateSpecArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
-                    spec=_pods.pod_spec(
-                        container,
-                        volumes=volumes,
-                        account=called,
-                        priority_class=args.get("priority_class"),
-                        restart_policy="Never",
-                    ),
-                ),
-            ),
-        ),
+        labelled=labelled,
+        account=called,
+        volumes=volumes,
+        priority_class=args.get("priority_class"),
     )

@@ -38,7 +38,8 @@ class MlflowServer(pulumi.ComponentResource):
     an unchanged one stays, finished, so that a later `up` has nothing to do. That is why it
     has no time to live.
 
-    It deliberately makes no ingress, backups or garbage collection.
+    It deliberately makes no ingress, backups or garbage collection: see `TrackingBackup` and
+    `TrackingGarbageCollection`.
     """
 
     url: pulumi.Output[str]
