@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pulumi_policy
@@ -19,21 +21,29 @@ from pulumi_policy import (
 )
 from pulumi_policy import proxy as runtime_proxy
 
+from stanchion_policies import exemptions
 from stanchion_policies.kubernetes import Resource
-from stanchion_policies.rules import Rule, Settings
+from stanchion_policies.rules import MAY_WAIT, Rule, Settings, Severity
 from stanchion_policies.running import Run
 from stanchion_policies.unknown import UnknownValueError
 
+EXEMPTED = "exempted"
+"""How a line of a note begins that tells what an exemption covers."""
+
 
 class UndecidedError(runtime_proxy.UnknownValueError):
-    """A policy met unknown values; a line for each object: its URN, a tab and the reason.
+    """A policy met unknown values; `message` is the note about it.
 
     The runtime turns it into an advisory note, whatever the policy's level.
     """
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, note: str) -> None:
         Exception.__init__(self)
-        self.message = "\n".join(lines)
+        self.message = note
+
+
+class ExemptionError(Exception):
+    """An exemption that may not be; ends the run."""
 
 
 def policies(rules: Iterable[Rule]) -> list[Policy]:
@@ -51,30 +61,68 @@ def _policy(rule: Rule) -> Policy:
     schema = rule.settings or {}
 
     def judge(
-        resources: Sequence[Resource], configured: Mapping[str, Any], report: ReportViolation
+        args: ResourceValidationArgs | StackValidationArgs,
+        resources: Sequence[Resource],
+        report: ReportViolation,
     ) -> None:
-        run = Run(rule, Settings(schema, configured), report)
+        run = Run(rule, _settings(rule, args.get_config()), report)
         run.over(resources)
+        note = "\n".join(_note(run))
         if run.undecided:
-            raise UndecidedError(f"{urn}\t{reason}" for urn, reason in run.undecided.items())
+            raise UndecidedError(note)
+        if run.exempted:
+            args.not_applicable(note)
 
     def one(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        judge([args], args.get_config(), report)
+        judge(args, [args], report)
 
     def all_of(args: StackValidationArgs, report: ReportViolation) -> None:
-        judge(args.resources, args.get_config(), report)
+        judge(args, args.resources, report)
 
     metadata: dict[str, Any] = {
         "name": rule.name,
         "description": rule.description,
         "enforcement_level": EnforcementLevel.MANDATORY,
-        "config_schema": PolicyConfigSchema(dict(schema)) if schema else None,
+        "config_schema": PolicyConfigSchema({**schema, exemptions.KEY: exemptions.SCHEMA}),
         "severity": pulumi_policy.Severity(rule.severity.value),
         "framework": PolicyComplianceFramework(*rule.framework) if rule.framework else None,
-        "tags": [*rule.tags],
+        "tags": [*rule.tags, *([MAY_WAIT] if rule.may_wait else [])],
         "remediation_steps": rule.fix,
         "url": rule.url,
     }
     if rule.sees_stack:
         return StackValidationPolicy(validate=all_of, **metadata)
     return ResourceValidationPolicy(validate=one, **metadata)
+
+
+def _settings(rule: Rule, configured: Mapping[str, Any]) -> Settings:
+    """The settings in force.
+
+    Raises:
+        ExemptionError: An exemption is malformed, or is one that its environment may not have.
+    """
+    try:
+        settings = Settings(rule.settings or {}, configured)
+    except ValueError as error:
+        raise ExemptionError(f"policy '{rule.name}': {exemptions.KEY}: {error}") from None
+    if settings.exemptions and rule.severity is Severity.CRITICAL and _in_prod():
+        raise ExemptionError(f"policy '{rule.name}' is critical: prod has no exemption from it")
+    return settings
+
+
+def _in_prod() -> bool:
+    """Whether the environment's profile is prod, where the engine says what is configured."""
+    configuration = json.loads(os.environ.get("PULUMI_CONFIG") or "{}")
+    return bool(configuration.get(f"{os.environ.get('PULUMI_PROJECT')}:profile") == "prod")
+
+
+def _note(run: Run) -> Iterator[str]:
+    """A line for each object that is undecided, its URN first, and for each that is exempted."""
+    for urn, reason in run.undecided.items():
+        yield _line(urn, reason)
+    for exemption, urn, message in run.exempted:
+        yield _line(EXEMPTED, str(exemption), urn, message)
+
+
+def _line(*fields: str) -> str:
+    return "\t".join(" ".join(field.split()) for field in fields)

@@ -16,16 +16,24 @@ value. What it looks at is the rule's scope, and each scope has its decorator:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from stanchion_policies import exemptions
 from stanchion_policies.cluster import Cluster
+from stanchion_policies.exemptions import Exemption
 from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.stack import CloudResource, Stack
 
 PAGE = "docs/policies.md"
+
+BASELINE, RESTRICTED = "pod-security:baseline", "pod-security:restricted"
+"""Tags of policies that belong to a level of the Pod Security Standards."""
+
+MAY_WAIT = "may-wait"
+"""The tag by which a pack's client knows of `Rule.may_wait`."""
 
 Schema = Mapping[str, dict[str, Any]]
 
@@ -58,12 +66,44 @@ def cis(reference: str) -> Framework:
     return Framework("CIS Kubernetes Benchmark", "1.8", reference)
 
 
+def cis_eks(reference: str) -> Framework:
+    """A clause of the CIS Amazon EKS Benchmark."""
+    return Framework("CIS Amazon EKS Benchmark", "1.7", reference)
+
+
+def cis_aws(reference: str) -> Framework:
+    """A clause of the CIS AWS Foundations Benchmark."""
+    return Framework("CIS AWS Foundations Benchmark", "5.0", reference)
+
+
+def cis_gke(reference: str) -> Framework:
+    """A clause of the CIS Google Kubernetes Engine Benchmark."""
+    return Framework("CIS GKE Benchmark", "1.6", reference)
+
+
+def cis_gcp(reference: str) -> Framework:
+    """A clause of the CIS Google Cloud Platform Foundation Benchmark."""
+    return Framework("CIS Google Cloud Foundation Benchmark", "3.0", reference)
+
+
 class Settings:
-    """A policy's settings in force: what the environment configures over the schema's defaults."""
+    """A policy's settings in force: what the environment configures over the schema's defaults.
+
+    Args:
+        schema: The schema of each setting that is the policy's own.
+        configured: What the environment configures.
+
+    Attributes:
+        exemptions: The objects that the policy lets be.
+
+    Raises:
+        ValueError: An exemption is malformed.
+    """
 
     def __init__(self, schema: Schema, configured: Mapping[str, Any]) -> None:
         defaults = {name: entry["default"] for name, entry in schema.items()}
         self._values = {**defaults, **configured}
+        self.exemptions = [Exemption.read(entry) for entry in configured.get(exemptions.KEY) or ()]
 
     def integer(self, name: str) -> int:
         """A whole number; numbers come as floats over the wire."""
@@ -104,6 +144,10 @@ def strings(description: str, *default: str) -> dict[str, Any]:
     return {"type": "array", "description": description, "default": [*default], "items": element}
 
 
+Remedy = Callable[[MutableMapping[str, Any]], bool]
+"""Changes an object's body, as the program wrote it, and says whether it did."""
+
+
 class Scope(StrEnum):
     """What a check is called with, before the settings."""
 
@@ -127,7 +171,11 @@ class Rule:
         check: The check itself.
         tags: `pod-security:restricted` and the like.
         framework: The clause of a compliance framework that it enforces.
-        settings: Schema of each setting, every one with a default.
+        settings: Schema of each setting that is its own, every one with a default.
+        may_wait: Why a deployment may begin though a preview could not decide it; empty where it
+            may not. For what looks at one resource only: that is asked about again, its values
+            known, before it is made.
+        remedy: Mends an object that breaks the rule; None where only its author can.
     """
 
     name: str
@@ -140,6 +188,8 @@ class Rule:
     tags: tuple[str, ...] = ()
     framework: Framework | None = None
     settings: Schema | None = None
+    may_wait: str = ""
+    remedy: Remedy | None = None
 
     @property
     def url(self) -> str:
@@ -171,6 +221,8 @@ class _Decorator(Generic[Check]):
         tags: Sequence[str] = (),
         framework: Framework | None = None,
         settings: Schema | None = None,
+        may_wait: str = "",
+        remedy: Remedy | None = None,
     ) -> Callable[[Check], Rule]:
         def decorate(check: Check) -> Rule:
             description = (check.__doc__ or name).splitlines()[0]
@@ -185,6 +237,8 @@ class _Decorator(Generic[Check]):
                 tuple(tags),
                 framework,
                 settings,
+                may_wait,
+                remedy,
             )
 
         return decorate

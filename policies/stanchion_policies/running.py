@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stanchion_policies.kubernetes import KubernetesObject, Resource, objects_of
 from stanchion_policies.rules import Rule, Scope, Settings
@@ -26,6 +26,20 @@ class CheckCrashedError(Exception):
     """A check has a fault; ends the run, because a policy that did not run has not passed."""
 
 
+class Exempted(NamedTuple):
+    """A violation that an exemption covers, or one that could not be told.
+
+    Attributes:
+        exemption: The exemption's place in the rule's settings.
+        urn: The resource.
+        message: What the rule says.
+    """
+
+    exemption: int
+    urn: str
+    message: str
+
+
 class Run:
     """One run of a rule.
 
@@ -36,11 +50,13 @@ class Run:
 
     Attributes:
         undecided: The reason for each URN that could not be decided.
+        exempted: What exemptions cover.
     """
 
     def __init__(self, rule: Rule, settings: Settings, report: Report) -> None:
         self._rule, self._settings, self._report = rule, settings, report
         self.undecided: dict[str, str] = {}
+        self.exempted: list[Exempted] = []
 
     def over(self, resources: Sequence[Resource]) -> None:
         """Judge the resources: each by itself, or as a stack where the rule needs to see it."""
@@ -66,9 +82,28 @@ class Run:
         meant = item.is_a(*kinds) if isinstance(item, KubernetesObject) else item.type in kinds
         if not meant:
             return
+        title, urn = item.title, item.urn
+        exemption = self._exemption_of(title)
         check = partial(self._rule.check, item, *around, self._settings)
-        for message in self._guarded(item.urn, f"{item.title}: ", check):
-            self._report(f"{item.title}: {message}", item.urn)
+        for message in self._guarded(urn, f"{title}: ", check):
+            if exemption is None:
+                self._report(f"{title}: {message}{self._lapsed(title)}", urn)
+            else:
+                self.exempted.append(Exempted(exemption, urn, f"{title}: {message}"))
+        if exemption is not None and self.undecided.get(urn, "").startswith(f"{title}: "):
+            self.exempted.append(Exempted(exemption, urn, self.undecided.pop(urn)))
+
+    def _exemption_of(self, title: str) -> int | None:
+        """The place of the exemption in force that covers an object."""
+        for place, exemption in enumerate(self._settings.exemptions):
+            if exemption.covers(title) and not exemption.expired():
+                return place
+        return None
+
+    def _lapsed(self, title: str) -> str:
+        """What a message adds where an exemption of the object is past its day."""
+        days = [each.expires for each in self._settings.exemptions if each.covers(title)]
+        return f" (it was exempt until {max(days)}, which is over)" if days else ""
 
     def _objects(self, resources: Iterable[Resource]) -> list[KubernetesObject]:
         """The objects of all resources, those left out whose list cannot be read yet."""

@@ -73,7 +73,7 @@ def test_an_environment_names_every_policy_and_nothing_else(
 
 
 def test_environments_grow_stricter(catalogue: list[PolicyInfo]) -> None:
-    order = [Level.DISABLED, Level.ADVISORY, Level.MANDATORY]
+    order = [Level.DISABLED, Level.ADVISORY, Level.REMEDIATE, Level.MANDATORY]
     levels = [
         {policy.name: order.index(policy.level) for policy in read_config(path, catalogue)}
         for path in (PACK / "environments" / f"{name}.json" for name in ("dev", "staging", "prod"))

@@ -12,6 +12,7 @@ exit status.
 from stanchion_cli.policies.config import read_config
 from stanchion_cli.policies.model import (
     AnalyzedResource,
+    Exemption,
     Finding,
     Level,
     PolicyError,
@@ -22,6 +23,7 @@ from stanchion_cli.policies.pack import PolicyPack
 
 __all__ = [
     "AnalyzedResource",
+    "Exemption",
     "Finding",
     "Level",
     "PolicyError",

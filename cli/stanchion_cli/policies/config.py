@@ -7,19 +7,21 @@ one falls back to nothing. Here each is an error with the nearest name that exis
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from stanchion_cli.errors import InputError
-from stanchion_cli.policies.model import Level, PolicyInfo
+from stanchion_cli.policies.model import EXEMPTIONS, Level, PolicyInfo, Severity
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
 LEVEL_KEY = "enforcementLevel"
 ALL = "all"
+PROD = "prod"
 MAX_BYTES = 1 << 20
 
 SCHEMA_KEYWORDS = frozenset(
@@ -37,17 +39,21 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def read_config(path: Path, policies: Iterable[PolicyInfo]) -> tuple[PolicyInfo, ...]:
+def read_config(
+    path: Path, policies: Iterable[PolicyInfo], *, today: date | None = None
+) -> tuple[PolicyInfo, ...]:
     """The policies with the levels and settings that `path` gives them.
 
     Args:
         path: A JSON object from policy name to a level, or to an object with `enforcementLevel`
             and settings. The name `all` sets the level of every policy not named itself.
         policies: The pack's policies with their defaults.
+        today: What day it is for exemptions, in UTC unless told otherwise.
 
     Raises:
         InputError: The file is missing or malformed, names a policy or setting that does not
-            exist, or gives a value of the wrong type; every problem is listed at once.
+            exist, gives a value of the wrong type, or has an exemption that is incomplete, past
+            its day, or in `prod.json` for a critical policy; every problem is listed at once.
     """
     known = {policy.name: policy for policy in policies}
     entries = _load(path)
@@ -61,6 +67,9 @@ def read_config(path: Path, policies: Iterable[PolicyInfo]) -> tuple[PolicyInfo,
             problems.append(f"{name}: no such policy{nearest(name, [*known, ALL])}")
         elif isinstance(entry, dict):
             configured[name] = _configure(configured[name], entry, problems)
+            if EXEMPTIONS in known[name].schema and EXEMPTIONS in entry:
+                exempted = entry[EXEMPTIONS]
+                problems += _exemption_problems(known[name], exempted, path.stem, today)
         else:
             configured[name] = replace(configured[name], level=_level(name, entry, problems))
     if problems:
@@ -71,6 +80,29 @@ def read_config(path: Path, policies: Iterable[PolicyInfo]) -> tuple[PolicyInfo,
             problems=tuple(problems),
         )
     return tuple(configured.values())
+
+
+def _exemption_problems(
+    policy: PolicyInfo, entries: object, profile: str, today: date | None
+) -> Iterator[str]:
+    """What is wrong with a policy's exemptions in an environment of this profile."""
+    from stanchion_policies.exemptions import Exemption, mistakes
+
+    where = f"{policy.name}.{EXEMPTIONS}"
+    if not isinstance(entries, list):
+        yield f"{where}: expected array, found {type(entries).__name__}"
+        return
+    if entries and profile == PROD and policy.severity is Severity.CRITICAL:
+        yield f"{where}: the policy is critical, and prod has no exemption from such; mend it"
+    for index, entry in enumerate(entries):
+        found = list(mistakes(entry))
+        for key, problem in found:
+            yield f"{where}[{index}]{key and f'.{key}'}: {problem}"
+        if not found and Exemption.read(entry).expired(today):
+            yield (
+                f"{where}[{index}].expires: {entry['object']} was exempt until {entry['expires']}; "
+                f"mend it, or have {entry['owner']} decide on another day"
+            )
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
@@ -135,7 +167,8 @@ def _configure(policy: PolicyInfo, entry: Mapping[str, Any], problems: list[str]
         elif key not in policy.schema:
             problems.append(f"{where}: no such setting{nearest(key, [*policy.schema, LEVEL_KEY])}")
         else:
-            problems.extend(_problems_of(where, value, policy.schema[key]))
+            if key != EXEMPTIONS:
+                problems.extend(_problems_of(where, value, policy.schema[key]))
             settings[key] = value
     return replace(policy, level=level, settings=settings)
 

@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from google.protobuf.struct_pb2 import Struct
 
 
+EXEMPTIONS = "exemptions"
+"""The setting that names the objects a policy lets be."""
+MAY_WAIT = "may-wait"
+"""The tag of policies whose undecided findings the deployment decides before it makes anything."""
+
+
 class Level(StrEnum):
     """What a violation does: nothing, a warning, or a refusal."""
 
@@ -75,6 +81,25 @@ class AnalyzedResource:
 
 
 @dataclass(frozen=True, slots=True)
+class Exemption:
+    """One object that a policy lets be, as the configuration file says.
+
+    Attributes:
+        policy: The policy's name.
+        object: The object as messages name it; a `*` in the name stands for anything.
+        reason: Why it may stay so.
+        owner: Who answers for it.
+        expires: The last day on which it holds, `2027-01-31`.
+    """
+
+    policy: str
+    object: str
+    reason: str
+    owner: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyInfo:
     """One policy of a pack, with the level and settings it runs with.
 
@@ -104,10 +129,17 @@ class PolicyInfo:
     remediation: str
     url: str
 
+    @property
+    def exemptions(self) -> tuple[Exemption, ...]:
+        """The objects that it lets be."""
+        return tuple(Exemption(self.name, **entry) for entry in self.settings.get(EXEMPTIONS) or ())
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One violation, or one thing that a policy could not decide.
+
+    An exempted one counts for nothing; it is there to be listed.
 
     Attributes:
         policy: The policy's name.
@@ -120,6 +152,7 @@ class Finding:
         remediation: The policy's remediation steps.
         url: The policy's page.
         description: The rule, in one sentence.
+        exemption: What lets the object be, or None.
     """
 
     policy: str
@@ -132,3 +165,14 @@ class Finding:
     remediation: str
     url: str
     description: str
+    exemption: Exemption | None = None
+
+    @property
+    def enforced(self) -> bool:
+        """Whether its policy refuses in this environment."""
+        return self.level in (Level.MANDATORY, Level.REMEDIATE)
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether it is undecided and the policy leaves it to the deployment to decide it."""
+        return self.undecided and MAY_WAIT in self.tags

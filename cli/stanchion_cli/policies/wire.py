@@ -10,6 +10,7 @@ from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 from stanchion_cli.policies.model import (
     AnalyzedResource,
+    Exemption,
     Finding,
     Level,
     PolicyInfo,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 UNDECIDED = "can't run policy '"
 """How the pack's runtime begins the note it sends when a policy met an unknown value."""
+EXEMPTED = "exempted\t"
+"""How our own packs begin a line of a note about what an exemption covers."""
 
 _LEVELS = {
     pb.ADVISORY: Level.ADVISORY,
@@ -98,12 +101,15 @@ def findings(
     for diagnostic in response.diagnostics:
         policy = policies[diagnostic.policyName]
         if diagnostic.message.startswith(UNDECIDED):
-            for about, reason in _undecided(diagnostic.message, urn):
-                yield _finding(policy, policy.level, reason, about, undecided=True)
+            _, _, note = diagnostic.message.partition(" during preview: ")
+            yield from _noted(policy, note, urn)
         else:
             message = diagnostic.message.removeprefix(diagnostic.description).lstrip("\n")
             level = _LEVELS[diagnostic.enforcementLevel]
             yield _finding(policy, level, message or policy.description, diagnostic.urn or urn)
+    for told in response.not_applicable:
+        if told.reason.startswith(EXEMPTED):
+            yield from _noted(policies[told.policy_name], told.reason, urn)
 
 
 def properties_for_policies(properties: Struct) -> Struct:
@@ -200,7 +206,13 @@ def _plain(properties: Struct) -> dict[str, Any]:
 
 
 def _finding(
-    policy: PolicyInfo, level: Level, message: str, urn: str, *, undecided: bool = False
+    policy: PolicyInfo,
+    level: Level,
+    message: str,
+    urn: str,
+    *,
+    undecided: bool = False,
+    exemption: Exemption | None = None,
 ) -> Finding:
     return Finding(
         policy=policy.name,
@@ -213,15 +225,20 @@ def _finding(
         remediation=policy.remediation,
         url=policy.url,
         description=policy.description,
+        exemption=exemption,
     )
 
 
-def _undecided(message: str, urn: str) -> Iterator[tuple[str, str]]:
-    """Each object a note is about with the reason; our own packs name one object a line."""
-    _, _, note = message.partition(" during preview: ")
+def _noted(policy: PolicyInfo, note: str, urn: str) -> Iterator[Finding]:
+    """What a note tells: of our own packs an object a line, exempted or undecided."""
     lines = note.splitlines()
-    if not all(line.startswith("urn:pulumi:") for line in lines):
+    if not all(line.startswith(("urn:pulumi:", EXEMPTED)) for line in lines):
         lines = [f"{urn}\t{note}"]
     for line in lines:
-        about, _, reason = line.partition("\t")
-        yield about, reason
+        if line.startswith(EXEMPTED):
+            _, place, about, message = line.split("\t")
+            exemption = policy.exemptions[int(place)]
+            yield _finding(policy, policy.level, message, about, exemption=exemption)
+        else:
+            about, _, reason = line.partition("\t")
+            yield _finding(policy, policy.level, reason, about, undecided=True)
