@@ -7,6 +7,7 @@ built on under `stanchion:baseStack`, and is of the environment at the end of th
 from __future__ import annotations
 
 import json
+from difflib import get_close_matches
 
 from stanchion_cli.errors import InputError
 from stanchion_cli.preview.config import Project, load_configuration
@@ -66,6 +67,11 @@ def _chain(project: Project, stack: str) -> list[str]:
                 f"leads back to itself: {' → '.join([*chain, base])}",
                 where=BASE_STACK,
                 fix="name the stack that holds the layers below",
+            )
+        if base not in (known := project.environments()):
+            near = get_close_matches(base, known, n=1) or known
+            raise InputError(
+                f"there is no Pulumi.{base}.yaml", where=BASE_STACK, fix=f"write {' or '.join(near)}"
             )
         chain.append(base)
     return chain
