@@ -9,7 +9,6 @@ import pytest
 from policies.cases.all import ALL
 from policies.cases.case import Case, Verdict
 from policies.conftest import Packs
-from policies.manifests import resource
 from stanchion_cli.policies import Finding, PolicyPack
 
 Config = dict[str, Any]
@@ -33,7 +32,7 @@ CONFIGURATIONS = configurations()
 
 
 def ask(pack: PolicyPack, case: Case) -> list[Finding]:
-    resources = [resource(body) for body in case.objects]
+    resources = case.resources
     kinds = {policy.name: policy.kind for policy in pack.policies()}
     if kinds[case.policy] == "stack":
         return pack.analyze_stack(resources)

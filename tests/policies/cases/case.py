@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from policies.manifests import Manifest
+from policies.manifests import Manifest, resource
+from stanchion_cli.policies import AnalyzedResource
+
+Declared = Manifest | AnalyzedResource
+"""A Kubernetes object as a manifest, or any other resource as a program registers it."""
 
 
 class Verdict(StrEnum):
@@ -31,20 +35,27 @@ class Case:
     policy: str
     title: str
     verdict: Verdict
-    objects: tuple[Manifest, ...]
+    objects: tuple[Declared, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.policy} {self.verdict}: {self.title}"
 
+    @property
+    def resources(self) -> list[AnalyzedResource]:
+        """The objects as a program registers them."""
+        return [
+            item if isinstance(item, AnalyzedResource) else resource(item) for item in self.objects
+        ]
 
-def passes(policy: str, title: str, *objects: Manifest, **settings: Any) -> Case:
+
+def passes(policy: str, title: str, *objects: Declared, **settings: Any) -> Case:
     return Case(policy, title, Verdict.PASSES, objects, settings)
 
 
-def fails(policy: str, title: str, *objects: Manifest, **settings: Any) -> Case:
+def fails(policy: str, title: str, *objects: Declared, **settings: Any) -> Case:
     return Case(policy, title, Verdict.FAILS, objects, settings)
 
 
-def undecided(policy: str, title: str, *objects: Manifest, **settings: Any) -> Case:
+def undecided(policy: str, title: str, *objects: Declared, **settings: Any) -> Case:
     return Case(policy, title, Verdict.UNDECIDED, objects, settings)
