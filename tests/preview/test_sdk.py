@@ -78,7 +78,7 @@ except AttributeError as error:
     assert _run(_THIN + program) == _run(program)
 
 
-def test_packages_whose_modules_are_called_as_their_classes_are_left_alone() -> None:
+def test_a_class_comes_before_the_module_that_is_called_as_it() -> None:
     program = """
 import json
 import pulumi_kubernetes as k8s

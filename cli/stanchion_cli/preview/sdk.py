@@ -62,10 +62,7 @@ def _loader(name: str, whole: SourceFileLoader, *, package: bool) -> Loader:
     if not package:
         return _Types(whole, source)
     exported = _EXPORTED.findall(source)
-    # A module that is called as its class, as those of Kubernetes, would stand in its place.
-    if not exported or not all(each.islower() for each in exported):
-        return _Package(whole)
-    return _Thin(whole, frozenset([*exported, _OUTPUTS]))
+    return _Thin(whole, frozenset([*exported, _OUTPUTS])) if exported else whole
 
 
 class _Names(dict[str, Any]):
@@ -163,6 +160,16 @@ class _Package(_Wrapped):
             vars(module).setdefault("__getattr__", find)
 
 
+class _ThinPackage(ModuleType):
+    """A package in which a class comes before a module that is called as it, as in Kubernetes'."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Take over what Python's import finds."""
+        if isinstance(value, ModuleType):
+            value = getattr(value, name, value)
+        super().__setattr__(name, value)
+
+
 class _Thin(_Wrapped):
     """Loads a package without its modules."""
 
@@ -176,9 +183,7 @@ class _Thin(_Wrapped):
         def find(name: str) -> Any:
             for home in self._homes(name):
                 found = importlib.import_module(f"{module.__name__}.{home}")
-                if home == name:
-                    return found
-                held = getattr(found, name, _NOTHING)
+                held = getattr(found, name, found if home == name else _NOTHING)
                 if held is not _NOTHING:
                     return held
             del module.__dict__["__getattr__"]
@@ -186,6 +191,7 @@ class _Thin(_Wrapped):
             return getattr(module, name)
 
         vars(module)["__getattr__"] = _member(module, find, own=("__all__",))
+        module.__class__ = _ThinPackage
 
     def _homes(self, name: str) -> Iterator[str]:
         """Modules that may hold a name, likeliest first."""
