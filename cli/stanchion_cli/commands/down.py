@@ -62,10 +62,11 @@ def _take_expired_down(
     """One that fails does not keep the others up; all that failed is told at the end."""
     from stanchion_cli.deploy.expiry import expiry
     from stanchion_cli.preview.config import load_project
+    from stanchion_cli.preview.layers import from_the_top
 
     project, today = load_project(root), datetime.datetime.now(datetime.UTC).date()
     failures: list[str] = []
-    for name in [environment] if environment else project.environments():
+    for name in [environment] if environment else from_the_top(project):
         try:
             last = expiry(project, name)
             if last is None or last >= today:

@@ -5,36 +5,50 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from stanchion_cli.project import find_root
+
+Context = Annotated[
+    str,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        help="A context of your kubeconfig that is its cluster.  [default: what the environment "
+        "names; in a cloud, what its stack exports]",
+    ),
+]
 
 
 def status(
     environment: Annotated[str, typer.Argument(help="Environment to look at.")] = "local",
+    context: Context = "",
 ) -> None:
     """Show each model service: the pinned version, its replicas and its address."""
     from rich.console import Console
+    from rich.table import Table
 
     from stanchion_cli.deploy import addresses
     from stanchion_cli.deploy.api import Ref
-    from stanchion_cli.deploy.target import target_of
+    from stanchion_cli.deploy.reach import preview_with, reached
     from stanchion_cli.models import lockfile
-    from stanchion_cli.preview import run as run_preview
 
-    root = find_root()
-    preview = run_preview(environment, root=root, policies=False)
-    pins, target = lockfile.read(root, environment), target_of(preview)
-    api = target.api()
-    table = Table("service", "tenant", "model", "version", "ready", "address", box=None)
-    for name, service in sorted(preview.outputs["services"].items()):
-        live = api.get(Ref("apps/v1", "Deployment", service["namespace"], name))
-        if live is None:
-            ready, address = "not deployed", "-"
-        else:
-            counts = live.get("status") or {}
-            ready = f"{counts.get('readyReplicas', 0)}/{live['spec'].get('replicas', 1)}"
-            address = addresses.of_service(target, api, service)
-        version = pins[name].version if name in pins else "not pinned"
-        table.add_row(name, service["tenant"], service["model"], version, ready, address)
-    Console(soft_wrap=True, emoji=False).print(table)
+    root, console = find_root(), Console(soft_wrap=True, emoji=False)
+    environment, preview = preview_with(root, environment, "services")
+    pins = lockfile.read(root, environment)
+    table, ways = Table("service", "tenant", "model", "version", "ready", "address", box=None), []
+    with reached(root, environment, preview, context) as target:
+        api = target.api()
+        for name, service in sorted(preview.outputs["services"].items()):
+            live = api.get(Ref("apps/v1", "Deployment", service["namespace"], name))
+            if live is None:
+                ready, address = "not deployed", "-"
+            else:
+                counts = live.get("status") or {}
+                ready = f"{counts.get('readyReplicas', 0)}/{live['spec'].get('replicas', 1)}"
+                address = addresses.of_service(target, api, service)
+                ways += addresses.way_to(target, service)
+            version = pins[name].version if name in pins else "not pinned"
+            table.add_row(name, service["tenant"], service["model"], version, ready, address)
+    console.print(table)
+    for way in ways:
+        console.print(f"reach it with: {way}", style="dim", markup=False)

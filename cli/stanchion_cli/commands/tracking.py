@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stanchion_cli.commands.status import Context
 from stanchion_cli.progress import console, step
 from stanchion_cli.project import find_root
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Backups of the tracking server's databases.", no_args_is_help=True)
 Environment = Annotated[str, typer.Option("--env", help="Environment whose databases are meant.")]
-_CLUSTER = "stanchion:index:Cluster"
 
 
 @app.callback()
@@ -25,14 +25,14 @@ def tracking() -> None:
 
 
 @app.command()
-def backups(environment: Environment = "local") -> None:
+def backups(environment: Environment = "local", context: Context = "") -> None:
     """List the backups in the environment's store, oldest first."""
     from rich.console import Console
     from rich.table import Table
 
     from stanchion_cli.tracking import listed
 
-    with _reached(environment) as (api, where), step("list the backups"):
+    with _reached(environment, context) as (api, where), step("list the backups"):
         found = listed(api, where)
     table = Table("backup", "taken (UTC)", "bytes", box=None)
     for each in found:
@@ -41,11 +41,11 @@ def backups(environment: Environment = "local") -> None:
 
 
 @app.command()
-def backup(environment: Environment = "local") -> None:
+def backup(environment: Environment = "local", context: Context = "") -> None:
     """Write a backup now, out of turn."""
     from stanchion_cli.tracking import back_up
 
-    with _reached(environment) as (api, where), step("back both databases up"):
+    with _reached(environment, context) as (api, where), step("back both databases up"):
         back_up(api, where)
 
 
@@ -53,6 +53,7 @@ def backup(environment: Environment = "local") -> None:
 def restore(
     environment: Environment = "local",
     *,
+    context: Context = "",
     at: Annotated[
         str,
         typer.Option(metavar="TIME", help="The newest backup not after it, in UTC unless it says."),
@@ -75,7 +76,7 @@ def restore(
     from stanchion_cli.tracking import choose, listed
     from stanchion_cli.tracking import restore as put_back
 
-    with _reached(environment) as (api, where):
+    with _reached(environment, context) as (api, where):
         with step("choose the backup") as running:
             chosen = choose(listed(api, where), at=at, name=name)
             running.note(chosen.name)
@@ -84,17 +85,11 @@ def restore(
 
 
 @contextmanager
-def _reached(environment: str) -> Iterator[tuple[Api, Mapping[str, Any]]]:
+def _reached(environment: str, context: str) -> Iterator[tuple[Api, Mapping[str, Any]]]:
     """The environment's cluster, and its output `tracking`."""
-    from stanchion_cli.deploy import engine
-    from stanchion_cli.deploy.target import target_of
-    from stanchion_cli.preview import run as run_preview
+    from stanchion_cli.deploy.reach import preview_with, reached
 
     root = find_root()
-    preview = run_preview(environment, root=root, policies=False)
-    where = preview.outputs["tracking"]
-    if any(resource.type == _CLUSTER for resource in preview.resources):
-        with engine.cluster_of(root, environment) as target:
-            yield target.api(), where
-    else:
-        yield target_of(preview).api(), where
+    environment, preview = preview_with(root, environment, "platform")
+    with reached(root, environment, preview, context) as target:
+        yield target.api(), preview.outputs["tracking"]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stanchion_cli.deploy.applyset import ApplySet
 from stanchion_cli.deploy.environment import prepare
@@ -15,6 +14,8 @@ from stanchion_cli.deploy.state import State
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.preview import Preview
+from stanchion_cli.preview.config import load_project
+from stanchion_cli.preview.layers import built_on
 from stanchion_cli.progress import console
 
 if TYPE_CHECKING:
@@ -58,16 +59,24 @@ def down(root: Path, environment: str, *, drain: bool = True) -> None:
     made in the cloud stays there for someone to delete.
 
     Raises:
-        StanchionError: when something is protected or cannot be drained, and nothing has been
-            destroyed; or when the engine fails; its own output has been shown by then.
+        StanchionError: when something is protected, cannot be drained or carries another stack,
+            and nothing has been destroyed; or when the engine fails; its own output has been
+            shown by then.
     """
     from pulumi import automation
 
     stack = _stack(root, environment, create=False)
-    state = State.of(environment, stack.export_stack().deployment) if stack else None
-    if state is None or state.empty:
+    state = _state(stack, environment)
+    if state.empty:
         console.print(f"{environment}: the engine has nothing of it; it is down")
         return
+    for above in built_on(load_project(root), environment):
+        if not _state(_stack(root, above, create=False), above).empty:
+            raise StanchionError(
+                f"carries {above}, which is up; nothing was touched",
+                where=environment,
+                fix=f"take that down first: `stanchion down {above}`",
+            )
     if state.protected:
         raise _protected(environment, state.protected)
     if state.retained:
@@ -81,27 +90,27 @@ def down(root: Path, environment: str, *, drain: bool = True) -> None:
         raise _failed(environment, "destroy", error) from None
 
 
-@contextmanager
-def cluster_of(root: Path, environment: str) -> Iterator[Target]:
-    """The cluster that the engine made for `environment`, for as long as the block runs.
+def outputs_of(root: Path, environment: str) -> Mapping[str, Any]:
+    """What the stack of `environment` exports, with secrets readable: never print all of it.
+
+    Empty for one that is not up.
 
     Raises:
-        StanchionError: when there is no engine here, or the environment is not up.
+        StanchionError: when the engine cannot read it.
     """
-    if not available():
-        raise StanchionError(
-            "its cluster is known to the engine's state, and `pulumi` is not on PATH",
-            where=environment,
-            fix="install it as https://www.pulumi.com/docs/install/ says",
-        )
-    stack = _stack(root, environment, create=False)
-    state = State.of(environment, stack.export_stack().deployment if stack else {})
-    with state.own_cluster() as target:
-        if target is None:
-            raise StanchionError(
-                "has no cluster", where=environment, fix=f"run `stanchion up {environment}` first"
-            )
-        yield target
+    from pulumi import automation
+
+    try:
+        stack = _stack(root, environment, create=False)
+        found = stack.outputs() if stack else {}
+    except automation.CommandError as error:
+        raise _failed(environment, "stack output", error, fix=_OPENING) from None
+    return {name: output.value for name, output in found.items()}
+
+
+def _state(stack: automation.Stack | None, environment: str) -> State:
+    deployment = stack.export_stack().deployment if stack else None
+    return State.of(environment, deployment or {})
 
 
 def _protected(environment: str, urns: Sequence[str]) -> StanchionError:
@@ -156,7 +165,11 @@ def forget(root: Path, environment: str) -> None:
 
 
 def _stack(root: Path, environment: str, *, create: bool = True):  # type: ignore[no-untyped-def]
-    """The environment's stack; None where there is none and none is to be made."""
+    """The environment's stack; None where there is none and none is to be made.
+
+    Raises:
+        StanchionError: when the engine cannot open it, for want of a login perhaps.
+    """
     from pulumi import automation
 
     backend = LocalBackend.of(environment)
@@ -167,6 +180,8 @@ def _stack(root: Path, environment: str, *, create: bool = True):  # type: ignor
         stack = find(environment, work_dir=str(folder), opts=settings)
     except automation.StackNotFoundError:
         return None
+    except automation.CommandError as error:
+        raise _failed(environment, "stack select", error, fix=_OPENING) from None
     if backend and backend.abandoned():
         console.print(f"{environment}: an earlier run was ended by force; going on from there")
         stack.cancel()
@@ -189,12 +204,21 @@ def _show(line: str) -> None:
     console.print(line.rstrip(), markup=False)
 
 
-def _failed(environment: str, verb: str, error: automation.CommandError) -> StanchionError:
+_OPENING = "see which backend and which login are meant with `pulumi whoami -v`"
+
+
+def _failed(
+    environment: str,
+    verb: str,
+    error: automation.CommandError,
+    *,
+    fix: str = "see the engine's messages above",
+) -> StanchionError:
     lines = [line for line in str(error).splitlines() if "error:" in line]
     return StanchionError(
         f"`pulumi {verb}` failed: {lines[-1].partition('error:')[2].strip()}"
         if lines
         else f"`pulumi {verb}` failed",
         where=environment,
-        fix="see the engine's messages above",
+        fix=fix,
     )

@@ -38,7 +38,7 @@ def checked_preview(root: Path, environment: str) -> Preview:
             fix="correct them",
             problems=tuple(str(problem) for problem in preview.problems),
         )
-    violations = [f for f in preview.findings if f.level == "mandatory" and not f.undecided]
+    violations = [f for f in preview.findings if f.enforced and f.violates]
     if violations:
         listed = "\n".join(f"  {f.policy}: {f.message}" for f in violations)
         raise StanchionError(
@@ -76,7 +76,8 @@ def bring_up(root: Path, preview: Preview) -> Applied:
         applyset.check_owner(api, refs)
         applyset.announce(api, refs)
         outputs = generated.ensure(api, preview.environment, preview.resources)
-    known = run_preview(preview.environment, root=root, outputs=outputs, policies=False)
+    mended = bool(preview.remedied)  # by policies, which then have to do it again
+    known = run_preview(preview.environment, root=root, outputs=outputs, policies=mended)
     return apply_all(api, applyset, plan(known))
 
 

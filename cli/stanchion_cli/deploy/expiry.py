@@ -6,6 +6,7 @@ import datetime
 
 from stanchion_cli.errors import InputError
 from stanchion_cli.preview.config import Project, load_configuration
+from stanchion_cli.preview.layers import environment_of
 
 _KEY = "stanchion:expires"
 
@@ -13,12 +14,14 @@ _KEY = "stanchion:expires"
 def expiry(project: Project, environment: str) -> datetime.date | None:
     """The last day, in UTC, on which the environment is wanted; None for one that stays.
 
-    Only the date is read here. Whether the environment may have one is its program's to say.
+    All stacks of an environment have the date of its own file. Only the date is
+    read here. Whether the environment may have one is its program's to say.
 
     Raises:
         InputError: when there is no such environment, or its date is none.
     """
-    text = load_configuration(project, environment).values.get(_KEY)
+    settings = load_configuration(project, environment_of(project, environment))
+    text = settings.values.get(_KEY)
     if text is None:
         return None
     try:

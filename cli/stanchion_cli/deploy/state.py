@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
-from stanchion_cli.deploy.target import PROVIDER, Target
+from stanchion_cli.deploy.target import PROVIDER, Target, target_in
 
 _CLUSTER = "stanchion:index:Cluster"
 _PLAINTEXT = "plaintext"
@@ -64,11 +62,8 @@ class State:
         if kubeconfig is None:
             yield None
             return
-        with tempfile.TemporaryDirectory(prefix="stanchion-kubeconfig-") as folder:
-            path = Path(folder) / "kubeconfig"
-            path.touch(mode=0o600)
-            path.write_text(kubeconfig, "utf-8")
-            yield Target(self.environment, bundled=None, kubeconfig=path, context=None)
+        with target_in(self.environment, kubeconfig) as target:
+            yield target
 
     def _kubeconfig(self) -> str | None:
         if not any(found["type"] == _CLUSTER for found in self.resources):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +46,16 @@ class Target:
                 fix="install it, as https://kubernetes.io/docs/tasks/tools/",
             )
         return kubectl_command(binary, self.kubeconfig, self.context)
+
+
+@contextmanager
+def target_in(environment: str, kubeconfig: str) -> Iterator[Target]:
+    """The current context of a kubeconfig's text, in a file that only we can read."""
+    with tempfile.TemporaryDirectory(prefix="stanchion-kubeconfig-") as folder:
+        path = Path(folder) / "kubeconfig"
+        path.touch(mode=0o600)
+        path.write_text(kubeconfig, "utf-8")
+        yield Target(environment, bundled=None, kubeconfig=path, context=None)
 
 
 def target_of(preview: Preview) -> Target:

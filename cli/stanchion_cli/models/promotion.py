@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stanchion_models import ModelVersion, Registry
 
-from stanchion_cli.deploy.target import target_of
+from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import gates, lockfile
 from stanchion_cli.models.registry_access import move_champion, open_registry
@@ -30,13 +31,14 @@ class Request:
 
 
 def promote_version(
-    request: Request, preview: Preview, *, roll_out: Callable[[], None] | None
+    request: Request, preview: Preview, target: Target, *, roll_out: Callable[[], None] | None
 ) -> Path:
     """Run the gates, pin the version for every service of the model, and roll it out.
 
     Args:
         request: The version, and where to.
-        preview: The environment as it is declared now.
+        preview: The environment's services as they are declared now.
+        target: The cluster that they run on.
         roll_out: Brings the environment up and returns when it is healthy; None: only pin.
 
     Returns:
@@ -49,11 +51,14 @@ def promote_version(
             reason stands as a tag on the version, and the alias has not moved.
     """
     services = _services(request, preview)
-    target = target_of(preview)
     api = target.api()
     tracking = preview.outputs["tracking"]
     pins = lockfile.read(request.root, request.environment)
-    with open_registry(target, api, tracking) as registry:
+
+    def opened() -> AbstractContextManager[Registry]:
+        return open_registry(target, target.api(), tracking)
+
+    with opened() as registry:
         with step(f"gate: {request.model} version {request.version} is registered with a digest"):
             version, digest = gates.candidate(registry, request.model, request.version)
         for name, service in services.items():
@@ -75,23 +80,22 @@ def promote_version(
         )
         console.print(f"  pinned {request.model} version {version.version} in {path.name}")
     if roll_out is not None:
-        _roll_out(request, preview, pins, version, roll_out)
+        _roll_out(request, opened, pins, version, roll_out)
     return path
 
 
 def _roll_out(
     request: Request,
-    preview: Preview,
+    opened: Callable[[], AbstractContextManager[Registry]],
     before: Mapping[str, lockfile.Pin],
     version: ModelVersion,
     roll_out: Callable[[], None],
 ) -> None:
-    target, tracking = target_of(preview), preview.outputs["tracking"]
     try:
         roll_out()
     except StanchionError as error:
         lockfile.write(request.root, request.environment, before)
-        with open_registry(target, target.api(), tracking) as registry:
+        with opened() as registry:
             _record(registry, version, f"aborted: {error.reason}")
         with step("restore the version that served before"):
             roll_out()
@@ -100,7 +104,7 @@ def _roll_out(
             where=f"model {version.name} version {version.version}",
             fix="the reason stands as a tag on the version; the alias has not moved",
         ) from None
-    with open_registry(target, target.api(), tracking) as registry:
+    with opened() as registry:
         with step(f"alias champion → version {version.version}") as running:
             previous = move_champion(registry.client(), version.name, version.version)
             running.note(f"previous → version {previous}" if previous else "")

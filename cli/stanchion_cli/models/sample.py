@@ -33,13 +33,16 @@ def serve_sample(root: Path, environment: str, *, roll_out: Callable[[], None]) 
     if SERVICE not in lockfile.read(root, environment):
         version = train(root, preview, arguments=())
         model = preview.outputs["services"][SERVICE]["model"]
-        promote_version(Request(root, environment, model, version), preview, roll_out=roll_out)
+        request = Request(root, environment, model, version)
+        promote_version(request, preview, target_of(preview), roll_out=roll_out)
         preview = run_preview(environment, root=root, policies=False)
     with step(f"ask {SERVICE} for a prediction") as running:
         running.note(json.dumps(ask(root, preview)["outputs"]))
     target = target_of(preview)
     console.print("\nThe platform is up. Ask the model yourself:", style="bold")
     service = preview.outputs["services"][SERVICE]
+    for line in addresses.way_to(target, service):
+        console.print(f"  {line} &", markup=False)
     url = addresses.of_service(target, target.api(), service)
     console.print(
         f"  curl -s -H 'content-type: application/json' -d @{REQUEST} \\\n"

@@ -71,7 +71,9 @@ def _chain(project: Project, stack: str) -> list[str]:
         if base not in (known := project.environments()):
             near = get_close_matches(base, known, n=1) or known
             raise InputError(
-                f"there is no Pulumi.{base}.yaml", where=BASE_STACK, fix=f"write {' or '.join(near)}"
+                f"there is no Pulumi.{base}.yaml",
+                where=BASE_STACK,
+                fix=f"write {' or '.join(near)}",
             )
         chain.append(base)
     return chain
