@@ -23,7 +23,7 @@ from pulumi_policy import proxy as runtime_proxy
 
 from stanchion_policies import exemptions
 from stanchion_policies.kubernetes import Resource
-from stanchion_policies.rules import MAY_WAIT, Rule, Settings, Severity
+from stanchion_policies.rules import MAY_WAIT, REMEDIABLE, Rule, Settings, Severity
 from stanchion_policies.running import Run
 from stanchion_policies.unknown import UnknownValueError
 
@@ -76,6 +76,10 @@ def _policy(rule: Rule) -> Policy:
     def one(args: ResourceValidationArgs, report: ReportViolation) -> None:
         judge(args, [args], report)
 
+    def mended(args: ResourceValidationArgs) -> Mapping[str, Any] | None:
+        run = Run(rule, _settings(rule, args.get_config()), lambda *_: None)
+        return args.props if run.mend(args) else None
+
     def all_of(args: StackValidationArgs, report: ReportViolation) -> None:
         judge(args, args.resources, report)
 
@@ -86,13 +90,22 @@ def _policy(rule: Rule) -> Policy:
         "config_schema": PolicyConfigSchema({**schema, exemptions.KEY: exemptions.SCHEMA}),
         "severity": pulumi_policy.Severity(rule.severity.value),
         "framework": PolicyComplianceFramework(*rule.framework) if rule.framework else None,
-        "tags": [*rule.tags, *([MAY_WAIT] if rule.may_wait else [])],
+        "tags": [*rule.tags, *_marks(rule)],
         "remediation_steps": rule.fix,
         "url": rule.url,
     }
     if rule.sees_stack:
         return StackValidationPolicy(validate=all_of, **metadata)
-    return ResourceValidationPolicy(validate=one, **metadata)
+    return ResourceValidationPolicy(
+        validate=one, remediate=mended if rule.remedy else None, **metadata
+    )
+
+
+def _marks(rule: Rule) -> Iterator[str]:
+    if rule.may_wait:
+        yield MAY_WAIT
+    if rule.remedy:
+        yield REMEDIABLE
 
 
 def _settings(rule: Rule, configured: Mapping[str, Any]) -> Settings:

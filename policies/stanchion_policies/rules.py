@@ -16,7 +16,7 @@ value. What it looks at is the rule's scope, and each scope has its decorator:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -25,6 +25,7 @@ from stanchion_policies import exemptions
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.exemptions import Exemption
 from stanchion_policies.kubernetes import KubernetesObject
+from stanchion_policies.remedies import Remedy
 from stanchion_policies.stack import CloudResource, Stack
 
 PAGE = "docs/policies.md"
@@ -34,6 +35,8 @@ BASELINE, RESTRICTED = "pod-security:baseline", "pod-security:restricted"
 
 MAY_WAIT = "may-wait"
 """The tag by which a pack's client knows of `Rule.may_wait`."""
+REMEDIABLE = "remediable"
+"""The tag by which it knows of `Rule.remedy`."""
 
 Schema = Mapping[str, dict[str, Any]]
 
@@ -142,10 +145,6 @@ def strings(description: str, *default: str) -> dict[str, Any]:
     """The schema of a setting that is a list of strings."""
     element = {"type": "string"}
     return {"type": "array", "description": description, "default": [*default], "items": element}
-
-
-Remedy = Callable[[MutableMapping[str, Any]], bool]
-"""Changes an object's body, as the program wrote it, and says whether it did."""
 
 
 class Scope(StrEnum):

@@ -76,6 +76,18 @@ class Run:
                 for found in stack.of(*rule.kinds):
                     self._judge(found, stack)
 
+    def mend(self, resource: Resource) -> bool:
+        """Apply the rule's remedy to the objects of a resource that no exemption covers.
+
+        Its properties are changed in place; whether any was is returned.
+        """
+        remedy, mended = self._rule.remedy, False
+        for item in self._objects([resource]) if remedy else ():
+            if item.is_a(*self._rule.kinds) and self._exemption_of(item.title) is None:
+                for done in self._guarded(item.urn, "", partial(map, remedy, (item,))):
+                    mended = mended or done
+        return mended
+
     def _judge(self, item: KubernetesObject | CloudResource, *around: Any) -> None:
         """Run the check where it is for such an item."""
         kinds = self._rule.kinds

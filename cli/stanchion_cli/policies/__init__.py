@@ -5,8 +5,7 @@ policy decides here what it decides in `pulumi up --policy-pack`. What the engin
 added: configuration files are validated, and a policy that met an unknown value is reported as
 *undecided* at the level it has, where the engine only prints an advisory note.
 
-Not done here: remediation (`Remediate` is never called) and deciding what a finding means for an
-exit status.
+Not done here: deciding what a finding means for an exit status.
 """
 
 from stanchion_cli.policies.config import read_config
@@ -17,6 +16,7 @@ from stanchion_cli.policies.model import (
     Level,
     PolicyError,
     PolicyInfo,
+    Remediation,
     Severity,
 )
 from stanchion_cli.policies.pack import PolicyPack
@@ -29,6 +29,7 @@ __all__ = [
     "PolicyError",
     "PolicyInfo",
     "PolicyPack",
+    "Remediation",
     "Severity",
     "read_config",
 ]

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from stanchion_cli.errors import InputError
-from stanchion_cli.policies.model import EXEMPTIONS, Level, PolicyInfo, Severity
+from stanchion_cli.policies.model import EXEMPTIONS, REMEDIABLE, Level, PolicyInfo, Severity
 
 if TYPE_CHECKING:
     from datetime import date
@@ -72,6 +72,7 @@ def read_config(
                 problems += _exemption_problems(known[name], exempted, path.stem, today)
         else:
             configured[name] = replace(configured[name], level=_level(name, entry, problems))
+    problems += _unremediable(known.values(), configured, entries)
     if problems:
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         raise InputError(
@@ -80,6 +81,22 @@ def read_config(
             problems=tuple(problems),
         )
     return tuple(configured.values())
+
+
+def _unremediable(
+    policies: Iterable[PolicyInfo],
+    configured: Mapping[str, PolicyInfo],
+    entries: Mapping[str, Any],
+) -> Iterator[str]:
+    """The policies that are to mend what they cannot; the engine takes it for `mandatory`."""
+    mending = [policy.name for policy in policies if REMEDIABLE in policy.tags]
+    for name in entries:
+        level = configured[name].level if name in configured else None
+        if level is Level.REMEDIATE and name not in mending:
+            yield (
+                f"{name}: it cannot mend what violates it, so it cannot have the level "
+                f"{Level.REMEDIATE}; {', '.join(mending) or 'no policy'} can"
+            )
 
 
 def _exemption_problems(

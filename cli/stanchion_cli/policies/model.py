@@ -17,6 +17,8 @@ EXEMPTIONS = "exemptions"
 """The setting that names the objects a policy lets be."""
 MAY_WAIT = "may-wait"
 """The tag of policies whose undecided findings the deployment decides before it makes anything."""
+REMEDIABLE = "remediable"
+"""The tag of policies that can mend what violates them."""
 
 
 class Level(StrEnum):
@@ -136,6 +138,19 @@ class PolicyInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Remediation:
+    """What a policy of the level `remediate` makes of a resource.
+
+    Attributes:
+        policy: The policy's name.
+        properties: All inputs of the resource, the changed ones among them.
+    """
+
+    policy: str
+    properties: Struct
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One violation, or one thing that a policy could not decide.
 
@@ -173,6 +188,11 @@ class Finding:
         return self.level in (Level.MANDATORY, Level.REMEDIATE)
 
     @property
+    def violates(self) -> bool:
+        """Whether it is a violation that nothing exempts."""
+        return not self.undecided and self.exemption is None
+
+    @property
     def may_wait(self) -> bool:
-        """Whether it is undecided and the policy leaves it to the deployment to decide it."""
-        return self.undecided and MAY_WAIT in self.tags
+        """Whether the policy leaves what it could not decide to the deployment."""
+        return MAY_WAIT in self.tags

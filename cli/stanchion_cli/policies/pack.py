@@ -11,7 +11,14 @@ import grpc
 
 from stanchion_cli.policies.config import read_config
 from stanchion_cli.policies.engine import EngineService
-from stanchion_cli.policies.model import AnalyzedResource, Finding, PolicyError, PolicyInfo
+from stanchion_cli.policies.model import (
+    AnalyzedResource,
+    Finding,
+    Level,
+    PolicyError,
+    PolicyInfo,
+    Remediation,
+)
 from stanchion_cli.policies.process import PackProcess
 
 if TYPE_CHECKING:
@@ -109,6 +116,23 @@ class PolicyPack:
         """
         return self._ask("analyze", lambda wire: wire.analyze_request(resource), resource.urn)
 
+    @property
+    def may_remediate(self) -> bool:
+        """Whether any policy may have the level `remediate`, told without waiting for the pack."""
+        config = self._launch.config
+        return config is not None and config.is_file() and Level.REMEDIATE in config.read_text()
+
+    def remediate(self, resource: AnalyzedResource) -> list[Remediation]:
+        """What policies of the level `remediate` change in a resource before it is judged.
+
+        Raises:
+            InputError: The configuration file has mistakes.
+            PolicyError: The pack did not start, has ended, or a remedy of it crashed.
+        """
+        ready = self._ready()
+        request = ready.wire.analyze_request(resource)
+        return list(ready.wire.remediations(ready.call("remediate", request, resource.urn)))
+
     def submit(self, resource: AnalyzedResource) -> Future[list[Finding]]:
         """`analyze` in the background, also before the pack is up; several run at a time."""
         self.start()
@@ -131,10 +155,7 @@ class PolicyPack:
 
     def _ask(self, method: str, request: Callable[[Any], Any], urn: str) -> list[Finding]:
         ready = self._ready()
-        try:
-            response = ready.methods[method](request(ready.wire))
-        except grpc.RpcError as error:
-            ready.fail(error, urn)
+        response = ready.call(method, request(ready.wire), urn)
         return list(ready.wire.findings(response, ready.policies, urn))
 
     def _ready(self) -> _Ready:
@@ -176,9 +197,20 @@ class _Ready:
         process: PackProcess,
     ) -> None:
         self.wire, self.policies, self._process = wire, policies, process
-        self.methods = {"analyze": stub.Analyze, "analyze_stack": stub.AnalyzeStack}
+        self._methods = {
+            "analyze": stub.Analyze,
+            "analyze_stack": stub.AnalyzeStack,
+            "remediate": stub.Remediate,
+        }
 
-    def fail(self, error: grpc.RpcError, urn: str) -> NoReturn:
+    def call(self, method: str, request: Any, urn: str) -> Any:
+        """The pack's answer to a question about `urn`."""
+        try:
+            return self._methods[method](request)
+        except grpc.RpcError as error:
+            self._fail(error, urn)
+
+    def _fail(self, error: grpc.RpcError, urn: str) -> NoReturn:
         details = str(error.details()).removeprefix("Exception calling application: ")
         if error.code() == grpc.StatusCode.UNKNOWN:
             reason = f"a check of the policy pack crashed: {details}"

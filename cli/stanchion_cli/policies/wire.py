@@ -14,6 +14,7 @@ from stanchion_cli.policies.model import (
     Finding,
     Level,
     PolicyInfo,
+    Remediation,
     Severity,
 )
 from stanchion_cli.preview.protos import analyzer_pb2 as pb
@@ -53,6 +54,18 @@ def analyze_request(resource: AnalyzedResource) -> pb.AnalyzeRequest:
         options=_options(resource),
         provider=_provider(resource),
     )
+
+
+def remediations(response: pb.RemediateResponse) -> list[Remediation]:
+    """What is to be changed, each on top of the one before it.
+
+    One that met an unknown value changed nothing; what it left is judged as it is.
+    """
+    return [
+        Remediation(made.policyName, made.properties)
+        for made in response.remediations
+        if made.HasField("properties")
+    ]
 
 
 def stack_request(resources: Iterable[AnalyzedResource]) -> pb.AnalyzeStackRequest:

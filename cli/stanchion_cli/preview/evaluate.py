@@ -7,9 +7,8 @@ runs in the one while the policies run in the other.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,14 @@ from stanchion_cli.errors import StanchionError
 from stanchion_cli.preview import guard
 from stanchion_cli.preview.config import Configuration, Project, load_configuration, load_project
 from stanchion_cli.preview.host import ProgramCrashError, ProgramHost
+from stanchion_cli.preview.judged import Judged
 from stanchion_cli.preview.layers import environment_of
 from stanchion_cli.preview.model import Preview
 from stanchion_cli.preview.trace import traced
-from stanchion_cli.preview.urn import ROOT_STACK_TYPE, name_of, type_of
+from stanchion_cli.preview.urn import ROOT_STACK_TYPE
 
 if TYPE_CHECKING:
-    from stanchion_cli.policies import AnalyzedResource, Finding, PolicyPack
+    from stanchion_cli.policies import PolicyPack
     from stanchion_cli.preview.engine import Engine
     from stanchion_cli.preview.monitor import Monitor
     from stanchion_cli.preview.registration import Registration
@@ -50,7 +50,7 @@ def evaluate(
     printed: list[tuple[str, str]] = []
     with ProgramHost(project, lambda *line: printed.append(line)) as host:
         pack = _pack(project, environment, profile) if policies else None
-        judged = _Judged(pack)
+        judged = Judged(pack)
         try:
             monitor = _monitor(
                 project, environment, configuration, outputs or {}, trace=trace, judged=judged
@@ -77,6 +77,7 @@ def evaluate(
         resources=resources,
         outputs=next((r.outputs for r in resources if r.type == ROOT_STACK_TYPE), {}),
         findings=tuple(findings),
+        remedied=judged.remedied(registered),
         problems=problems,
         log=tuple(engine.lines),
         policies=known_policies,
@@ -129,7 +130,7 @@ def _monitor(
     outputs: Mapping[str, Mapping[str, Any]],
     *,
     trace: bool,
-    judged: _Judged,
+    judged: Judged,
 ) -> Monitor:
     # Imported here: by now the other two processes are busy importing as well.
     from stanchion_cli.preview.monitor import Monitor
@@ -180,83 +181,3 @@ def _pack(project: Project, environment: str, profile: str) -> PolicyPack | None
     )
     pack.start()
     return pack
-
-
-class _Judged:
-    """What the policies say: of each resource while the program still runs, of all at its end."""
-
-    def __init__(self, pack: PolicyPack | None) -> None:
-        self._pack = pack
-        self._asked: dict[str, Future[list[Finding]]] = {}
-        self.registrations: Mapping[str, Registration] = {}
-
-    def submit(self, registration: Registration) -> None:
-        """Ask about one resource, in the background."""
-        if self._pack is not None:
-            analyzed = _analyzed(registration, self.registrations, final=False)
-            self._asked[registration.urn] = self._pack.submit(analyzed)
-
-    def findings(self, registered: Sequence[Registration]) -> tuple[Finding, ...]:
-        """Every finding, in the order of the resources, those about the stack last."""
-        if self._pack is None:
-            return ()
-        managed = [each for each in registered if not each.external]
-        everything = [_analyzed(each, self.registrations, final=True) for each in managed]
-        about_all = self._pack.analyze_stack(everything)
-        about_each = [self._asked[each.urn].result() for each in managed]
-        return tuple(finding for found in (*about_each, about_all) for finding in found)
-
-
-def _analyzed(
-    registration: Registration, by_urn: Mapping[str, Registration], *, final: bool
-) -> AnalyzedResource:
-    """What a policy sees: inputs before an operation, outputs when the whole stack is judged."""
-    from google.protobuf.struct_pb2 import Struct
-
-    from stanchion_cli.policies import AnalyzedResource
-
-    options = registration.options
-    provider = None
-    if registration.provider:
-        explicit = by_urn.get(registration.provider)
-        provider = (
-            registration.provider,
-            type_of(registration.provider),
-            name_of(registration.provider),
-            explicit.inputs if explicit else Struct(),
-        )
-    return AnalyzedResource(
-        urn=registration.urn,
-        type=registration.type,
-        name=registration.name,
-        properties=registration.outputs if final else registration.inputs,
-        parent=registration.parent,
-        provider=provider,
-        dependencies=tuple(sorted(registration.dependencies)),
-        property_dependencies={
-            key: tuple(sorted(urns)) for key, urns in registration.property_dependencies.items()
-        },
-        protect=options.protect,
-        ignore_changes=options.ignore_changes,
-        delete_before_replace=options.delete_before_replace,
-        aliases=tuple(alias for alias in options.aliases if alias.startswith("urn:")),
-        custom_timeouts={
-            name: _seconds(text, registration.urn)
-            for name, text in options.custom_timeouts.items()
-            if name != "read"
-        },
-        additional_secret_outputs=options.additional_secret_outputs,
-    )
-
-
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
-
-
-def _seconds(duration: str, urn: str) -> float:
-    """A timeout such as `1h30m`, in the engine's notation."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|us|µs|ns|m|s)", duration)
-    if not parts or "".join(number + unit for number, unit in parts) != duration:
-        raise StanchionError(
-            f"the timeout {duration!r} is no duration", where=urn, fix="write it as 10m or 1h30m"
-        )
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)

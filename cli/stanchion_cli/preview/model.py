@@ -116,6 +116,16 @@ class TypeProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Remedied:
+    """What a policy of the level `remediate` changed in a resource's inputs."""
+
+    policy: str
+    urn: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class LogLine:
     """A message of the program: `severity` is debug, info, warning or error."""
 
@@ -130,7 +140,8 @@ class Preview:
 
     `resources` are in the order the program made them; `outputs` are the stack's. `findings` are
     what the policies said, undecided ones included; `problems` are inputs of the wrong shape;
-    `skipped_hooks` are hooks that the engine would have run.
+    `remedied` is what policies changed before they judged; `skipped_hooks` are hooks that the
+    engine would have run.
     """
 
     environment: str
@@ -140,6 +151,7 @@ class Preview:
     resources: tuple[Resource, ...]
     outputs: Mapping[str, Any]
     findings: tuple[Finding, ...] = ()
+    remedied: tuple[Remedied, ...] = ()
     problems: tuple[TypeProblem, ...] = ()
     log: tuple[LogLine, ...] = ()
     policies: tuple[PolicyInfo, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -81,7 +81,7 @@ def changes(
             found.append(Change("add", resource.urn, resource.type, resource.name))
             continue
         previous = old.pop(known_as)
-        differing = tuple(_properties(previous, resource, masked))
+        differing = _differing(_flat(previous), _flat(resource), masked)
         moved = known_as if known_as != resource.urn else ""
         if differing or moved:
             forced = replacing(resource, (item.path for item in differing))
@@ -112,15 +112,21 @@ def changes(
     return tuple(found)
 
 
-def _properties(
-    before: Resource, after: Resource, masked: Callable[[Any], Any]
-) -> list[PropertyChange]:
-    old, new = _flat(before), _flat(after)
-    return [
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], masked: Callable[[Any], Any]
+) -> tuple[PropertyChange, ...]:
+    """What differs between two states of a resource's inputs, compared unmasked, shown masked."""
+    return _differing(dict(leaves(before)), dict(leaves(after)), masked)
+
+
+def _differing(
+    old: Mapping[str, Any], new: Mapping[str, Any], masked: Callable[[Any], Any]
+) -> tuple[PropertyChange, ...]:
+    return tuple(
         PropertyChange(path, _shown(old, path, masked), _shown(new, path, masked))
         for path in dict.fromkeys([*old, *new])
         if old.get(path, _ABSENT) != new.get(path, _ABSENT)
-    ]
+    )
 
 
 def _flat(resource: Resource) -> dict[str, Any]:
@@ -132,6 +138,6 @@ def _flat(resource: Resource) -> dict[str, Any]:
     return {**dict(leaves(resource.inputs)), **options, "(option) provider": resource.provider}
 
 
-def _shown(flat: dict[str, Any], path: str, masked: Callable[[Any], Any]) -> Any:
+def _shown(flat: Mapping[str, Any], path: str, masked: Callable[[Any], Any]) -> Any:
     value = masked(flat.get(path))
     return None if value in ("", [], {}) and path.startswith("(option)") else value

@@ -74,6 +74,10 @@ def _environment(report: Report) -> dict[str, Any]:
         "base": report.base or None,
         "baseNote": report.base_note or None,
         "findings": [asdict(finding) for finding in report.findings],
+        "exemptions": [
+            {**asdict(use.exemption), "findings": use.findings} for use in report.exemptions
+        ],
+        "mended": [asdict(mended) for mended in report.mended],
         "problems": [asdict(problem) for problem in report.problems],
         "policies": {"run": report.policies_run, "count": report.policies},
         "unknowns": report.unknowns,

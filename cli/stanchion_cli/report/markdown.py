@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stanchion_cli.policies.model import Finding
 from stanchion_cli.report import cost
-from stanchion_cli.report.changes import SIGNS
+from stanchion_cli.report.changes import SIGNS, PropertyChange
 from stanchion_cli.report.model import Failure, Node, Report
 from stanchion_cli.report.text import headline, shown
 
@@ -78,10 +78,7 @@ def _environment(report: Report) -> Iterable[str]:
         lines = []
         for change in report.changes:
             lines.append(f"{signs[change.action]} {headline(change)[2:]}")
-            lines += [
-                f"    {item.path}: {shown(item.before)} → {shown(item.after)}"
-                for item in change.properties
-            ]
+            lines += _properties(change.properties)
         yield from (_fenced(line) for line in lines[:_LINES])
         if len(lines) > _LINES:
             yield f"… {len(lines) - _LINES} more lines"
@@ -93,6 +90,8 @@ def _environment(report: Report) -> Iterable[str]:
         ("Undecided checks", report.undecided),
     ):
         yield from _findings(report, title, found)
+    yield from _exemptions(report)
+    yield from _mended(report)
     yield from ("<details><summary>Resources</summary>", "")
     for root in report.tree:
         yield from _branch(root, 0)
@@ -159,6 +158,41 @@ def _findings(report: Report, title: str, found: Sequence[Finding]) -> Iterable[
         about = _plain(report.title(finding.urn)) if finding.urn else "stack"
         yield f"| {policy} | {finding.severity} | {about} | {_plain(report.message(finding))} |"
     yield from ("", "</details>", "")
+
+
+def _exemptions(report: Report) -> Iterable[str]:
+    if not report.exemptions:
+        return
+    yield f"<details><summary>Exemptions ({len(report.exemptions)})</summary>"
+    yield from ("", "| policy | object | until | owner | reason | |")
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for use in report.exemptions:
+        found = use.exemption
+        cells = (
+            found.policy,
+            found.object,
+            found.expires,
+            found.owner,
+            found.reason,
+            use.effect,
+        )
+        yield f"| {' | '.join(map(_plain, cells))} |"
+    yield from ("", "</details>", "")
+
+
+def _mended(report: Report) -> Iterable[str]:
+    if not report.mended:
+        return
+    yield f"<details><summary>Mended by policies ({len(report.mended)})</summary>"
+    yield from ("", "```diff")
+    for mended in report.mended:
+        yield _fenced(f"! {mended.policy}: {report.title(mended.urn)}")
+        yield from map(_fenced, _properties(mended.properties))
+    yield from ("```", "", "</details>", "")
+
+
+def _properties(found: Iterable[PropertyChange]) -> list[str]:
+    return [f"    {item.path}: {shown(item.before)} → {shown(item.after)}" for item in found]
 
 
 def _branch(node: Node, depth: int) -> Iterable[str]:

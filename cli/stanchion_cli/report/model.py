@@ -11,25 +11,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.policies.model import Finding, Level
-from stanchion_cli.preview.model import (
-    UNKNOWN,
-    Asset,
-    LogLine,
-    Preview,
-    Resource,
-    ResourceReference,
-    Secret,
-    TypeProblem,
-)
-from stanchion_cli.preview.urn import ROOT_STACK_TYPE, name_of
-from stanchion_cli.report.changes import Change, changes
+from stanchion_cli.policies.model import Finding
+from stanchion_cli.preview.model import LogLine, Preview, Resource, TypeProblem
+from stanchion_cli.preview.urn import name_of
+from stanchion_cli.report.changes import Change, PropertyChange, changes, differences
+from stanchion_cli.report.exemptions import ExemptionUse, uses_of_exemptions
+from stanchion_cli.report.masking import MASKED_SECRET, MASKED_UNKNOWN, masked, unknowns_in
 
 if TYPE_CHECKING:
     from stanchion_cli.estimate import Estimate
 
-MASKED_SECRET, MASKED_UNKNOWN = "[secret]", "[unknown]"
-_ENFORCED = (Level.MANDATORY, Level.REMEDIATE)
+PROD = "prod"
+"""The profile in which nothing may be left undecided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +72,15 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Mended:
+    """What a policy changed in a resource, property by property, masked."""
+
+    policy: str
+    urn: str
+    properties: tuple[PropertyChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One environment.
 
@@ -98,6 +100,8 @@ class Report:
     policies: int
     policies_run: bool
     unknowns: int
+    exemptions: tuple[ExemptionUse, ...] = ()
+    mended: tuple[Mended, ...] = ()
     skipped_hooks: tuple[str, ...] = ()
     base: str = ""
     base_note: str = ""
@@ -114,7 +118,7 @@ class Report:
     @property
     def mandatory(self) -> list[Finding]:
         """Violations that stop a deployment, worst first."""
-        return [f for f in self.findings if f.level in _ENFORCED and not f.undecided]
+        return [f for f in self.findings if f.enforced and f.violates]
 
     @property
     def undecided(self) -> list[Finding]:
@@ -124,17 +128,27 @@ class Report:
     @property
     def advisory(self) -> list[Finding]:
         """Violations that are only reported."""
-        return [f for f in self.findings if f.level not in _ENFORCED and not f.undecided]
+        return [f for f in self.findings if not f.enforced and f.violates]
+
+    @property
+    def exempted(self) -> list[Finding]:
+        """What exemptions cover."""
+        return [f for f in self.findings if f.exemption is not None]
+
+    @property
+    def refused_undecided(self) -> list[Finding]:
+        """Undecided checks that stop a deployment: in prod, mandatory ones that may not wait."""
+        found = self.undecided if self.profile == PROD else []
+        return [f for f in found if f.enforced and not f.may_wait]
 
     @property
     def failed(self) -> bool:
         """Whether this environment must not be deployed as it is.
 
         A mandatory violation, an input that the provider would refuse, or, in prod, a mandatory
-        check that could not be decided.
+        check that could not be decided and may not wait for the deployment.
         """
-        undecided = [f for f in self.undecided if f.level in _ENFORCED]
-        return bool(self.mandatory or self.problems or (self.profile == "prod" and undecided))
+        return bool(self.mandatory or self.problems or self.refused_undecided)
 
     @property
     def verdict(self) -> str:
@@ -144,6 +158,7 @@ class Report:
             "type problem": len(self.problems),
             "undecided check": len(self.undecided),
             "advisory finding": len(self.advisory),
+            "exempted finding": len(self.exempted),
         }
         said = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
         return ", ".join(said) or ("clean" if self.policies_run else "clean; no policies were run")
@@ -190,7 +205,12 @@ def report_on(
         log=preview.log,
         policies=len(preview.policies),
         policies_run=preview.policies_run,
-        unknowns=sum(_count_unknown(resource.inputs) for resource in resources),
+        exemptions=uses_of_exemptions(preview.policies, preview.findings),
+        mended=tuple(
+            Mended(each.policy, each.urn, differences(each.before, each.after, masked))
+            for each in preview.remedied
+        ),
+        unknowns=sum(unknowns_in(resource.inputs) for resource in resources),
         skipped_hooks=preview.skipped_hooks,
         base=base_ref,
         base_note=base_note,
@@ -215,23 +235,6 @@ def _base_estimate(base: Preview | None) -> Estimate | None:
         return None if base is None else _estimate(base)
     except StanchionError:
         return None
-
-
-def masked(value: Any) -> Any:  # noqa: PLR0911  one return per kind of value
-    """`value` as it may be shown: plain JSON, secrets and unknowns as marks."""
-    if isinstance(value, Secret):
-        return MASKED_SECRET
-    if value is UNKNOWN:
-        return MASKED_UNKNOWN
-    if isinstance(value, Asset):
-        return f"[{value.kind}: {value.source}]"
-    if isinstance(value, ResourceReference):
-        return f"[resource {value.urn}]"
-    if isinstance(value, Mapping):
-        return {str(key): masked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(item) for item in value]
-    return value
 
 
 def _tree(resources: Sequence[Resource]) -> tuple[Node, ...]:
@@ -272,26 +275,4 @@ def _rank(finding: Finding) -> tuple[bool, bool, int]:
     severities = ["critical", "high", "medium", "low"]
     severity = str(finding.severity)
     position = severities.index(severity) if severity in severities else len(severities)
-    return finding.undecided, finding.level not in _ENFORCED, position
-
-
-def _count_unknown(value: Any) -> int:
-    if isinstance(value, Secret):
-        return _count_unknown(value.value)
-    if isinstance(value, Mapping):
-        return sum(_count_unknown(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return sum(_count_unknown(item) for item in value)
-    return int(value is UNKNOWN)
-
-
-__all__ = [
-    "MASKED_SECRET",
-    "MASKED_UNKNOWN",
-    "ROOT_STACK_TYPE",
-    "Failure",
-    "Node",
-    "Report",
-    "masked",
-    "report_on",
-]
+    return finding.undecided, not finding.enforced, position

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from stanchion_cli.policies.model import Finding, Level
+from stanchion_cli.policies.model import Finding
 from stanchion_cli.report.model import Failure, Report
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -84,15 +84,20 @@ def _own_rule(name: str, text: str) -> dict[str, Any]:
 
 
 def _finding(report: Report, finding: Finding, files: dict[str, str]) -> dict[str, Any]:
-    enforced = finding.level in (Level.MANDATORY, Level.REMEDIATE)
     about = f"{report.title(finding.urn)}: " if finding.urn else ""
     message = f"{about}{report.message(finding)}"
-    level = "note" if finding.undecided else "error" if enforced else "warning"
+    level = "note" if finding.undecided else "error" if finding.enforced else "warning"
     result = _result(
         finding.policy, level, message, environment=report.environment, urn=finding.urn, files=files
     )
     if finding.undecided:
         result["kind"], result["level"] = "open", "none"  # SARIF's word for undecided
+    if finding.exemption is not None:
+        found = finding.exemption
+        justification = f"{found.reason} ({found.owner}, until {found.expires})"
+        result["suppressions"] = [
+            {"kind": "external", "status": "accepted", "justification": justification}
+        ]
     return result
 
 

@@ -15,7 +15,8 @@ from rich.tree import Tree
 
 from stanchion_cli.policies.model import Finding
 from stanchion_cli.report import cost
-from stanchion_cli.report.changes import SIGNS, Action, Change
+from stanchion_cli.report.changes import SIGNS, Action, Change, PropertyChange
+from stanchion_cli.report.exemptions import ExemptionUse
 from stanchion_cli.report.model import Failure, Node, Report
 
 _STYLES: dict[Action, str] = {
@@ -59,8 +60,16 @@ def _environment(console: Console, report: Report) -> None:
     describe = _describer(report)
     _findings(console, "mandatory violations", report.mandatory, describe, "red")
     _findings(console, "advisory findings", report.advisory, describe, "yellow")
-    _findings(console, "undecided: these met values unknown before deployment",
-              report.undecided, describe, "cyan")  # fmt: skip
+    refused = report.refused_undecided
+    waiting = [finding for finding in report.undecided if finding not in refused]
+    _findings(
+        console, "undecided, which prod refuses: give the value", refused, describe, "bold red"
+    )
+    _findings(
+        console, "undecided: these met values unknown before deployment", waiting, describe, "cyan"
+    )
+    _findings(console, "exemptions", report.exemptions, _exemption, "magenta")
+    _mended(console, report)
     for line in report.log:
         console.print(_text(f"{line.severity}: {line.message}", style="dim"))
     if report.skipped_hooks:
@@ -100,8 +109,7 @@ def _changes(console: Console, report: Report, found: Iterable[Change]) -> None:
     for change in listed:
         style = _DESTRUCTIVE if change.destructive else _STYLES[change.action]
         console.print(_text(f"  {headline(change)}", style=style))
-        for item in change.properties:
-            console.print(_text(f"      {item.path}: {shown(item.before)} → {shown(item.after)}"))
+        _properties(console, change.properties)
 
 
 def _findings(
@@ -112,6 +120,28 @@ def _findings(
     console.print(_text(f"\n{title} ({len(items)})", style=f"bold {style}"))
     for item in items:
         console.print(_text(f"  {describe(item)}"))
+
+
+def _exemption(use: ExemptionUse) -> str:
+    found = use.exemption
+    return (
+        f"{found.policy}: {found.object} until {found.expires}, {found.owner}: {found.reason} "
+        f"({use.effect})"
+    )
+
+
+def _mended(console: Console, report: Report) -> None:
+    if not report.mended:
+        return
+    console.print(_text(f"\nmended by policies ({len(report.mended)})", style="bold green"))
+    for mended in report.mended:
+        console.print(_text(f"  {mended.policy}: {report.title(mended.urn)}"))
+        _properties(console, mended.properties)
+
+
+def _properties(console: Console, found: Iterable[PropertyChange]) -> None:
+    for item in found:
+        console.print(_text(f"      {item.path}: {shown(item.before)} → {shown(item.after)}"))
 
 
 def _describer(report: Report) -> Any:

@@ -14,7 +14,8 @@ from stanchion_cli.preview.model import Resource
 from stanchion_cli.report.changes import Change, changes
 from stanchion_cli.report.form import Format
 from stanchion_cli.report.formats import written
-from stanchion_cli.report.model import masked, report_on
+from stanchion_cli.report.masking import masked
+from stanchion_cli.report.model import report_on
 from stanchion_cli.report.replacement import CARRYING, STATEFUL, loss
 from unit.estimate.samples import previewed, resource
 
