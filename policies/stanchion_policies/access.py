@@ -1,19 +1,81 @@
-"""Rights in the cluster: roles and who holds them."""
+"""Rights in the cluster: what roles allow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
 
 from stanchion_policies.kubernetes import KubernetesObject
-from stanchion_policies.reading import get, items, text, texts
-from stanchion_policies.rules import Settings, Severity, cis, flag, object_policy
+from stanchion_policies.reading import items, texts
+from stanchion_policies.rules import Rule, Settings, Severity, cis, object_policy, strings
 
 ROLES = ("Role", "ClusterRole")
-BINDINGS = ("RoleBinding", "ClusterRoleBinding")
-ESCALATING = frozenset({"escalate", "bind", "impersonate"})
-READING = frozenset({"get", "list", "watch", "*"})
-INTO_PODS = frozenset({"pods/exec", "pods/attach", "pods/portforward", "nodes/proxy"})
-EVERYONE = frozenset({"system:anonymous", "system:unauthenticated", "system:authenticated"})
+WRITING = ("create", "update", "patch")
+
+
+class Right(NamedTuple):
+    """What one rule of a role may grant.
+
+    Attributes:
+        group: The API group, empty for the core group.
+        resources: The resources, any of which is meant.
+        verbs: The verbs, any of which is meant.
+    """
+
+    group: str
+    resources: tuple[str, ...]
+    verbs: tuple[str, ...]
+
+    def granted_by(self, rule: Any) -> str:
+        """The verb and resource that a rule grants of it, `*` included; empty where none."""
+        groups = texts(rule, "apiGroups") or [self.group]
+        verbs, resources = texts(rule, "verbs"), texts(rule, "resources")
+        if "*" not in groups and self.group not in groups:
+            return ""
+        verb = next((each for each in verbs if each in {*self.verbs, "*"}), "")
+        named = {*self.resources, *(f"*/{name.partition('/')[2]}" for name in self.resources), "*"}
+        resource = next((each for each in resources if each in named), "")
+        return f"{verb} on {resource}" if verb and resource else ""
+
+
+RBAC = "rbac.authorization.k8s.io"
+EVERYTHING = ("get", "list", "watch", "create", "update", "patch", "delete")
+
+
+OWN = {
+    "own": strings(
+        "Names, with * for any text, that Kubernetes reserves for roles and bindings of its own, "
+        "which the API server puts right again.",
+        "system:*",
+        "cluster-admin",
+        "admin",
+        "edit",
+        "view",
+    )
+}
+
+
+def is_kubernetes_own(item: KubernetesObject, settings: Settings) -> bool:
+    """Whether Kubernetes itself makes the role or binding."""
+    return any(fnmatchcase(item.name, name) for name in settings.strings("own"))
+
+
+def _rules(item: KubernetesObject, settings: Settings) -> Iterator[tuple[str, Any]]:
+    """The rules of a role that Kubernetes does not make itself, with their places."""
+    if not is_kubernetes_own(item, settings):
+        for place, rule in enumerate(items(item.body, "rules")):
+            yield f"rules[{place}]", rule
+
+
+def grants_everything(role: KubernetesObject) -> bool:
+    """Whether a role allows all verbs on all resources of all API groups."""
+    return any(
+        "*" in texts(rule, "apiGroups")
+        and "*" in texts(rule, "resources")
+        and ("*" in texts(rule, "verbs") or {*EVERYTHING} <= {*texts(rule, "verbs")})
+        for rule in items(role.body, "rules")
+    )
 
 
 @object_policy(
@@ -22,58 +84,106 @@ EVERYONE = frozenset({"system:anonymous", "system:unauthenticated", "system:auth
     severity=Severity.HIGH,
     fix="List the API groups, resources and verbs that are needed.",
     framework=cis("5.1.3"),
+    settings=OWN,
 )
-def no_wildcards(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+def no_wildcards(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """A role lists what it allows."""
-    for place, rule in enumerate(items(item.body, "rules")):
+    for where, rule in _rules(item, settings):
         for field in ("apiGroups", "resources", "verbs", "nonResourceURLs"):
-            if "*" in texts(rule, field):
-                yield f"rules[{place}].{field} is *, which also grants what comes later"
+            if any("*" in word for word in texts(rule, field)):
+                yield f"{where}.{field} has a *, which also grants what comes later"
 
 
-@object_policy(
+def _without(name: str, description: str, why: str, fix: str, clause: str, *rights: Right) -> Rule:
+    """A policy that roles do not grant some rights, but to objects by name."""
+
+    def check(item: KubernetesObject, settings: Settings) -> Iterator[str]:
+        for where, rule in _rules(item, settings):
+            if items(rule, "resourceNames"):
+                continue
+            for granted in filter(None, (right.granted_by(rule) for right in rights)):
+                yield f"{where} grants {granted}, {why}"
+
+    check.__doc__ = description
+    return object_policy(
+        name, kinds=ROLES, severity=Severity.HIGH, fix=fix, framework=cis(clause), settings=OWN
+    )(check)
+
+
+BY_NAME = "Remove the right, or name the objects it is for in resourceNames."
+
+no_secrets = _without(
+    "rbac-no-secrets-read",
+    "A role does not read every secret.",
+    "so it reads every secret",
+    BY_NAME,
+    "5.1.2",
+    Right("", ("secrets",), ("get", "list", "watch")),
+)
+no_exec = _without(
+    "rbac-no-exec",
+    "A role opens no way into running pods.",
+    "a way into running pods and their secrets",
+    "Remove the right: a person who must look inside gets it for an hour, by name.",
+    "5.1.10",
+    Right("", ("pods/exec", "pods/attach"), ("get", "create")),
+    Right("", ("pods/portforward", "nodes/proxy"), ("get", "create")),
+)
+no_escalation = _without(
     "rbac-no-escalation",
-    kinds=ROLES,
-    severity=Severity.HIGH,
-    fix="Remove the right, or name the objects it is for in resourceNames.",
-    framework=cis("5.1.2, 5.1.8"),
-    settings={
-        "secrets": flag("Whether roles may read every secret of a namespace.", default=False)
-    },
+    "A role does not open the way to more rights than it grants.",
+    "a way to any other right",
+    BY_NAME,
+    "5.1.8",
+    Right(RBAC, ("roles", "clusterroles"), ("escalate", "bind")),
+    Right(RBAC, ("rolebindings", "clusterrolebindings"), ("bind",)),
+    Right("", ("users", "groups", "serviceaccounts"), ("impersonate",)),
+    Right("authentication.k8s.io", ("uids", "userextras"), ("impersonate",)),
 )
-def no_escalation(item: KubernetesObject, settings: Settings) -> Iterator[str]:
-    """A role does not open the way to more rights than it grants."""
-    for place, rule in enumerate(items(item.body, "rules")):
-        if items(rule, "resourceNames"):
-            continue
-        where, verbs, resources = f"rules[{place}]", texts(rule, "verbs"), texts(rule, "resources")
-        for verb in verbs:
-            if verb in ESCALATING:
-                yield f"{where} grants {verb}, a way to any other right"
-        if not settings.flag("secrets") and _reads_secrets(verbs, resources):
-            yield f"{where} reads every secret; name them in resourceNames"
-        for resource in resources:
-            if resource in INTO_PODS:
-                yield f"{where} grants {resource}, a way into running pods"
-
-
-def _reads_secrets(verbs: Sequence[str], resources: Sequence[str]) -> bool:
-    return "secrets" in resources and any(verb in READING for verb in verbs)
-
-
-@object_policy(
-    "rbac-no-cluster-admin",
-    kinds=BINDINGS,
-    severity=Severity.CRITICAL,
-    fix="Bind a role with the rights that are needed, to a group or service account by name.",
-    framework=cis("5.1.1"),
+no_binding = _without(
+    "rbac-no-binding",
+    "A role does not give rights to anybody.",
+    "so its holder gives rights to others and itself",
+    "Remove the right: who declares the platform binds roles.",
+    "5.1.8",
+    Right(RBAC, ("roles", "clusterroles", "rolebindings", "clusterrolebindings"), WRITING),
 )
-def no_cluster_admin(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
-    """Nobody is bound to cluster-admin, and nothing to everybody."""
-    if get(item.body, "roleRef", "name") == "cluster-admin":
-        yield "roleRef is cluster-admin; bind a narrower role"
-    for subject in items(item.body, "subjects"):
-        if text(subject, "name") in EVERYONE:
-            yield f"grants {text(item.body, 'roleRef', 'name')} to {text(subject, 'name')}"
-        if get(subject, "kind") == "ServiceAccount" and get(subject, "name") == "default":
-            yield "grants rights to a default service account, which every pod has unasked"
+no_pods = _without(
+    "rbac-no-pod-creation",
+    "A role makes no pods, which run with the rights of any service account.",
+    "so its holder runs pods under any service account of the namespace",
+    "Leave making pods to the deployment pipeline and to controllers.",
+    "5.1.4",
+    Right("", ("pods", "replicationcontrollers"), WRITING),
+    Right("apps", ("deployments", "statefulsets", "daemonsets", "replicasets"), WRITING),
+    Right("batch", ("jobs", "cronjobs"), WRITING),
+)
+no_tokens = _without(
+    "rbac-no-token-creation",
+    "A role makes no tokens of service accounts.",
+    "so its holder becomes any service account of the namespace",
+    BY_NAME,
+    "5.1.13",
+    Right("", ("serviceaccounts/token",), ("create",)),
+)
+no_certificates = _without(
+    "rbac-no-certificate-approval",
+    "A role approves no certificates, with which anybody can be anybody.",
+    "so its holder signs a certificate for any name",
+    "Remove the right; leave approval to the cluster's own controller.",
+    "5.1.11",
+    Right("certificates.k8s.io", ("certificatesigningrequests/approval",), ("update", "patch")),
+    Right("certificates.k8s.io", ("signers",), ("approve",)),
+)
+no_webhooks = _without(
+    "rbac-no-webhook-control",
+    "A role does not control admission webhooks, which see and change every object.",
+    "so its holder sees and changes every object",
+    BY_NAME,
+    "5.1.12",
+    Right(
+        "admissionregistration.k8s.io",
+        ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+        WRITING,
+    ),
+)

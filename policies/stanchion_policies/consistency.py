@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stanchion_policies.cluster import Cluster
-from stanchion_policies.kubernetes import KubernetesObject
-from stanchion_policies.reading import entries, get, items
+from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
+from stanchion_policies.reading import entries, get, items, selects, text
 from stanchion_policies.rules import Settings, Severity, cluster_policy
 
 LEADS_NOWHERE = (
@@ -110,6 +110,88 @@ def ingress_backend_exists(
             if wanted is not None and wanted not in [get(entry, field) for entry in ports]:
                 shown = f"{wanted:g}" if isinstance(wanted, float) else wanted
                 yield f"leads to port {shown}, which {service.title} has not"
+
+
+@cluster_policy(
+    "network-policy-selects-something",
+    kinds=("NetworkPolicy",),
+    severity=Severity.MEDIUM,
+    fix=LEADS_NOWHERE,
+)
+def network_policy_selects_something(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """A NetworkPolicy restricts some pods; an empty selector means all."""
+    selector = entries(item.body, "spec", "podSelector")
+    if _narrow(selector) and not cluster.selected_by(selector, item.namespace):
+        yield f"spec.podSelector selects no pod in the namespace {item.namespace}"
+
+
+@cluster_policy(
+    "network-policy-peer-exists",
+    kinds=("NetworkPolicy",),
+    severity=Severity.MEDIUM,
+    fix=LEADS_NOWHERE,
+)
+def network_policy_peer_exists(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """Peers of a NetworkPolicy in its own namespace exist."""
+    for direction, side in (("ingress", "from"), ("egress", "to")):
+        for place, rule in enumerate(items(item.body, "spec", direction)):
+            for peer in items(rule, side):
+                selector = entries(peer, "podSelector")
+                own = get(peer, "namespaceSelector") is None and _narrow(selector)
+                if own and not cluster.selected_by(selector, item.namespace):
+                    where = f"spec.{direction}[{place}].{side} podSelector"
+                    yield f"{where} selects no pod in the namespace {item.namespace}"
+
+
+def _narrow(selector: Mapping[str, Any]) -> bool:
+    """Whether it selects by something, not everything."""
+    return bool(entries(selector, "matchLabels") or items(selector, "matchExpressions"))
+
+
+@cluster_policy(
+    "service-account-exists",
+    kinds=WORKLOADS,
+    severity=Severity.HIGH,
+    fix=LEADS_NOWHERE,
+)
+def service_account_exists(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """A pod's service account exists, without which no pod starts."""
+    account = item.pod.service_account if item.pod is not None else "default"
+    if account != "default" and cluster.find("ServiceAccount", item.namespace, account) is None:
+        yield f"names ServiceAccount {item.namespace}/{account}, which is not in the stack"
+
+
+@cluster_policy(
+    "stateful-set-service",
+    kinds=("StatefulSet",),
+    severity=Severity.HIGH,
+    fix="Name a Service with clusterIP None that selects the pods in spec.serviceName: it gives "
+    "each pod the name that its volume stays with.",
+)
+def stateful_set_service(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """A StatefulSet has the headless Service that gives its pods their names."""
+    name = text(item.body, "spec", "serviceName")
+    service = cluster.find("Service", item.namespace, name) if name else None
+    if not name:
+        yield "spec.serviceName is missing; name its headless Service"
+    elif service is None:
+        yield f"spec.serviceName is {name}, which is no Service of the stack"
+    elif get(service.body, "spec", "clusterIP") != "None":
+        yield f"spec.serviceName is {name}, which is not headless; write clusterIP: None there"
+    elif item.pod is not None and not selects(_selector(service), item.pod.labels):
+        yield f"spec.serviceName is {name}, which does not select its pods"
+
+
+def _selector(service: KubernetesObject) -> Mapping[str, Any]:
+    return {"matchLabels": entries(service.body, "spec", "selector")}
 
 
 def _backends(item: KubernetesObject) -> Iterator[Any]:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject
 from stanchion_policies.reading import text
-from stanchion_policies.rules import Settings, Severity, choice, flag, object_policy, strings
+from stanchion_policies.rules import Settings, Severity, choice, object_policy, strings
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 MOVING_TAGS = frozenset({"", "latest"})
@@ -59,25 +59,36 @@ def _images(item: KubernetesObject) -> Iterator[tuple[Container, Image]]:
     kinds=WORKLOADS,
     severity=Severity.HIGH,
     fix="Write a version tag, or a digest (image@sha256:…), which cannot be moved at all.",
+)
+def pinned(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+    """An image is named by a version, not by a tag that moves."""
+    for container, image in _images(item):
+        if image.digest:
+            if not DIGEST.fullmatch(image.digest):
+                yield f"{container.title} has a malformed digest; write sha256: and 64 hex digits"
+        elif image.tag in MOVING_TAGS:
+            tag = f"the tag {image.tag}" if image.tag else "no tag"
+            yield f"{container.title} names {image.repository} with {tag}; write a version"
+
+
+@object_policy(
+    "image-digest",
+    kinds=WORKLOADS,
+    severity=Severity.MEDIUM,
+    fix="Add the digest (image@sha256:…) that the registry shows for the tag.",
     settings={
-        "digest": flag("Whether a digest is required, not only a tag.", default=False),
         "immutable": strings(
             "Repositories, with * for any text, whose registry never moves a tag: there a tag is "
             "as good as a digest."
         ),
     },
 )
-def pinned(item: KubernetesObject, settings: Settings) -> Iterator[str]:
+def digest(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """An image reference means the same image at every start."""
     for container, image in _images(item):
-        if image.digest:
-            if not DIGEST.fullmatch(image.digest):
-                yield f"{container.title} has a malformed digest; write sha256: and 64 hex digits"
-        elif settings.flag("digest") and not _immutable(image.repository, settings):
+        tagged = image.tag not in MOVING_TAGS and _immutable(image.repository, settings)
+        if not image.digest and not tagged:
             yield f"{container.title} names {image.repository} without a digest; add @sha256:…"
-        elif image.tag in MOVING_TAGS:
-            tag = f"the tag {image.tag}" if image.tag else "no tag"
-            yield f"{container.title} names {image.repository} with {tag}; write a version"
 
 
 def _immutable(repository: str, settings: Settings) -> bool:

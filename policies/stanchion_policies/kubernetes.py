@@ -13,6 +13,7 @@ from stanchion_policies.unknown import UnknownValueError
 
 REPLICATED = frozenset(
     {"Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout"}
+    | {"DeploymentConfig"}
 )
 """Kinds with a number of replicas."""
 
@@ -28,6 +29,7 @@ _GROUPS = {
     "DaemonSet": ("apps", "extensions"),
     "ReplicaSet": ("apps", "extensions"),
     "Rollout": ("argoproj.io",),
+    "DeploymentConfig": ("apps.openshift.io",),
     "Job": ("batch",),
     "CronJob": ("batch",),
     "Pod": ("",),
@@ -153,6 +155,11 @@ class KubernetesObject:
         template = get(self.body, *path, default={}) if path else self.body
         return Pod(entries(template, "metadata", "labels"), entries(template, "spec"), template)
 
+    def containers(self) -> Iterator[Container]:
+        """The containers of every kind in its pod: an init container can do the same harm."""
+        if self.pod is not None:
+            yield from self.pod.containers()
+
 
 @dataclass(frozen=True)
 class Container:
@@ -223,6 +230,12 @@ class Pod:
     def main(self) -> Iterator[Container]:
         """The main containers."""
         return self.containers(ContainerKind.MAIN)
+
+    @property
+    def service_account(self) -> str:
+        """The name of its service account; a field of an older name still counts."""
+        fields = ("serviceAccountName", "serviceAccount")
+        return next(filter(None, (text(self.spec, field) for field in fields)), "default")
 
 
 def objects_of(resource: Resource) -> list[KubernetesObject]:

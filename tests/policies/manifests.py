@@ -76,7 +76,7 @@ def container(**change: Any) -> Manifest:
         "env": [{"name": "MODEL_VERSION", "value": "7"}],
         "resources": {
             "requests": {"cpu": "250m", "memory": "512Mi", "ephemeral-storage": "100Mi"},
-            "limits": {"memory": "1Gi", "ephemeral-storage": "1Gi"},
+            "limits": {"cpu": "2", "memory": "1Gi", "ephemeral-storage": "1Gi"},
         },
         "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}, "periodSeconds": 5},
         "livenessProbe": {"httpGet": {"path": "/live", "port": "http"}, "failureThreshold": 6},
@@ -99,11 +99,13 @@ def pod_spec(
     """A pod spec with one compliant container, `server` its changes; `init` adds another."""
     base: Manifest = {
         "serviceAccountName": "churn",
+        "priorityClassName": "serving",
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 45,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": 1000,
+            "runAsUser": 10001,
+            "runAsGroup": 10001,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "topologySpreadConstraints": [

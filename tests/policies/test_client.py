@@ -71,7 +71,7 @@ def test_a_finding_says_what_where_and_what_to_do(packs: Packs) -> None:
     broken = resource(workload(server={"livenessProbe": DROP}))
     (finding,) = packs(MANDATORY).analyze(broken)
     assert finding == Finding(
-        policy="workload-probes",
+        policy="workload-liveness-probe",
         level=Level.MANDATORY,
         severity=finding.severity,
         message="Deployment growth/churn: container 'server' has no livenessProbe; "
@@ -80,15 +80,15 @@ def test_a_finding_says_what_where_and_what_to_do(packs: Packs) -> None:
         undecided=False,
         tags=(),
         remediation=finding.remediation,
-        url="docs/policies.md#workload-probes",
-        description="Long-running containers have a liveness and a readiness probe.",
+        url="docs/policies.md#workload-liveness-probe",
+        description="Long-running containers have a liveness probe.",
     )
     assert finding.remediation
 
 
 def test_the_level_is_the_environment_s(packs: Packs) -> None:
     broken = resource(workload(server={"livenessProbe": DROP}))
-    advisory = packs({"all": "disabled", "workload-probes": "advisory"})
+    advisory = packs({"all": "disabled", "workload-liveness-probe": "advisory"})
     assert [finding.level for finding in advisory.analyze(broken)] == [Level.ADVISORY]
     assert not packs({"all": "disabled"}).analyze(broken)
 
@@ -222,7 +222,7 @@ def test_a_mistake_in_the_configuration_is_bad_input(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text('{"workload-probe": "advisory"}')
     pack = PolicyPack(PACK, config=config, project="stanchion", stack="test")
-    with pack, pytest.raises(InputError, match="did you mean 'workload-probes'"):
+    with pack, pytest.raises(InputError, match="did you mean 'workload-probe-ports'"):
         pack.policies()
 
 

@@ -28,7 +28,7 @@ POLICIES = (
         url="",
     ),
     PolicyInfo(
-        name="workload-probes",
+        name="workload-liveness-probe",
         description="Probes.",
         kind="resource",
         level=Level.MANDATORY,
@@ -50,8 +50,8 @@ def configured(tmp_path: Path, text: str) -> dict[str, PolicyInfo]:
 
 
 def test_all_sets_what_is_not_named(tmp_path: Path) -> None:
-    found = configured(tmp_path, '{"workload-probes": "disabled", "all": "advisory"}')
-    assert found["workload-probes"].level is Level.DISABLED
+    found = configured(tmp_path, '{"workload-liveness-probe": "disabled", "all": "advisory"}')
+    assert found["workload-liveness-probe"].level is Level.DISABLED
     assert found["workload-replicas"].level is Level.ADVISORY
 
 
@@ -70,12 +70,12 @@ def test_a_setting_leaves_the_level_and_the_other_settings(tmp_path: Path) -> No
     ("text", "problem"),
     [
         ('{"workload-probe": "advisory"}', "workload-probe: no such policy; did you mean"),
-        ('{"workload-probes": "warn"}', "workload-probes: 'warn' is not a level"),
-        ('{"workload-probes": 3}', "workload-probes: 'int' is not a level"),
-        ('{"workload-probes": null}', "workload-probes: 'NoneType' is not a level"),
+        ('{"workload-liveness-probe": "warn"}', "workload-liveness-probe: 'warn' is not a level"),
+        ('{"workload-liveness-probe": 3}', "workload-liveness-probe: 'int' is not a level"),
+        ('{"workload-liveness-probe": null}', "workload-liveness-probe: 'NoneType' is not a level"),
         ('{"all": "mandatry"}', "all: 'mandatry' is not a level"),
         ('{"all": {"enforcementLevel": "advisory"}}', "all: 'dict' is not a level"),
-        ('{"workload-probes": {"level": "advisory"}}', "workload-probes.level: no such setting"),
+        ('{"workload-liveness-probe": {"level": "advisory"}}', "probe.level: no such setting"),
         ('{"workload-replicas": {"minimun": 3}}', "no such setting; did you mean 'minimum'?"),
         ('{"workload-replicas": {"enforcementLevel": true}}', "enforcementLevel: 'bool' is not"),
         ('{"workload-replicas": {"minimum": "3"}}', "expected integer, found str"),
@@ -87,7 +87,7 @@ def test_a_setting_leaves_the_level_and_the_other_settings(tmp_path: Path) -> No
         ('{"workload-replicas": {"kinds": ["Pod", 1]}}', "kinds[1]: expected string, found int"),
         ('{"workload-replicas": {"strict": 1}}', "expected boolean, found int"),
         ('{"workload-replicas": {"mode": "never"}}', "must be one of fits, always"),
-        ('{"workload-probes": "advisory", "workload-probes": "disabled"}', "twice"),
+        ('{"workload-liveness-probe": "advisory", "workload-liveness-probe": "disabled"}', "twice"),
         ("[]", "must be an object"),
         ('"advisory"', "must be an object"),
         ('{"all": }', "config.json:1:9: is not JSON"),

@@ -37,6 +37,7 @@ SERVER = (*POD, "containers", 0)
 SAFETY = (*SERVER, "securityContext")
 HPA, PDB = "HorizontalPodAutoscaler", "PodDisruptionBudget"
 MISSING = object()
+UNPINNED = {"image-pinned", "image-digest", "image-pull-policy"}
 
 Path = tuple[str | int, ...]
 
@@ -57,6 +58,7 @@ def compliant() -> dict[str, Manifest]:
         manifest("Role", rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]),
         manifest("RoleBinding", roleRef={"kind": "Role", "name": "churn"}, subjects=[who]),
         workload("CronJob", "report"),
+        manifest("ServiceAccount"),
     ]
     return {str(item["kind"]): item for item in objects} | {"deny": default_deny()}
 
@@ -83,19 +85,19 @@ def violated(objects: dict[str, Manifest], packs: Packs) -> set[str]:
 
 
 MUTATIONS: list[tuple[Path, Any, set[str]]] = [
-    ((*SERVER, "livenessProbe"), MISSING, {"workload-probes"}),
-    ((*SERVER, "readinessProbe"), MISSING, {"workload-probes"}),
+    ((*SERVER, "livenessProbe"), MISSING, {"workload-liveness-probe"}),
+    ((*SERVER, "readinessProbe"), MISSING, {"workload-readiness-probe"}),
     (
         (*SERVER, "resources", "requests", "cpu"),
         MISSING,
-        {"workload-resources", "autoscaler-owns-replicas"},
+        {"workload-cpu-request", "autoscaler-owns-replicas"},
     ),
-    ((*SERVER, "resources", "requests", "memory"), "2Gi", {"workload-resources"}),
-    ((*SERVER, "resources", "limits", "memory"), MISSING, {"workload-resources"}),
-    ((*SERVER, "image"), "registry.example/churn", {"image-pinned", "image-pull-policy"}),
+    ((*SERVER, "resources", "requests", "memory"), "2Gi", {"workload-requests-within-limits"}),
+    ((*SERVER, "resources", "limits", "memory"), MISSING, {"workload-memory-limit"}),
+    ((*SERVER, "image"), "registry.example/churn", UNPINNED),
     ((*SERVER, "imagePullPolicy"), "Never", {"image-pull-policy"}),
-    ((*SERVER, "ports", 0, "name"), "web", {"service-selects-pods"}),
-    ((*SERVER, "ports", 0, "hostPort"), 8080, {"pod-no-host-access"}),
+    ((*SERVER, "ports", 0, "name"), "web", {"service-selects-pods", "workload-probe-ports"}),
+    ((*SERVER, "ports", 0, "hostPort"), 8080, {"pod-no-host-port"}),
     ((*SERVER, "env", 1, "value"), "champion", {"model-pinned"}),
     (
         (*SERVER, "env", 2),
@@ -106,17 +108,21 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
     ((*SAFETY, "privileged"), True, {"pod-not-privileged"}),
     ((*SAFETY, "allowPrivilegeEscalation"), MISSING, {"pod-no-privilege-escalation"}),
     ((*SAFETY, "readOnlyRootFilesystem"), False, {"pod-read-only-root"}),
-    ((*SAFETY, "runAsUser"), 0, {"pod-non-root"}),
-    ((*SAFETY, "capabilities"), MISSING, {"pod-capabilities"}),
-    ((*SAFETY, "procMount"), "Unmasked", {"pod-kernel-defaults"}),
-    ((*POD, "securityContext", "runAsNonRoot"), MISSING, {"pod-non-root"}),
+    ((*SAFETY, "runAsUser"), 0, {"pod-non-root", "pod-high-user-id"}),
+    ((*SAFETY, "capabilities"), MISSING, {"pod-drops-capabilities"}),
+    ((*SAFETY, "procMount"), "Unmasked", {"pod-proc-mount"}),
+    ((*POD, "securityContext", "runAsNonRoot"), MISSING, {"pod-non-root-enforced"}),
     ((*POD, "securityContext", "seccompProfile"), MISSING, {"pod-seccomp"}),
     ((*POD, "initContainers", 0, "securityContext", "privileged"), True, {"pod-not-privileged"}),
-    ((*POD, "initContainers", 0, "image"), "busybox", {"image-pinned", "image-pull-policy"}),
+    ((*POD, "initContainers", 0, "image"), "busybox", UNPINNED),
     ((*POD, "serviceAccountName"), "default", {"pod-service-account"}),
-    ((*POD, "automountServiceAccountToken"), MISSING, {"pod-service-account"}),
-    ((*POD, "hostPID"), True, {"pod-no-host-access"}),
-    ((*POD, "volumes"), [{"name": "a", "hostPath": {"path": "/"}}], {"pod-no-host-path"}),
+    ((*POD, "automountServiceAccountToken"), MISSING, {"pod-service-account-token"}),
+    ((*POD, "hostPID"), True, {"pod-no-host-pid"}),
+    (
+        (*POD, "volumes"),
+        [{"name": "a", "hostPath": {"path": "/"}}],
+        {"pod-no-host-path", "pod-volume-types"},
+    ),
     ((*POD, "terminationGracePeriodSeconds"), 0, {"workload-graceful-end"}),
     ((*POD, "topologySpreadConstraints"), MISSING, {"topology-spread"}),
     (("Deployment", "metadata", "labels"), {}, {"owner-labels"}),
@@ -129,7 +135,7 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
     ),
     (("ConfigMap", "data", "password"), "hunter2", {"no-credentials-in-clear"}),
     (("ConfigMap", "metadata", "namespace"), "default", {"namespace-stated"}),
-    (("Service", "spec", "type"), "NodePort", {"service-exposure"}),
+    (("Service", "spec", "type"), "NodePort", {"service-type"}),
     (("Service", "spec", "selector"), {"app": "x"}, {"service-selects-pods"}),
     (("Service", "spec", "ports", 0, "port"), 81, {"ingress-backend-exists"}),
     (("Service", "metadata", "name"), "other", {"ingress-backend-exists"}),
@@ -149,15 +155,19 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
     ),
     (("deny", "spec", "policyTypes"), ["Ingress"], {"network-default-deny"}),
     (("deny", "metadata", "namespace"), "x", {"network-default-deny"}),
-    (("Role", "rules", 0, "verbs"), ["*"], {"rbac-no-wildcards"}),
-    (("Role", "rules", 0, "resources"), ["secrets"], {"rbac-no-escalation"}),
-    (("RoleBinding", "roleRef", "name"), "cluster-admin", {"rbac-no-cluster-admin"}),
+    (("Role", "rules", 0, "verbs"), ["*"], {"rbac-no-wildcards", "rbac-no-pod-creation"}),
+    (("Role", "rules", 0, "resources"), ["secrets"], {"rbac-no-secrets-read"}),
+    (
+        ("RoleBinding", "roleRef", "name"),
+        "cluster-admin",
+        {"rbac-no-cluster-admin", "rbac-role-exists"},
+    ),
     (("Namespace", "metadata", "labels"), {}, {"namespace-pod-security"}),
-    (("CronJob", "spec", "concurrencyPolicy"), MISSING, {"job-limits"}),
+    (("CronJob", "spec", "concurrencyPolicy"), MISSING, {"cron-job-concurrency"}),
     (
         ("CronJob", "metadata", "namespace"),
         NAMESPACE + "-2",
-        {"network-default-deny", "network-policy-selects-pod"},
+        {"network-default-deny", "network-policy-selects-pod", "service-account-exists"},
     ),
 ]
 

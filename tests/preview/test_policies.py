@@ -36,7 +36,7 @@ def prod(tmp_path_factory: pytest.TempPathFactory) -> Preview:
 
 def test_resource_and_stack_policies_see_the_program(prod: Preview) -> None:
     found = {finding.policy for finding in prod.findings}
-    assert {"workload-probes", "network-default-deny"} <= found
+    assert {"workload-liveness-probe", "network-default-deny"} <= found
     assert prod.policies_run
     assert len(prod.policies) > 15
 
@@ -71,7 +71,7 @@ def test_an_undecided_finding_is_open_in_sarif(prod: Preview) -> None:
     (run,) = json.loads(written(Format.SARIF, [report_on(prod)], [], files={}))["runs"]
     kinds = {result["ruleId"]: result.get("kind") for result in run["results"]}
     assert kinds["no-credentials-in-clear"] == "open"
-    assert kinds["workload-probes"] is None
+    assert kinds["workload-liveness-probe"] is None
 
 
 def test_a_mandatory_violation_ends_with_1(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cases of the pod security policies."""
+"""Cases of the policies about who a container runs as, and what its processes may do."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def secure(**context: Any) -> Manifest:
     return workload(server={"securityContext": context})
 
 
-def volume(path: str, kind: str = "Deployment") -> Manifest:
-    """A workload that mounts a path of its node."""
-    return workload(kind, pod={"volumes": [{"name": "host", "hostPath": {"path": path}}]})
+def as_user(user: Any) -> Manifest:
+    """A workload whose pod names a user, or has none."""
+    return workload(pod={"securityContext": {"runAsUser": user}})
 
 
 CASES: list[Case] = [
@@ -37,10 +37,19 @@ CASES: list[Case] = [
             pod={"ephemeralContainers": [{"name": "x", "securityContext": {"privileged": True}}]},
         ),
     ),
+    passes("pod-no-host-process", "plain", workload(init={})),
+    passes("pod-no-host-process", "false", secure(windowsOptions={"hostProcess": False})),
+    passes("pod-no-host-process", "a user name", secure(windowsOptions={"runAsUserName": "a"})),
     fails(
-        "pod-not-privileged",
-        "Windows host process of the pod",
+        "pod-no-host-process",
+        "pod",
         workload(pod={"securityContext": {"windowsOptions": {"hostProcess": True}}}),
+    ),
+    fails("pod-no-host-process", "container", secure(windowsOptions={"hostProcess": True})),
+    fails(
+        "pod-no-host-process",
+        "init container of a job",
+        workload("Job", init={"securityContext": {"windowsOptions": {"hostProcess": True}}}),
     ),
     passes("pod-no-privilege-escalation", "plain", workload(init={})),
     passes("pod-no-privilege-escalation", "rollout", workload("Rollout")),
@@ -56,122 +65,90 @@ CASES: list[Case] = [
             server={"securityContext": {"allowPrivilegeEscalation": DROP}},
         ),
     ),
-    passes("pod-non-root", "the pod says it", workload(init={})),
+    passes("pod-non-root", "a user of the pod", workload(init={})),
+    passes("pod-non-root", "another user", secure(runAsUser=999, runAsNonRoot=False)),
     passes(
         "pod-non-root",
         "the container says it",
+        workload(pod={"securityContext": DROP}, server={"securityContext": {"runAsNonRoot": True}}),
+    ),
+    passes("pod-non-root", "the pod's word", as_user(DROP)),
+    undecided("pod-non-root", "unknown", as_user(UNKNOWN)),
+    fails("pod-non-root", "nobody says anything", workload(pod={"securityContext": DROP})),
+    fails("pod-non-root", "user 0", secure(runAsUser=0)),
+    fails("pod-non-root", "init as root", workload(init={"securityContext": {"runAsUser": 0}})),
+    fails(
+        "pod-non-root",
+        "a group alone",
+        workload("CronJob", pod={"securityContext": {"runAsUser": DROP, "runAsNonRoot": DROP}}),
+    ),
+    passes("pod-non-root-enforced", "by the pod", workload(init={})),
+    passes(
+        "pod-non-root-enforced",
+        "by the container",
         workload(
             pod={"securityContext": {"runAsNonRoot": DROP}},
             server={"securityContext": {"runAsNonRoot": True}},
         ),
     ),
-    passes("pod-non-root", "another user", secure(runAsUser=999)),
+    passes("pod-non-root-enforced", "another kind", manifest("ConfigMap", data={})),
     undecided(
-        "pod-non-root", "unknown", workload(pod={"securityContext": {"runAsNonRoot": UNKNOWN}})
+        "pod-non-root-enforced",
+        "unknown",
+        workload(pod={"securityContext": {"runAsNonRoot": UNKNOWN}}),
     ),
-    fails("pod-non-root", "the container wins", secure(runAsNonRoot=False)),
-    fails("pod-non-root", "nobody", workload(pod={"securityContext": {"runAsNonRoot": DROP}})),
-    fails("pod-non-root", "user 0", secure(runAsUser=0)),
-    fails("pod-non-root", "init as root", workload(init={"securityContext": {"runAsUser": 0}})),
+    fails("pod-non-root-enforced", "the container wins", secure(runAsNonRoot=False)),
+    fails(
+        "pod-non-root-enforced",
+        "a user alone is not checked",
+        workload(pod={"securityContext": {"runAsNonRoot": DROP}}),
+    ),
+    fails(
+        "pod-non-root-enforced",
+        "one of two containers",
+        workload("Job", init={"securityContext": {"runAsNonRoot": False}}),
+    ),
+    passes("pod-high-user-id", "high", secure(runAsUser=10001, runAsGroup=10001)),
+    passes(
+        "pod-high-user-id",
+        "of the pod",
+        workload(pod={"securityContext": {"runAsUser": 65532, "runAsGroup": 65532}}, init={}),
+    ),
+    passes("pod-high-user-id", "by setting", secure(runAsGroup=1000), minimum=1000),
+    fails("pod-high-user-id", "low", secure(runAsUser=1000)),
+    fails("pod-high-user-id", "a low group", secure(runAsGroup=100)),
+    fails("pod-high-user-id", "none", workload(pod={"securityContext": DROP})),
     passes("pod-read-only-root", "plain", workload(init={})),
     passes("pod-read-only-root", "job", workload("Job")),
     passes("pod-read-only-root", "service", manifest("Service")),
     fails("pod-read-only-root", "missing", secure(readOnlyRootFilesystem=DROP)),
     fails("pod-read-only-root", "false", secure(readOnlyRootFilesystem=False)),
     fails("pod-read-only-root", "no context", workload(server={"securityContext": DROP})),
-    passes("pod-capabilities", "drop all", workload(init={})),
+    passes("pod-drops-capabilities", "all", workload(init={})),
+    passes("pod-drops-capabilities", "spelled otherwise", secure(capabilities={"drop": ["all"]})),
+    passes("pod-drops-capabilities", "with a prefix", secure(capabilities={"drop": ["CAP_ALL"]})),
+    fails("pod-drops-capabilities", "some", secure(capabilities={"drop": ["NET_RAW"]})),
+    fails("pod-drops-capabilities", "none", workload(init={"securityContext": DROP})),
+    fails("pod-drops-capabilities", "null", secure(capabilities={"drop": None})),
+    passes("pod-adds-no-capability", "none", workload(init={})),
     passes(
-        "pod-capabilities", "an allowed one", secure(capabilities={"add": ["NET_BIND_SERVICE"]})
+        "pod-adds-no-capability",
+        "an allowed one",
+        secure(capabilities={"add": ["NET_BIND_SERVICE"]}),
     ),
-    passes("pod-capabilities", "spelled otherwise", secure(capabilities={"drop": ["CAP_ALL"]})),
     passes(
-        "pod-capabilities",
+        "pod-adds-no-capability",
         "allowed by setting",
         secure(capabilities={"add": ["CHOWN"]}),
         allowed=["CHOWN"],
     ),
-    fails("pod-capabilities", "some dropped", secure(capabilities={"drop": ["NET_RAW"]})),
-    fails("pod-capabilities", "added", secure(capabilities={"add": ["CAP_SYS_ADMIN"]})),
-    fails("pod-capabilities", "none", workload(init={"securityContext": DROP})),
-    passes("pod-seccomp", "of the pod", workload(init={})),
-    passes("pod-seccomp", "local profile", secure(seccompProfile={"type": "Localhost"})),
-    passes(
-        "pod-seccomp",
-        "of the container alone",
-        workload(
-            pod={"securityContext": DROP},
-            server={"securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}},
-        ),
-    ),
-    fails("pod-seccomp", "none", workload(pod={"securityContext": {"seccompProfile": DROP}})),
-    fails("pod-seccomp", "container wins", secure(seccompProfile={"type": "Unconfined"})),
-    fails("pod-seccomp", "null", workload("Job", pod={"securityContext": None})),
-    passes("pod-kernel-defaults", "plain", workload(init={})),
-    passes("pod-kernel-defaults", "container type", secure(seLinuxOptions={"type": "container_t"})),
-    passes(
-        "pod-kernel-defaults",
-        "safe sysctl",
-        workload(
-            pod={
-                "securityContext": {"sysctls": [{"name": "net.ipv4.tcp_syncookies", "value": "1"}]}
-            }
-        ),
-    ),
-    fails("pod-kernel-defaults", "AppArmor", secure(appArmorProfile={"type": "Unconfined"})),
+    fails("pod-adds-no-capability", "added", secure(capabilities={"add": ["CAP_SYS_ADMIN"]})),
+    fails("pod-adds-no-capability", "all", secure(capabilities={"add": ["all"]})),
     fails(
-        "pod-kernel-defaults",
-        "AppArmor by annotation",
-        workload(
-            template={
-                "metadata": {
-                    "annotations": {
-                        "container.apparmor.security.beta.kubernetes.io/server": "unconfined"
-                    }
-                }
-            }
-        ),
+        "pod-adds-no-capability",
+        "in an init container",
+        workload("Job", init={"securityContext": {"capabilities": {"add": ["NET_ADMIN"]}}}),
     ),
-    fails("pod-kernel-defaults", "SELinux type", secure(seLinuxOptions={"type": "spc_t"})),
-    fails("pod-kernel-defaults", "SELinux user", secure(seLinuxOptions={"user": "system_u"})),
-    fails("pod-kernel-defaults", "proc", secure(procMount="Unmasked")),
-    fails(
-        "pod-kernel-defaults",
-        "unsafe sysctl",
-        workload(pod={"securityContext": {"sysctls": [{"name": "kernel.msgmax"}]}}),
-    ),
-    passes("pod-no-host-access", "plain", workload()),
-    passes("pod-no-host-access", "false", workload(pod={"hostNetwork": False})),
-    passes("pod-no-host-access", "no host port", workload("DaemonSet", init={})),
-    fails("pod-no-host-access", "network", workload(pod={"hostNetwork": True})),
-    fails("pod-no-host-access", "processes", workload("CronJob", pod={"hostPID": True})),
-    fails("pod-no-host-access", "memory", workload("Rollout", pod={"hostIPC": True})),
-    fails(
-        "pod-no-host-access",
-        "port",
-        workload(server={"ports": [{"containerPort": 80, "hostPort": 80}]}),
-    ),
-    passes("pod-no-host-path", "no volume", workload()),
-    passes(
-        "pod-no-host-path", "empty dir", workload(pod={"volumes": [{"name": "a", "emptyDir": {}}]})
-    ),
-    passes(
-        "pod-no-host-path",
-        "a mount that is called so",
-        workload(server={"volumeMounts": [{"name": "hostPath", "mountPath": "/var/run"}]}),
-    ),
-    fails("pod-no-host-path", "path", volume("/data")),
-    fails("pod-no-host-path", "socket", volume("/run/containerd/containerd.sock")),
-    fails("pod-no-host-path", "cron job", volume("/", "CronJob")),
-    passes("pod-service-account", "own account", workload()),
-    passes(
-        "pod-service-account",
-        "says that it needs it",
-        workload(pod={"automountServiceAccountToken": True}),
-    ),
-    passes("pod-service-account", "unknown name", workload(pod={"serviceAccountName": UNKNOWN})),
-    fails("pod-service-account", "not said", workload(pod={"automountServiceAccountToken": DROP})),
-    fails("pod-service-account", "no account", workload(pod={"serviceAccountName": DROP})),
-    fails("pod-service-account", "default", workload("Job", pod={"serviceAccountName": "default"})),
     passes("namespace-pod-security", "restricted", namespace()),
     passes(
         "namespace-pod-security",

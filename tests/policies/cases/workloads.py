@@ -5,119 +5,10 @@ from __future__ import annotations
 from policies.cases.case import fails, passes, undecided
 from policies.manifests import DROP, UNKNOWN, manifest, workload
 
-PROBE = {"httpGet": {"path": "/ready", "port": "http"}}
 CLAIM = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
-PORT = {"port": 8080}
+ENV = [{"name": "MODE", "value": "a"}, {"name": "MODE", "value": "b"}]
 
 CASES = [
-    passes("workload-probes", "both probes", workload()),
-    passes("workload-probes", "init containers need none", workload(init={})),
-    passes("workload-probes", "a job needs none", workload("Job", server={"livenessProbe": DROP})),
-    passes(
-        "workload-probes",
-        "a pod that ends needs none",
-        workload("Pod", pod={"restartPolicy": "Never"}, server={"livenessProbe": DROP}),
-    ),
-    passes("workload-probes", "unknown is there", workload(server={"livenessProbe": UNKNOWN})),
-    fails("workload-probes", "no readiness", workload(server={"readinessProbe": DROP})),
-    fails("workload-probes", "null is none", workload(server={"livenessProbe": None})),
-    fails("workload-probes", "rollout", workload("Rollout", server={"livenessProbe": DROP})),
-    fails("workload-probes", "daemon set", workload("DaemonSet", server={"readinessProbe": DROP})),
-    passes("workload-probes-differ", "different paths", workload()),
-    passes(
-        "workload-probes-differ",
-        "same path, more patience",
-        workload(
-            server={
-                "readinessProbe": PROBE,
-                "livenessProbe": {**PROBE, "failureThreshold": 9},
-            }
-        ),
-    ),
-    passes("workload-probes-differ", "none at all", workload(server={"livenessProbe": DROP})),
-    undecided(
-        "workload-probes-differ", "unknown probe", workload(server={"livenessProbe": UNKNOWN})
-    ),
-    fails(
-        "workload-probes-differ",
-        "one probe twice",
-        workload(
-            server={
-                "readinessProbe": {**PROBE, "periodSeconds": DROP},
-                "livenessProbe": {**PROBE, "failureThreshold": DROP},
-            }
-        ),
-    ),
-    fails(
-        "workload-probes-differ",
-        "stateful set",
-        workload(
-            "StatefulSet",
-            server={
-                "readinessProbe": {"httpGet": DROP, "periodSeconds": DROP, "tcpSocket": PORT},
-                "livenessProbe": {"httpGet": DROP, "failureThreshold": DROP, "tcpSocket": PORT},
-            },
-        ),
-    ),
-    fails(
-        "workload-probes-differ",
-        "bare pod",
-        manifest("Pod", spec={"containers": [{"readinessProbe": PROBE, "livenessProbe": PROBE}]}),
-    ),
-    passes("workload-resources", "requests and limits", workload(init={})),
-    passes(
-        "workload-resources",
-        "pod-level requests",
-        workload(
-            server={"resources": {"requests": {"cpu": DROP, "memory": DROP}}},
-            pod={"resources": {"requests": {"cpu": "1", "memory": "1Gi"}}},
-        ),
-    ),
-    passes(
-        "workload-resources",
-        "quantities compare as quantities",
-        workload(
-            server={
-                "resources": {
-                    "requests": {"cpu": 1, "memory": "1024Mi"},
-                    "limits": {"cpu": "1000m", "memory": "1Gi"},
-                }
-            }
-        ),
-    ),
-    passes(
-        "workload-resources",
-        "no disk limit where the setting asks for none",
-        workload(server={"resources": {"limits": {"ephemeral-storage": DROP}}}),
-        ephemeralStorage=False,
-    ),
-    undecided(
-        "workload-resources",
-        "unknown size",
-        workload(server={"resources": {"requests": {"memory": UNKNOWN}}}),
-    ),
-    fails(
-        "workload-resources", "no memory limit", workload(server={"resources": {"limits": DROP}})
-    ),
-    fails("workload-resources", "init container", workload(init={"resources": DROP})),
-    fails("workload-resources", "cron job", workload("CronJob", server={"resources": DROP})),
-    fails(
-        "workload-resources",
-        "request above limit",
-        workload(server={"resources": {"requests": {"memory": "1.5Gi"}}}),
-    ),
-    fails(
-        "workload-resources",
-        "no quantity",
-        workload(server={"resources": {"requests": {"cpu": "half"}}}),
-    ),
-    fails("workload-resources", "CPU limit required", workload(), cpuLimit="required"),
-    fails(
-        "workload-resources",
-        "CPU limit forbidden",
-        workload(server={"resources": {"limits": {"cpu": 2}}}),
-        cpuLimit="forbidden",
-    ),
     passes("workload-rolling-update", "the API's default", workload()),
     passes(
         "workload-rolling-update",
@@ -182,17 +73,32 @@ CASES = [
             server={"lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "sleep 45"]}}}}
         ),
     ),
-    passes("job-limits", "job", workload("Job")),
-    passes("job-limits", "cron job", workload("CronJob")),
-    passes(
-        "job-limits",
-        "time to live",
-        workload("Job", spec={"ttlSecondsAfterFinished": 3600}),
-        timeToLive=True,
+    passes("workload-priority-class", "named", workload(pod={"priorityClassName": "serving"})),
+    passes("workload-priority-class", "a job's", workload("Job", pod={"priorityClassName": "low"})),
+    passes("workload-priority-class", "unknown", workload(pod={"priorityClassName": UNKNOWN})),
+    fails("workload-priority-class", "none", workload(pod={"priorityClassName": DROP})),
+    fails("workload-priority-class", "empty", workload(pod={"priorityClassName": ""})),
+    fails(
+        "workload-priority-class",
+        "a cron job's",
+        workload("CronJob", pod={"priorityClassName": None}),
     ),
-    fails("job-limits", "no deadline", workload("Job", spec={"activeDeadlineSeconds": DROP})),
-    fails("job-limits", "overlap", workload("CronJob", spec={"concurrencyPolicy": "Allow"})),
-    fails("job-limits", "no time to live", workload("Job"), timeToLive=True),
+    passes("workload-env-unique", "one each", workload()),
+    passes("workload-env-unique", "in two containers", workload(init={"env": ENV[:1]})),
+    passes("workload-env-unique", "no env", workload(server={"env": DROP})),
+    fails("workload-env-unique", "twice", workload(server={"env": ENV})),
+    fails("workload-env-unique", "in an init container", workload("Job", init={"env": ENV})),
+    fails(
+        "workload-env-unique",
+        "once by reference",
+        workload(server={"env": [*ENV[:1], {"name": "MODE", "valueFrom": {}}]}),
+    ),
+    passes("workload-restarts", "the default", workload()),
+    passes("workload-restarts", "stated", workload("DaemonSet", pod={"restartPolicy": "Always"})),
+    passes("workload-restarts", "a job", workload("Job")),
+    fails("workload-restarts", "never", workload(pod={"restartPolicy": "Never"})),
+    fails("workload-restarts", "set", workload("StatefulSet", pod={"restartPolicy": "OnFailure"})),
+    fails("workload-restarts", "rollout", workload("Rollout", pod={"restartPolicy": "Never"})),
     passes("workload-has-controller", "deployment", workload()),
     passes("workload-has-controller", "job", workload("Job")),
     passes(
