@@ -77,8 +77,18 @@ class Cluster:
     def of(self, *kinds: str) -> Sequence[KubernetesObject]:
         """The objects of some kinds."""
         if kinds not in self._by_kinds:
-            self._by_kinds[kinds] = [item for item in self.objects if item.is_a(*kinds)]
+            places = sorted(place for kind in {*kinds} for place in self._by_kind.get(kind, ()))
+            self._by_kinds[kinds] = [self.objects[place] for place in places]
         return self._by_kinds[kinds]
+
+    @cached_property
+    def _by_kind(self) -> Mapping[str, list[int]]:
+        """The places of the objects of each kind."""
+        places: dict[str, list[int]] = {}
+        for place, item in enumerate(self.objects):
+            if item.is_a(item.kind):
+                places.setdefault(item.kind, []).append(place)
+        return places
 
     @cached_property
     def workloads(self) -> Sequence[KubernetesObject]:
@@ -102,6 +112,13 @@ class Cluster:
     def possibly_in(self, namespace: str, kind: str) -> Sequence[KubernetesObject]:
         """The objects of `kind` in a namespace, and those whose own is not known yet."""
         return self._places(kind).possibly_within(namespace)
+
+    def is_charted(self, namespace: str) -> bool:
+        """Whether a Helm release of the stack puts objects there, which the stack does not show."""
+        return any(
+            get(release.body, "namespace", default="default") == namespace
+            for release in self.of("Release")
+        )
 
     def find(self, kind: str, namespace: str, name: str) -> KubernetesObject | None:
         """The object of that kind and name; objects whose own name is unknown are passed over."""

@@ -38,9 +38,8 @@ def service_selects_pods(
     if not selector or get(item.body, "spec", "type") == "ExternalName":
         return
     selected = cluster.selected_by({"matchLabels": selector}, item.namespace)
-    if not selected:
+    if not selected and not cluster.is_charted(item.namespace):
         yield f"spec.selector selects no pod in the namespace {item.namespace}"
-        return
     for port in items(item.body, "spec", "ports"):
         target = get(port, "targetPort")
         if isinstance(target, str) and not target.isdigit():
@@ -83,7 +82,7 @@ def budget_selects_pods(
     item: KubernetesObject, cluster: Cluster, _settings: Settings
 ) -> Iterator[str]:
     """A disruption budget protects something."""
-    if not cluster.selected_by(get(item.body, "spec", "selector"), item.namespace):
+    if _selects_nothing(get(item.body, "spec", "selector"), item.namespace, cluster):
         yield f"spec.selector selects no pod in the namespace {item.namespace}"
 
 
@@ -123,7 +122,7 @@ def network_policy_selects_something(
 ) -> Iterator[str]:
     """A NetworkPolicy restricts some pods; an empty selector means all."""
     selector = entries(item.body, "spec", "podSelector")
-    if _narrow(selector) and not cluster.selected_by(selector, item.namespace):
+    if _narrow(selector) and _selects_nothing(selector, item.namespace, cluster):
         yield f"spec.podSelector selects no pod in the namespace {item.namespace}"
 
 
@@ -142,9 +141,14 @@ def network_policy_peer_exists(
             for peer in items(rule, side):
                 selector = entries(peer, "podSelector")
                 own = get(peer, "namespaceSelector") is None and _narrow(selector)
-                if own and not cluster.selected_by(selector, item.namespace):
+                if own and _selects_nothing(selector, item.namespace, cluster):
                     where = f"spec.{direction}[{place}].{side} podSelector"
                     yield f"{where} selects no pod in the namespace {item.namespace}"
+
+
+def _selects_nothing(selector: Any, namespace: str, cluster: Cluster) -> bool:
+    """Whether a selector selects no pod, as far as the stack alone fills the namespace."""
+    return not cluster.selected_by(selector, namespace) and not cluster.is_charted(namespace)
 
 
 def _narrow(selector: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
@@ -35,6 +35,7 @@ _GROUPS = {
     "Pod": ("",),
     "ReplicationController": ("",),
     "Service": ("",),
+    "Release": ("helm.sh",),
     "Ingress": ("networking.k8s.io", "extensions"),
     "NetworkPolicy": ("networking.k8s.io",),
 }
@@ -213,6 +214,9 @@ class Pod:
     labels: Mapping[str, Any]
     spec: Mapping[str, Any]
     template: Mapping[str, Any]
+    _known: dict[ContainerKind, list[Container]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def containers(self, *kinds: ContainerKind) -> Iterator[Container]:
         """Containers of the given kinds, of every kind where none is given."""
@@ -223,8 +227,15 @@ class Pod:
         }
         for kind, key in lists.items():
             if not kinds or kind in kinds:
-                for index, body in enumerate(items(self.spec, key)):
-                    yield Container(kind, body, self.spec, index)
+                yield from self._known.get(kind) or self._listed(kind, key)
+
+    def _listed(self, kind: ContainerKind, key: str) -> Iterator[Container]:
+        """The containers of a kind, remembered once all of them are known."""
+        found: list[Container] = []
+        for index, body in enumerate(items(self.spec, key)):
+            found.append(Container(kind, body, self.spec, index))
+            yield found[-1]
+        self._known[kind] = found
 
     @property
     def main(self) -> Iterator[Container]:

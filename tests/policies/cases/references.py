@@ -23,6 +23,7 @@ from policies.manifests import (
 )
 
 ROLLOUT = {"kind": "Rollout", "apiVersion": "argoproj.io/v1alpha1", "name": "churn"}
+CHART = {**manifest("Release"), "namespace": NAMESPACE}
 
 
 def peer(selector: dict[str, Any]) -> Manifest:
@@ -56,6 +57,7 @@ CASES: list[Case] = [
         service(spec={"selector": {"app.kubernetes.io/name": UNKNOWN}}),
         workload(),
     ),
+    passes("service-selects-pods", "a chart's", service(), CHART),
     fails("service-selects-pods", "none there", service()),
     fails(
         "service-selects-pods", "a typo", service(spec={"selector": {"app": "chrun"}}), workload()
@@ -124,6 +126,7 @@ CASES: list[Case] = [
     passes(
         "network-policy-selects-something", "a cron job's", network_policy(), workload("CronJob")
     ),
+    passes("network-policy-selects-something", "a chart's", network_policy(), CHART),
     fails("network-policy-selects-something", "nothing there", network_policy()),
     fails(
         "network-policy-selects-something",
