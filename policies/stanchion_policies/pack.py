@@ -25,6 +25,7 @@ from stanchion_policies import exemptions
 from stanchion_policies.kubernetes import Resource
 from stanchion_policies.rules import MAY_WAIT, REMEDIABLE, Rule, Settings, Severity
 from stanchion_policies.running import Run
+from stanchion_policies.sharing import judged_together
 from stanchion_policies.unknown import UnknownValueError
 
 EXEMPTED = "exempted"
@@ -66,7 +67,7 @@ def _policy(rule: Rule) -> Policy:
         report: ReportViolation,
     ) -> None:
         run = Run(rule, _settings(rule, args.get_config()), report)
-        run.over(resources)
+        run.over(judged_together(resources))
         note = "\n".join(_note(run))
         if run.undecided:
             raise UndecidedError(note)

@@ -38,9 +38,12 @@ _SUFFIXES = {
 def get(source: Any, *path: str, default: Any = None) -> Any:
     """The value at `path`, or `default` where any step is absent, null or not a mapping."""
     for key in path:
-        if not isinstance(source, Mapping) or key not in source:
+        if type(source) is dict:  # so are plain manifests; the check below takes longer
+            source = source.get(key)
+        elif isinstance(source, Mapping) and key in source:
+            source = source[key]
+        else:
             return default
-        source = source[key]
     return default if source is None else source
 
 
@@ -97,13 +100,14 @@ def texts(source: Any, *path: str) -> list[str]:
 def items(source: Any, *path: str) -> Sequence[Any]:
     """The list at `path`; empty where there is none."""
     found = get(source, *path, default=())
-    return found if isinstance(found, Sequence) and not isinstance(found, str) else ()
+    listed = type(found) is list or (isinstance(found, Sequence) and not isinstance(found, str))
+    return found if listed else ()
 
 
 def entries(source: Any, *path: str) -> Mapping[str, Any]:
     """The mapping at `path`; empty where there is none."""
     found = get(source, *path, default={})
-    return found if isinstance(found, Mapping) else {}
+    return found if type(found) is dict or isinstance(found, Mapping) else {}
 
 
 def some(predicate: Callable[[T], bool], candidates: Iterable[T]) -> bool:

@@ -2,21 +2,27 @@
 
 What every check needs is seen to here: a value that is not known before deployment leaves that one
 object undecided, not all of them; a check that crashes ends the run with the names of the policy
-and the resource.
+and the resource. What rules look at is made of the resources once for all rules.
 """
 
 from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from stanchion_policies.cluster import Cluster
 from stanchion_policies.kubernetes import KubernetesObject, Resource, objects_of
 from stanchion_policies.rules import Rule, Scope, Settings
 from stanchion_policies.stack import CloudResource, Stack
 from stanchion_policies.unknown import UnknownValueError
+
+WHOLE = slice(None)
+"""A part that is all."""
+
+_OF_OBJECTS = {Scope.OBJECT, Scope.CLUSTER}
 
 Report = Callable[[str, str], None]
 """Takes a message and the URN of the resource that it is about."""
@@ -40,6 +46,44 @@ class Exempted(NamedTuple):
     message: str
 
 
+class Judged:
+    """The resources that rules are run over, and what is made of them once for all rules.
+
+    Args:
+        resources: The resources, in the order of their registration.
+
+    Attributes:
+        unreadable: The reason for each list of objects that cannot be read yet, by its URN; known
+            from the first use of `stack`.
+    """
+
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._resources = resources
+        self.unreadable: dict[str, str] = {}
+
+    @cached_property
+    def stack(self) -> Stack:
+        """All resources, and all Kubernetes objects that can be read."""
+        objects: list[KubernetesObject] = []
+        for resource in self._resources:
+            try:
+                objects.extend(objects_of(resource))
+            except UnknownValueError as unknown:
+                self.unreadable[resource.urn] = unknown.message
+        return Stack(self._resources, objects)
+
+    def of(self, rule: Rule) -> Sequence[KubernetesObject | CloudResource]:
+        """What a rule looks at."""
+        kinds = sorted(rule.kinds)
+        return self.stack.cluster.of(*kinds) if rule.scope in _OF_OBJECTS else self.stack.of(*kinds)
+
+    def around(self, rule: Rule) -> tuple[Cluster] | tuple[Stack] | tuple[()]:
+        """What a rule looks at it among."""
+        if rule.scope is Scope.CLUSTER:
+            return (self.stack.cluster,)
+        return (self.stack,) if rule.scope is Scope.STACK else ()
+
+
 class Run:
     """One run of a rule.
 
@@ -58,23 +102,21 @@ class Run:
         self.undecided: dict[str, str] = {}
         self.exempted: list[Exempted] = []
 
-    def over(self, resources: Sequence[Resource]) -> None:
-        """Judge the resources: each by itself, or as a stack where the rule needs to see it."""
-        rule = self._rule
-        if rule.scope is Scope.OBJECT:
-            for item in self._objects(resources):
-                self._judge(item)
-        elif rule.scope is Scope.RESOURCE:
-            for resource in resources:
-                self._judge(CloudResource(resource))
-        else:
-            stack = Stack(resources, self._objects(resources))
-            if rule.scope is Scope.CLUSTER:
-                for item in stack.cluster.objects:
-                    self._judge(item, stack.cluster)
-            else:
-                for found in stack.of(*rule.kinds):
-                    self._judge(found, stack)
+    def over(self, judged: Judged, part: slice = WHOLE) -> None:
+        """Judge what the rule is for, each by itself or, where it takes that, among all.
+
+        Args:
+            judged: The resources.
+            part: Which of those that the rule looks at, where several runs share the work.
+
+        Raises:
+            CheckCrashedError: The check has a fault.
+        """
+        around = judged.around(self._rule)
+        for item in judged.of(self._rule)[part]:
+            self._judge(item, around)
+        if self._rule.scope is not Scope.RESOURCE:
+            self.undecided |= judged.unreadable
 
     def mend(self, resource: Resource) -> bool:
         """Apply the rule's remedy to the objects of a resource that no exemption covers.
@@ -82,28 +124,30 @@ class Run:
         Its properties are changed in place; whether any was is returned.
         """
         remedy, mended = self._rule.remedy, False
-        for item in self._objects([resource]) if remedy else ():
-            if item.is_a(*self._rule.kinds) and self._exemption_of(item.title) is None:
-                for done in self._guarded(item.urn, "", partial(map, remedy, (item,))):
+        for item in Judged([resource]).of(self._rule) if remedy else ():
+            if self._exemption_of(item.title) is None:
+                for done in self._guarded(item, partial(map, remedy, (item,))):
                     mended = mended or done
         return mended
 
-    def _judge(self, item: KubernetesObject | CloudResource, *around: Any) -> None:
-        """Run the check where it is for such an item."""
-        kinds = self._rule.kinds
-        meant = item.is_a(*kinds) if isinstance(item, KubernetesObject) else item.type in kinds
-        if not meant:
-            return
-        title, urn = item.title, item.urn
-        exemption = self._exemption_of(title)
+    def _judge(self, item: KubernetesObject | CloudResource, around: tuple[Any, ...]) -> None:
         check = partial(self._rule.check, item, *around, self._settings)
-        for message in self._guarded(urn, f"{title}: ", check):
-            if exemption is None:
-                self._report(f"{title}: {message}{self._lapsed(title)}", urn)
-            else:
-                self.exempted.append(Exempted(exemption, urn, f"{title}: {message}"))
-        if exemption is not None and self.undecided.get(urn, "").startswith(f"{title}: "):
-            self.exempted.append(Exempted(exemption, urn, self.undecided.pop(urn)))
+        messages = [*self._guarded(item, check)]
+        if messages or item.urn in self.undecided:
+            self._tell(item, messages)
+
+    def _tell(self, item: KubernetesObject | CloudResource, messages: Sequence[str]) -> None:
+        title, urn = item.title, item.urn
+        told = [f"{title}: {message}" for message in messages]
+        exemption = self._exemption_of(title)
+        if exemption is None:
+            lapsed = self._lapsed(title)
+            for message in told:
+                self._report(f"{message}{lapsed}", urn)
+            return
+        if self.undecided.get(urn, "").startswith(f"{title}: "):
+            told.append(self.undecided.pop(urn))
+        self.exempted += [Exempted(exemption, urn, message) for message in told]
 
     def _exemption_of(self, title: str) -> int | None:
         """The place of the exemption in force that covers an object."""
@@ -117,22 +161,17 @@ class Run:
         days = [each.expires for each in self._settings.exemptions if each.covers(title)]
         return f" (it was exempt until {max(days)}, which is over)" if days else ""
 
-    def _objects(self, resources: Iterable[Resource]) -> list[KubernetesObject]:
-        """The objects of all resources, those left out whose list cannot be read yet."""
-        found: list[KubernetesObject] = []
-        for resource in resources:
-            found.extend(self._guarded(resource.urn, "", partial(objects_of, resource)))
-        return found
-
-    def _guarded(self, urn: str, title: str, read: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+    def _guarded(
+        self, item: KubernetesObject | CloudResource, read: Callable[[], Iterable[Any]]
+    ) -> Iterator[Any]:
         try:
             yield from read()
         except UnknownValueError as unknown:
-            self.undecided[urn] = f"{title}{unknown.message}"
+            self.undecided[item.urn] = f"{item.title}: {unknown.message}"
         except Exception as error:  # noqa: BLE001 - any fault of a check must name it
             # The exception's own text may hold a value of the resource, so it is not repeated.
             frame = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{Path(frame.filename).name}:{frame.lineno}"
             raise CheckCrashedError(
-                f"policy '{self._rule.name}' on {urn}: {type(error).__name__} at {place}"
+                f"policy '{self._rule.name}' on {item.urn}: {type(error).__name__} at {place}"
             ) from None

@@ -7,13 +7,16 @@ that the pack takes, nearly all. Policies only read, so one translation serves t
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
 from google.protobuf import json_format
 from pulumi_policy import policy as runtime
+
+from stanchion_policies.kubernetes import Resource
+from stanchion_policies.running import Judged
 
 _asked = threading.local()
 """`answers`, while a question is answered in this thread: what was translated from what."""
@@ -28,6 +31,17 @@ def share_translations() -> None:
         setattr(runtime, step, _once(getattr(runtime, step)))
     once_read = {**vars(json_format), "MessageToDict": _once(json_format.MessageToDict)}
     setattr(runtime, "json_format", SimpleNamespace(**once_read))  # noqa: B010  not typed as one
+
+
+def judged_together(resources: Sequence[Resource]) -> Judged:
+    """The resources that a question is about, for its next policy.
+
+    The runtime makes them anew for each policy of a question, of the same translations: those of
+    the first serve all.
+    """
+    answers: dict[Any, Any] = getattr(_asked, "answers", {})
+    judged: Judged = answers.setdefault(Judged, Judged(resources))
+    return judged
 
 
 def _question(answer: Callable[..., Any]) -> Callable[..., Any]:
