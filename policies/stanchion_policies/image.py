@@ -12,6 +12,10 @@ from stanchion_policies.reading import text
 from stanchion_policies.rules import Settings, Severity, choice, object_policy, strings
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+REGISTRY_UNKNOWN = (
+    "a registry that the same stack makes has no address yet, and the pod is judged again before "
+    "it is made."
+)
 MOVING_TAGS = frozenset({"", "latest"})
 
 
@@ -59,6 +63,7 @@ def _images(item: KubernetesObject) -> Iterator[tuple[Container, Image]]:
     kinds=WORKLOADS,
     severity=Severity.HIGH,
     fix="Write a version tag, or a digest (image@sha256:…), which cannot be moved at all.",
+    may_wait=REGISTRY_UNKNOWN,
 )
 def pinned(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """An image is named by a version, not by a tag that moves."""
@@ -82,6 +87,7 @@ def pinned(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
             "as good as a digest."
         ),
     },
+    may_wait=REGISTRY_UNKNOWN,
 )
 def digest(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """An image reference means the same image at every start."""
@@ -105,6 +111,7 @@ def _immutable(repository: str, settings: Settings) -> bool:
             "Registries, or paths in one, that images may come from; none means any."
         )
     },
+    may_wait=REGISTRY_UNKNOWN,
 )
 def registry(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """Images come from registries that the environment trusts."""

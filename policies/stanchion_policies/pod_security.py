@@ -147,6 +147,7 @@ def read_only_root(item: KubernetesObject, _settings: Settings) -> Iterator[str]
     fix="Set securityContext.capabilities.drop: [ALL] on every container.",
     tags=[RESTRICTED],
     framework=cis("5.2.9"),
+    remedy=remedies.drop_capabilities,
 )
 def drops_capabilities(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """Containers give up every Linux capability that they do not ask for by name."""

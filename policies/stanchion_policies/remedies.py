@@ -42,8 +42,8 @@ def forbid_escalation(item: KubernetesObject) -> bool:
 
 
 def _containers(item: KubernetesObject) -> Iterator[Container]:
-    if item.pod is not None and _is_linux(item):
-        yield from item.pod.containers()
+    if _is_linux(item):
+        yield from item.containers()
 
 
 def _is_linux(item: KubernetesObject) -> bool:

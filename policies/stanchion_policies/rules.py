@@ -28,7 +28,7 @@ from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.remedies import Remedy
 from stanchion_policies.stack import CloudResource, Stack
 
-PAGE = "docs/policies.md"
+PAGES = "docs/policies"
 
 BASELINE, RESTRICTED = "pod-security:baseline", "pod-security:restricted"
 """Tags of policies that belong to a level of the Pod Security Standards."""
@@ -193,7 +193,7 @@ class Rule:
     @property
     def url(self) -> str:
         """Where the documentation explains it."""
-        return f"{PAGE}#{self.name}"
+        return f"{page_of(self.check.__module__)}#{self.name}"
 
     @property
     def sees_stack(self) -> bool:
@@ -249,6 +249,11 @@ cluster_policy = _Decorator[Callable[[KubernetesObject, Cluster, Settings], Iter
 )
 resource_policy = _Decorator[Callable[[CloudResource, Settings], Iterable[str]]](Scope.RESOURCE)
 stack_policy = _Decorator[Callable[[CloudResource, Stack, Settings], Iterable[str]]](Scope.STACK)
+
+
+def page_of(module: str) -> str:
+    """The page of the documentation that a module's policies are on."""
+    return f"{PAGES}/{module.rpartition('.')[2].replace('_', '-')}.md"
 
 
 def rules_in(*modules: Any) -> list[Rule]:

@@ -11,11 +11,16 @@ import pytest
 from policies.cases.all import ALL
 from policies.cases.case import Verdict
 from policies.conftest import PACK, ROOT, Packs
+from policies.examples import examples
 from stanchion_cli.policies import Level, PolicyInfo, Severity, read_config
 from stanchion_cli.policies.config import SCHEMA_KEYWORDS
-from stanchion_policies.reference import updated
+from stanchion_policies import RULES
+from stanchion_policies.reference import pages, updated
+from stanchion_policies.rules import Scope
 
 ENVIRONMENTS = sorted((PACK / "environments").glob("*.json"))
+PAGES = ROOT / "docs" / "policies"
+COMMAND = "run python -m stanchion_policies.reference docs/policies.md"
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,6 @@ def test_every_policy_says_how_bad_it_is_and_what_to_do(catalogue: list[PolicyIn
         assert policy.severity is not Severity.UNSPECIFIED, policy.name
         assert policy.description.endswith("."), policy.name
         assert policy.remediation.endswith("."), policy.name
-        assert policy.url == f"docs/policies.md#{policy.name}"
 
 
 def test_a_policy_is_mandatory_until_an_environment_says_otherwise(
@@ -89,6 +93,27 @@ def test_critical_policies_are_mandatory_everywhere(catalogue: list[PolicyInfo])
                 assert policy.level is Level.MANDATORY, (path.name, policy.name)
 
 
+def test_a_policy_s_url_is_its_entry_in_the_documentation(catalogue: list[PolicyInfo]) -> None:
+    for policy in catalogue:
+        page, _, anchor = policy.url.partition("#")
+        assert f"\n## {anchor}\n" in (ROOT / page).read_text(), policy.name
+        assert anchor == policy.name
+
+
 def test_the_documentation_is_current() -> None:
-    page = (ROOT / "docs" / "policies.md").read_text()
-    assert page == updated(page), "run python -m stanchion_policies.reference docs/policies.md"
+    index = ROOT / "docs" / "policies.md"
+    written = {str(path.relative_to(ROOT)): path.read_text() for path in PAGES.glob("*.md")}
+    assert index.read_text() == updated(index.read_text()), COMMAND
+    assert written == pages(examples()), COMMAND
+
+
+def test_only_what_is_asked_about_again_may_wait_for_the_deployment() -> None:
+    for rule in RULES:
+        if rule.may_wait:
+            assert not rule.sees_stack, rule.name
+            assert rule.may_wait.endswith("."), rule.name
+
+
+def test_remedies_are_for_single_objects() -> None:
+    mending = {rule.name: rule.scope for rule in RULES if rule.remedy}
+    assert set(mending.values()) == {Scope.OBJECT}

@@ -80,7 +80,7 @@ def test_a_finding_says_what_where_and_what_to_do(packs: Packs) -> None:
         undecided=False,
         tags=(),
         remediation=finding.remediation,
-        url="docs/policies.md#workload-liveness-probe",
+        url="docs/policies/probes.md#workload-liveness-probe",
         description="Long-running containers have a liveness probe.",
     )
     assert finding.remediation
