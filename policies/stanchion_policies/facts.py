@@ -167,7 +167,7 @@ def _metrics() -> Mapping[str, Metric]:
             found[name] = Metric((*common, *own))
         for name, own in facts.get("histograms", {}).items():
             found |= _histogram(name, (*common, *own))
-        found |= {name: Metric(tuple(common), off=True) for name in facts.get("off", ())}
+        found |= {name: Metric(tuple(common), off=True) for name in facts.get("disabled", ())}
     for image in _read("metrics")["images"].values():
         for name, facts in image["metrics"].items():
             labels = tuple(facts["labels"])

@@ -49,6 +49,7 @@ class NodePool:
         devices: Most GPUs of a node, or slices of them; None where nothing says so.
         has_gpus: Whether its nodes have GPUs.
         spot: Whether all its nodes may be taken back at any time.
+        some_spot: Whether some may.
         minimum: Nodes it keeps at least.
         maximum: Nodes it has at most; None where nothing bounds it.
         limits: Resources that all its nodes together have at most, as Karpenter bounds a pool.
@@ -62,6 +63,7 @@ class NodePool:
     devices: int | None
     has_gpus: bool
     spot: bool
+    some_spot: bool
     minimum: int
     maximum: int | None
     limits: Mapping[str, Decimal]
@@ -122,6 +124,7 @@ def _karpenter(resource: Resource) -> NodePool:
     }
     labels = {**_labels(template, "metadata", "labels"), "karpenter.sh/nodepool": name}
     replicas = int(number(spec, "replicas"))
+    capacity = allowed.get(CAPACITY, ("on-demand",))
     return NodePool(
         name=name,
         labels=labels,
@@ -132,7 +135,8 @@ def _karpenter(resource: Resource) -> NodePool:
         has_gpus=GPU in limits
         or any(kind.gpus for kind in kinds)
         or any(key.startswith("karpenter.k8s.aws/instance-gpu-") for key in asked),
-        spot=allowed.get(CAPACITY, ("on-demand",)) == ("spot",),
+        spot=capacity == ("spot",),
+        some_spot="spot" in capacity,
         minimum=replicas,
         maximum=replicas or None,
         limits=limits,
@@ -145,6 +149,7 @@ def _eks(resource: Resource) -> NodePool:
     labels = _labels(props, "labels")
     bounded = present(props, "scalingConfig", "maxSize")
     name = text(props, "nodeGroupName", default=resource.name)
+    spot = get(props, "capacityType") == "SPOT"
     return NodePool(
         name=name,
         labels={**labels, "eks.amazonaws.com/nodegroup": name},
@@ -153,7 +158,8 @@ def _eks(resource: Resource) -> NodePool:
         machines=kinds,
         devices=_devices(labels, kinds),
         has_gpus=any(kind.gpus for kind in kinds) or "NVIDIA" in text(props, "amiType"),
-        spot=get(props, "capacityType") == "SPOT",
+        spot=spot,
+        some_spot=spot,
         minimum=int(number(props, "scalingConfig", "minSize")),
         maximum=int(number(props, "scalingConfig", "maxSize")) if bounded else None,
         limits={},
@@ -192,6 +198,7 @@ def _gke(resource: Resource) -> NodePool:
         devices=None if sliced else devices or built_in,
         has_gpus=bool(attached) or built_in > 0,
         spot=spot,
+        some_spot=spot,
         minimum=minimum,
         maximum=maximum,
         limits={},

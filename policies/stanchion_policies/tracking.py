@@ -27,11 +27,11 @@ DATABASE = re.compile(r"(?:postgresql|mysql|mssql)(?:\+\w+)?://|\$")
 def mlflow_secured(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """An MLflow server knows its users and its own names."""
     for container in item.pod.main if item.pod else ():
-        words = _words(container)
-        if _runs(words, OWN_SERVER, "serve"):
+        words = words_of(container)
+        if runs(words, OWN_SERVER, "serve"):
             yield from _hosts(container, words, "ALLOWED_HOSTS")
-        elif _runs(words, "mlflow", "server") or _runs(words, "mlflow", "ui"):
-            if _option(words, "--app-name") != "basic-auth":
+        elif runs(words, "mlflow", "server") or runs(words, "mlflow", "ui"):
+            if option(words, "--app-name") != "basic-auth":
                 yield f"{container.title} serves MLflow to everybody; add --app-name basic-auth"
             yield from _hosts(container, words, "MLFLOW_SERVER_ALLOWED_HOSTS")
 
@@ -46,10 +46,10 @@ def mlflow_secured(item: KubernetesObject, _settings: Settings) -> Iterator[str]
 def mlflow_database(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """An MLflow server keeps its records in a database server."""
     for container in item.pod.main if item.pod and not settings.flag("files") else ():
-        words = _words(container)
-        if not _runs(words, "mlflow", "server"):
+        words = words_of(container)
+        if not runs(words, "mlflow", "server"):
             continue
-        store = _option(words, "--backend-store-uri")
+        store = option(words, "--backend-store-uri")
         entry = dict(container.env).get("MLFLOW_BACKEND_STORE_URI", {})
         if store is None and present(entry, "valueFrom"):
             continue
@@ -60,19 +60,21 @@ def mlflow_database(item: KubernetesObject, settings: Settings) -> Iterator[str]
             yield f"{container.title} keeps MLflow's records in {kind}, lost with the container"
 
 
-def _words(container: Container) -> list[str]:
+def words_of(container: Container) -> list[str]:
     """The command line, a shell script taken apart into its words."""
     return [word.strip("'\";") for text in container.words() for word in text.split()]
 
 
-def _runs(words: Sequence[str], program: str, subcommand: str) -> bool:
+def runs(words: Sequence[str], program: str, subcommand: str) -> bool:
+    """Whether a command line runs a program's subcommand."""
     return any(
         word.rpartition("/")[2] == program and following == subcommand
         for word, following in pairwise(words)
     )
 
 
-def _option(words: Sequence[str], name: str) -> str | None:
+def option(words: Sequence[str], name: str) -> str | None:
+    """An option's value on a command line; None where it is not given."""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == name:
             return following
@@ -83,7 +85,7 @@ def _option(words: Sequence[str], name: str) -> str | None:
 
 def _hosts(container: Container, words: Sequence[str], variable: str) -> Iterator[str]:
     env = dict(container.env)
-    hosts = _option(words, "--allowed-hosts")
+    hosts = option(words, "--allowed-hosts")
     if hosts is None and variable in env:
         hosts = str(get(env[variable], "value", default=""))
     if not hosts:

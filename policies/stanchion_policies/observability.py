@@ -1,0 +1,177 @@
+"""Who watches a model service: metrics, alerts, runbooks, dashboards, drift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stanchion_policies import promql
+from stanchion_policies.cluster import Cluster
+from stanchion_policies.inference import is_serving
+from stanchion_policies.kubernetes import REPLICATED, KubernetesObject
+from stanchion_policies.reading import entries, filled, get, items, selects, text, texts
+from stanchion_policies.rules import Settings, Severity, cluster_policy, object_policy, strings
+
+
+@cluster_policy(
+    "serving-scraped",
+    kinds=REPLICATED,
+    severity=Severity.HIGH,
+    fix="Add a ServiceMonitor that selects its Service, or a PodMonitor that selects its pods.",
+)
+def serving_scraped(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
+    """Metrics of a model service are collected."""
+    pod = item.pod
+    if pod is None or not is_serving(item):
+        return
+    annotations = entries(pod.template, "metadata", "annotations")
+    if text(annotations, "prometheus.io/scrape") == "true":
+        return
+    for monitor in cluster.of("PodMonitor", "PodMonitoring"):
+        if _watches(monitor, item.namespace) and selects(_selector(monitor), pod.labels):
+            return
+    for service in _services_of(item, cluster):
+        for monitor in cluster.of("ServiceMonitor"):
+            chosen = selects(_selector(monitor), service.labels)
+            if chosen and _watches(monitor, item.namespace):
+                return
+    yield "no ServiceMonitor or PodMonitor selects it, so nobody sees its metrics"
+
+
+def _selector(monitor: KubernetesObject) -> Any:
+    return get(monitor.body, "spec", "selector", default={})
+
+
+def _watches(monitor: KubernetesObject, namespace: str) -> bool:
+    chosen = entries(monitor.body, "spec", "namespaceSelector")
+    if get(chosen, "any"):
+        return True
+    return namespace in (texts(chosen, "matchNames") or [monitor.namespace])
+
+
+def _services_of(item: KubernetesObject, cluster: Cluster) -> Iterator[KubernetesObject]:
+    labels = item.pod.labels if item.pod else {}
+    for service in cluster.possibly_in(item.namespace, "Service"):
+        selector = entries(service.body, "spec", "selector")
+        if selector and selects({"matchLabels": selector}, labels):
+            yield service
+
+
+@object_policy(
+    "alert-runbook",
+    kinds=("PrometheusRule",),
+    severity=Severity.MEDIUM,
+    fix="Set annotations.runbook_url to a page that says what to do, and write the page.",
+    settings={
+        "prefixes": strings(
+            "Beginnings of addresses that stand for the repository's root; what follows must be a "
+            "file."
+        )
+    },
+)
+def alert_runbook(item: KubernetesObject, settings: Settings) -> Iterator[str]:
+    """An alert leads to a runbook that exists."""
+    for group in items(item.body, "spec", "groups"):
+        for rule in items(group, "rules"):
+            name = text(rule, "alert")
+            if not name:
+                continue
+            runbook = text(rule, "annotations", "runbook_url")
+            if not runbook:
+                yield f"alert {name} has no annotations.runbook_url"
+                continue
+            page = _page(runbook, settings)
+            if page and not any((root / page).is_file() for root in _roots()):
+                yield f"alert {name} names a runbook that is no file of the repository"
+
+
+def _page(runbook: str, settings: Settings) -> str:
+    """The runbook's file in the repository; empty where it is somewhere else."""
+    address = runbook.partition("#")[0]
+    for prefix in settings.strings("prefixes"):
+        if address.startswith(prefix):
+            return address.removeprefix(prefix).lstrip("/")
+    return "" if "://" in address or "{{" in address else address.lstrip("/")
+
+
+def _roots() -> Iterator[Path]:
+    """The working folder and those around it: the engine runs a pack in the pack's own."""
+    here = Path.cwd()
+    return iter((here, *here.parents))
+
+
+@cluster_policy(
+    "serving-burn-rate",
+    kinds=REPLICATED,
+    severity=Severity.MEDIUM,
+    fix="Add a PrometheusRule for the service whose alerts compare its error rate over a short and "
+    "a long time with its objective.",
+)
+def burn_rate(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
+    """A model service has an alert on how fast it uses up its error budget."""
+    if not is_serving(item):
+        return
+    names = {item.name, *(service.name for service in _services_of(item, cluster))}
+    for rule in _alerts(cluster):
+        try:
+            query = promql.read(str(get(rule, "expr", default="")))
+        except ValueError:
+            continue
+        meant = {*query.values, *map(str, entries(rule, "labels").values())}
+        if len(query.ranges) > 1 and any(name in value for name in names for value in meant):
+            return
+    yield "no alert compares its errors over two times, a short and a long one, with an objective"
+
+
+def _alerts(cluster: Cluster) -> Iterator[Any]:
+    for each in cluster.of("PrometheusRule"):
+        for group in items(each.body, "spec", "groups"):
+            yield from (rule for rule in items(group, "rules") if filled(rule, "alert"))
+
+
+@cluster_policy(
+    "drift-monitored",
+    kinds=REPLICATED,
+    severity=Severity.LOW,
+    fix="Add a job that compares what the model sees with what it was trained on, labelled with "
+    "the service's app.kubernetes.io/instance.",
+    settings={
+        "components": strings(
+            "Values of app.kubernetes.io/component that a monitor of drift has.",
+            "drift",
+            "drift-monitor",
+        )
+    },
+)
+def drift_monitored(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
+    """Somebody watches whether a model still fits what it sees."""
+    if item.pod is None or not is_serving(item):
+        return
+    instance = text(item.pod.labels, "app.kubernetes.io/instance", default=item.name)
+    for other in cluster.workloads_in(item.namespace):
+        component = text(other.labels, "app.kubernetes.io/component")
+        of_it = text(other.labels, "app.kubernetes.io/instance") == instance
+        if of_it and component in settings.strings("components"):
+            return
+    yield f"no job watches for drift of {instance}"
+
+
+@cluster_policy(
+    "serving-dashboard",
+    kinds=REPLICATED,
+    severity=Severity.LOW,
+    fix="Add a ConfigMap with the label grafana_dashboard that shows the service, or one that "
+    "shows every service by a variable.",
+    settings={"label": strings("Labels that mark a dashboard.", "grafana_dashboard")},
+)
+def dashboard(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
+    """A model service has a dashboard."""
+    if not is_serving(item):
+        return
+    marks = settings.strings("label")
+    boards = [
+        each for each in cluster.of("ConfigMap") if any(mark in each.labels for mark in marks)
+    ]
+    if not boards and not cluster.of("GrafanaDashboard"):
+        yield "no dashboard is in the stack"

@@ -1,0 +1,286 @@
+"""Cases of the policies about what a service and a job need around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from policies.cases.case import Case, fails, passes, undecided
+from policies.cases.gpu import on_gpu
+from policies.cases.scaling import MONITORING, alerts
+from policies.manifests import (
+    DROP,
+    LABELS,
+    SELECTOR,
+    UNKNOWN,
+    Manifest,
+    manifest,
+    service,
+    with_changes,
+    workload,
+)
+
+LABELLED = {"metadata": {"labels": {**LABELS, "app.kubernetes.io/instance": "churn"}}}
+
+
+def server(image: str = "registry.example/model-server:1", **change: Any) -> Manifest:
+    """A model server."""
+    return workload(server={"image": image}, **change)
+
+
+def monitor(kind: str = "ServiceMonitor", **change: Any) -> Manifest:
+    """What collects the metrics of the service."""
+    base = manifest(kind, apiVersion=MONITORING, spec={"selector": {"matchLabels": SELECTOR}})
+    return with_changes(base, change)
+
+
+ELSEWHERE = {"metadata": {"namespace": "monitoring"}}
+ANNOTATED = {"metadata": {"annotations": {"prometheus.io/scrape": "true"}}}
+
+SCRAPED: list[Case] = [
+    passes("serving-scraped", "by its Service", server(), service(), monitor()),
+    passes("serving-scraped", "by its pods", server(), monitor("PodMonitor")),
+    passes(
+        "serving-scraped",
+        "from anywhere",
+        server(),
+        service(),
+        monitor(spec={"namespaceSelector": {"any": True}}, **ELSEWHERE),
+    ),
+    passes("serving-scraped", "by annotation", server(template=ANNOTATED)),
+    passes("serving-scraped", "no model", workload()),
+    undecided(
+        "serving-scraped", "unknown", server(), service(), monitor(spec={"selector": UNKNOWN})
+    ),
+    fails("serving-scraped", "nothing", server(), service()),
+    fails("serving-scraped", "no Service", server(), monitor()),
+    fails("serving-scraped", "another namespace", server(), service(), monitor(**ELSEWHERE)),
+    fails(
+        "serving-scraped",
+        "other pods",
+        server(),
+        monitor(
+            "PodMonitor", spec={"selector": {"matchLabels": {"app.kubernetes.io/name": "other"}}}
+        ),
+    ),
+]
+
+
+def alert(runbook: Any = None, expr: str = "up == 0", **change: Any) -> dict[str, Any]:
+    noted = {} if runbook is None else {"annotations": {"runbook_url": runbook}}
+    return {"alert": "Down", "expr": expr, **noted, **change}
+
+
+HOME = "https://git.example/platform/blob/main/"
+
+RUNBOOKS: list[Case] = [
+    passes("alert-runbook", "elsewhere", alerts(alert("https://wiki.example/down"))),
+    passes("alert-runbook", "a file", alerts(alert("docs/policies.md#levels"))),
+    passes(
+        "alert-runbook",
+        "a file by address",
+        alerts(alert(f"{HOME}docs/policies.md")),
+        prefixes=[HOME],
+    ),
+    passes("alert-runbook", "a recording", alerts({"record": "a:b:c", "expr": "up"})),
+    undecided("alert-runbook", "unknown", alerts(alert(UNKNOWN))),
+    fails("alert-runbook", "none", alerts(alert())),
+    fails("alert-runbook", "empty", alerts(alert(""))),
+    fails("alert-runbook", "no such file", alerts(alert("docs/runbooks/nowhere.md"))),
+    fails(
+        "alert-runbook",
+        "no such file by address",
+        alerts(alert(f"{HOME}nowhere.md")),
+        prefixes=[HOME],
+    ),
+]
+
+ERRORS = 'sum(rate(model_server_requests_total{{service="{0}",outcome="server_error"}}[{1}])) > 0.1'
+
+
+def burning(name: str = "churn", *windows: str) -> Manifest:
+    return alerts(alert(expr=" and ".join(ERRORS.format(name, window) for window in windows)))
+
+
+WATCHED: list[Case] = [
+    passes("serving-burn-rate", "two times", server(), burning("churn", "5m", "1h")),
+    passes("serving-burn-rate", "named by a pattern", server(), burning("churn-.*", "5m", "1h")),
+    passes("serving-burn-rate", "no model", workload()),
+    fails("serving-burn-rate", "nothing", server()),
+    fails("serving-burn-rate", "one time", server(), burning("churn", "5m")),
+    fails("serving-burn-rate", "another service's", server(), burning("fraud", "5m", "1h")),
+    passes(
+        "serving-dashboard",
+        "there",
+        server(),
+        manifest("ConfigMap", metadata={"labels": {"grafana_dashboard": "1"}}),
+    ),
+    passes("serving-dashboard", "no model", workload()),
+    passes(
+        "serving-dashboard",
+        "by operator",
+        server(),
+        manifest("GrafanaDashboard", apiVersion="grafana.integreatly.org/v1beta1"),
+    ),
+    fails("serving-dashboard", "nothing", server()),
+    fails("serving-dashboard", "another ConfigMap", server(), manifest("ConfigMap")),
+    fails(
+        "serving-dashboard",
+        "of a rollout",
+        workload("Rollout", server={"image": "vllm/vllm-openai:v0.11"}),
+    ),
+    passes(
+        "drift-monitored",
+        "watched",
+        server(template=LABELLED),
+        workload(
+            "CronJob",
+            "drift",
+            metadata={
+                "labels": {**LABELLED["metadata"]["labels"], "app.kubernetes.io/component": "drift"}
+            },
+        ),
+    ),
+    passes("drift-monitored", "no model", workload()),
+    passes(
+        "drift-monitored",
+        "by setting",
+        server(),
+        workload(
+            "CronJob",
+            "eye",
+            metadata={
+                "labels": {
+                    "app.kubernetes.io/instance": "churn",
+                    "app.kubernetes.io/component": "eye",
+                }
+            },
+        ),
+        components=["eye"],
+    ),
+    fails("drift-monitored", "nothing", server()),
+    fails(
+        "drift-monitored",
+        "another service's",
+        server(),
+        workload(
+            "CronJob",
+            "drift",
+            metadata={
+                "labels": {
+                    "app.kubernetes.io/instance": "fraud",
+                    "app.kubernetes.io/component": "drift",
+                }
+            },
+        ),
+    ),
+    fails("drift-monitored", "another job", server(), workload("CronJob", "drift")),
+]
+
+PAYING = {"metadata": {"labels": {**LABELS, "stanchion.dev/cost-center": "growth"}}}
+
+
+def trains(kind: str = "Job", tracked: bool = True, **spec: Any) -> Manifest:
+    """A training job that is tidied up, and recorded where it is `tracked`."""
+    env = [{"name": "MLFLOW_TRACKING_URI", "value": "http://mlflow:5000"}] if tracked else []
+    kept = {"ttlSecondsAfterFinished": 86400, **spec}
+    change = kept if kind == "Job" else {"jobTemplate": {"spec": kept}}
+    return on_gpu(kind, server={"env": env}, spec=change)
+
+
+def logs(**values: str) -> Manifest:
+    env = [{"name": name, "value": value} for name, value in values.items()]
+    return workload(server={"env": env})
+
+
+LOG, KEPT, MASKED = "PREDICTION_LOG_URI", "PREDICTION_LOG_RETENTION_DAYS", "PREDICTION_LOG_REDACT"
+GUARDED = {"annotations": {"stanchion.dev/guardrail": "pii", "stanchion.dev/evaluation": "runs/7"}}
+LLM = "vllm/vllm-openai:v0.11"
+
+
+def store(**services: Any) -> Manifest:
+    return manifest("FeatureStore", apiVersion="feast.dev/v1alpha1", spec={"services": services})
+
+
+def config(text: str) -> Manifest:
+    return manifest("ConfigMap", data={"feature_store.yaml": text})
+
+
+OWED: list[Case] = [
+    passes("cost-labels", "there", workload(template=PAYING)),
+    passes("cost-labels", "by setting", workload("Job"), labels=["app.kubernetes.io/name"]),
+    passes(
+        "cost-labels",
+        "unknown is there",
+        workload(template={"metadata": {"labels": {"stanchion.dev/cost-center": UNKNOWN}}}),
+    ),
+    fails("cost-labels", "none", workload()),
+    fails("cost-labels", "on the object alone", workload("CronJob", **PAYING)),
+    fails(
+        "cost-labels",
+        "empty",
+        workload(template={"metadata": {"labels": {"stanchion.dev/cost-center": ""}}}),
+    ),
+    passes("training-job-bounded", "bounded", trains()),
+    passes("training-job-bounded", "every night", trains("CronJob")),
+    passes("training-job-bounded", "no training", workload("Job")),
+    undecided("training-job-bounded", "unknown", trains(backoffLimit=UNKNOWN)),
+    fails("training-job-bounded", "stays", trains(ttlSecondsAfterFinished=DROP)),
+    fails("training-job-bounded", "never gives up", trains(backoffLimit=100)),
+    fails("training-job-bounded", "not recorded", trains(tracked=False)),
+    fails(
+        "training-job-bounded",
+        "queued",
+        workload("Job", metadata={"labels": {"kueue.x-k8s.io/queue-name": "team"}}),
+    ),
+    passes(
+        "prediction-log-kept",
+        "kept and masked",
+        logs(**{LOG: "s3://log", KEPT: "30", MASKED: "email"}),
+    ),
+    passes("prediction-log-kept", "no log", logs(**{KEPT: "30"})),
+    passes("prediction-log-kept", "switched off", logs(**{LOG: ""})),
+    fails("prediction-log-kept", "for ever", logs(**{LOG: "s3://log", MASKED: "email"})),
+    fails("prediction-log-kept", "as it came", logs(**{LOG: "s3://log", KEPT: "30"})),
+    fails("prediction-log-kept", "neither", logs(PREDICTION_LOG_TOPIC="predictions")),
+    passes("llm-guarded", "both", server(LLM, metadata=GUARDED)),
+    passes("llm-guarded", "another model", server()),
+    passes("llm-guarded", "on the pods", server(LLM, template={"metadata": GUARDED})),
+    fails("llm-guarded", "neither", server(LLM)),
+    fails(
+        "llm-guarded",
+        "not evaluated",
+        server(LLM, metadata={"annotations": {"stanchion.dev/guardrail": "pii"}}),
+    ),
+    fails(
+        "llm-guarded", "a rollout", workload("Rollout", server={"args": ["vllm", "serve", "/m"]})
+    ),
+    passes(
+        "feature-store-durable",
+        "databases",
+        store(onlineStore={"persistence": {"store": {"type": "redis"}}}),
+    ),
+    passes(
+        "feature-store-durable",
+        "volume",
+        store(offlineStore={"persistence": {"file": {"pvc": {"create": {}}}}}),
+    ),
+    passes(
+        "feature-store-durable",
+        "expires",
+        config("online_store:\n  type: redis\n  key_ttl_seconds: 604800\n"),
+    ),
+    passes("feature-store-durable", "another ConfigMap", manifest("ConfigMap", data={"a": "b"})),
+    fails(
+        "feature-store-durable",
+        "online file",
+        store(onlineStore={"persistence": {"file": {"path": "/data/a.db"}}}),
+    ),
+    fails(
+        "feature-store-durable",
+        "offline file",
+        store(offlineStore={"persistence": {"file": {"type": "duckdb"}}}),
+    ),
+    fails("feature-store-durable", "never expires", config("online_store:\n  type: redis\n")),
+]
+
+CASES = [*SCRAPED, *RUNBOOKS, *WATCHED, *OWED]
