@@ -1,0 +1,1 @@
+"""How far the policy pack agrees with other tools' own test cases."""

@@ -1,0 +1,83 @@
+"""Kyverno's policy library: `**/.kyverno-test/kyverno-test.yaml` and the resources it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from benchmarks.policies.agreement.labels import Label, ask, identity, read
+
+_HOST = ("pod-no-host-network", "pod-no-host-pid", "pod-no-host-ipc")
+_SIZES = ("workload-cpu-request", "workload-memory-request", "workload-memory-limit")
+_EVERY_CAPABILITY = ask("pod-drops-capabilities", "pod-adds-no-capability")
+POLICIES = {
+    "disallow-capabilities-strict": _EVERY_CAPABILITY,
+    "disallow-cri-sock-mount": ask("pod-no-runtime-socket"),
+    "disallow-default-namespace": ask("namespace-stated"),
+    "disallow-empty-ingress-host": ask("ingress-host"),
+    "disallow-host-namespaces": ask(*_HOST),
+    "disallow-host-path": ask("pod-no-host-path"),
+    "disallow-host-ports": ask("pod-no-host-port"),
+    "disallow-host-process": ask("pod-no-host-process"),
+    "disallow-latest-tag": ask("image-pinned"),
+    "disallow-privilege-escalation": ask("pod-no-privilege-escalation"),
+    "disallow-privileged-containers": ask("pod-not-privileged"),
+    "disallow-proc-mount": ask("pod-proc-mount"),
+    "disallow-selinux": ask("pod-selinux"),
+    "drop-all-capabilities": ask("pod-drops-capabilities"),
+    "ensure-probes-different": ask("workload-probes-differ"),
+    "forbid-cpu-limits": ask("workload-cpu-limit", demand="forbidden"),
+    "imagepullpolicy-always": ask("image-pull-policy"),
+    "no-loadbalancer-service": ask("service-type", types=["ClusterIP", "NodePort"]),
+    "prevent-bare-pods": ask("workload-has-controller"),
+    "require-cpu-limits": ask("workload-cpu-limit"),
+    "require-drop-all": ask("pod-drops-capabilities"),
+    "require-image-checksum": ask("image-digest"),
+    "require-pod-priorityclassname": ask("workload-priority-class"),
+    "require-pod-requests-limits": ask(*_SIZES),
+    "require-ro-rootfs": ask("pod-read-only-root"),
+    "require-run-as-non-root-user": ask("pod-non-root"),
+    "require-run-as-nonroot": ask("pod-non-root-enforced"),
+    "restrict-apparmor-profiles": ask("pod-apparmor"),
+    "restrict-automount-sa-token": ask("pod-service-account-token"),
+    "restrict-binding-clusteradmin": ask("rbac-no-cluster-admin"),
+    "restrict-binding-system-groups": ask("rbac-not-for-everybody"),
+    "restrict-clusterrole-csr": ask("rbac-no-certificate-approval"),
+    "restrict-clusterrole-mutating-validating-admission-webhooks": ask("rbac-no-webhook-control"),
+    "restrict-clusterrole-nodesproxy": ask("rbac-no-exec"),
+    "restrict-escalation-verbs-roles": ask("rbac-no-escalation"),
+    "restrict-ingress-defaultbackend": ask("ingress-host"),
+    "restrict-nodeport": ask("service-type", types=["ClusterIP", "LoadBalancer"]),
+    "restrict-external-ips": ask("service-external-ips"),
+    "restrict-seccomp": ask("pod-seccomp-not-unconfined"),
+    "restrict-seccomp-strict": ask("pod-seccomp"),
+    "restrict-secret-role-verbs": ask("rbac-no-secrets-read"),
+    "restrict-sysctls": ask("pod-sysctls"),
+    "restrict-volume-types": ask("pod-volume-types"),
+    "restrict-wildcard-resources": ask("rbac-no-wildcards"),
+    "restrict-wildcard-verbs": ask("rbac-no-wildcards"),
+    "secrets-not-from-env-vars": ask("secrets-as-files"),
+}
+"""By the policy's name."""
+
+_OUTCOMES = {"pass": False, "fail": True}
+
+
+def labels(root: Path) -> Iterator[Label]:
+    """A label for each object that a test names; policies that change objects are left out."""
+    for path in sorted(root.glob("*/**/.kyverno-test/kyverno-test.yaml")):
+        test = yaml.safe_load(path.read_text())
+        files = [path.parent / file for file in test.get("resources") or ()]
+        objects = [body for file in files if file.is_file() for body in read(file)]
+        for result in test.get("results") or ():
+            if result.get("result") not in _OUTCOMES:
+                continue
+            named = {str(name).rpartition("/")[2] for name in result.get("resources") or ()}
+            for body in objects:
+                kind, name = identity(body)
+                if kind == result.get("kind", kind) and name in named:
+                    title = f"{result.get('rule')} {kind} {name}"
+                    violated = _OUTCOMES[result["result"]]
+                    yield Label(result["policy"], title, (body,), violated)
