@@ -1,0 +1,272 @@
+"""EKS clusters and their nodes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from typing import Any
+
+from stanchion_policies.addresses import is_everywhere
+from stanchion_policies.kubernetes import KubernetesObject
+from stanchion_policies.linking import belonging
+from stanchion_policies.reading import entries, get, items, number, present, text, texts
+from stanchion_policies.rules import (
+    Settings,
+    Severity,
+    cis_aws,
+    cis_eks,
+    flag,
+    integer,
+    object_policy,
+    resource_policy,
+    stack_policy,
+    strings,
+)
+from stanchion_policies.stack import CloudResource, Stack
+
+CLUSTER = "aws:eks/cluster:Cluster"
+NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
+ADDON = "aws:eks/addon:Addon"
+LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
+INSTANCE = "aws:ec2/instance:Instance"
+
+STANDARD_SUPPORT_ENDS = {
+    "1.30": date(2025, 7, 23),
+    "1.31": date(2025, 11, 26),
+    "1.32": date(2026, 3, 23),
+    "1.33": date(2026, 7, 29),
+    "1.34": date(2026, 12, 2),
+    "1.35": date(2027, 3, 27),
+}
+"""Last day of standard support, from the release calendar of the EKS user guide, 2026-11.
+
+https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html; an older version has
+none, a newer one has it.
+"""
+
+
+@resource_policy(
+    "aws-eks-endpoint",
+    kinds=(CLUSTER,),
+    severity=Severity.HIGH,
+    fix="Set vpcConfig.endpointPublicAccess: false, or name in publicAccessCidrs who may reach it.",
+    framework=cis_eks("5.4.1, 5.4.2"),
+    settings={
+        "public": flag("Whether a public endpoint that is limited to ranges will do.", default=True)
+    },
+)
+def endpoint(item: CloudResource, settings: Settings) -> Iterator[str]:
+    """A cluster's API is reached from inside, or from named ranges only."""
+    reach = entries(item.props, "vpcConfig")
+    if get(reach, "endpointPublicAccess") is False:
+        return
+    if not settings.flag("public"):
+        yield "vpcConfig.endpointPublicAccess is not false, so the internet reaches the API"
+    elif not items(reach, "publicAccessCidrs"):
+        yield "vpcConfig.publicAccessCidrs is missing, so the whole internet reaches the API"
+    for cidr in texts(reach, "publicAccessCidrs"):
+        if is_everywhere(cidr):
+            yield f"vpcConfig.publicAccessCidrs has {cidr}, which is everybody; name your ranges"
+
+
+@resource_policy(
+    "aws-eks-secrets-encrypted",
+    kinds=(CLUSTER,),
+    severity=Severity.HIGH,
+    fix="Add encryptionConfig for `secrets` with the ARN of a KMS key of your own.",
+    framework=cis_eks("5.3.1"),
+)
+def secrets_encrypted(item: CloudResource, _settings: Settings) -> Iterator[str]:
+    """A cluster's secrets are encrypted with a key of your own."""
+    encryption = entries(item.props, "encryptionConfig")
+    if "secrets" not in texts(encryption, "resources"):
+        yield "encryptionConfig does not name `secrets`"
+    elif not present(encryption, "provider", "keyArn"):
+        yield "encryptionConfig lacks provider.keyArn"
+
+
+@resource_policy(
+    "aws-eks-control-plane-logs",
+    kinds=(CLUSTER,),
+    severity=Severity.MEDIUM,
+    fix="List the logs in enabledClusterLogTypes.",
+    framework=cis_eks("2.1.1"),
+    settings={
+        "logs": strings("The logs that a control plane writes.", "api", "audit", "authenticator")
+    },
+)
+def control_plane_logs(item: CloudResource, settings: Settings) -> Iterator[str]:
+    """A cluster's control plane logs who did what."""
+    written = texts(item.props, "enabledClusterLogTypes")
+    lacking = [log for log in settings.strings("logs") if log not in written]
+    if lacking:
+        yield f"enabledClusterLogTypes lacks {', '.join(lacking)}"
+
+
+@resource_policy(
+    "aws-eks-version",
+    kinds=(CLUSTER, NODE_GROUP),
+    severity=Severity.MEDIUM,
+    fix="Upgrade to a version in standard support, one minor version at a time.",
+)
+def version(item: CloudResource, _settings: Settings) -> Iterator[str]:
+    """A cluster's Kubernetes version is stated and in standard support."""
+    stated = text(item.props, "version")
+    if not stated:
+        # A node group takes its cluster's.
+        if item.type == CLUSTER:
+            yield "version is missing, so it is whatever the day's default was; state one"
+    elif not in_support(stated, datetime.now(UTC).date()):
+        yield f"version {stated} is out of standard support: no fixes, or at extra cost"
+
+
+def in_support(minor: str, today: date) -> bool:
+    """Whether a minor version (`1.35`) is in standard support; what is no version is not."""
+    numbers = [int(part) if part.isdecimal() else -1 for part in minor.split(".")]
+    oldest, *_ = known = sorted(
+        [int(part) for part in name.split(".")] for name in STANDARD_SUPPORT_ENDS
+    )
+    if numbers < oldest or -1 in numbers:
+        return False
+    return numbers not in known or today <= STANDARD_SUPPORT_ENDS[minor]
+
+
+@resource_policy(
+    "aws-eks-access-entries",
+    kinds=(CLUSTER,),
+    severity=Severity.MEDIUM,
+    fix="Set accessConfig.authenticationMode: API and bootstrapClusterCreatorAdminPermissions: "
+    "false, and declare access entries.",
+    framework=cis_eks("5.5.1"),
+)
+def access_entries(item: CloudResource, _settings: Settings) -> Iterator[str]:
+    """Who may enter a cluster is declared, and who made it is no administrator for that."""
+    access = entries(item.props, "accessConfig")
+    if text(access, "authenticationMode") not in {"API", "API_AND_CONFIG_MAP"}:
+        yield "accessConfig.authenticationMode is not API, so access entries do not count"
+    if get(access, "bootstrapClusterCreatorAdminPermissions") is not False:
+        yield (
+            "accessConfig.bootstrapClusterCreatorAdminPermissions is not false, so whoever made "
+            "the cluster stays its administrator, and no list says so"
+        )
+
+
+@resource_policy(
+    "aws-eks-deletion-protection",
+    kinds=(CLUSTER,),
+    severity=Severity.MEDIUM,
+    fix="Set deletionProtection: true.",
+)
+def deletion_protection(item: CloudResource, _settings: Settings) -> Iterator[str]:
+    """A cluster cannot be deleted by mistake."""
+    if get(item.props, "deletionProtection") is not True:
+        yield "deletionProtection is not true"
+
+
+@stack_policy(
+    "aws-eks-network-policy",
+    kinds=(CLUSTER,),
+    severity=Severity.HIGH,
+    fix='Give the vpc-cni add-on configurationValues with enableNetworkPolicy: "true". Where '
+    "another plugin enforces network policies, disable this policy for the environment.",
+    framework=cis_eks("5.4.4"),
+)
+def network_policy(item: CloudResource, stack: Stack, _settings: Settings) -> Iterator[str]:
+    """A cluster enforces network policies."""
+    if get(item.props, "computeConfig", "enabled") is True:
+        return  # Auto Mode enforces them by itself
+    plugins = [
+        addon
+        for addon in belonging(stack, item, "clusterName", ADDON)
+        if text(addon.props, "addonName") == "vpc-cni"
+    ]
+    if not plugins:
+        yield "has no vpc-cni add-on in this stack that enforces network policies"
+    for addon in plugins:
+        if str(get(_json(get(addon.props, "configurationValues")), "enableNetworkPolicy")) not in {
+            "true",
+            "True",
+        }:
+            yield f"configurationValues of {addon.title} lack enableNetworkPolicy"
+
+
+def _json(written: Any) -> Any:
+    try:
+        return json.loads(written) if isinstance(written, str) else {}
+    except ValueError:
+        return {}
+
+
+@resource_policy(
+    "aws-eks-nodes-no-ssh",
+    kinds=(NODE_GROUP,),
+    severity=Severity.HIGH,
+    fix="Remove remoteAccess and use Session Manager, or name sourceSecurityGroupIds.",
+)
+def nodes_no_ssh(item: CloudResource, _settings: Settings) -> Iterator[str]:
+    """Nobody reaches a node's SSH port from the internet."""
+    access = entries(item.props, "remoteAccess")
+    if present(access, "ec2SshKey") and not items(access, "sourceSecurityGroupIds"):
+        yield "remoteAccess lacks sourceSecurityGroupIds, which opens port 22 to the internet"
+
+
+HOPS = {"hops": integer("The most hops that a metadata answer may go.", 1, minimum=1)}
+METADATA_FIX = (
+    "Set httpTokens: required and httpPutResponseHopLimit: 1, so that pods, one hop further away, "
+    "do not get the node's credentials."
+)
+
+
+@resource_policy(
+    "aws-instance-metadata",
+    kinds=(LAUNCH_TEMPLATE, INSTANCE),
+    severity=Severity.HIGH,
+    fix=METADATA_FIX,
+    framework=cis_aws("5.7"),
+    settings=HOPS,
+)
+def instance_metadata(item: CloudResource, settings: Settings) -> Iterator[str]:
+    """A machine's metadata wants a token and does not leave the machine."""
+    options = entries(item.props, "metadataOptions")
+    if text(options, "httpEndpoint") == "disabled":
+        return
+    if text(options, "httpTokens") != "required":
+        yield "metadataOptions.httpTokens is not required"
+    hops = number(options, "httpPutResponseHopLimit")
+    if not 0 < hops <= settings.integer("hops"):
+        yield f"metadataOptions.httpPutResponseHopLimit is not {settings.integer('hops')}"
+
+
+@object_policy(
+    "karpenter-instance-metadata",
+    kinds=("EC2NodeClass",),
+    severity=Severity.HIGH,
+    fix=METADATA_FIX,
+    framework=cis_aws("5.7"),
+    settings=HOPS,
+)
+def node_class_metadata(item: KubernetesObject, settings: Settings) -> Iterator[str]:
+    """The metadata of Karpenter's machines wants a token and does not leave the machine."""
+    options = entries(item.body, "spec", "metadataOptions")
+    if text(options, "httpEndpoint") == "disabled":
+        return
+    if text(options, "httpTokens", default="required") != "required":
+        yield "spec.metadataOptions.httpTokens is not required"
+    if number(options, "httpPutResponseHopLimit", default=1) > settings.integer("hops"):
+        most = settings.integer("hops")
+        yield f"spec.metadataOptions.httpPutResponseHopLimit is above {most}"
+
+
+@object_policy(
+    "karpenter-volumes-encrypted",
+    kinds=("EC2NodeClass",),
+    severity=Severity.HIGH,
+    fix="Set encrypted: true on each volume.",
+    framework=cis_aws("5.1.1"),
+)
+def node_class_volumes(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+    """The volumes of Karpenter's machines are encrypted."""
+    for place, mapping in enumerate(items(item.body, "spec", "blockDeviceMappings")):
+        if present(mapping, "ebs") and get(mapping, "ebs", "encrypted") is not True:
+            yield f"spec.blockDeviceMappings[{place}].ebs.encrypted is not true"

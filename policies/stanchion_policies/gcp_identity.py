@@ -1,0 +1,224 @@
+"""Rights in Google Cloud: who has which role where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from stanchion_policies.linking import belonging
+from stanchion_policies.reading import items, known, present, text, texts
+from stanchion_policies.rules import (
+    Settings,
+    Severity,
+    cis_gcp,
+    cis_gke,
+    resource_policy,
+    stack_policy,
+    strings,
+)
+from stanchion_policies.stack import CloudResource, Stack
+
+ACCOUNT = "gcp:serviceaccount/account:Account"
+ACCOUNT_KEY = "gcp:serviceaccount/key:Key"
+
+
+def _tokens(*stems: str) -> tuple[str, ...]:
+    """The types that bind a member, all members of a role, or everything, for `projects/iAM`."""
+    return tuple(
+        f"gcp:{module}/{name}{kind}:{name[0].upper()}{name[1:]}{kind}"
+        for module, _, name in (stem.partition("/") for stem in stems)
+        for kind in ("Member", "Binding", "Policy")
+    )
+
+
+WIDE = _tokens("projects/iAM", "folder/iAM", "organizations/iAM")
+"""Bindings that reach everything in a project or above it."""
+
+NARROW = _tokens(
+    "artifactregistry/repositoryIam",
+    "bigquery/datasetIam",
+    "bigquery/iam",
+    "cloudfunctions/functionIam",
+    "cloudfunctionsv2/functionIam",
+    "cloudrun/iam",
+    "cloudrunv2/jobIam",
+    "cloudrunv2/serviceIam",
+    "compute/diskIam",
+    "compute/imageIam",
+    "compute/instanceIAM",
+    "compute/subnetworkIAM",
+    "kms/cryptoKeyIAM",
+    "kms/keyRingIAM",
+    "pubsub/subscriptionIAM",
+    "pubsub/topicIAM",
+    "secretmanager/regionalSecretIam",
+    "secretmanager/secretIam",
+    "serviceaccount/iAM",
+    "storage/bucketIAM",
+)
+ACCESS_LISTS = (
+    "gcp:storage/bucketAccessControl:BucketAccessControl",
+    "gcp:storage/defaultObjectAccessControl:DefaultObjectAccessControl",
+    "gcp:storage/objectAccessControl:ObjectAccessControl",
+    "gcp:storage/bucketACL:BucketACL",
+    "gcp:storage/defaultObjectACL:DefaultObjectACL",
+)
+ON_ACCOUNTS = _tokens("serviceaccount/iAM")
+EVERYBODY = ("allUsers", "allAuthenticatedUsers")
+IMPERSONATION = ("roles/iam.serviceAccountUser", "roles/iam.serviceAccountTokenCreator")
+UNKNOWN_MEMBER = "A member that the deployment makes is known, and judged, before it is bound."
+
+
+class Binding(NamedTuple):
+    """A role and who has it.
+
+    Attributes:
+        place: Where a resource says so, for messages; empty where it says nothing else.
+        role: The role.
+        holder: What holds the members: a mapping with `member` or `members`.
+    """
+
+    place: str
+    role: str
+    holder: Any
+
+    @property
+    def members(self) -> Sequence[str]:
+        """Who has the role.
+
+        Raises:
+            UnknownValueError: That is not known yet.
+        """
+        return [*texts(self.holder, "members"), text(self.holder, "member")]
+
+
+def bindings(item: CloudResource) -> Iterator[Binding]:
+    """What an IAM resource of any kind binds: one member, a role's, or a whole policy."""
+    if not item.type.endswith("Policy"):
+        yield Binding("", text(item.props, "role"), item.props)
+        return
+    try:
+        policy = json.loads(text(item.props, "policyData", default="{}"))
+    except ValueError:
+        return
+    for place, body in enumerate(items(policy, "bindings")):
+        yield Binding(f"policyData.bindings[{place}]: ", text(body, "role"), body)
+
+
+@resource_policy(
+    "gcp-iam-no-primitive-roles",
+    kinds=WIDE,
+    severity=Severity.HIGH,
+    fix="Grant the predefined role of the service, on the resource that it is needed for.",
+    settings={
+        "roles": strings(
+            "Roles that nobody is given.", "roles/owner", "roles/editor", "roles/viewer"
+        )
+    },
+    may_wait=UNKNOWN_MEMBER,
+)
+def no_primitive_roles(item: CloudResource, settings: Settings) -> Iterator[str]:
+    """Nobody has a role over every service of a project."""
+    for binding in bindings(item):
+        if binding.role in settings.strings("roles"):
+            yield f"{binding.place}grants {binding.role}, which is rights in every service"
+
+
+@resource_policy(
+    "gcp-iam-not-public",
+    kinds=(*WIDE, *NARROW, *ACCESS_LISTS),
+    severity=Severity.CRITICAL,
+    fix="Name the accounts, groups or domains that need the role.",
+    framework=cis_gcp("1.9, 5.1"),
+    settings={"roles": strings("Roles that everybody may have, `roles/run.invoker` for instance.")},
+    may_wait=UNKNOWN_MEMBER,
+)
+def not_public(item: CloudResource, settings: Settings) -> Iterator[str]:
+    """Nothing is everybody's."""
+    if item.type in ACCESS_LISTS:
+        entities = [text(item.props, "entity"), text(item.props, "predefinedAcl")]
+        entities += [entry.rpartition(":")[2] for entry in texts(item.props, "roleEntities")]
+        if any(entity in EVERYBODY or entity.startswith("public") for entity in entities):
+            yield "gives everybody access"
+        return
+    for binding in bindings(item):
+        if binding.role in settings.strings("roles"):
+            continue
+        for member in binding.members:
+            if member in EVERYBODY:
+                yield f"{binding.place}grants {binding.role} to {member}; name who needs it"
+
+
+@resource_policy(
+    "gcp-iam-no-project-wide-impersonation",
+    kinds=WIDE,
+    severity=Severity.HIGH,
+    fix="Grant the role on the one service account that is to be used.",
+    framework=cis_gcp("1.6"),
+    may_wait=UNKNOWN_MEMBER,
+)
+def no_impersonation(item: CloudResource, _settings: Settings) -> Iterator[str]:
+    """Nobody may act as every service account of a project."""
+    for binding in bindings(item):
+        if binding.role in IMPERSONATION:
+            yield f"{binding.place}grants {binding.role} on every service account there is"
+
+
+@resource_policy(
+    "gcp-iam-no-administrator-accounts",
+    kinds=WIDE,
+    severity=Severity.HIGH,
+    fix="Grant the account the narrower role that its work needs.",
+    framework=cis_gcp("1.5"),
+    may_wait=UNKNOWN_MEMBER,
+)
+def no_administrator_accounts(item: CloudResource, _settings: Settings) -> Iterator[str]:
+    """No service account administers a project's service."""
+    for binding in bindings(item):
+        if not binding.role.lower().endswith("admin"):
+            continue
+        if any(member.startswith("serviceAccount:") for member in binding.members):
+            yield f"{binding.place}grants {binding.role} to a service account"
+
+
+@resource_policy(
+    "gcp-iam-no-account-keys",
+    kinds=(ACCOUNT_KEY,),
+    severity=Severity.HIGH,
+    fix="Use Workload Identity Federation, in the cluster and in pipelines.",
+    framework=cis_gcp("1.4"),
+)
+def no_account_keys(_item: CloudResource, _settings: Settings) -> Iterator[str]:
+    """No service account has keys that can be carried away."""
+    yield "is a credential that never expires, and lies in the state"
+
+
+@stack_policy(
+    "gcp-iam-one-workload",
+    kinds=(ACCOUNT,),
+    severity=Severity.MEDIUM,
+    fix="Make a service account for each workload, with the rights that it needs.",
+    framework=cis_gke("5.2.2"),
+)
+def one_workload(item: CloudResource, stack: Stack, _settings: Settings) -> Iterator[str]:
+    """A service account is one workload's, so that rights are no more than that one's."""
+    workloads = {
+        member if member is not None else bound.title
+        for bound in belonging(stack, item, "serviceAccountId", *ON_ACCOUNTS)
+        if known(bound.props, "role") == "roles/iam.workloadIdentityUser"
+        for member in _members(bound)
+    }
+    if len(workloads) > 1:
+        yield f"is used by {' and '.join(sorted(workloads))}; give each an account of its own"
+    for member in workloads:
+        if member.startswith("principalSet://") and member.endswith("/*"):
+            yield f"is used by {member}, which is everybody whom the pool lets in"
+
+
+def _members(bound: CloudResource) -> list[str | None]:
+    """Who uses an account by one binding; None for one who is not known yet."""
+    if present(bound.props, "members"):
+        listed = known(bound.props, "members", default=())
+        return [known({"member": each}, "member") for each in listed] or [None]
+    return [known(bound.props, "member")]
