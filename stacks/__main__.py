@@ -8,7 +8,7 @@ from costs import capacity_summary, check_budget
 from environment import from_pulumi_config
 from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
-from layers import Layer, environment_of
+from layers import Layer, environment_below
 from pulumi.runtime.config import CONFIG, get_config_env
 from serving import Platform, build_services, load_declared
 from tenants import build_tenants, find_tenants
@@ -18,7 +18,7 @@ from validation import InvalidFileError
 try:
     environment = from_pulumi_config({**get_config_env(), **CONFIG.get()})
     layers, below = environment.layers, environment.base_stack
-    name = environment_of(below) if below else pulumi.get_stack()
+    name = environment_below(below) if below else pulumi.get_stack()
     pools = checked_foundation(environment, name)
     check_budget(environment, pools)
     services = Path(__file__).parent / "services"

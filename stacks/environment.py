@@ -15,7 +15,7 @@ from capacity import BudgetConfig, PoolConfig
 from cluster_config import ClusterConfig, NetworkConfig, OperatorsConfig
 from expiry import Day
 from explain import explain
-from layers import ALL, Layer, Layers, StackName, UpperStack, check_above, config_of, environment_of
+from layers import ALL, Layer, Layers, StackName, UpperStack, check_above, config_of, environment_below
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
 from stanchion import Operator
@@ -267,7 +267,7 @@ def from_pulumi_config(config: Mapping[str, str]) -> Environment:
         stack = UpperStack.model_validate(as_tuples(values))
     except ValidationError as error:
         raise InvalidFileError(explain(error, UpperStack, f"{NAMESPACE}:")) from None
-    settings = _own(config_of(environment_of(stack.base_stack)))
+    settings = _own(config_of(environment_below(stack.base_stack)))
     environment = parse_environment({**settings, **values})
     below = from_pulumi_config(config_of(stack.base_stack))
     check_above(stack, below.layers, namespace=NAMESPACE)

@@ -98,8 +98,8 @@ def check_above(stack: UpperStack, below: Sequence[Layer], *, namespace: str) ->
         raise InvalidFileError(problems)
 
 
-def environment_of(stack: str) -> str:
-    """The environment at the end of the chain of stacks that `stack` is built on.
+def environment_below(base: str) -> str:
+    """The environment of a stack that is built on the stack `base`.
 
     Raises:
         InvalidFileError: when one of them has no file, or the chain has no end.
@@ -107,7 +107,8 @@ def environment_of(stack: str) -> str:
     from stanchion_cli.preview import layers
 
     with _as_invalid_file():
-        return layers.environment_of(_project(), stack)
+        layers.require_base(_project(), base)
+        return layers.environment_of(_project(), base)
 
 
 def config_of(stack: str) -> Mapping[str, str]:

@@ -25,6 +25,20 @@ def environment_of(project: Project, stack: str) -> str:
     return _chain(project, stack)[-1]
 
 
+def require_base(project: Project, base: str) -> None:
+    """Hold the name of a base stack to those that there are.
+
+    Raises:
+        InputError: when none has this name.
+    """
+    known = project.environments()
+    if base not in known:
+        near = get_close_matches(base, known, n=1) or known
+        raise InputError(
+            f"there is no Pulumi.{base}.yaml", where=BASE_STACK, fix=f"write {' or '.join(near)}"
+        )
+
+
 def built_on(project: Project, stack: str) -> list[str]:
     """The stacks whose files name `stack` as the one that they are built on."""
     return [each for each, chain in _chains(project).items() if chain[1:2] == [stack]]
@@ -68,13 +82,7 @@ def _chain(project: Project, stack: str) -> list[str]:
                 where=BASE_STACK,
                 fix="name the stack that holds the layers below",
             )
-        if base not in (known := project.environments()):
-            near = get_close_matches(base, known, n=1) or known
-            raise InputError(
-                f"there is no Pulumi.{base}.yaml",
-                where=BASE_STACK,
-                fix=f"write {' or '.join(near)}",
-            )
+        require_base(project, base)
         chain.append(base)
     return chain
 
