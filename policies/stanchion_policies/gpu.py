@@ -20,6 +20,7 @@ from stanchion_policies.placement import (
 from stanchion_policies.pools import GPU, NodePool
 from stanchion_policies.reading import entries, get, items, number, present, quantity, text
 from stanchion_policies.rules import Settings, Severity, cluster_policy, integer, object_policy
+from stanchion_policies.volumes import persists
 
 CHECKPOINT = re.compile(r"checkpoint|ckpt", re.IGNORECASE)
 CHECKPOINT_OPTION = re.compile(r"--?[\w.-]*(?:checkpoint|ckpt)[\w.-]*(?:=|\s+)(\S+)", re.IGNORECASE)
@@ -164,7 +165,7 @@ def job_checkpoints(item: KubernetesObject, cluster: Cluster, _settings: Setting
     places = [place for container in pod.main for place in _checkpoints(container)]
     if not places:
         yield "may run on spot nodes and names no place for checkpoints, so it starts over"
-    elif not any(_outlives_node(place, pod) for place in places):
+    elif not any(":" in place or "$" in place or persists(pod, place) for place in places):
         yield "keeps its checkpoints on the node, where they are lost with it"
 
 
@@ -178,22 +179,6 @@ def _checkpoints(container: Container) -> Iterator[str]:
         path = text(mount, "mountPath")
         if CHECKPOINT.search(path) or CHECKPOINT.search(text(mount, "name")):
             yield path
-
-
-def _outlives_node(place: str, pod: Pod) -> bool:
-    """Whether it is an address, or on a volume that the pod does not take with it."""
-    if ":" in place or "$" in place:
-        return True
-    volumes = {text(volume, "name"): volume for volume in items(pod.spec, "volumes")}
-    mounts = [mount for container in pod.main for mount in items(container.body, "volumeMounts")]
-    return any(
-        (place.rstrip("/") + "/").startswith(text(mount, "mountPath").rstrip("/") + "/")
-        and any(
-            present(volumes.get(text(mount, "name"), {}), kind)
-            for kind in ("persistentVolumeClaim", "csi", "nfs")
-        )
-        for mount in mounts
-    )
 
 
 @object_policy(

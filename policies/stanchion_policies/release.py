@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +23,7 @@ from stanchion_policies.reading import (
     text,
 )
 from stanchion_policies.rules import Settings, Severity, cluster_policy, integer, object_policy
+from stanchion_policies.tracking import option, words_of
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -44,31 +45,22 @@ def llm_model_pinned(item: KubernetesObject, _settings: Settings) -> Iterator[st
     for container in item.pod.main if item.pod else ():
         if not serves_llm(container):
             continue
-        words = [word for entry in container.words() for word in entry.split()]
+        words = words_of(container)
         model = _model(container, words)
         if not HUB_NAME.fullmatch(model):
             continue
-        revision = _option(words, "--revision") or _value(container, "REVISION")
+        revision = option(words, "--revision") or _value(container, "REVISION")
         if not COMMIT.fullmatch(revision):
             named = "a --revision that is no commit" if revision else "no --revision"
             yield f"{container.title} serves a hub's model with {named}; pin it to a commit"
 
 
-def _model(container: Container, words: list[str]) -> str:
+def _model(container: Container, words: Sequence[str]) -> str:
     for name in ("--model", "--model-id", "--model-path"):
-        if found := _option(words, name):
+        if found := option(words, name):
             return found
     served = next((after for word, after in pairwise(words) if word == "serve"), "")
     return served or _value(container, "MODEL_ID")
-
-
-def _option(words: list[str], name: str) -> str:
-    for word, following in zip(words, [*words[1:], ""], strict=True):
-        if word == name:
-            return following
-        if word.startswith(f"{name}="):
-            return word.partition("=")[2]
-    return ""
 
 
 def _value(container: Container, name: str) -> str:

@@ -75,7 +75,7 @@ def runs(words: Sequence[str], program: str, subcommand: str) -> bool:
 
 def option(words: Sequence[str], name: str) -> str | None:
     """An option's value on a command line; None where it is not given."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         if word == name:
             return following
         if word.startswith(f"{name}="):

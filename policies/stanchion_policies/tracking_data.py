@@ -9,8 +9,16 @@ from stanchion_policies.cluster import Cluster
 from stanchion_policies.inference import image_name
 from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject, Resource
 from stanchion_policies.reading import entries, get, items, known, text
-from stanchion_policies.rules import Settings, Severity, cluster_policy, integer, object_policy
+from stanchion_policies.rules import (
+    Settings,
+    Severity,
+    cluster_policy,
+    flag,
+    integer,
+    object_policy,
+)
 from stanchion_policies.tracking import OWN_SERVER, option, runs, words_of
+from stanchion_policies.volumes import persists
 
 DESTINATIONS = ("ARTIFACTS_DESTINATION", "MLFLOW_ARTIFACTS_DESTINATION")
 VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.\d+)?(?:[-+.].*)?")
@@ -75,8 +83,11 @@ def mlflow_version(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     kinds=WORKLOADS,
     severity=Severity.HIGH,
     fix="Point --artifacts-destination at a bucket with versioning.",
+    settings={
+        "volumes": flag("Whether a persistent volume will do instead of a bucket.", default=False)
+    },
 )
-def artifacts_kept(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
+def artifacts_kept(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
     """MLflow's artifacts are in a versioned bucket."""
     for container, words in servers(item):
         destination = _destination(container, words)
@@ -84,7 +95,9 @@ def artifacts_kept(item: KubernetesObject, cluster: Cluster, _settings: Settings
             continue
         scheme, separated, rest = destination.partition("://")
         if not separated or scheme == "file":
-            yield f"{container.title} keeps artifacts in the container; use a bucket"
+            on_volume = item.pod is not None and persists(item.pod, rest or scheme)
+            if not (on_volume and settings.flag("volumes")):
+                yield f"{container.title} keeps artifacts in no bucket with versioning; use one"
             continue
         bucket = rest.partition("/")[0]
         if _versioned(bucket, list(cluster.resources)) is False:

@@ -24,6 +24,14 @@ def ours(destination: Any) -> Manifest:
     return workload(server={"command": ["stanchion-mlflow", "serve"], "env": env})
 
 
+def on_volume(destination: str) -> Manifest:
+    """A server with a volume at /data."""
+    claim = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    command = ["mlflow", "server", f"--artifacts-destination={destination}"]
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    return workload(server={"command": command, "volumeMounts": mounts}, pod={"volumes": [claim]})
+
+
 def job(*command: str, kind: str = "Job", name: str = "job") -> Manifest:
     return workload(kind, name, server={"command": list(command)})
 
@@ -71,6 +79,19 @@ CASES: list[Case] = [
     passes("mlflow-artifacts-kept", "GCS", ours("gs://artifacts/mlflow"), GCS),
     passes("mlflow-artifacts-kept", "bucket of another stack", ours(BUCKET)),
     passes("mlflow-artifacts-kept", "no MLflow", workload()),
+    passes(
+        "mlflow-artifacts-kept",
+        "a volume by setting",
+        on_volume("file:///data/artifacts"),
+        volumes=True,
+    ),
+    fails("mlflow-artifacts-kept", "a volume", on_volume("/data/artifacts")),
+    fails(
+        "mlflow-artifacts-kept",
+        "beside the volume",
+        on_volume("file:///data2/artifacts"),
+        volumes=True,
+    ),
     undecided("mlflow-artifacts-kept", "unknown", ours(UNKNOWN), S3),
     fails("mlflow-artifacts-kept", "a folder", mlflow("--artifacts-destination=/mlruns")),
     fails("mlflow-artifacts-kept", "nothing said", mlflow()),
