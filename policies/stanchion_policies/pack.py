@@ -23,7 +23,7 @@ from pulumi_policy import proxy as runtime_proxy
 
 from stanchion_policies import exemptions
 from stanchion_policies.kubernetes import Resource
-from stanchion_policies.rules import MAY_WAIT, REMEDIABLE, Rule, Settings, Severity
+from stanchion_policies.rules import Rule, Settings, Severity
 from stanchion_policies.running import Run
 from stanchion_policies.sharing import judged_together
 from stanchion_policies.unknown import UnknownValueError
@@ -59,8 +59,6 @@ def raise_own_unknowns() -> None:
 
 
 def _policy(rule: Rule) -> Policy:
-    schema = rule.settings or {}
-
     def judge(
         args: ResourceValidationArgs | StackValidationArgs,
         resources: Sequence[Resource],
@@ -88,10 +86,10 @@ def _policy(rule: Rule) -> Policy:
         "name": rule.name,
         "description": rule.description,
         "enforcement_level": EnforcementLevel.MANDATORY,
-        "config_schema": PolicyConfigSchema({**schema, exemptions.KEY: exemptions.SCHEMA}),
+        "config_schema": PolicyConfigSchema(dict(rule.schema)),
         "severity": pulumi_policy.Severity(rule.severity.value),
         "framework": PolicyComplianceFramework(*rule.framework) if rule.framework else None,
-        "tags": [*rule.tags, *_marks(rule)],
+        "tags": [*rule.marks],
         "remediation_steps": rule.fix,
         "url": rule.url,
     }
@@ -100,13 +98,6 @@ def _policy(rule: Rule) -> Policy:
     return ResourceValidationPolicy(
         validate=one, remediate=mended if rule.remedy else None, **metadata
     )
-
-
-def _marks(rule: Rule) -> Iterator[str]:
-    if rule.may_wait:
-        yield MAY_WAIT
-    if rule.remedy:
-        yield REMEDIABLE
 
 
 def _settings(rule: Rule, configured: Mapping[str, Any]) -> Settings:

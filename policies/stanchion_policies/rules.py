@@ -191,6 +191,18 @@ class Rule:
     remedy: Remedy | None = None
 
     @property
+    def schema(self) -> Schema:
+        """The schema of each setting that it takes."""
+        return {**(self.settings or {}), exemptions.KEY: exemptions.SCHEMA}
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Its tags, and what else reports need to know of it."""
+        waits = (MAY_WAIT,) if self.may_wait else ()
+        mends = (REMEDIABLE,) if self.remedy else ()
+        return (*self.tags, *waits, *mends)
+
+    @property
     def url(self) -> str:
         """Where the documentation explains it."""
         return f"{page_of(self.check.__module__)}#{self.name}"

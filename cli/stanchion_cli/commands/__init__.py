@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from stanchion_cli.commands.check import check
 from stanchion_cli.commands.cluster import app as cluster
 from stanchion_cli.commands.diff import diff
 from stanchion_cli.commands.doctor import doctor
@@ -21,7 +22,7 @@ from stanchion_cli.commands.up import up
 
 def register(app: typer.Typer) -> None:
     """Attach every subcommand to `app`."""
-    for command in (preview, render, up, down, promote, status, diff, quota, images, doctor):
+    for command in (preview, render, check, up, down, promote, status, diff, quota, images, doctor):
         app.command()(command)
     app.add_typer(cluster, name="cluster")
     app.add_typer(operators, name="operators")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,7 @@ from stanchion_cli.errors import Exit, InputError, StanchionError
 from stanchion_cli.progress import console, step
 from stanchion_cli.project import find_root
 from stanchion_cli.report.form import Format
+from stanchion_cli.report.output import put
 
 if TYPE_CHECKING:
     from stanchion_cli.preview import Preview
@@ -41,7 +41,6 @@ def preview(
     decided as well) or an input of the wrong type, 2 on bad input.
     """
     from stanchion_cli.preview.config import load_project
-    from stanchion_cli.report.formats import written
     from stanchion_cli.report.model import Failure
 
     root = find_root(root)
@@ -61,9 +60,7 @@ def preview(
         name: str((project.config_directory / f"Pulumi.{name}.yaml").relative_to(root))
         for name in names
     }
-    color = output is None and sys.stdout.isatty()
-    document = written(form, reports, failures, files=files, color=color)
-    _put(document, output)
+    put(form, reports, failures, files=files, output=output)
     for failure in failures:
         console.print(f"error: {failure.message}", style="red", markup=False)
     if failures:
@@ -117,14 +114,3 @@ def _before(name: str, ref: str, base_root: Path) -> tuple[Preview | None, str]:
             return offline.run(name, root=base_root, policies=False), ""
     except StanchionError as error:
         return None, f"the base could not be evaluated: {error}"
-
-
-def _put(document: str, output: Path | None) -> None:
-    if output is None:
-        sys.stdout.write(document)
-        return
-    try:
-        output.write_text(document, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=str(output)) from None
-    console.print(f"  wrote {output}", style="dim", markup=False)

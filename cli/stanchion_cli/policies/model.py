@@ -136,6 +136,30 @@ class PolicyInfo:
         """The objects that it lets be."""
         return tuple(Exemption(self.name, **entry) for entry in self.settings.get(EXEMPTIONS) or ())
 
+    def finding(
+        self,
+        message: str,
+        urn: str,
+        *,
+        level: Level | None = None,
+        undecided: bool = False,
+        exemption: Exemption | None = None,
+    ) -> Finding:
+        """A finding of the policy, at its own level unless told otherwise."""
+        return Finding(
+            policy=self.name,
+            level=level or self.level,
+            severity=self.severity,
+            message=message,
+            urn=urn,
+            undecided=undecided,
+            tags=self.tags,
+            remediation=self.remediation,
+            url=self.url,
+            description=self.description,
+            exemption=exemption,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Remediation:

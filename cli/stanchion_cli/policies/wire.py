@@ -10,7 +10,6 @@ from google.protobuf.struct_pb2 import ListValue, Struct, Value
 
 from stanchion_cli.policies.model import (
     AnalyzedResource,
-    Exemption,
     Finding,
     Level,
     PolicyInfo,
@@ -119,7 +118,8 @@ def findings(
         else:
             message = diagnostic.message.removeprefix(diagnostic.description).lstrip("\n")
             level = _LEVELS[diagnostic.enforcementLevel]
-            yield _finding(policy, level, message or policy.description, diagnostic.urn or urn)
+            about = diagnostic.urn or urn
+            yield policy.finding(message or policy.description, about, level=level)
     for told in response.not_applicable:
         if told.reason.startswith(EXEMPTED):
             yield from _noted(policies[told.policy_name], told.reason, urn)
@@ -218,30 +218,6 @@ def _plain(properties: Struct) -> dict[str, Any]:
     return json_format.MessageToDict(properties)
 
 
-def _finding(
-    policy: PolicyInfo,
-    level: Level,
-    message: str,
-    urn: str,
-    *,
-    undecided: bool = False,
-    exemption: Exemption | None = None,
-) -> Finding:
-    return Finding(
-        policy=policy.name,
-        level=level,
-        severity=policy.severity,
-        message=message,
-        urn=urn,
-        undecided=undecided,
-        tags=policy.tags,
-        remediation=policy.remediation,
-        url=policy.url,
-        description=policy.description,
-        exemption=exemption,
-    )
-
-
 def _noted(policy: PolicyInfo, note: str, urn: str) -> Iterator[Finding]:
     """What a note tells: of our own packs an object a line, exempted or undecided."""
     lines = note.splitlines()
@@ -251,7 +227,7 @@ def _noted(policy: PolicyInfo, note: str, urn: str) -> Iterator[Finding]:
         if line.startswith(EXEMPTED):
             _, place, about, message = line.split("\t")
             exemption = policy.exemptions[int(place)]
-            yield _finding(policy, policy.level, message, about, exemption=exemption)
+            yield policy.finding(message, about, exemption=exemption)
         else:
             about, _, reason = line.partition("\t")
-            yield _finding(policy, policy.level, reason, about, undecided=True)
+            yield policy.finding(reason, about, undecided=True)

@@ -20,3 +20,11 @@ class TextOrJson(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class CheckFormat(StrEnum):
+    """What `--format` takes where nothing but findings is written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
+from stanchion_cli.policies.model import Finding
 from stanchion_cli.report.changes import Change
 from stanchion_cli.report.form import Format
 from stanchion_cli.report.model import Failure, Node, Report
@@ -73,7 +74,7 @@ def _environment(report: Report) -> dict[str, Any]:
         "changes": None if report.changes is None else [_change(each) for each in report.changes],
         "base": report.base or None,
         "baseNote": report.base_note or None,
-        "findings": [asdict(finding) for finding in report.findings],
+        "findings": [_finding(report, finding) for finding in report.findings],
         "exemptions": [
             {**asdict(use.exemption), "findings": use.findings} for use in report.exemptions
         ],
@@ -86,6 +87,14 @@ def _environment(report: Report) -> dict[str, Any]:
         "cost": _cost(report.estimate),
         "costBase": _cost(report.base_estimate),
     }
+
+
+def _finding(report: Report, finding: Finding) -> dict[str, Any]:
+    place = report.places.get(finding.urn)
+    # Not by asdict, which copies every text of what may be tens of thousands.
+    told = {each.name: getattr(finding, each.name) for each in fields(finding)}
+    told["exemption"] = finding.exemption and asdict(finding.exemption)
+    return told if place is None else {**told, **place._asdict()}
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Secrets are masked on the way in, so no format can show one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from stanchion_cli.preview.urn import name_of
 from stanchion_cli.report.changes import Change, PropertyChange, changes, differences
 from stanchion_cli.report.exemptions import ExemptionUse, uses_of_exemptions
 from stanchion_cli.report.masking import MASKED_SECRET, MASKED_UNKNOWN, masked, unknowns_in
+from stanchion_cli.report.place import Place
 
 if TYPE_CHECKING:
     from stanchion_cli.estimate import Estimate
@@ -65,10 +66,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An environment that could not be evaluated, with the message a person gets."""
+    """An environment or a file that could not be read, with the message a person gets."""
 
     environment: str
     message: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +84,12 @@ class Mended:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One environment.
+    """One environment, or the files that were checked.
 
-    `changes` is None where no base was asked for; `base_note` says why a base could not be
-    compared with. `estimate` is None where nothing with a price is declared, as in `local`.
+    `size` says what was looked at, where that is not the tree; `places` has where what each URN is
+    for stands in a file. `changes` is None where no base was asked for; `base_note` says why a base
+    could not be compared with. `estimate` is None where nothing with a price is declared, as in
+    `local`.
     """
 
     environment: str
@@ -106,7 +110,9 @@ class Report:
     base: str = ""
     base_note: str = ""
     changes: tuple[Change, ...] | None = None
+    size: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
     estimate: Estimate | None = None
     base_estimate: Estimate | None = None
 
@@ -192,7 +198,6 @@ def report_on(
         compared = changes(base.resources if base else (), resources, masked)
     tree = _tree(resources)
     nodes = [node for root in tree for node in root.walk()]
-    order = {finding: index for index, finding in enumerate(preview.findings)}
     return Report(
         environment=preview.environment,
         project=preview.project,
@@ -200,7 +205,7 @@ def report_on(
         tree=tree,
         kinds=dict(Counter(n.kind for n in nodes if n.custom).most_common()),
         outputs=masked(preview.outputs),
-        findings=tuple(sorted(preview.findings, key=lambda f: (_rank(f), order[f]))),
+        findings=ranked(preview.findings),
         problems=preview.problems,
         log=preview.log,
         policies=len(preview.policies),
@@ -269,6 +274,11 @@ def options_of(resource: Resource) -> dict[str, Any]:
         if name != "version" and getattr(options, name) not in (None, False, (), {})
     }
     return {key: list(v) if isinstance(v, tuple) else v for key, v in shown.items()}
+
+
+def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order of reports: what refuses first, then the worst, then as they came."""
+    return tuple(sorted(findings, key=_rank))
 
 
 def _rank(finding: Finding) -> tuple[bool, bool, int]:

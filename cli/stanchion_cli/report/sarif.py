@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from stanchion_cli.policies.model import Finding
 from stanchion_cli.report.model import Failure, Report
+from stanchion_cli.report.place import Place
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
@@ -21,7 +23,7 @@ def sarif(reports: Sequence[Report], failures: Sequence[Failure], files: dict[st
         reports: The environments that were evaluated.
         failures: Those that were not.
         files: The configuration file of each environment, relative to the repository: the place
-            a result points at, since a resource has no line of its own.
+            a result points at where what it is about stands in no file.
     """
     results, rules = [], {}
     for report in reports:
@@ -50,6 +52,7 @@ def sarif(reports: Sequence[Report], failures: Sequence[Failure], files: dict[st
                 environment=failure.environment,
                 urn="",
                 files=files,
+                place=failure.place,
             )
         )
     order = {name: index for index, name in enumerate(rules)}
@@ -88,7 +91,13 @@ def _finding(report: Report, finding: Finding, files: dict[str, str]) -> dict[st
     message = f"{about}{report.message(finding)}"
     level = "note" if finding.undecided else "error" if finding.enforced else "warning"
     result = _result(
-        finding.policy, level, message, environment=report.environment, urn=finding.urn, files=files
+        finding.policy,
+        level,
+        message,
+        environment=report.environment,
+        urn=finding.urn,
+        files=files,
+        place=report.places.get(finding.urn),
     )
     if finding.undecided:
         result["kind"], result["level"] = "open", "none"  # SARIF's word for undecided
@@ -102,12 +111,20 @@ def _finding(report: Report, finding: Finding, files: dict[str, str]) -> dict[st
 
 
 def _result(
-    rule: str, level: str, message: str, *, environment: str, urn: str, files: dict[str, str]
+    rule: str,
+    level: str,
+    message: str,
+    *,
+    environment: str,
+    urn: str,
+    files: dict[str, str],
+    place: Place | None = None,
 ) -> dict[str, Any]:
+    file, line = place or (files.get(environment, "Pulumi.yaml"), 1)
     location: dict[str, Any] = {
         "physicalLocation": {
-            "artifactLocation": {"uri": files.get(environment, "Pulumi.yaml")},
-            "region": {"startLine": 1},
+            "artifactLocation": {"uri": quote(file)},
+            "region": {"startLine": line},
         }
     }
     if urn:

@@ -77,11 +77,12 @@ def _environment(console: Console, report: Report) -> None:
     nodes = report.nodes
     counted = (
         f"{sum(n.custom for n in nodes)} resources, {sum(not n.custom for n in nodes)} components"
+        f", {report.unknowns} unknown values"
     )
     asked = f"{report.policies} policies" if report.policies_run else "no policy pack"
     style = "red" if report.failed else "green"
     console.print(
-        _text(f"\n{report.environment}: {counted}, {report.unknowns} unknown values, {asked}: ")
+        _text(f"\n{report.environment}: {report.size or counted}, {asked}: ")
         + _text(report.verdict, style=style)
     )
 
@@ -118,8 +119,8 @@ def _findings(
     if not items:
         return
     console.print(_text(f"\n{title} ({len(items)})", style=f"bold {style}"))
-    for item in items:
-        console.print(_text(f"  {describe(item)}"))
+    for item in items:  # there may be tens of thousands, which the console would take long for
+        console.file.write(f"  {_plain(describe(item))}\n")
 
 
 def _exemption(use: ExemptionUse) -> str:
@@ -147,7 +148,9 @@ def _properties(console: Console, found: Iterable[PropertyChange]) -> None:
 def _describer(report: Report) -> Any:
     def describe(finding: Finding) -> str:
         about = f"{report.title(finding.urn)}: " if finding.urn else ""
-        return f"{finding.policy} [{finding.severity}] {about}{report.message(finding)}"
+        place = report.places.get(finding.urn)
+        line = f"{finding.policy} [{finding.severity}] {about}{report.message(finding)}"
+        return f"{place}: {line}" if place else line
 
     return describe
 
@@ -210,4 +213,8 @@ def shown(value: Any, width: int = _VALUE_WIDTH) -> str:
 
 def _text(value: str, style: str = "") -> Text:
     """Styled text in which no name can move the cursor or set the terminal's title."""
-    return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", value), style=style)
+    return Text(_plain(value), style=style)
+
+
+def _plain(value: str) -> str:
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)

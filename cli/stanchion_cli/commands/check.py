@@ -1,0 +1,116 @@
+"""`stanchion check`: the policy pack over plain manifests, without an engine or a checkout."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stanchion_cli.errors import Exit, InputError
+from stanchion_cli.progress import console
+from stanchion_cli.report.form import CheckFormat, Format
+from stanchion_cli.report.output import put
+
+if TYPE_CHECKING:
+    from stanchion_cli.check.files import Manifests
+    from stanchion_cli.policies.model import PolicyInfo
+    from stanchion_cli.report.model import Report
+
+_MANIFESTS = "manifests"
+
+
+class Profile(StrEnum):
+    """The profiles that the pack has levels and settings for."""
+
+    DEV = "dev"
+    STAGING = "staging"
+    PROD = "prod"
+
+
+def check(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Files, folders, - for standard input.")
+    ],
+    *,
+    environment: Annotated[
+        Profile, typer.Option(help="Whose levels and settings: those of the checkout, or ours.")
+    ] = Profile.PROD,
+    policy_config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A file with levels and settings, in their stead."),
+    ] = None,
+    form: Annotated[CheckFormat, typer.Option("--format", help="How to write it.")] = (
+        CheckFormat.TEXT
+    ),
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it here.")
+    ] = None,
+) -> None:
+    """Hold Kubernetes manifests to the policy pack: YAML or JSON, of kustomize or Helm as well.
+
+    Ends with 0 where all is well, 1 on a mandatory violation, 2 on bad input.
+    """
+    from stanchion_cli.check.files import Manifests
+    from stanchion_cli.check.judging import policy_infos
+    from stanchion_cli.policies.config import read_config
+    from stanchion_cli.report.model import Failure
+
+    policies = read_config(policy_config or _levels(environment), policy_infos())
+    found = Manifests(paths)
+    for folder in found.templates:
+        console.print(f"left out: {folder}, templates; check what helm template says", style="dim")
+    report = _report(found, policies, "" if policy_config else environment.value)
+    failures = [Failure(each.place.file, str(each), each.place) for each in found.malformed]
+    put(Format(form), [report], failures, files={}, output=output)
+    if failures:
+        raise InputError(
+            "1 file is malformed" if len(failures) == 1 else f"{len(failures)} files are malformed",
+            fix="mend them; what is above is about the others",
+            problems=tuple(failure.message for failure in failures),
+        )
+    if report.failed:
+        raise typer.Exit(Exit.VIOLATION)
+
+
+def _levels(environment: Profile) -> Path:
+    """The profile's file in the checkout around, or the pack's own."""
+    from stanchion_policies.levels import environments
+
+    from stanchion_cli.project import find_root
+
+    try:
+        own = find_root() / "policies" / "environments" / f"{environment}.json"
+    except InputError:
+        own = None
+    return own if own and own.is_file() else environments() / f"{environment}.json"
+
+
+def _report(found: Manifests, policies: tuple[PolicyInfo, ...], profile: str) -> Report:
+    from collections import Counter
+
+    from stanchion_cli.check.judging import judge
+    from stanchion_cli.report.exemptions import uses_of_exemptions
+    from stanchion_cli.report.model import Report, ranked
+
+    verdict = judge(found.objects, policies)
+    objects, files = len(found.objects), found.files
+    return Report(
+        environment=_MANIFESTS,
+        project="",
+        profile=profile,
+        tree=(),
+        kinds=dict(Counter(item.body["kind"] for item in found.objects).most_common()),
+        outputs={},
+        findings=ranked(verdict.findings),
+        problems=(),
+        log=(),
+        policies=len(policies),
+        policies_run=True,
+        unknowns=0,
+        exemptions=uses_of_exemptions(policies, verdict.findings),
+        size=f"{objects} object{'s' * (objects != 1)} in {files} file{'s' * (files != 1)}",
+        titles=verdict.titles,
+        places={urn: found.objects[verdict.places[urn]].place for urn in verdict.titles},
+    )
