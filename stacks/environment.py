@@ -15,7 +15,16 @@ from capacity import BudgetConfig, PoolConfig
 from cluster_config import ClusterConfig, NetworkConfig, OperatorsConfig
 from expiry import Day
 from explain import explain
-from layers import ALL, Layer, Layers, StackName, UpperStack, check_above, config_of, environment_below
+from layers import (
+    ALL,
+    Layer,
+    Layers,
+    StackName,
+    UpperStack,
+    check_above,
+    config_of,
+    environment_below,
+)
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
 from stanchion import Operator
@@ -164,6 +173,8 @@ class Environment(Strict):
         for field in ("network", "cluster", "pools", "operators", "budget"):
             if field in self.model_fields_set:
                 raise ValueError(f"{field}: means nothing to `cloud: local`; remove it")
+        if self.tracking.private_ingress:
+            raise ValueError("tracking.privateIngress: means nothing to `cloud: local`; remove it")
         if self.layers != ALL and provider.bundled is not None:
             raise ValueError(
                 "layers: a node on this machine is one stack's, which makes and deletes it; "
@@ -191,6 +202,22 @@ class Environment(Strict):
                     f"provider.pools.{name}: no pool has this name; write one of "
                     f"{', '.join(names)}, or remove it"
                 )
+        if self.tracking.private_ingress:
+            self._what_an_ingress_needs(provider)
+
+    def _what_an_ingress_needs(self, provider: AnyCloud) -> None:
+        if provider.dns is None:
+            raise ValueError(
+                "provider.dns: is required by `tracking.privateIngress`; add `dns: {domain: …, "
+                "zone: …}`, or leave that out"
+            )
+        controller = provider.ingress_controller
+        enabled = self.operators.enabled
+        if controller is not None and enabled is not None and controller not in enabled:
+            raise ValueError(
+                f"operators.enabled: lacks {controller}, which makes the load balancer of "
+                "`tracking.privateIngress`; add it"
+            )
 
     @property
     def keep(self) -> bool:

@@ -35,8 +35,9 @@ from stanchion import (
 )
 from stanchion.catalog.machines import CatalogueError, machine, smallest
 from stanchion.catalog.pools import Pool
-from stanchion.foundation import budget, cluster, gpu_pool, network
+from stanchion.foundation import budget, cluster, gpu_pool, ingress, network
 from stanchion.foundation.gpu_pool.placement import placement
+from tracking_ingress import ingress_args
 from validation import InvalidFileError
 
 _CLUSTER = ClusterReference(
@@ -227,6 +228,10 @@ def checked_foundation(environment: Environment, name: str) -> tuple[CheckedPool
             pools.append(CheckedPool(pool, placement(asked, plan, backend.parts(plan))))
     with _told(problems, "operators"):
         operators.checked("operators", operators_args(environment, provider, name, _CLUSTER))
+    with _told(problems, "tracking.privateIngress"):
+        asked_in = ingress_args(environment, name, inside, "")
+        if asked_in is not None:
+            ingress.checked("mlflow", asked_in)
     with _told(problems, "budget"):
         budget.checked("budget", budget_args(environment, provider, name))
     if problems:
@@ -262,6 +267,8 @@ def _told(problems: list[str], block: str, pool: PoolConfig | None = None) -> It
 def _path(field: str, block: str, pool: PoolConfig | None) -> str:
     written = _in_the_notation_of_files(field)
     head = re.split(r"[.\[]", field)[0]
+    if head in _INGRESS:
+        return _INGRESS[head]
     if head in {"location", "administrators", "node_image", "billing_account"}:
         return f"provider.{written.removeprefix('provider.')}"
     if pool is not None and head in {"zones", "reservation", "machine_type"}:
@@ -277,5 +284,7 @@ def _in_the_notation_of_files(text: str) -> str:
     return camel.replace("location.", "provider.")
 
 
+_INGRESS = {"host": "provider.dns.domain", "dns_zone": "provider.dns.zone"}
+"""Where a file says what `PrivateIngress` takes."""
 _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _VALUES = {str(value) for kind in (CapacityKind, NatGateways) for value in kind}

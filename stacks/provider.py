@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 import pulumi
 from pydantic import Field, model_validator
-from stanchion import Cloud, Location
+from stanchion import Cloud, Location, Operator
 from validation import ShortName, Strict
 
 _Text = Annotated[str, Field(min_length=1, max_length=253)]
@@ -60,6 +60,16 @@ class GpuPoolPlace(TypedDict, total=False):
     node_image: str
 
 
+class DnsConfig(Strict):
+    """The public DNS zone of the environment's names: anybody may look them up."""
+
+    domain: _Text
+    """What the names end with, as ml.example.com."""
+    zone: _Text
+    """The zone, of the same account: its ID on AWS, as Z0123456789ABCDEFGHIJ; its name, as
+    ml-example-com, on Google Cloud."""
+
+
 class PoolPlace(Strict):
     """What only the cloud knows of a pool."""
 
@@ -83,12 +93,19 @@ class CloudProvider(Strict):
     administrators: tuple[_Text, ...]
     """Who administers the cluster: ARNs of IAM roles on AWS; IAM members, as group:ml@example.com,
     on Google Cloud."""
+    dns: DnsConfig | None = None
+    """Where its names go; needed by `tracking.privateIngress`."""
     pools: Mapping[str, PoolPlace] = {}
     """By a pool's name, what only this cloud knows of it."""
 
     @property
     def payer(self) -> str | None:
         """The billing account that its budget belongs to, where that is another than `account`."""
+        return None
+
+    @property
+    def ingress_controller(self) -> Operator | None:
+        """What makes load balancers of Ingresses, where the cluster does not bring it."""
         return None
 
     def pool_arguments(self, name: str) -> GpuPoolPlace:
@@ -121,6 +138,11 @@ class AwsProvider(CloudProvider):
     def pool_arguments(self, name: str) -> GpuPoolPlace:
         """What of a pool's arguments only this cloud knows."""
         return {**super().pool_arguments(name), "node_image": self.node_image}
+
+    @property
+    def ingress_controller(self) -> Operator:
+        """What makes load balancers of Ingresses."""
+        return Operator.AWS_LOAD_BALANCER_CONTROLLER
 
     def nat_gateways(self, *, single: bool) -> int:
         """How many NAT gateways are paid for."""

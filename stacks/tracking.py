@@ -22,23 +22,25 @@ from stanchion import (
     MlflowServer,
     MlflowServerArgs,
     ModelRegistryAccess,
+    PrivateIngress,
     Tenant,
     TrackingBackup,
     TrackingBackupArgs,
     TrackingGarbageCollection,
     TrackingGarbageCollectionArgs,
     WorkloadIdentity,
+    balancer_cidrs,
     mlflow_pod_labels,
 )
+from tracking_ingress import MLFLOW, PORT, ingress_args, mlflow_host
 
 TRACKING = "tracking"
-MLFLOW = "mlflow"
 DATABASE = "database"
 BACKUPS = "backups"
 BACKUP_ACCOUNT = f"{MLFLOW}-backup"
 """Service account that `TrackingBackup` makes for itself."""
 
-_URL = f"http://{MLFLOW}.{TRACKING}.svc.cluster.local:5000"
+_URL = f"http://{MLFLOW}.{TRACKING}.svc.cluster.local:{PORT}"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Tracking:
 
     registry: ModelRegistryAccess
     """How a model service reads the registry; its password is a secret."""
+    host: str | None = None
+    """Its name outside the cluster, where this stack made it one."""
     namespace: str = TRACKING
 
     def summary(self) -> Mapping[str, object]:
@@ -54,8 +58,9 @@ class Tracking:
         return {
             "namespace": self.namespace,
             "service": MLFLOW,
-            "port": 5000,
+            "port": PORT,
             "url": _URL,
+            "privateUrl": self.host and f"https://{self.host}",
             "adminSecret": f"{MLFLOW}-admin",
             "readerSecret": f"{MLFLOW}-reader",
             "backupJob": BACKUP_ACCOUNT,
@@ -109,7 +114,10 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         mlflow_args["service_account_annotations"] = _identity(
             environment, foundation.site, MLFLOW, artifacts, opts
         ).annotations
+        _admit_balancers(environment, foundation.site, mlflow_args)
     server = MlflowServer(MLFLOW, mlflow_args, foundation.workloads)
+    if foundation.site is not None:
+        _lead_to(environment, foundation.site, server, foundation.workloads)
     _back_up(environment, foundation, mlflow_args)
     _collect_garbage(environment, foundation, mlflow_args)
     return Tracking(
@@ -118,7 +126,8 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
             "namespace": TRACKING,
             "username": server.reader_username,
             "password": server.reader_password,
-        }
+        },
+        mlflow_host(environment),
     )
 
 
@@ -134,6 +143,29 @@ def find_tracking(base: BaseStack) -> Tracking:
             "password": registry["password"],
         }
     )
+
+
+def _admit_balancers(environment: Environment, site: Site, server: MlflowServerArgs) -> None:
+    """Let the server know its name outside the cluster, and who calls it by that."""
+    host = mlflow_host(environment)
+    if host is None:
+        return
+    server["allowed_hosts"] = [*environment.tracking.allowed_hosts, host, f"{host}:443"]
+    # Its pages' own requests name where they come from, which is not what the pod was asked as.
+    server["cors_allowed_origins"] = [f"https://{host}"]
+    cloud, cidr = site.location["cloud"], site.network["cidr"]
+    server["load_balancer_cidrs"] = balancer_cidrs(cloud, cidr)
+
+
+def _lead_to(
+    environment: Environment, site: Site, server: MlflowServer, opts: pulumi.ResourceOptions
+) -> None:
+    """HTTPS on private addresses, where the environment asks for it."""
+    args = ingress_args(environment, site.environment, site.network, TRACKING)
+    if args is None:
+        return
+    upon = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[server]))
+    PrivateIngress(f"{MLFLOW}-private", args, upon)
 
 
 def _back_up(environment: Environment, foundation: Foundation, server: MlflowServerArgs) -> None:

@@ -41,5 +41,8 @@ class TrackingConfig(Strict):
     backup_storage: Memory = "2Gi"
     """Size of the volume of backups, where they are on one."""
     garbage_collection: GarbageCollectionConfig = GarbageCollectionConfig()
+    private_ingress: bool = False
+    """Whether https://mlflow.DOMAIN leads to it from networks around the cluster, where DOMAIN is
+    that of `provider.dns`; clouds alone."""
     allowed_hosts: tuple[Annotated[str, Field(min_length=1, max_length=253)], ...] = ()
     """Host names besides the in-cluster ones under which MLflow may be asked."""

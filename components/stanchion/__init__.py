@@ -5,6 +5,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `Network`, `Cluster`, `Database`, `ArtifactStore`, `ImageRegistry`: the foundation, with a
   backend for each `Cloud`.
 * `WorkloadIdentity`: who a workload is to its cloud, and the little it may do there.
+* `PrivateIngress`: a Service behind HTTPS, for the private networks around a cluster.
 * `Budget`: what an environment may cost, and who hears of it.
 * `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
 * `Operators`: the third-party controllers, from pinned charts.
@@ -35,8 +36,9 @@ from stanchion.foundation.identity import (
     WorkloadIdentityArgs,
 )
 from stanchion.foundation.image_registry import ImageRegistry, ImageRegistryArgs
+from stanchion.foundation.ingress import PrivateIngress, PrivateIngressArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
-from stanchion.foundation.network import NatGateways, Network, NetworkArgs
+from stanchion.foundation.network import NatGateways, Network, NetworkArgs, balancer_cidrs
 from stanchion.network import NetworkPeer
 from stanchion.operators import Operator, Operators, OperatorsArgs
 from stanchion.placement import Placement, Toleration, check_devices
@@ -71,6 +73,7 @@ COMPONENTS = (
     ModelService,
     Network,
     Operators,
+    PrivateIngress,
     Tenant,
     TrackingBackup,
     TrackingGarbageCollection,
@@ -119,6 +122,8 @@ __all__ = [
     "Operators",
     "OperatorsArgs",
     "Placement",
+    "PrivateIngress",
+    "PrivateIngressArgs",
     "ReleaseChannel",
     "Role",
     "SystemNodes",
@@ -133,6 +138,7 @@ __all__ = [
     "TrackingGarbageCollectionArgs",
     "WorkloadIdentity",
     "WorkloadIdentityArgs",
+    "balancer_cidrs",
     "check_devices",
     "mlflow_pod_labels",
 ]

@@ -109,6 +109,10 @@ REQUIRED = {
     "Network": {"location", "environment", "owner", "costCenter", "cidr"},
     "Operators": {"location", "environment", "owner", "costCenter", "cluster"},
     "Tenant": {"namespace", "owner", "costCenter"},
+    "PrivateIngress": {
+        "location", "environment", "owner", "costCenter", "network", "namespace", "serviceName",
+        "port", "healthPath", "host", "dnsZone",
+    },
     "TrackingBackup": {"namespace", "owner", "costCenter", "image", "database", "destination"},
     "TrackingGarbageCollection": {"namespace", "owner", "costCenter", "image", "database"},
     "WorkloadIdentity": {

@@ -19,7 +19,7 @@ _MIGRATION_RESOURCES: pods.ContainerResources = {
     "cpu_limit": "1",
     "memory": "1Gi",
 }
-_ENDPOINTS_CATCH_UP_SECONDS = 5
+_ENDPOINTS_CATCH_UP_SECONDS, _LOAD_BALANCERS_CATCH_UP_SECONDS = 5, 20
 
 
 def migration_account(service: str) -> str:
@@ -100,6 +100,8 @@ def server_spec(
         "PORT": str(PORT),
         "METRICS_PORT": str(METRICS_PORT),
     }
+    balanced = bool(args.get("load_balancer_cidrs"))
+    catch_up = _LOAD_BALANCERS_CATCH_UP_SECONDS if balanced else _ENDPOINTS_CATCH_UP_SECONDS
     container = _CORE.ContainerArgs(
         name="mlflow",
         image=args["image"],
@@ -117,9 +119,7 @@ def server_spec(
         readiness_probe=_probe("/ready", period=5, failures=2),
         liveness_probe=_probe("/health", period=20, failures=6),
         lifecycle=_CORE.LifecycleArgs(
-            pre_stop=_CORE.LifecycleHandlerArgs(
-                sleep=_CORE.SleepActionArgs(seconds=_ENDPOINTS_CATCH_UP_SECONDS)
-            )
+            pre_stop=_CORE.LifecycleHandlerArgs(sleep=_CORE.SleepActionArgs(seconds=catch_up))
         ),
         volume_mounts=mounts,
     )

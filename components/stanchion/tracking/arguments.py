@@ -1,6 +1,7 @@
 """What `MlflowServer` takes, checked."""
 
 from collections.abc import Sequence
+from ipaddress import IPv4Network
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -68,6 +69,9 @@ class MlflowServerArgs(TypedDict):
     """Further Host headers to answer, as mlflow.example.com or 10.0.0.9:*. Default: none."""
     cors_allowed_origins: NotRequired[list[str]]
     """Origins whose pages may call it, as https://notebooks.example.com. Default: none."""
+    load_balancer_cidrs: NotRequired[list[str]]
+    """Addresses outside the cluster that load balancers connect from, as `balancer_cidrs` gives
+    them for `PrivateIngress`. Default: none, no way in from outside."""
     monitoring: NotRequired[bool]
     """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
     monitoring_namespace: NotRequired[str]
@@ -103,6 +107,7 @@ def checked(name: str, args: MlflowServerArgs) -> MlflowServerArgs:
         annotated="service_account_annotations" in args,
         cloud_access=args.get("cloud_access", False),
     )
+    _check_ranges(check, args.get("load_balancer_cidrs", []))
     _refuse_wildcards(check, "allowed_hosts", args.get("allowed_hosts", []))
     _refuse_wildcards(check, "cors_allowed_origins", args.get("cors_allowed_origins", []))
     check.done()
@@ -125,6 +130,14 @@ def check_access(
             "is given beside database.pods, and a database is either in the cluster or outside",
             "remove one",
         )
+
+
+def _check_ranges(check: Checks, cidrs: Sequence[str]) -> None:
+    for at, cidr in enumerate(cidrs):
+        try:
+            IPv4Network(cidr)
+        except ValueError as error:
+            check.refuse(f"load_balancer_cidrs[{at}]", f"{error}", "write one as 10.20.200.0/23")
 
 
 def _refuse_wildcards(check: Checks, field: str, hosts: Sequence[str]) -> None:

@@ -32,14 +32,15 @@ class MlflowServer(pulumi.ComponentResource):
     starts, as administrator of the database; the server itself connects with a role that can
     read and write rows but change no schema. Passwords and the session key are generated.
     The server answers only to the Host headers it is known by, sends and fetches artifacts
-    itself, and admits only namespaces labelled as tracking clients (`Tenant.tracking_client`).
+    itself, and admits only namespaces labelled as tracking clients (`Tenant.tracking_client`)
+    and the load balancers that it is told of.
 
     The Job's name carries a hash of what it runs: a changed image or setting is a new Job,
     an unchanged one stays, finished, so that a later `up` has nothing to do. That is why it
     has no time to live.
 
-    It deliberately makes no ingress, backups or garbage collection: see `TrackingBackup` and
-    `TrackingGarbageCollection`.
+    It deliberately makes no ingress, backups or garbage collection: see `PrivateIngress`,
+    `TrackingBackup` and `TrackingGarbageCollection`.
     """
 
     url: pulumi.Output[str]

@@ -101,6 +101,25 @@ def test_only_tracking_clients_its_own_namespace_and_scrapers_get_in() -> None:
     assert [port["port"] for port in scrapers["ports"]] == [9090]
 
 
+def test_a_load_balancer_gets_in_only_where_it_is_told_of() -> None:
+    def served(**changes: Any) -> Any:
+        return mlflow(**changes).object("NetworkPolicy", "mlflow-server")["spec"]["ingress"]
+
+    clients, scrapers = served(load_balancer_cidrs=["10.20.240.0/23"])
+    assert clients["from"][2:] == [{"ipBlock": {"cidr": "10.20.240.0/23"}}]
+    assert [port["port"] for port in clients["ports"]] == [5000]
+    assert scrapers == served()[1], "metrics stay inside"
+
+
+def test_a_pod_that_ends_answers_until_load_balancers_have_noticed() -> None:
+    def sleep(**changes: Any) -> int:
+        return int(_server(mlflow(**changes))["lifecycle"]["preStop"]["sleep"]["seconds"])
+
+    spec = mlflow().object("Deployment")["spec"]["template"]["spec"]
+    assert sleep() < sleep(load_balancer_cidrs=["10.20.240.0/23"]) == 20
+    assert sleep(load_balancer_cidrs=["10.20.240.0/23"]) < spec["terminationGracePeriodSeconds"]
+
+
 def test_nobody_reaches_the_migration() -> None:
     spec = mlflow().object("NetworkPolicy", "mlflow-migration")["spec"]
     assert "Ingress" in spec["policyTypes"]
@@ -236,6 +255,7 @@ def test_a_preview_knows_the_address() -> None:
         ({"workers": "2"}, "workers: is str; write a whole number"),
         ({"workers": True}, "workers: is bool; write a whole number"),
         ({"image": "mlflow"}, "image: 'mlflow' names no version"),
+        ({"load_balancer_cidrs": ["10.0.0.1/8"]}, "load_balancer_cidrs[0]: 10.0.0.1/8 has host"),
         ({"allowed_hosts": ["*"]}, "allowed_hosts[0]: '*' is no single host"),
         ({"allowed_hosts": "a,b"}, "allowed_hosts: is str; write a list"),
         ({"cors_allowed_origins": ["https://a,https://b"]}, "cors_allowed_origins[0]"),

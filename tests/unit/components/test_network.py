@@ -74,8 +74,14 @@ def one(world: World, kind: str) -> Mapping[str, Any]:
 
 
 def subnets(world: World, kind: str) -> list[Registered]:
-    """Subnets on AWS, private or public."""
+    """Subnets on AWS: private, public or balancers."""
     return [each for each in of(world, "Subnet") if f"-{kind}-" in each.name]
+
+
+def nodes(world: World) -> Mapping[str, Any]:
+    """The subnet of nodes on Google Cloud."""
+    (found,) = [each.inputs for each in of(world, "Subnetwork") if each.name == "net-nodes"]
+    return found
 
 
 def enumeration(document: str, schema: str, *path: str) -> list[str]:
@@ -150,17 +156,17 @@ def test_the_parts_of_the_range_lie_in_it_and_apart(cloud: str, length: int) -> 
     world = network(cloud, cidr=str(whole))
     if cloud == "aws":
         parts = [IPv4Network(each.inputs["cidrBlock"]) for each in of(world, "Subnet")]
-        assert len(parts) == 6
+        assert len(parts) == 9
         assert min(each.num_addresses for each in parts) >= 64  # a load balancer wants a /27
     else:
-        subnet, reserved = one(world, "Subnetwork"), one(world, "GlobalAddress")
+        subnet, reserved = nodes(world), one(world, "GlobalAddress")
         parts = [
-            IPv4Network(subnet["ipCidrRange"]),
+            *(IPv4Network(each.inputs["ipCidrRange"]) for each in of(world, "Subnetwork")),
             *(IPv4Network(each["ipCidrRange"]) for each in subnet["secondaryIpRanges"]),
             IPv4Network(f"{reserved['address']}/{reserved['prefixLength']}"),
         ]
-        assert sum(each.num_addresses for each in parts) == whole.num_addresses
         assert parts[-1].prefixlen <= 24  # Cloud SQL's smallest
+        assert min(each.num_addresses for each in parts) >= 64  # the proxies' smallest is a /26
     assert all(each.subnet_of(whole) for each in parts)
     assert not any(one.overlaps(other) for one, other in combinations(parts, 2))
 
@@ -177,7 +183,7 @@ def test_the_reference_is_what_clusters_take(on_aws: World, on_gcp: World) -> No
     assert set(aws) == set(gcp) == set(stanchion.NetworkReference.__annotations__)
     assert aws["network_id"] == "net-vpc-id"
     assert (aws["pods_range"], aws["services_range"]) == ("", "")
-    names = {each["rangeName"] for each in one(on_gcp, "Subnetwork")["secondaryIpRanges"]}
+    names = {each["rangeName"] for each in nodes(on_gcp)["secondaryIpRanges"]}
     assert {gcp["pods_range"], gcp["services_range"]} == names
     assert aws["cidr"] == gcp["cidr"] == on_aws.exports["cidr"] == str(CIDR)
     root = "https://www.googleapis.com/compute/v1/projects/stanchion-dev"
@@ -214,11 +220,38 @@ def test_no_subnet_hands_out_public_addresses(on_aws: World) -> None:
 
 def test_subnets_are_found_by_load_balancers_and_karpenter(on_aws: World) -> None:
     for each in subnets(on_aws, "private"):
-        assert each.inputs["tags"]["kubernetes.io/role/internal-elb"] == "1"
         assert each.inputs["tags"]["karpenter.sh/discovery"] == "dev"
+        assert "kubernetes.io/role/internal-elb" not in each.inputs["tags"]
+    for each in subnets(on_aws, "balancers"):
+        assert each.inputs["tags"]["kubernetes.io/role/internal-elb"] == "1"
+        assert "karpenter.sh/discovery" not in each.inputs["tags"]
     for each in subnets(on_aws, "public"):
         assert each.inputs["tags"]["kubernetes.io/role/elb"] == "1"
         assert "karpenter.sh/discovery" not in each.inputs["tags"]
+
+
+def test_no_pod_has_an_address_that_load_balancers_connect_from(
+    on_aws: World, on_gcp: World
+) -> None:
+    told = stanchion.balancer_cidrs(stanchion.Cloud.AWS, str(CIDR))
+    assert told == [each.inputs["cidrBlock"] for each in subnets(on_aws, "balancers")]
+    (proxies,) = [each.inputs for each in of(on_gcp, "Subnetwork") if "proxies" in each.name]
+    told = stanchion.balancer_cidrs(stanchion.Cloud.GCP, str(CIDR))
+    assert told == [proxies["ipCidrRange"], "35.191.0.0/16", "130.211.0.0/22"]
+    assert (proxies["purpose"], proxies["role"]) == ("REGIONAL_MANAGED_PROXY", "ACTIVE")
+
+
+def test_load_balancers_have_no_way_out(on_aws: World) -> None:
+    (table,) = [each for each in of(on_aws, "RouteTable") if "balancers" in each.name]
+    assert not [
+        each for each in of(on_aws, "Route") if each.inputs["routeTableId"] == f"{table.name}-id"
+    ]
+    joined = [
+        each.inputs["subnetId"]
+        for each in of(on_aws, "RouteTableAssociation")
+        if each.inputs["routeTableId"] == f"{table.name}-id"
+    ]
+    assert joined == [f"{each.name}-id" for each in subnets(on_aws, "balancers")]
 
 
 def test_the_default_security_group_admits_nothing(on_aws: World) -> None:
@@ -306,14 +339,14 @@ def test_flow_logs_of_the_subnet_go_to_its_bucket(on_gcp: World) -> None:
         "logging.googleapis.com/projects/stanchion-dev/locations/us-central1/buckets/"
         + bucket["bucketId"]
     )
-    assert f'subnetwork_name="{one(on_gcp, "Subnetwork")["name"]}"' in sink["filter"]
+    assert f'subnetwork_name="{nodes(on_gcp)["name"]}"' in sink["filter"]
     assert on_gcp.waits_for(of(on_gcp, "ProjectSink")[0], of(on_gcp, "ProjectBucketConfig")[0])
 
 
 def test_the_subnet_reaches_google_privately_and_its_flows_are_logged(on_gcp: World) -> None:
     (made,) = [each for each in on_gcp.resources if each.type == f"{COMPUTE}network:Network"]
     assert made.inputs["autoCreateSubnetworks"] is False
-    subnet = one(on_gcp, "Subnetwork")
+    subnet = nodes(on_gcp)
     assert subnet["privateIpGoogleAccess"] is True
     assert 0 < subnet["logConfig"]["flowSampling"] <= 1
 
@@ -336,7 +369,7 @@ def test_cloud_nat_gives_ports_by_profile_and_logs_errors(nat: str, fewest: int)
     assert made["logConfig"] == {"enable": True, "filter": "ERRORS_ONLY"}
 
 
-def test_nothing_comes_in_but_from_the_networks_own_addresses(on_gcp: World) -> None:
+def test_nothing_comes_in_but_from_the_network_itself_and_googles_checks(on_gcp: World) -> None:
     rules = {each.name: each.inputs for each in of(on_gcp, "Firewall")}
     deny, internal = rules["net-deny"], rules["net-internal"]
     assert deny["denies"] == [{"protocol": "all"}]
@@ -344,11 +377,14 @@ def test_nothing_comes_in_but_from_the_networks_own_addresses(on_gcp: World) -> 
     assert "logConfig" in deny
     assert internal["priority"] < deny["priority"]
     assert all(IPv4Network(each).subnet_of(CIDR) for each in internal["sourceRanges"])
-    assert [each for each in rules.values() if "allows" in each] == [internal]
+    balancers = rules["net-balancers"]
+    assert balancers["sourceRanges"] == stanchion.balancer_cidrs(stanchion.Cloud.GCP, str(CIDR))
+    assert [each for each in rules.values() if "allows" in each] == [balancers, internal]
 
 
 def test_google_enumerations_are_the_discovery_documents(on_gcp: World) -> None:
-    subnet, nat = one(on_gcp, "Subnetwork"), one(on_gcp, "RouterNat")
+    subnet, nat = nodes(on_gcp), one(on_gcp, "RouterNat")
+    (proxies,) = [each.inputs for each in of(on_gcp, "Subnetwork") if "proxies" in each.name]
     reserved = one(on_gcp, "GlobalAddress")
     (deny,) = [each.inputs for each in of(on_gcp, "Firewall") if each.name == "net-deny"]
     (made,) = [each for each in on_gcp.resources if each.type == f"{COMPUTE}network:Network"]
@@ -356,6 +392,8 @@ def test_google_enumerations_are_the_discovery_documents(on_gcp: World) -> None:
         (made.inputs["routingMode"], ("NetworkRoutingConfig", "routingMode")),
         (subnet["purpose"], ("Subnetwork", "purpose")),
         (subnet["stackType"], ("Subnetwork", "stackType")),
+        (proxies["purpose"], ("Subnetwork", "purpose")),
+        (proxies["role"], ("Subnetwork", "role")),
         (
             subnet["logConfig"]["aggregationInterval"],
             ("SubnetworkLogConfig", "aggregationInterval"),

@@ -86,6 +86,7 @@ ENVIRONMENTS = [
     _added("monitoring is a number", "stanchion:monitoring: 1", f"{_E}monitoring", "true or false"),
     _added("tracking replicas on one volume", "stanchion:tracking: {replicas: 2}", f"{_E}tracking.replicas", "write 1"),
     _added("tracking replicas is huge", "stanchion:tracking: {replicas: 1000}", f"{_E}tracking.replicas", "at most 10"),
+    _added("a way to one machine from outside", "stanchion:tracking: {privateIngress: true}", f"{_E}tracking.privateIngress", "remove it"),
     _added("tracking workers is zero", "stanchion:tracking: {workers: 0}", f"{_E}tracking.workers", "at least 1"),
     _added("tracking storage is no quantity", "stanchion:tracking: {artifactStorage: big}", f"{_E}tracking.artifactStorage", "quantity"),
     _added("tracking hosts is text", "stanchion:tracking: {allowedHosts: example.org}", f"{_E}tracking.allowedHosts", "list"),

@@ -261,6 +261,7 @@ def _control_plane(
             channel=args.get("release_channel", ReleaseChannel.REGULAR).upper()
         ),
         datapath_provider="ADVANCED_DATAPATH",
+        gateway_api_config=container.ClusterGatewayApiConfigArgs(channel="CHANNEL_STANDARD"),
         private_cluster_config=container.ClusterPrivateClusterConfigArgs(
             enable_private_nodes=True,
             enable_private_endpoint=mode is not ApiMode.RESTRICTED,

@@ -5,20 +5,21 @@ from ipaddress import IPv4Network, ip_network
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.foundation.cloud import choose
+from stanchion.foundation.cloud import Cloud, choose
 from stanchion.foundation.location import NetworkReference, check_location
 from stanchion.foundation.network.contract import (
     FLOW_LOG_DAYS,
     KEPT_DAYS,
+    PRIVATE_RANGES,
     NatGateways,
     NetworkArgs,
     NetworkBackend,
 )
 
-__all__ = ["NatGateways", "Network", "NetworkArgs"]
+__all__ = ["NatGateways", "Network", "NetworkArgs", "balancer_cidrs"]
 
 WIDEST, NARROWEST = 16, 20
-_PRIVATE = [IPv4Network(each) for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")]
+_PRIVATE = [IPv4Network(each) for each in PRIVATE_RANGES]
 _TAKEN = IPv4Network("172.17.0.0/16")
 """The container runtime's bridge on nodes and on managed databases of Google Cloud."""
 
@@ -52,6 +53,22 @@ class Network(pulumi.ComponentResource):
             services_range=parts.services_range,
         )
         self.register_outputs({"reference": self.reference, "cidr": self.cidr})
+
+
+def balancer_cidrs(cloud: Cloud, cidr: str) -> list[str]:
+    """Where internal HTTP load balancers of a `Network` connect from, for pods to admit them.
+
+    No pod or node has these addresses.
+
+    Args:
+        cloud: The network's cloud.
+        cidr: All its addresses.
+
+    Raises:
+        ArgumentsError: when the cloud has no such network.
+    """
+    backend: NetworkBackend = choose(Checks("Network", cidr), cloud, __name__)
+    return [str(each) for each in backend.balancers(IPv4Network(cidr))]
 
 
 def checked(name: str, args: NetworkArgs) -> tuple[NetworkArgs, NetworkBackend, IPv4Network]:

@@ -1,4 +1,4 @@
-"""A VPC in three zones: nodes in private subnets, NAT and load balancers in small public ones."""
+"""A VPC in three zones: nodes in private subnets, NAT in small public ones, and load balancers."""
 
 from ipaddress import IPv4Network
 from itertools import islice
@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from stanchion.children import child_options
-from stanchion.foundation.location import Location
+from stanchion.foundation.location import ZONES, Location
 from stanchion.foundation.network._aws_flow_logs import flow_logs
 from stanchion.foundation.network.contract import (
     FLOW_LOG_DAYS,
@@ -22,12 +22,17 @@ ENDPOINTS = ("ecr.api", "ecr.dkr", "sts", "secretsmanager", "logs", "ec2", "eks"
 """Services that nodes and platform reach inside the VPC, and so at no charge per byte of NAT."""
 PRIVATE_BITS = 2
 """Quarters of the range: three are the private subnets, where pods live too."""
-PUBLIC_BITS = 6
-"""Parts of the range of which the first three of the last quarter are the public subnets."""
+SMALL_BITS = 6
+"""Parts of the range: of the last quarter's, the first three are the public subnets, the next
+three those of internal load balancers."""
 
 
 class AwsNetwork:
     """A VPC with everything in it."""
+
+    def balancers(self, addresses: IPv4Network) -> list[IPv4Network]:
+        """The subnets that internal load balancers have to themselves."""
+        return _small(addresses)[ZONES:]
 
     def build(
         self,
@@ -72,7 +77,9 @@ class _Vpc:
         )
         self._close_default_group()
         self._private = self._subnets("private", _private(addresses))
-        self._public = self._subnets("public", _public(addresses))
+        self._public = self._subnets("public", _small(addresses)[:ZONES])
+        # Apart from pods, so that these can tell a load balancer's address from each other's.
+        self._route_table("balancers", self._subnets("balancers", _small(addresses)[ZONES:]))
         self._gateways(args.get("nat", NatGateways.PER_ZONE))
         self._endpoints()
         flow_logs(
@@ -120,12 +127,11 @@ class _Vpc:
 
     def _subnets(self, kind: str, ranges: list[IPv4Network]) -> list[aws.ec2.Subnet]:
         """One per zone, tagged for those who look for subnets: load balancers, Karpenter."""
-        discovery = {"kubernetes.io/role/elb": "1"}
-        if kind == "private":
-            discovery = {
-                "kubernetes.io/role/internal-elb": "1",
-                "karpenter.sh/discovery": self._environment,
-            }
+        discovery = {
+            "private": {"karpenter.sh/discovery": self._environment},
+            "public": {"kubernetes.io/role/elb": "1"},
+            "balancers": {"kubernetes.io/role/internal-elb": "1"},
+        }[kind]
         return [
             aws.ec2.Subnet(
                 f"{self._name}-{kind}-{zone}",
@@ -253,12 +259,12 @@ class _Vpc:
 
 
 def _private(addresses: IPv4Network) -> list[IPv4Network]:
-    return list(islice(addresses.subnets(PRIVATE_BITS), 3))
+    return list(islice(addresses.subnets(PRIVATE_BITS), ZONES))
 
 
-def _public(addresses: IPv4Network) -> list[IPv4Network]:
+def _small(addresses: IPv4Network) -> list[IPv4Network]:
     *_, last = addresses.subnets(PRIVATE_BITS)
-    return list(islice(last.subnets(PUBLIC_BITS - PRIVATE_BITS), 3))
+    return list(islice(last.subnets(SMALL_BITS - PRIVATE_BITS), 2 * ZONES))
 
 
 BACKEND: NetworkBackend = AwsNetwork()

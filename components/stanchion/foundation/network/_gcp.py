@@ -6,6 +6,7 @@ import pulumi
 import pulumi_gcp as gcp
 
 from stanchion.children import child_options
+from stanchion.foundation.network._gcp_plan import CHECKS, plan
 from stanchion.foundation.network.contract import (
     FLOW_LOG_DAYS,
     NatGateways,
@@ -16,9 +17,6 @@ from stanchion.foundation.network.contract import (
 from stanchion.foundation.tags import cloud_tags
 
 PODS_RANGE, SERVICES_RANGE = "pods", "services"
-HALF, QUARTER, EIGHTH = 1, 2, 3
-"""Bits that a part of the range is longer: pods have half of it, nodes a quarter, services of
-Kubernetes an eighth, and Google's managed services (Cloud SQL) the last eighth."""
 FLOW_SAMPLING = 0.5
 """Part of the connections that are logged."""
 NAT_PORTS = {NatGateways.SINGLE: (64, 4096), NatGateways.PER_ZONE: (1024, 32768)}
@@ -30,6 +28,10 @@ _API = "https://www.googleapis.com/compute/v1"
 
 class GcpNetwork:
     """A VPC network with everything in it."""
+
+    def balancers(self, addresses: IPv4Network) -> list[IPv4Network]:
+        """The proxies' own subnet, and Google's health checks."""
+        return [plan(addresses).proxies, *CHECKS]
 
     def build(
         self,
@@ -58,12 +60,9 @@ class _Vpc:
         self._environment = args["environment"]
         self._project = args["location"]["account"]
         self._region = args["location"]["region"]
-        self._addresses = addresses
         self._keep = args.get("keep", False)
         self._held = "PREVENT" if self._keep else "DELETE"
-        self._pods, _ = addresses.subnets(HALF)
-        *_, self._nodes, last = addresses.subnets(QUARTER)
-        self._services, self._managed = last.subnets(EIGHTH - QUARTER)
+        self._plan = plan(addresses)
 
         self._network = gcp.compute.Network(
             f"{name}-network",
@@ -76,6 +75,7 @@ class _Vpc:
             opts=self._child(keep=self._keep),
         )
         self._subnet = self._subnetwork()
+        self._proxies()
         self._nat = self._way_out(args.get("nat", NatGateways.PER_ZONE))
         self._connection = self._managed_services()
         self._firewall()
@@ -108,16 +108,16 @@ class _Vpc:
             region=self._region,
             name=self._subnet_name,
             network=self._network.id,
-            ip_cidr_range=str(self._nodes),
+            ip_cidr_range=str(self._plan.nodes),
             private_ip_google_access=True,
             purpose="PRIVATE",
             stack_type="IPV4_ONLY",
             secondary_ip_ranges=[
                 gcp.compute.SubnetworkSecondaryIpRangeArgs(
-                    range_name=PODS_RANGE, ip_cidr_range=str(self._pods)
+                    range_name=PODS_RANGE, ip_cidr_range=str(self._plan.pods)
                 ),
                 gcp.compute.SubnetworkSecondaryIpRangeArgs(
-                    range_name=SERVICES_RANGE, ip_cidr_range=str(self._services)
+                    range_name=SERVICES_RANGE, ip_cidr_range=str(self._plan.services)
                 ),
             ],
             log_config=gcp.compute.SubnetworkLogConfigArgs(
@@ -125,6 +125,21 @@ class _Vpc:
                 flow_sampling=FLOW_SAMPLING,
                 metadata="INCLUDE_ALL_METADATA",
             ),
+            deletion_policy=self._held,
+            opts=self._child(keep=self._keep),
+        )
+
+    def _proxies(self) -> None:
+        """Where the region's internal HTTP load balancers work, and connect from."""
+        gcp.compute.Subnetwork(
+            f"{self._name}-proxies",
+            project=self._project,
+            region=self._region,
+            name=f"{self._environment}-proxies",
+            network=self._network.id,
+            ip_cidr_range=str(self._plan.proxies),
+            purpose="REGIONAL_MANAGED_PROXY",
+            role="ACTIVE",
             deletion_policy=self._held,
             opts=self._child(keep=self._keep),
         )
@@ -174,8 +189,8 @@ class _Vpc:
             network=self._network.id,
             purpose="VPC_PEERING",
             address_type="INTERNAL",
-            address=str(self._managed.network_address),
-            prefix_length=self._managed.prefixlen,
+            address=str(self._plan.managed.network_address),
+            prefix_length=self._plan.managed.prefixlen,
             labels=cloud_tags(
                 owner=self._args["owner"],
                 cost_center=self._args["cost_center"],
@@ -217,10 +232,23 @@ class _Vpc:
             network=self._network.id,
             direction="INGRESS",
             priority=ALLOW_PRIORITY,
-            source_ranges=[str(self._nodes), str(self._pods)],
+            source_ranges=[str(self._plan.nodes), str(self._plan.pods)],
             allows=[
                 gcp.compute.FirewallAllowArgs(protocol=each) for each in ("tcp", "udp", "icmp")
             ],
+            opts=self._child(),
+        )
+
+        gcp.compute.Firewall(
+            f"{self._name}-balancers",
+            project=self._project,
+            name=f"{self._environment}-allow-balancers",
+            description="Admits internal load balancers, and their health checks, to pods",
+            network=self._network.id,
+            direction="INGRESS",
+            priority=ALLOW_PRIORITY,
+            source_ranges=[str(each) for each in (self._plan.proxies, *CHECKS)],
+            allows=[gcp.compute.FirewallAllowArgs(protocol="tcp")],
             opts=self._child(),
         )
 

@@ -1,5 +1,6 @@
 """What `Network` takes, and what each backend gives back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network
@@ -9,6 +10,8 @@ import pulumi
 
 from stanchion.foundation.location import Location
 
+PRIVATE_RANGES = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+"""IPv4 addresses that are routed nowhere but in private networks."""
 FLOW_LOG_DAYS = 90
 KEPT_DAYS: tuple[int, ...] = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
 KEPT_DAYS += (1096, 1827, 2192, 2557, 2922, 3288, 3653)
@@ -61,6 +64,10 @@ class NetworkParts:
 
 class NetworkBackend(Protocol):
     """One cloud's network."""
+
+    def balancers(self, addresses: IPv4Network) -> Sequence[IPv4Network]:
+        """Where the cloud's internal HTTP load balancers, and their checks, connect from."""
+        ...
 
     def build(
         self,

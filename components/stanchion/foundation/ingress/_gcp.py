@@ -1,0 +1,242 @@
+"""A regional internal Application Load Balancer, with a certificate of Certificate Manager."""
+
+import re
+from typing import Any
+
+import pulumi
+import pulumi_gcp as gcp
+import pulumi_kubernetes as k8s
+
+from stanchion.checks import Checks
+from stanchion.children import child_options
+from stanchion.foundation.ingress.contract import (
+    TIMEOUT_SECONDS,
+    PrivateIngressArgs,
+    PrivateIngressBackend,
+    PrivateIngressParts,
+)
+from stanchion.foundation.tags import cloud_tags
+from stanchion.labels import metadata, selector, standard
+
+GATEWAY_CLASS = "gke-l7-rilb"
+_GATEWAY_API, _GKE = "gateway.networking.k8s.io", "networking.gke.io"
+_ZONE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+_LISTENER = "https"
+_DRAIN_SECONDS = 30
+_TTL_SECONDS = 300
+
+
+class GcpPrivateIngress:
+    """A Gateway and its route, which GKE makes a load balancer of."""
+
+    def check(self, check: Checks, args: PrivateIngressArgs) -> None:
+        """A zone by its name."""
+        if not _ZONE.fullmatch(args["dns_zone"]):
+            check.refuse(
+                "dns_zone",
+                f"'{args['dns_zone']}' is no name of a managed zone",
+                "write the zone's name, not its domain, as ml-example-com",
+            )
+
+    def build(
+        self,
+        parent: pulumi.ComponentResource,
+        name: str,
+        args: PrivateIngressArgs,
+        opts: pulumi.ResourceOptions | None,
+    ) -> PrivateIngressParts:
+        """Address, certificate, load balancer, and the host's record."""
+        child = child_options(parent, opts)
+        location = args["location"]
+        address = gcp.compute.Address(
+            f"{name}-address",
+            name=_name(args),
+            project=location["account"],
+            region=location["region"],
+            description=f"https://{args['host']}",
+            address_type="INTERNAL",
+            purpose="GCE_ENDPOINT",
+            subnetwork=args["network"]["subnet_ids"][0],
+            labels=_tags(args),
+            opts=child,
+        )
+        _balancer(
+            name,
+            args,
+            address=address.name,
+            certificate=_certificate(name, args, child),
+            opts=child,
+        )
+        record = gcp.dns.RecordSet(
+            f"{name}-host",
+            project=location["account"],
+            managed_zone=args["dns_zone"],
+            name=f"{args['host']}.",
+            type="A",
+            ttl=_TTL_SECONDS,
+            rrdatas=[address.address],
+            opts=child,
+        )
+        return PrivateIngressParts(host=record.name.apply(lambda _: args["host"]))
+
+
+def _name(args: PrivateIngressArgs) -> str:
+    return f"{args['environment']}-{args['service_name']}"
+
+
+def _tags(args: PrivateIngressArgs) -> dict[str, str]:
+    return cloud_tags(
+        owner=args["owner"], cost_center=args["cost_center"], environment=args["environment"]
+    )
+
+
+def _certificate(
+    name: str, args: PrivateIngressArgs, child: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """Name of the host's certificate; Google issues it once the proof can be looked up."""
+    project, region = args["location"]["account"], args["location"]["region"]
+    authorization = gcp.certificatemanager.DnsAuthorization(
+        f"{name}-certificate-authorization",
+        name=_name(args),
+        project=project,
+        location=region,
+        domain=args["host"],
+        type="PER_PROJECT_RECORD",
+        labels=_tags(args),
+        opts=child,
+    )
+    proof = authorization.dns_resource_records[0]
+    record = gcp.dns.RecordSet(
+        f"{name}-certificate-proof",
+        project=project,
+        managed_zone=args["dns_zone"],
+        name=proof.name,
+        type=proof.type,
+        ttl=_TTL_SECONDS,
+        rrdatas=[proof.data],
+        opts=child,
+    )
+    certificate = gcp.certificatemanager.Certificate(
+        f"{name}-certificate",
+        name=_name(args),
+        project=project,
+        location=region,
+        managed=gcp.certificatemanager.CertificateManagedArgs(
+            domains=[args["host"]], dns_authorizations=[authorization.id]
+        ),
+        labels=_tags(args),
+        opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[record])),
+    )
+    return certificate.name
+
+
+def _balancer(
+    name: str,
+    args: PrivateIngressArgs,
+    *,
+    address: pulumi.Output[str],
+    certificate: pulumi.Output[str],
+    opts: pulumi.ResourceOptions,
+) -> None:
+    """The Gateway, its route to the Service, and what GKE is to do with both."""
+    service = args["service_name"]
+    tls = gcp.compute.RegionSslPolicy(
+        f"{name}-tls",
+        name=_name(args),
+        project=args["location"]["account"],
+        region=args["location"]["region"],
+        description=f"https://{args['host']}",
+        profile="RESTRICTED",
+        min_tls_version="TLS_1_2",
+        opts=opts,
+    )
+    gateway_target = {"group": _GATEWAY_API, "kind": "Gateway", "name": service}
+    service_target = {"group": "", "kind": "Service", "name": service}
+    specs: dict[str, tuple[str, dict[str, Any]]] = {
+        "Gateway": (f"{_GATEWAY_API}/v1", _gateway(args, address, certificate)),
+        "HTTPRoute": (
+            f"{_GATEWAY_API}/v1",
+            {
+                "parentRefs": [{"name": service, "sectionName": _LISTENER}],
+                "hostnames": [args["host"]],
+                "rules": [{"backendRefs": [{"name": service, "port": args["port"]}]}],
+            },
+        ),
+        "GCPGatewayPolicy": (
+            f"{_GKE}/v1",
+            {"default": {"sslPolicy": tls.name}, "targetRef": gateway_target},
+        ),
+        "GCPBackendPolicy": (
+            f"{_GKE}/v1",
+            {
+                "default": {
+                    "timeoutSec": args.get("timeout_seconds", TIMEOUT_SECONDS),
+                    "connectionDraining": {"drainingTimeoutSec": _DRAIN_SECONDS},
+                },
+                "targetRef": service_target,
+            },
+        ),
+        "HealthCheckPolicy": (
+            f"{_GKE}/v1",
+            {"default": _health(args), "targetRef": service_target},
+        ),
+    }
+    labels = standard(
+        selector(service, args["environment"], "ingress"),
+        owner=args["owner"],
+        cost_center=args["cost_center"],
+    )
+    for kind, (api_version, spec) in specs.items():
+        k8s.apiextensions.CustomResource(
+            f"{name}-{kind.lower()}",
+            api_version=api_version,
+            kind=kind,
+            metadata=metadata(service, args["namespace"], labels),
+            spec=spec,
+            opts=opts,
+        )
+
+
+def _gateway(
+    args: PrivateIngressArgs, address: pulumi.Output[str], certificate: pulumi.Output[str]
+) -> dict[str, Any]:
+    return {
+        "gatewayClassName": GATEWAY_CLASS,
+        "addresses": [{"type": "NamedAddress", "value": address}],
+        "listeners": [
+            {
+                "name": _LISTENER,
+                "protocol": "HTTPS",
+                "port": 443,
+                "hostname": args["host"],
+                "tls": {
+                    "mode": "Terminate",
+                    "options": {f"{_GKE}/cert-manager-certs": certificate},
+                },
+                "allowedRoutes": {
+                    "kinds": [{"kind": "HTTPRoute"}],
+                    "namespaces": {"from": "Same"},
+                },
+            }
+        ],
+    }
+
+
+def _health(args: PrivateIngressArgs) -> dict[str, Any]:
+    return {
+        "checkIntervalSec": 10,
+        "timeoutSec": 5,
+        "healthyThreshold": 1,
+        "unhealthyThreshold": 2,
+        "config": {
+            "type": "HTTP",
+            "httpHealthCheck": {
+                "portSpecification": "USE_FIXED_PORT",
+                "port": args["port"],
+                "requestPath": args["health_path"],
+            },
+        },
+    }
+
+
+BACKEND: PrivateIngressBackend = GcpPrivateIngress()
