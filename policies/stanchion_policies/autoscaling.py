@@ -61,8 +61,8 @@ def scale_to_zero_budget(
     budget = next((str(stated[name]) for name in names if name in stated), "")
     if not budget.isdecimal():
         yield (
-            f"keeps no replica and states no cold-start budget; annotate {names[0]} with seconds, "
-            "or keep one replica"
+            f"its minimum is 0 and it states no cold-start budget; annotate {names[0]} with "
+            "seconds, or keep one replica"
         )
         return
     needed = _cold_start(target, cluster, settings.integer("nodeSeconds"))

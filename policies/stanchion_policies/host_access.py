@@ -81,8 +81,8 @@ def no_host_port(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """A pod takes no port of its node."""
     for container in item.containers():
         for port in items(container.body, "ports"):
-            if number(port, "hostPort"):
-                yield f"{container.title} takes the node's port {number(port, 'hostPort'):g}"
+            if taken := number(port, "hostPort"):
+                yield f"{container.title} has hostPort {taken:g}, which is the node's; remove it"
 
 
 def _host_paths(item: KubernetesObject) -> Iterator[tuple[str, str]]:
@@ -104,7 +104,7 @@ def _host_paths(item: KubernetesObject) -> Iterator[tuple[str, str]]:
 def no_host_path(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """A pod mounts nothing of its node's file system."""
     for name, path in _host_paths(item):
-        yield f"volume {name!r} mounts {path} of the node; use another kind of volume"
+        yield f"volume {name!r} mounts hostPath {path} of the node; use another kind"
 
 
 @object_policy(

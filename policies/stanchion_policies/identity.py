@@ -25,7 +25,7 @@ def service_account(item: KubernetesObject, _settings: Settings) -> Iterator[str
         return
     with contextlib.suppress(UnknownValueError):  # whatever its name, there will be one
         if item.pod.service_account == "default":
-            yield "the pod runs under the default service account; name one of its own"
+            yield "serviceAccountName is default or missing; name an account of its own"
 
 
 @cluster_policy(

@@ -11,15 +11,12 @@ import yaml
 from google.protobuf.json_format import MessageToDict
 from policies.cases.all import ALL
 from policies.cases.case import Case, Declared, Verdict
+from policies.in_process import judged, linked, seen
 from policies.manifests import UNKNOWN
-from pulumi_policy.policy import PolicyResource
-from pulumi_policy.proxy import unknown_checking_proxy
 from stanchion_cli.policies import AnalyzedResource
 from stanchion_policies import RULES
-from stanchion_policies.pack import raise_own_unknowns
 from stanchion_policies.reference import Example
-from stanchion_policies.rules import Rule, Settings
-from stanchion_policies.running import Judged, Run
+from stanchion_policies.rules import Rule
 
 Tree = dict[str, Any]
 """Resources by key, each with its inputs."""
@@ -28,7 +25,6 @@ Path = tuple[str | int, ...]
 
 def examples() -> dict[str, Example]:
     """By policy: what fails, what the policy says of it, and what passes instead."""
-    raise_own_unknowns()
     return {rule.name: _example(rule) for rule in RULES}
 
 
@@ -94,24 +90,10 @@ def _whole(value: Any) -> Any:
 
 def _messages(rule: Rule, case: Case, tree: Tree) -> list[str] | None:
     """What the rule says of the case with these inputs; None where it cannot decide."""
-    made: dict[str, PolicyResource] = {}
-    options: Any = None
-    for key, wire in zip(_tree(case), case.resources, strict=True):
-        if key in tree:
-            props: Any = unknown_checking_proxy(copy.deepcopy(tree[key]))
-            made[wire.urn] = PolicyResource(
-                wire.type, props, wire.urn, wire.name, options, None, None, [], {}
-            )
-    for wire in case.resources:
-        if wire.urn in made:
-            made[wire.urn].property_dependencies = {
-                prop: [made[urn] for urn in urns if urn in made]
-                for prop, urns in wire.property_dependencies.items()
-            }
-    said: list[str] = []
-    run = Run(rule, Settings(rule.settings or {}, case.settings), lambda text, _: said.append(text))
-    run.over(Judged(list(made.values())))
-    return None if run.undecided else said
+    wires = dict(zip(_tree(case), case.resources, strict=True))
+    shown = [seen(wires[key], copy.deepcopy(tree[key])) for key in tree]
+    said, undecided = judged(rule, case.settings, linked(shown, wires.values()))
+    return None if undecided else [message for _, message in said]
 
 
 def _pruned(tree: Tree, holds: Callable[[Tree], bool], needed: set[Path]) -> Tree:
