@@ -85,8 +85,9 @@ def _of_fixed(resource: Resource, cloud: str) -> Cost:
         regional = get(resource.props, "settings", "availabilityType") == "REGIONAL"
         count = 2 if regional else 1
     hourly = fixed_hourly(cloud, item) if item else None
-    monthly = (hourly or 0) * count * HOURS_PER_MONTH
-    return Cost(monthly, monthly)
+    if hourly is None:
+        return Cost()
+    return Cost(*(price * count * HOURS_PER_MONTH for price in hourly))
 
 
 def _monthly(budget: CloudResource) -> float | None:

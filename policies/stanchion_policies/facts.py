@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 HOURS_PER_MONTH = 730
 _CLOUD_SQL = re.compile(r"db-custom-(\d+)-(\d+)")
@@ -64,8 +64,15 @@ def spot_share(cloud: str) -> float:
     return 1 - float(_read("prices")[cloud]["spot_discount"])
 
 
-def fixed_hourly(cloud: str, item: str) -> float | None:
-    """What a control plane, a gateway or a database costs at the most, $ per hour for one.
+class Hourly(NamedTuple):
+    """A price in $ per hour, where it depends on use."""
+
+    least: float
+    most: float
+
+
+def fixed_hourly(cloud: str, item: str) -> Hourly | None:
+    """What one control plane, gateway or database costs; None where no source confirmed a price.
 
     Args:
         cloud: aws or gcp.
@@ -76,8 +83,12 @@ def fixed_hourly(cloud: str, item: str) -> float | None:
     if shape is not None and "db-custom" in fixed:
         entry = fixed["db-custom"]
         vcpus, gibibytes = int(shape[1]), int(shape[2]) / 1024
-        return float(vcpus * entry["hourly_vcpu"] + gibibytes * entry["hourly_gib"])
-    return float(fixed[item]["hourly"]) if "hourly" in fixed.get(item, {}) else None
+        hourly = float(vcpus * entry["hourly_vcpu"] + gibibytes * entry["hourly_gib"])
+        return Hourly(hourly, hourly)
+    entry = fixed.get(item, {})
+    if "hourly" not in entry:
+        return None
+    return Hourly(float(entry.get("floor", entry["hourly"])), float(entry["hourly"]))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from policies.manifests import (
     workload,
 )
 
-LABELLED = {"metadata": {"labels": {**LABELS, "app.kubernetes.io/instance": "churn"}}}
+LABELLED: Any = {"metadata": {"labels": {**LABELS, "app.kubernetes.io/instance": "churn"}}}
 
 
 def server(image: str = "registry.example/model-server:1", **change: Any) -> Manifest:
@@ -33,8 +33,8 @@ def monitor(kind: str = "ServiceMonitor", **change: Any) -> Manifest:
     return with_changes(base, change)
 
 
-ELSEWHERE = {"metadata": {"namespace": "monitoring"}}
-ANNOTATED = {"metadata": {"annotations": {"prometheus.io/scrape": "true"}}}
+ELSEWHERE: Any = {"metadata": {"namespace": "monitoring"}}
+ANNOTATED: Any = {"metadata": {"annotations": {"prometheus.io/scrape": "true"}}}
 
 SCRAPED: list[Case] = [
     passes("serving-scraped", "by its Service", server(), service(), monitor()),
@@ -176,7 +176,7 @@ WATCHED: list[Case] = [
     fails("drift-monitored", "another job", server(), workload("CronJob", "drift")),
 ]
 
-PAYING = {"metadata": {"labels": {**LABELS, "stanchion.dev/cost-center": "growth"}}}
+PAYING: Any = {"metadata": {"labels": {**LABELS, "stanchion.dev/cost-center": "growth"}}}
 
 
 def trains(kind: str = "Job", tracked: bool = True, **spec: Any) -> Manifest:

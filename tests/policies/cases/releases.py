@@ -148,7 +148,7 @@ def scaled(most: int) -> Manifest:
     return autoscaler(spec={"maxReplicas": most})
 
 
-ONE_MORE = {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1}}}}
+ONE_MORE: Any = {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1}}}}
 
 SURGE: list[Case] = [
     passes("surge-fits-pool", "room", on_gpu(**ONE_MORE), scaled(7), karpenter()),
