@@ -41,8 +41,8 @@ _OCTAL: Final = re.compile(r"([-+]?)0([0-7]+)")
 
 _DIFFERS: Final = re.compile(
     r"""
-    [\n\ \[{,]                                  # after what a plain scalar begins after,
-    (?=[yYnNoO~&*!<?{0-9.+]|-[0-9.])            # (looked at first, for speed)
+    [\n\ \[{,](?=[yYnNoO~&*!<?{0-9.+]|-[0-9.])   # where a plain scalar may begin, and does:
+    (?:(?<=[\n\[{,])|(?<=[\n\ :\-?\[{,]\ ))
     (?:
         (?:[yY](?:[eE][sS])?|[nN][oO]?|[oO](?:[nN]|[fF][fF]))[ ]*[\n,\]}:\#]  # words for booleans,
       | [-+]?(?:0[0-9_oObBxX]|[0-9]+_|[0-9]{19})  # numbers that are octal, grouped or large,
@@ -53,14 +53,9 @@ _DIFFERS: Final = re.compile(
     """,
     re.VERBOSE,
 )
-_DIFFERENT: Final = (
-    *("\t", "\r", "\x85", "\u2028", "\u2029"),  # what may be a line's end, or its indent
-    *(
-        f"{word}{colon}"
-        for word in ("rue", "RUE", "alse", "ALSE", "ull", "ULL")
-        for colon in (":", " :")
-    ),
-)
+_KEYS: Final = (" :", "rue:", "RUE:", "alse:", "ALSE:", "ull:", "ULL:")
+"""The ends of keys that may be no text but a boolean or null."""
+_BREAKS: Final = ("\x85", "\u2028", "\u2029")
 
 
 def parse(text: str) -> Any:
@@ -86,7 +81,11 @@ def parse(text: str) -> Any:
 
 def _is_plain(text: str) -> bool:
     """Whether YAML 1.1 and 1.2 read the document alike; False where it is not certain."""
-    if any(mark in text for mark in _DIFFERENT) or _DIFFERS.search(f"\n{text}"):
+    if "\t" in text or "\r" in text or any(key in text for key in _KEYS):
+        return False
+    if not text.isascii() and any(mark in text for mark in _BREAKS):
+        return False
+    if _DIFFERS.search(f"\n{text}"):
         return False
     # At the end of a file, the last line of a block has a break of its own or has none.
     return text.endswith("\n") or not ("|" in text or ">" in text)

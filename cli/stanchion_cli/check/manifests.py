@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import yaml
 from stanchion_cli.check.kubernetes_yaml import parse
 from stanchion_cli.report.place import Place
 
-_SEPARATOR: Final = re.compile(r"^(?:---|\.\.\.)(?=\s|\Z)", re.MULTILINE)
+_SEPARATOR: Final = re.compile(r"\n(?:---|\.\.\.)(?=\s|\Z)")
 _CONTENT: Final = re.compile(r"^[ \t]*[^\s#%]", re.MULTILINE)
 _ITEMS: Final = re.compile(r"^items:[ ]*\n( *)- ", re.MULTILINE)
 _SPACE: Final = re.compile(r"\s*")
@@ -112,20 +112,23 @@ def _documents(file: str, text: str) -> Iterator[_Document]:
 
 
 def _yaml(file: str, text: str) -> Iterator[_Document]:
-    starts = [(0, 0), *(match.span() for match in _SEPARATOR.finditer(text)), (len(text), 0)]
-    number, line = 0, 1
-    for (before, start), (end, _) in itertools.pairwise(starts):
+    text = f"\n{text}"  # so that every line has its break before it, and as many are before line n
+    starts = [(0, 1), *(match.span() for match in _SEPARATOR.finditer(text)), (len(text), 0)]
+    number, line = 0, 0
+    for (before, start), (end, _) in pairwise(starts):
+        line += text.count("\n", before, start)
         content = _CONTENT.search(text, start, end)
         if content is not None:
             number += 1
-            part = text[start:end]
+            part = text[start : end + 1]
             try:
                 value = parse(part)
             except yaml.YAMLError as error:
                 raise _malformed(file, line, number, error) from None
             first = line + text.count("\n", start, content.start())
-            yield _Document(value, first, _yaml_items(part, line))
-        line += text.count("\n", before, end)
+            listed = isinstance(value, dict) and "items" in value
+            yield _Document(value, first, _yaml_items(part, line) if listed else ())
+        line += text.count("\n", start, end)
 
 
 def _malformed(file: str, line: int, number: int, error: yaml.YAMLError) -> MalformedError:

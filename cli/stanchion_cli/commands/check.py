@@ -62,13 +62,13 @@ def check(
     for folder in found.templates:
         console.print(f"left out: {folder}, templates; check what helm template says", style="dim")
     report = _report(found, policies, "" if policy_config else environment.value)
-    failures = [Failure(each.place.file, str(each), each.place) for each in found.malformed]
+    failures = [Failure(str(each.place), each.reason, each.place) for each in found.malformed]
     put(Format(form), [report], failures, files={}, output=output)
     if failures:
         raise InputError(
             "1 file is malformed" if len(failures) == 1 else f"{len(failures)} files are malformed",
             fix="mend them; what is above is about the others",
-            problems=tuple(failure.message for failure in failures),
+            problems=tuple(str(each) for each in found.malformed),
         )
     if report.failed:
         raise typer.Exit(Exit.VIOLATION)
