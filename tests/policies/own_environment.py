@@ -33,7 +33,7 @@ def analyzed(resource: Resource) -> AnalyzedResource:
     )
 
 
-def _sent(value: Any) -> Any:
+def _sent(value: Any) -> Any:  # noqa: PLR0911  one return per kind of value
     if value is preview.UNKNOWN:
         return UNKNOWN
     if isinstance(value, Secret):
