@@ -69,7 +69,9 @@ def _of_context(environment: str, context: str) -> Target:
         contexts, _ = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
     except (config.ConfigException, OSError) as error:
         raise InputError(
-            f"there is no kubeconfig to find it in: {error}", where=f"--context {context}"
+            f"your kubeconfig cannot be used: {error}",
+            where=f"--context {context}",
+            fix="name a file that can with KUBECONFIG",
         ) from None
     known = [str(each["name"]) for each in contexts]
     if context not in known:
