@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stanchion_cli.policies.model import Finding
 from stanchion_cli.report.changes import Change
 from stanchion_cli.report.form import Format
+from stanchion_cli.report.indent import indent
 from stanchion_cli.report.model import Failure, Node, Report
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _json(reports: Sequence[Report], failures: Sequence[Failure]) -> str:
         "environments": [_environment(report) for report in reports],
         "failures": [asdict(failure) for failure in failures],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=indent(reports), ensure_ascii=False) + "\n"
 
 
 def _environment(report: Report) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from stanchion_cli.policies.model import Finding
+from stanchion_cli.report.indent import indent
 from stanchion_cli.report.model import Failure, Report
 from stanchion_cli.report.place import Place
 
@@ -63,7 +64,8 @@ def sarif(reports: Sequence[Report], failures: Sequence[Failure], files: dict[st
         "rules": list(rules.values()),
     }
     run = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": results}
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
+    return json.dumps(document, indent=indent(reports)) + "\n"
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
