@@ -24,6 +24,7 @@ from stanchion_cli.errors import StanchionError
 
 FIELD_MANAGER = "stanchion"
 Manifest = Mapping[str, Any]
+_TURNED_AWAY = (401, 403)
 
 
 @dataclass(frozen=True, order=True)
@@ -200,10 +201,17 @@ class Api:
             return ""
 
     def _unreachable(self, error: Exception) -> StanchionError:
+        if isinstance(error, ApiException) and error.status in _TURNED_AWAY:
+            return StanchionError(
+                f"the API server turns these credentials away ({error.status} {error.reason})",
+                where=self._where,
+                fix="sign in as someone whom the cluster admits",
+            )
         return StanchionError(
             f"the API server does not answer ({type(error).__name__})",
             where=self._where,
-            fix="look at it with `stanchion cluster status`",
+            fix="see whether it runs, the bundled node with `stanchion cluster status`, and "
+            "whether this machine is in a network that reaches it",
         )
 
     def _failed(self, verb: str, ref: Ref, error: Exception) -> StanchionError:

@@ -1,0 +1,56 @@
+"""What is said of an API server that cannot be used."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import yaml
+from stanchion_cli.deploy.api import Api, Ref
+from stanchion_cli.errors import StanchionError
+
+SECRET = Ref("v1", "Secret", "demo", "wine")
+
+
+class _TurningAway(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), _TurningAway)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def _api(folder: Path, address: str) -> Api:
+    file = folder / "kubeconfig"
+    content = {
+        "clusters": [{"name": "dev", "cluster": {"server": address}}],
+        "users": [{"name": "dev", "user": {}}],
+        "contexts": [{"name": "dev", "context": {"cluster": "dev", "user": "dev"}}],
+    }
+    file.write_text(yaml.safe_dump(content))
+    return Api(file, "dev")
+
+
+def test_credentials_that_are_turned_away_are_told_apart_from_silence(
+    tmp_path: Path, address: str
+) -> None:
+    with pytest.raises(StanchionError, match=r"context dev.*turns these credentials away \(401"):
+        _api(tmp_path, address).get(SECRET)
+
+
+def test_a_server_that_does_not_answer_is_told_with_where_to_look(tmp_path: Path) -> None:
+    with pytest.raises(StanchionError, match=r"does not answer.*in a network that reaches it"):
+        _api(tmp_path, "http://127.0.0.1:1").get(SECRET)
