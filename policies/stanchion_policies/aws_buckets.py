@@ -7,7 +7,7 @@ from typing import Any
 
 from stanchion_policies.aws_documents import Statement, statements
 from stanchion_policies.linking import belonging
-from stanchion_policies.reading import entries, get, items, present, some, text
+from stanchion_policies.reading import get, items, present, some, text
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -99,17 +99,17 @@ def _blocks_all(block: CloudResource) -> bool:
 )
 def encrypted(item: CloudResource, stack: Stack, settings: Settings) -> Iterator[str]:
     """A bucket's encryption is stated."""
-    rules = [
-        rule
+    defaults = [
+        get(rule, "applyServerSideEncryptionByDefault")
         for configuration in _of(stack, item, *ENCRYPTION)
         for rule in items(configuration.props, "rules")
     ]
+    inline = _inline(item, "serverSideEncryptionConfiguration")
     if item.type == BUCKETS[0]:
-        rules.append(get(item.props, "serverSideEncryptionConfiguration", "rule"))
+        defaults.append(get(inline, "rule", "applyServerSideEncryptionByDefault"))
     else:
-        for configuration in items(item.props, "serverSideEncryptionConfigurations"):
-            rules.extend(items(configuration, "rules"))
-    defaults = [entries(rule, "applyServerSideEncryptionByDefault") for rule in rules]
+        for rule in items(inline, "rules"):
+            defaults.extend(items(rule, "applyServerSideEncryptionByDefaults"))
     if not any(text(default, "sseAlgorithm") for default in defaults):
         yield "has no server-side encryption configuration"
     elif settings.flag("kms") and not any(present(each, "kmsMasterKeyId") for each in defaults):

@@ -51,7 +51,7 @@ ADMINISTRATION = ("22", "3389")
 def security_group_not_open(item: CloudResource, settings: Settings) -> Iterator[str]:
     """No security group lets the internet in, but to ports that are declared."""
     for place, rule in _ingress(item):
-        for cidr in _ranges(rule):
+        for cidr in _ranges(item, rule):
             if is_everywhere(cidr) and not _declared(rule, settings.strings("open")):
                 yield f"{place} lets {cidr} in to {_ports(rule)}; name who may come in"
 
@@ -65,9 +65,9 @@ def _ingress(item: CloudResource) -> Iterator[tuple[str, Any]]:
         yield "the rule", item.props
 
 
-def _ranges(rule: Any) -> list[str]:
-    if "cidrIpv4" in rule or "cidrIpv6" in rule:
-        return [text(rule, prop) for prop in ("cidrIpv4", "cidrIpv6")]
+def _ranges(item: CloudResource, rule: Any) -> list[str]:
+    if item.type == INGRESS_RULE:
+        return [text(rule, "cidrIpv4"), text(rule, "cidrIpv6")]
     return [*texts(rule, "cidrBlocks"), *texts(rule, "ipv6CidrBlocks")]
 
 

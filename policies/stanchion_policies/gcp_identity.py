@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from stanchion_policies.linking import belonging
-from stanchion_policies.reading import items, known, present, text, texts
+from stanchion_policies.reading import items, known, text, texts
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -18,6 +18,7 @@ from stanchion_policies.rules import (
     strings,
 )
 from stanchion_policies.stack import CloudResource, Stack
+from stanchion_policies.unknown import UnknownValueError
 
 ACCOUNT = "gcp:serviceaccount/account:Account"
 ACCOUNT_KEY = "gcp:serviceaccount/key:Key"
@@ -57,17 +58,19 @@ NARROW = _tokens(
     "serviceaccount/iAM",
     "storage/bucketIAM",
 )
-ACCESS_LISTS = (
+ACCESS_CONTROLS = (
     "gcp:storage/bucketAccessControl:BucketAccessControl",
     "gcp:storage/defaultObjectAccessControl:DefaultObjectAccessControl",
     "gcp:storage/objectAccessControl:ObjectAccessControl",
-    "gcp:storage/bucketACL:BucketACL",
-    "gcp:storage/defaultObjectACL:DefaultObjectACL",
 )
+PREDEFINED = ("gcp:storage/bucketACL:BucketACL", "gcp:storage/objectACL:ObjectACL")
+"""Access lists that may be one of Google's own by name."""
+
+ACCESS_LISTS = (*ACCESS_CONTROLS, *PREDEFINED, "gcp:storage/defaultObjectACL:DefaultObjectACL")
 ON_ACCOUNTS = _tokens("serviceaccount/iAM")
 EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 IMPERSONATION = ("roles/iam.serviceAccountUser", "roles/iam.serviceAccountTokenCreator")
-UNKNOWN_MEMBER = "A member that the deployment makes is known, and judged, before it is bound."
+UNKNOWN_MEMBER = "Who it is that the deployment makes is known, and judged, before it is bound."
 
 
 class Binding(NamedTuple):
@@ -76,12 +79,14 @@ class Binding(NamedTuple):
     Attributes:
         place: Where a resource says so, for messages; empty where it says nothing else.
         role: The role.
-        holder: What holds the members: a mapping with `member` or `members`.
+        holder: What holds the members.
+        single: Whether that is one `member`, not `members`.
     """
 
     place: str
     role: str
     holder: Any
+    single: bool = False
 
     @property
     def members(self) -> Sequence[str]:
@@ -90,13 +95,28 @@ class Binding(NamedTuple):
         Raises:
             UnknownValueError: That is not known yet.
         """
-        return [*texts(self.holder, "members"), text(self.holder, "member")]
+        return [text(self.holder, "member")] if self.single else texts(self.holder, "members")
+
+    @property
+    def known_members(self) -> Sequence[str | None]:
+        """Who has the role; None for each who is not known yet."""
+        if self.single:
+            return [known(self.holder, "member")]
+        listed = known(self.holder, "members", default=())
+        return [_known_at(listed, place) for place in range(len(listed))]
+
+
+def _known_at(listed: Sequence[Any], place: int) -> str | None:
+    try:
+        return str(listed[place])
+    except UnknownValueError:
+        return None
 
 
 def bindings(item: CloudResource) -> Iterator[Binding]:
     """What an IAM resource of any kind binds: one member, a role's, or a whole policy."""
     if not item.type.endswith("Policy"):
-        yield Binding("", text(item.props, "role"), item.props)
+        yield Binding("", text(item.props, "role"), item.props, item.type.endswith("Member"))
         return
     try:
         policy = json.loads(text(item.props, "policyData", default="{}"))
@@ -135,19 +155,35 @@ def no_primitive_roles(item: CloudResource, settings: Settings) -> Iterator[str]
     may_wait=UNKNOWN_MEMBER,
 )
 def not_public(item: CloudResource, settings: Settings) -> Iterator[str]:
-    """Nothing is everybody's."""
+    """Nothing is everybody's.
+
+    A member that is not known yet is none of those: they are no output of any resource.
+    """
     if item.type in ACCESS_LISTS:
-        entities = [text(item.props, "entity"), text(item.props, "predefinedAcl")]
-        entities += [entry.rpartition(":")[2] for entry in texts(item.props, "roleEntities")]
-        if any(entity in EVERYBODY or entity.startswith("public") for entity in entities):
-            yield "gives everybody access"
+        if any(map(_is_open, _entities(item))):
+            yield "gives everybody access; name who needs it"
         return
     for binding in bindings(item):
         if binding.role in settings.strings("roles"):
             continue
-        for member in binding.members:
+        for member in binding.known_members:
             if member in EVERYBODY:
                 yield f"{binding.place}grants {binding.role} to {member}; name who needs it"
+
+
+def _entities(item: CloudResource) -> Iterator[str]:
+    """Whom an access list lets in, or the named list that it is."""
+    if item.type in ACCESS_CONTROLS:
+        yield text(item.props, "entity")
+        return
+    for entry in texts(item.props, "roleEntities"):
+        yield entry.rpartition(":")[2]
+    if item.type in PREDEFINED:
+        yield text(item.props, "predefinedAcl")
+
+
+def _is_open(entity: str) -> bool:
+    return entity in EVERYBODY or entity.startswith(("public", "authenticated"))
 
 
 @resource_policy(
@@ -205,20 +241,13 @@ def one_workload(item: CloudResource, stack: Stack, _settings: Settings) -> Iter
     """A service account is one workload's, so that rights are no more than that one's."""
     workloads = {
         member if member is not None else bound.title
-        for bound in belonging(stack, item, "serviceAccountId", *ON_ACCOUNTS)
-        if known(bound.props, "role") == "roles/iam.workloadIdentityUser"
-        for member in _members(bound)
+        for bound in belonging(stack, item, "serviceAccountId", *ON_ACCOUNTS, named="id")
+        for binding in bindings(bound)
+        if binding.role == "roles/iam.workloadIdentityUser"
+        for member in binding.known_members
     }
     if len(workloads) > 1:
         yield f"is used by {' and '.join(sorted(workloads))}; give each an account of its own"
     for member in workloads:
         if member.startswith("principalSet://") and member.endswith("/*"):
             yield f"is used by {member}, which is everybody whom the pool lets in"
-
-
-def _members(bound: CloudResource) -> list[str | None]:
-    """Who uses an account by one binding; None for one who is not known yet."""
-    if present(bound.props, "members"):
-        listed = known(bound.props, "members", default=())
-        return [known({"member": each}, "member") for each in listed] or [None]
-    return [known(bound.props, "member")]

@@ -44,9 +44,10 @@ def firewall_not_open(item: CloudResource, settings: Settings) -> Iterator[str]:
     if text(item.props, "direction", default="INGRESS") != "INGRESS":
         return
     allowed, source = _allowed(item)
+    protocol = "protocol" if item.type == FIREWALL else "ipProtocol"
     declared = settings.strings("open")
     reached = [
-        f"{text(each, 'protocol') or text(each, 'ipProtocol')} {', '.join(ports) or 'of any kind'}"
+        f"{text(each, protocol)} {', '.join(ports) or 'of any kind'}"
         for each in allowed
         for ports in [texts(each, "ports")]
         if not ports or any(port not in declared for port in ports)

@@ -153,7 +153,7 @@ CONTENT = [
         "inline in an older bucket",
         older(
             serverSideEncryptionConfigurations=[
-                {"rules": [inline_encryption("aws:kms")["rule"]]},
+                {"rules": [{"applyServerSideEncryptionByDefaults": [{"sseAlgorithm": "aws:kms"}]}]}
             ]
         ),
     ),

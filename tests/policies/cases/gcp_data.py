@@ -150,7 +150,7 @@ BUCKETS = [
     passes(
         "gcp-storage-versioned",
         "retention",
-        bucket(versioning=DROP, retentionPolicy={"retentionPeriod": 3600}),
+        bucket(versioning=DROP, retentionPolicy={"retentionPeriod": "3600"}),
     ),
     passes("gcp-storage-versioned", "only takes logs", LOGS, bucket(logging={"logBucket": "logs"})),
     passes(

@@ -140,9 +140,20 @@ PUBLIC = [
             "gcp:storage/bucketAccessControl:BucketAccessControl",
             bucket="models",
             entity="user-a@example.com",
+            role="READER",
         ),
     ),
-    undecided("gcp-iam-not-public", "not known", of_bucket(UNKNOWN)),
+    passes("gcp-iam-not-public", "one whom the deployment makes", of_bucket(UNKNOWN)),
+    undecided(
+        "gcp-iam-not-public",
+        "not known",
+        cloud("gcp:projects/iAMPolicy:IAMPolicy", project="p", policyData=UNKNOWN),
+    ),
+    fails(
+        "gcp-iam-not-public",
+        "beside one whom the deployment makes",
+        binding(READER, UNKNOWN, "allUsers"),
+    ),
     fails("gcp-iam-not-public", "a bucket", of_bucket("allUsers")),
     fails(
         "gcp-iam-not-public", "anybody who signs in", binding(READER, TEAM, "allAuthenticatedUsers")
