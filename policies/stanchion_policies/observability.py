@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from stanchion_policies import promql
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.inference import is_serving
 from stanchion_policies.kubernetes import REPLICATED, KubernetesObject
-from stanchion_policies.reading import entries, filled, get, items, selects, text, texts
+from stanchion_policies.reading import entries, filled, get, items, present, selects, text, texts
 from stanchion_policies.rules import Settings, Severity, cluster_policy, object_policy, strings
 
 
@@ -28,14 +29,13 @@ def serving_scraped(item: KubernetesObject, cluster: Cluster, _settings: Setting
     annotations = entries(pod.template, "metadata", "annotations")
     if text(annotations, "prometheus.io/scrape") == "true":
         return
-    for monitor in cluster.of("PodMonitor", "PodMonitoring"):
-        if _watches(monitor, item.namespace) and selects(_selector(monitor), pod.labels):
+    for monitor in _monitors(cluster, item.namespace, "PodMonitor", "PodMonitoring"):
+        if selects(_selector(monitor), pod.labels):
             return
-    for service in _services_of(item, cluster):
-        for monitor in cluster.of("ServiceMonitor"):
-            chosen = selects(_selector(monitor), service.labels)
-            if chosen and _watches(monitor, item.namespace):
-                return
+    services = list(_services_of(item, cluster))
+    for monitor in _monitors(cluster, item.namespace, "ServiceMonitor"):
+        if any(selects(_selector(monitor), service.labels) for service in services):
+            return
     yield "no ServiceMonitor or PodMonitor selects it, so nobody sees its metrics"
 
 
@@ -43,11 +43,28 @@ def _selector(monitor: KubernetesObject) -> Any:
     return get(monitor.body, "spec", "selector", default={})
 
 
-def _watches(monitor: KubernetesObject, namespace: str) -> bool:
-    chosen = entries(monitor.body, "spec", "namespaceSelector")
-    if get(chosen, "any"):
-        return True
-    return namespace in (texts(chosen, "matchNames") or [monitor.namespace])
+def _monitors(cluster: Cluster, namespace: str, *kinds: str) -> Iterator[KubernetesObject]:
+    """The monitors that look into a namespace: its own, and those of others that name it."""
+    for kind in kinds:
+        for monitor in cluster.possibly_in(namespace, kind):
+            if not present(monitor.body, "spec", "namespaceSelector"):
+                yield monitor
+        for monitor in _far_sighted(cluster, kind):
+            chosen = entries(monitor.body, "spec", "namespaceSelector")
+            if get(chosen, "any") or namespace in (
+                texts(chosen, "matchNames") or [monitor.namespace]
+            ):
+                yield monitor
+
+
+@lru_cache(maxsize=4)
+def _far_sighted(cluster: Cluster, kind: str) -> tuple[KubernetesObject, ...]:
+    """The monitors that say which namespaces they look into; collected once for all workloads."""
+    return tuple(
+        monitor
+        for monitor in cluster.of(kind)
+        if present(monitor.body, "spec", "namespaceSelector")
+    )
 
 
 def _services_of(item: KubernetesObject, cluster: Cluster) -> Iterator[KubernetesObject]:

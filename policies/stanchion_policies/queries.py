@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 from stanchion_policies import promql
@@ -112,7 +112,7 @@ class _Known:
     def _metric(self, name: str) -> Metric | None:
         if (
             not name
-            or name in self._recorded
+            or name in _recorded(self._cluster)
             or any(fnmatchcase(name, pattern) for pattern in self._further)
         ):
             return Metric(None)
@@ -124,15 +124,6 @@ class _Known:
         source = f"{exporter} does not export" if exporter else "nobody is known to export"
         return f"asks for {name}, which {source}"
 
-    @cached_property
-    def _recorded(self) -> set[str]:
-        return {
-            text(rule, "record")
-            for each in self._cluster.of("PrometheusRule")
-            for group in items(each.body, "spec", "groups")
-            for rule in items(group, "rules")
-        }
-
     def _enabled(self, name: str) -> bool:
         """Whether a ConfigMap of the stack lists the counter, as DCGM's exporter reads it."""
         for each in self._cluster.of("ConfigMap"):
@@ -142,6 +133,17 @@ class _Known:
                 if any(line.startswith((f"{name},", f"{name} ")) for line in lines):
                     return True
         return False
+
+
+@lru_cache(maxsize=1)
+def _recorded(cluster: Cluster) -> frozenset[str]:
+    """What the cluster's recording rules make; collected once for all its queries."""
+    return frozenset(
+        text(rule, "record")
+        for each in cluster.of("PrometheusRule")
+        for group in items(each.body, "spec", "groups")
+        for rule in items(group, "rules")
+    )
 
 
 @object_policy(

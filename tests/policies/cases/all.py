@@ -23,6 +23,7 @@ from policies.cases import (
     pods,
     probes,
     references,
+    queueing,
     releases,
     resources,
     scaling,
@@ -58,4 +59,5 @@ ALL = [
     *gcp_data.CASES,
     *gcp_identity.CASES,
     *gcp_network.CASES,
+    *queueing.CASES,
 ]
