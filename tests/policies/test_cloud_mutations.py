@@ -1,0 +1,107 @@
+"""Our production environments in either cloud, broken: each policy sees it and names it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from functools import cache
+from typing import Any
+
+import pytest
+from policies.cloud_mutations import MUTATIONS, Mutation
+from policies.conftest import PACK
+from policies.in_process import inputs_of, judged, linked, seen
+from policies.manifests import DROP
+from policies.own_environment import registered
+from pulumi_policy.policy import PolicyResource
+from stanchion_cli.policies import AnalyzedResource
+from stanchion_policies import RULES
+
+ENVIRONMENTS = ("prod-aws", "prod-gcp")
+LEVELS = json.loads((PACK / "environments" / "prod.json").read_text())
+BY_NAME = {rule.name: rule for rule in RULES}
+OURS = {name for name in BY_NAME if name.startswith(("aws-", "gcp-", "karpenter-"))}
+NOT_OURS = {
+    "aws-iam-no-access-keys",
+    "aws-iam-rights-by-group",
+    "aws-load-balancer-tls",
+    "aws-network-acl-no-administration",
+    "aws-no-default-vpc",
+    "gcp-iam-no-account-keys",
+    "gcp-no-public-addresses",
+}
+"""Policies about what we make none of, so that there is nothing of ours to look at."""
+
+
+@cache
+def shown(environment: str) -> dict[str, PolicyResource]:
+    """The environment as policies see it, by URN; made once."""
+    return {each.urn: seen(each) for each in registered(environment)}
+
+
+def named(environment: str, name: str) -> AnalyzedResource:
+    """The resource of a provider that has that Pulumi name."""
+    (found,) = [r for r in registered(environment) if r.name == name and "::pulumi:" not in r.urn]
+    return found
+
+
+def broken(mutation: Mutation) -> list[PolicyResource]:
+    """The environment after a mutation."""
+    resources = dict(shown(mutation.environment))
+    for name, changes in mutation.changes.items():
+        target = named(mutation.environment, name)
+        inputs = copy.deepcopy(inputs_of(target))
+        for path, value in changes.items():
+            _set(inputs, path, value)
+        resources[target.urn] = seen(target, inputs)
+    for name in mutation.without:
+        del resources[named(mutation.environment, name).urn]
+    if mutation.added is not None:
+        resources[mutation.added.urn] = seen(mutation.added)
+    return linked(map(copy.copy, resources.values()), registered(mutation.environment))
+
+
+def _set(inputs: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
+    holder: Any = inputs
+    for step in path[:-1]:
+        holder = holder[step]
+    if value is DROP:
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] = value
+
+
+def said(policy: str, resources: list[PolicyResource]) -> list[tuple[str, str]]:
+    configured = LEVELS[policy]
+    settings = {} if isinstance(configured, str) else configured
+    return judged(BY_NAME[policy], settings, resources)[0]
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_what_a_policy_forbids_is_seen_and_named(mutation: Mutation) -> None:
+    told = said(mutation.policy, broken(mutation))
+    assert {urn.rpartition("::")[2] for urn, _ in told} == {mutation.about}, told
+    assert any(mutation.told in message for _, message in told), told
+
+
+def test_as_it_is_nothing_is_said_of_production() -> None:
+    told = [
+        message
+        for environment in ENVIRONMENTS
+        for policy in sorted(OURS)
+        if LEVELS[policy] != "disabled"
+        for message in said(policy, linked(shown(environment).values(), registered(environment)))
+    ]
+    assert told == []
+
+
+def test_every_policy_that_is_on_is_tried() -> None:
+    assert {mutation.policy for mutation in MUTATIONS} == {
+        name for name in OURS if LEVELS[name] != "disabled"
+    }
+
+
+def test_every_policy_looks_at_something_of_ours() -> None:
+    types = {resource.type for environment in ENVIRONMENTS for resource in registered(environment)}
+    met = types | {each.rpartition(":")[2] for each in types if each.startswith("kubernetes:")}
+    assert {name for name in OURS if met.isdisjoint(BY_NAME[name].kinds)} == NOT_OURS
