@@ -36,6 +36,7 @@ NAMED_BY_THE_CLOUD = {
     "EC2NodeClass": ("spec.role", "spec.securityGroupSelectorTerms", "spec.subnetSelectorTerms"),
     "EndpointSlice": ("endpoints[0].addresses",),
     "ExternalSecret": ("spec.data",),
+    "Ingress": ('metadata.annotations["alb.ingress.kubernetes.io/certificate-arn"]',),
     "Service": ("spec.externalName",),
     "ServiceAccount": ("metadata.annotations",),
 }
