@@ -85,7 +85,7 @@ def _is_plain(text: str) -> bool:
         return False
     if not text.isascii() and any(mark in text for mark in _BREAKS):
         return False
-    if _DIFFERS.search(f"\n{text}"):
+    if _DIFFERS.search(f"\n{text}\n"):
         return False
     # At the end of a file, the last line of a block has a break of its own or has none.
     return text.endswith("\n") or not ("|" in text or ">" in text)

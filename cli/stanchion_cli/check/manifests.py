@@ -113,7 +113,7 @@ def _documents(file: str, text: str) -> Iterator[_Document]:
 
 def _yaml(file: str, text: str) -> Iterator[_Document]:
     text = f"\n{text}"  # so that every line has its break before it, and as many are before line n
-    starts = [(0, 1), *(match.span() for match in _SEPARATOR.finditer(text)), (len(text), 0)]
+    starts = [(0, 0), *(match.span() for match in _SEPARATOR.finditer(text)), (len(text), 0)]
     number, line = 0, 0
     for (before, start), (end, _) in pairwise(starts):
         line += text.count("\n", before, start)

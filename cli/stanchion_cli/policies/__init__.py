@@ -8,6 +8,10 @@ added: configuration files are validated, and a policy that met an unknown value
 Not done here: deciding what a finding means for an exit status.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from stanchion_cli.policies.config import read_config
 from stanchion_cli.policies.model import (
     AnalyzedResource,
@@ -19,7 +23,9 @@ from stanchion_cli.policies.model import (
     Remediation,
     Severity,
 )
-from stanchion_cli.policies.pack import PolicyPack
+
+if TYPE_CHECKING:
+    from stanchion_cli.policies.pack import PolicyPack
 
 __all__ = [
     "AnalyzedResource",
@@ -33,3 +39,12 @@ __all__ = [
     "Severity",
     "read_config",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The client itself, which loads gRPC, when it is asked for."""
+    if name == "PolicyPack":
+        from stanchion_cli.policies.pack import PolicyPack
+
+        return PolicyPack
+    raise AttributeError(name)
