@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -39,6 +39,16 @@ class Right(NamedTuple):
         return f"{verb} on {resource}" if verb and resource else ""
 
 
+SECRETS = (Right("", ("secrets",), ("get", "list", "watch")),)
+INTO_PODS = (
+    Right("", ("pods/exec", "pods/attach"), ("get", "create")),
+    Right("", ("pods/portforward", "nodes/proxy"), ("get", "create")),
+)
+MAKING_PODS = (
+    Right("", ("pods", "replicationcontrollers"), WRITING),
+    Right("apps", ("deployments", "statefulsets", "daemonsets", "replicasets"), WRITING),
+    Right("batch", ("jobs", "cronjobs"), WRITING),
+)
 RBAC = "rbac.authorization.k8s.io"
 EVERYTHING = ("get", "list", "watch", "create", "update", "patch", "delete")
 
@@ -84,25 +94,40 @@ def grants_everything(role: KubernetesObject) -> bool:
     severity=Severity.HIGH,
     fix="List the API groups, resources and verbs that are needed.",
     framework=cis("5.1.3"),
-    settings=OWN,
+    settings={
+        **OWN,
+        "fields": strings(
+            "Fields of a rule in which a * is refused.",
+            "apiGroups",
+            "resources",
+            "verbs",
+            "nonResourceURLs",
+        ),
+    },
 )
 def no_wildcards(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """A role lists what it allows."""
     for where, rule in _rules(item, settings):
-        for field in ("apiGroups", "resources", "verbs", "nonResourceURLs"):
+        for field in settings.strings("fields"):
             if any("*" in word for word in texts(rule, field)):
                 yield f"{where}.{field} has a *, which also grants what comes later"
+
+
+def granted(role: KubernetesObject, rights: Sequence[Right]) -> Iterator[str]:
+    """The rights that a role grants, objects by name left out: `rules[0] grants get on secrets`."""
+    for place, rule in enumerate(items(role.body, "rules")):
+        if items(rule, "resourceNames"):
+            continue
+        for found in filter(None, (right.granted_by(rule) for right in rights)):
+            yield f"rules[{place}] grants {found}"
 
 
 def _without(name: str, description: str, why: str, fix: str, clause: str, *rights: Right) -> Rule:
     """A policy that roles do not grant some rights, but to objects by name."""
 
     def check(item: KubernetesObject, settings: Settings) -> Iterator[str]:
-        for where, rule in _rules(item, settings):
-            if items(rule, "resourceNames"):
-                continue
-            for granted in filter(None, (right.granted_by(rule) for right in rights)):
-                yield f"{where} grants {granted}, {why}"
+        for found in () if is_kubernetes_own(item, settings) else granted(item, rights):
+            yield f"{found}, {why}"
 
     check.__doc__ = description
     return object_policy(
@@ -118,7 +143,7 @@ no_secrets = _without(
     "so it reads every secret",
     BY_NAME,
     "5.1.2",
-    Right("", ("secrets",), ("get", "list", "watch")),
+    *SECRETS,
 )
 no_exec = _without(
     "rbac-no-exec",
@@ -126,8 +151,7 @@ no_exec = _without(
     "a way into running pods and their secrets",
     "Remove the right: a person who must look inside gets it for an hour, by name.",
     "5.1.10",
-    Right("", ("pods/exec", "pods/attach"), ("get", "create")),
-    Right("", ("pods/portforward", "nodes/proxy"), ("get", "create")),
+    *INTO_PODS,
 )
 no_escalation = _without(
     "rbac-no-escalation",
@@ -137,6 +161,13 @@ no_escalation = _without(
     "5.1.8",
     Right(RBAC, ("roles", "clusterroles"), ("escalate", "bind")),
     Right(RBAC, ("rolebindings", "clusterrolebindings"), ("bind",)),
+)
+no_impersonation = _without(
+    "rbac-no-impersonation",
+    "A role does not let its holder act as somebody else.",
+    "so its holder acts as somebody else, with all their rights",
+    BY_NAME,
+    "5.1.8",
     Right("", ("users", "groups", "serviceaccounts"), ("impersonate",)),
     Right("authentication.k8s.io", ("uids", "userextras"), ("impersonate",)),
 )
@@ -154,9 +185,7 @@ no_pods = _without(
     "so its holder runs pods under any service account of the namespace",
     "Leave making pods to the deployment pipeline and to controllers.",
     "5.1.4",
-    Right("", ("pods", "replicationcontrollers"), WRITING),
-    Right("apps", ("deployments", "statefulsets", "daemonsets", "replicasets"), WRITING),
-    Right("batch", ("jobs", "cronjobs"), WRITING),
+    *MAKING_PODS,
 )
 no_tokens = _without(
     "rbac-no-token-creation",

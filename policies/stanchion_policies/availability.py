@@ -3,19 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from stanchion_policies.cluster import Cluster, bounds
-from stanchion_policies.kubernetes import KubernetesObject
-from stanchion_policies.reading import count_or_percent, get, items, number, present, selects, some
-from stanchion_policies.rules import Settings, Severity, cluster_policy, flag, integer
+from stanchion_policies.cluster import WITH_REPLICAS, Cluster, bounds
+from stanchion_policies.kubernetes import KubernetesObject, Pod
+from stanchion_policies.reading import (
+    count_or_percent,
+    entries,
+    get,
+    items,
+    number,
+    present,
+    selects,
+    some,
+    texts,
+)
+from stanchion_policies.rules import (
+    Settings,
+    Severity,
+    cluster_policy,
+    flag,
+    integer,
+    object_policy,
+)
 
-REPLICATED = ("Deployment", "StatefulSet", "Rollout")
 AUTOSCALERS = ("HorizontalPodAutoscaler", "ScaledObject")
+BOUNDS = ("maxUnavailable", "minAvailable")
+FROM = {
+    "replicas": integer(
+        "From how many replicas on it is demanded. A workload that states no number, and has no "
+        "autoscaler, may be scaled by anybody: it counts as several.",
+        2,
+        minimum=1,
+    )
+}
+
+
+def _may_be_several(item: KubernetesObject, cluster: Cluster, settings: Settings) -> bool:
+    """Whether a workload keeps the setting's number of replicas, or says nothing of it."""
+    replicas = cluster.replicas_of(item)
+    if replicas is None:
+        return False
+    return not replicas.stated or replicas.minimum >= settings.integer("replicas")
 
 
 @cluster_policy(
     "workload-replicas",
-    kinds=REPLICATED,
+    kinds=WITH_REPLICAS,
     severity=Severity.HIGH,
     fix="Raise the autoscaler's minimum, or spec.replicas where there is none.",
     settings={"minimum": integer("Replicas that a workload keeps at least.", 2, minimum=1)},
@@ -29,46 +63,76 @@ def enough_replicas(item: KubernetesObject, cluster: Cluster, settings: Settings
 
 @cluster_policy(
     "disruption-budget-exists",
-    kinds=REPLICATED,
+    kinds=WITH_REPLICAS,
     severity=Severity.HIGH,
     fix="Add a PodDisruptionBudget with maxUnavailable 1 whose selector matches the pods.",
+    settings=FROM,
 )
-def budget_exists(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
+def budget_exists(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
     """A workload with several replicas has a disruption budget."""
-    replicas, pod = cluster.replicas_of(item), item.pod
-    if pod is None or replicas is None or replicas.minimum < 2:
+    pod = item.pod
+    if pod is None or not _may_be_several(item, cluster, settings):
         return
     budgets = cluster.policies_for(item, "PodDisruptionBudget")
     if not some(lambda budget: selects(get(budget.body, "spec", "selector"), pod.labels), budgets):
         yield "no PodDisruptionBudget selects its pods, so a node drain may take them all"
 
 
+@object_policy(
+    "disruption-budget-valid",
+    kinds=("PodDisruptionBudget",),
+    severity=Severity.MEDIUM,
+    fix="Write maxUnavailable 1 and nothing else: it fits any number of replicas.",
+)
+def budget_valid(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+    """A disruption budget sets one of its two bounds."""
+    stated = [field for field in BOUNDS if get(item.body, "spec", field) is not None]
+    if not stated:
+        yield "sets neither maxUnavailable nor minAvailable, so it protects nothing"
+    if len(stated) > 1:
+        yield "sets both maxUnavailable and minAvailable, which the API refuses"
+
+
 @cluster_policy(
     "disruption-budget-permits-eviction",
     kinds=("PodDisruptionBudget",),
     severity=Severity.HIGH,
-    fix="Write maxUnavailable 1, or a minAvailable below the autoscaler's minimum.",
+    fix="Write maxUnavailable 1: a budget that permits no eviction stops the update of a node.",
 )
 def budget_permits_eviction(
     item: KubernetesObject, cluster: Cluster, _settings: Settings
 ) -> Iterator[str]:
-    """A disruption budget lets a node be drained, at the autoscaler's minimum too."""
-    unavailable = get(item.body, "spec", "maxUnavailable")
-    available = get(item.body, "spec", "minAvailable")
-    if unavailable is None and available is None:
-        yield "sets neither maxUnavailable nor minAvailable"
-    if unavailable is not None and available is not None:
-        yield "sets both maxUnavailable and minAvailable, which the API refuses"
+    """A disruption budget lets a node be drained."""
+    unavailable, available = (get(item.body, "spec", field) for field in BOUNDS)
     if unavailable is not None and count_or_percent(unavailable, 100) == 0:
-        yield f"spec.maxUnavailable {unavailable} permits no eviction; write 1"
-    if available is None:
-        return
+        yield f"spec.maxUnavailable {_shown(unavailable)} permits no eviction; write 1"
     if available == "100%":
         yield "spec.minAvailable 100% permits no eviction; write maxUnavailable 1"
+    else:
+        yield from _too_high(item, cluster, scaled=False)
+
+
+@cluster_policy(
+    "disruption-budget-below-autoscaler",
+    kinds=("PodDisruptionBudget",),
+    severity=Severity.HIGH,
+    fix="Write maxUnavailable 1, or a minAvailable below the autoscaler's minimum.",
+)
+def budget_below_autoscaler(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """A disruption budget lets a node be drained at the autoscaler's minimum too."""
+    yield from _too_high(item, cluster, scaled=True)
+
+
+def _too_high(budget: KubernetesObject, cluster: Cluster, *, scaled: bool) -> Iterator[str]:
+    """Workloads, with an autoscaler or without, that may never have more than minAvailable."""
+    available = get(budget.body, "spec", "minAvailable")
+    if available is None or available == "100%":
         return
-    for workload in cluster.selected_by(get(item.body, "spec", "selector"), item.namespace):
+    for workload in cluster.selected_by(get(budget.body, "spec", "selector"), budget.namespace):
         replicas = cluster.replicas_of(workload)
-        if replicas is None:
+        if replicas is None or not replicas.stated or replicas.scaled is not scaled:
             continue
         needed = count_or_percent(available, replicas.minimum)
         if needed is not None and needed >= replicas.minimum:
@@ -84,33 +148,48 @@ def _shown(value: object) -> str:
 
 @cluster_policy(
     "topology-spread",
-    kinds=REPLICATED,
+    kinds=WITH_REPLICAS,
     severity=Severity.MEDIUM,
     fix="Add a topologySpreadConstraint over kubernetes.io/hostname (and over zones) whose "
     "labelSelector matches the pod's own labels.",
+    settings=FROM,
 )
-def topology_spread(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
+def topology_spread(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
     """The replicas of a workload are spread over nodes."""
-    replicas, pod = cluster.replicas_of(item), item.pod
-    if pod is None or replicas is None or replicas.minimum < 2:
+    pod = item.pod
+    if pod is None or not _may_be_several(item, cluster, settings):
         return
     constraints = items(pod.spec, "topologySpreadConstraints")
     for place, constraint in enumerate(constraints):
-        if not selects(
-            get(constraint, "labelSelector", default={"matchLabels": {"": ""}}), pod.labels
-        ):
+        if not _selects_itself(constraint, pod):
             yield (
                 f"topologySpreadConstraints[{place}] does not select the pod's own labels, so it "
                 "spreads nothing"
             )
-    anti_affinity = get(pod.spec, "affinity", "podAntiAffinity", default={})
-    terms = [
-        kind
-        for kind in ("required", "preferred")
-        if items(anti_affinity, f"{kind}DuringSchedulingIgnoredDuringExecution")
-    ]
+    terms = list(_anti_affinity(pod))
+    for where, term in terms:
+        namespaces = texts(term, "namespaces")
+        elsewhere = namespaces and item.namespace not in namespaces
+        if elsewhere or not _selects_itself(term, pod):
+            yield f"{where} does not select the workload's own pods, so it spreads nothing"
     if not constraints and not terms:
         yield "has neither topologySpreadConstraints nor podAntiAffinity"
+
+
+def _anti_affinity(pod: Pod) -> Iterator[tuple[str, Any]]:
+    """The terms of a pod's anti-affinity, with their places."""
+    rules = entries(pod.spec, "affinity", "podAntiAffinity")
+    for kind in ("required", "preferred"):
+        field = f"{kind}DuringSchedulingIgnoredDuringExecution"
+        for place, term in enumerate(items(rules, field)):
+            weighted = entries(term, "podAffinityTerm") if kind == "preferred" else term
+            yield f"podAntiAffinity.{field}[{place}]", weighted
+
+
+def _selects_itself(term: Any, pod: Pod) -> bool:
+    """Whether the label selector of a term selects the pod it is part of; none selects nothing."""
+    selector = get(term, "labelSelector")
+    return selector is not None and selects(selector, pod.labels)
 
 
 @cluster_policy(

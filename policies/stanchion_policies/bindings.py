@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from stanchion_policies.access import OWN, grants_everything, is_kubernetes_own
+from stanchion_policies.access import (
+    INTO_PODS,
+    MAKING_PODS,
+    OWN,
+    SECRETS,
+    Right,
+    granted,
+    grants_everything,
+    is_kubernetes_own,
+)
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.reading import get, items, text
-from stanchion_policies.rules import Settings, Severity, cis, cluster_policy, object_policy
+from stanchion_policies.rules import Rule, Settings, Severity, cis, cluster_policy, object_policy
 
 BINDINGS = ("RoleBinding", "ClusterRoleBinding")
-EVERYBODY = frozenset(
+SYSTEM_GROUPS = frozenset(
     {"system:anonymous", "system:unauthenticated", "system:authenticated"}
-    | {"system:serviceaccounts"}
+    | {"system:serviceaccounts", "system:masters"}
 )
-BUILT_IN = frozenset({"cluster-admin", "admin", "edit", "view"})
+"""Everybody, or those who may do everything whatever is bound to them."""
+POWERFUL = frozenset({"cluster-admin", "admin", "edit"})
+"""Kubernetes' own roles that read secrets, make pods and get into them."""
+
+BUILT_IN = POWERFUL | {"view"}
 
 
 def _role(item: KubernetesObject, cluster: Cluster) -> KubernetesObject | None:
@@ -47,17 +60,17 @@ def no_cluster_admin(item: KubernetesObject, cluster: Cluster, settings: Setting
 
 
 @object_policy(
-    "rbac-not-for-everybody",
+    "rbac-not-for-system-groups",
     kinds=BINDINGS,
     severity=Severity.CRITICAL,
     fix="Name the groups, users or service accounts that need the role.",
     framework=cis("5.1.1"),
     settings=OWN,
 )
-def not_for_everybody(item: KubernetesObject, settings: Settings) -> Iterator[str]:
-    """No role is bound to everybody."""
+def not_for_system_groups(item: KubernetesObject, settings: Settings) -> Iterator[str]:
+    """No role is bound to Kubernetes' own groups, which are everybody or may do everything."""
     for subject in [] if is_kubernetes_own(item, settings) else items(item.body, "subjects"):
-        if text(subject, "name") in EVERYBODY:
+        if text(subject, "name") in SYSTEM_GROUPS:
             yield f"grants {text(item.body, 'roleRef', 'name')} to {text(subject, 'name')}"
 
 
@@ -73,6 +86,50 @@ def not_for_default_account(item: KubernetesObject, _settings: Settings) -> Iter
     for subject in items(item.body, "subjects"):
         if get(subject, "kind") == "ServiceAccount" and get(subject, "name") == "default":
             yield "grants rights to a default service account, which every pod has unasked"
+
+
+def _not_bound(name: str, description: str, why: str, rights: Sequence[Right]) -> Rule:
+    """A policy that nobody is bound to a role with some rights, Kubernetes' own roles included."""
+
+    def check(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
+        if is_kubernetes_own(item, settings):
+            return
+        role = _role(item, cluster)
+        if role is None and get(item.body, "roleRef", "name") in POWERFUL:
+            yield f"roleRef is {get(item.body, 'roleRef', 'name')}, {why}"
+        if role is not None:
+            for found in granted(role, rights):
+                yield f"roleRef is {role.title}, whose {found}, {why}"
+
+    check.__doc__ = description
+    return cluster_policy(
+        name,
+        kinds=BINDINGS,
+        severity=Severity.HIGH,
+        fix="Bind a role without that right, or take the right out of the role.",
+        framework=cis("5.1.1"),
+        settings=OWN,
+    )(check)
+
+
+no_bound_secrets = _not_bound(
+    "rbac-no-secrets-read-bound",
+    "Nobody is bound to a role that reads every secret.",
+    "so its subjects read every secret",
+    SECRETS,
+)
+no_bound_exec = _not_bound(
+    "rbac-no-exec-bound",
+    "Nobody is bound to a role that opens a way into running pods.",
+    "so its subjects get into running pods",
+    INTO_PODS,
+)
+no_bound_pods = _not_bound(
+    "rbac-no-pod-creation-bound",
+    "Nobody is bound to a role that makes pods.",
+    "so its subjects run pods under any service account of the namespace",
+    MAKING_PODS,
+)
 
 
 @cluster_policy(

@@ -13,7 +13,8 @@ from stanchion_policies.pools import NodePool, pools_of
 from stanchion_policies.reading import get, number, present, selects, some, texts
 from stanchion_policies.unknown import UnknownValueError
 
-NODE_LEVEL = frozenset({"DaemonSet"})
+WITH_REPLICAS = ("Deployment", "StatefulSet", "Rollout", "DeploymentConfig")
+"""Kinds whose number of replicas somebody chooses."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,14 @@ class Replicas:
     Attributes:
         minimum: The lowest number it runs with.
         source: The field that sets it, for messages.
+        stated: Whether anything sets it; else it is the API's default.
+        scaled: Whether an autoscaler sets it.
     """
 
     minimum: int
     source: str
+    stated: bool = True
+    scaled: bool = False
 
 
 class _ByNamespace:
@@ -170,13 +175,14 @@ class Cluster:
 
     def replicas_of(self, workload: KubernetesObject) -> Replicas | None:
         """What the workload runs with at least; None for kinds without replicas."""
-        if workload.kind in NODE_LEVEL or not workload.is_a("Deployment", "StatefulSet", "Rollout"):
+        if not workload.is_a(*WITH_REPLICAS):
             return None
         for autoscaler in self.autoscalers_of(workload):
             minimum, maximum = bounds(autoscaler)
             field = "minReplicas" if maximum == "maxReplicas" else "minReplicaCount"
-            return Replicas(minimum, f"{autoscaler.title} spec.{field}")
-        return Replicas(int(number(workload.body, "spec", "replicas", default=1)), "spec.replicas")
+            return Replicas(minimum, f"{autoscaler.title} spec.{field}", scaled=True)
+        fixed = int(number(workload.body, "spec", "replicas", default=1))
+        return Replicas(fixed, "spec.replicas", stated=present(workload.body, "spec", "replicas"))
 
     def is_covered(self, workload: KubernetesObject, direction: str) -> bool:
         """Whether a NetworkPolicy selects the workload's pods for `Ingress` or `Egress`."""

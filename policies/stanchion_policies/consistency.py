@@ -96,19 +96,20 @@ def ingress_backend_exists(
     item: KubernetesObject, cluster: Cluster, _settings: Settings
 ) -> Iterator[str]:
     """An Ingress leads to a Service that exists, at a port that it has."""
-    for backend in _backends(item):
-        name = str(get(backend, "service", "name", default=""))
+    for name, port in _backends(item):
+        if not name:
+            yield "a backend names no service; write backend.service.name and port"
+            continue
         service = cluster.find("Service", item.namespace, name)
         if service is None:
-            yield f"leads to Service {item.namespace}/{name}, which is not in the stack"
+            if not cluster.is_charted(item.namespace):
+                yield f"leads to Service {item.namespace}/{name}, which is not in the stack"
             continue
-        port = entries(backend, "service", "port")
         ports = items(service.body, "spec", "ports")
-        for key, field in (("number", "port"), ("name", "name")):
-            wanted = get(port, key)
-            if wanted is not None and wanted not in [get(entry, field) for entry in ports]:
-                shown = f"{wanted:g}" if isinstance(wanted, float) else wanted
-                yield f"leads to port {shown}, which {service.title} has not"
+        field = "name" if isinstance(port, str) else "port"
+        if port is not None and port not in [get(entry, field) for entry in ports]:
+            shown = f"{port:g}" if isinstance(port, float) else port
+            yield f"leads to port {shown}, which {service.title} has not"
 
 
 @cluster_policy(
@@ -198,12 +199,20 @@ def _selector(service: KubernetesObject) -> Mapping[str, Any]:
     return {"matchLabels": entries(service.body, "spec", "selector")}
 
 
-def _backends(item: KubernetesObject) -> Iterator[Any]:
-    default = get(item.body, "spec", "defaultBackend")
-    if default is not None:
-        yield default
-    for rule in items(item.body, "spec", "rules"):
-        for path in items(rule, "http", "paths"):
-            backend = get(path, "backend")
-            if get(backend, "service") is not None:
-                yield backend
+def _backends(item: KubernetesObject) -> Iterator[tuple[str, str | float | None]]:
+    """Name and port, a number or a name, of each Service that an Ingress leads to.
+
+    The name is empty where a backend names none, nor any other resource.
+    """
+    spec = entries(item.body, "spec")
+    paths = [path for rule in items(spec, "rules") for path in items(rule, "http", "paths")]
+    backends = [get(path, "backend") for path in paths]
+    old = text(item.body, "apiVersion").endswith("beta1")
+    for backend in [get(spec, "defaultBackend"), get(spec, "backend"), *backends]:
+        if backend is None or get(backend, "resource") is not None:
+            continue
+        if old:
+            yield text(backend, "serviceName"), get(backend, "servicePort")
+        else:
+            port = entries(backend, "service", "port")
+            yield text(backend, "service", "name"), get(port, "number") or get(port, "name")

@@ -14,10 +14,20 @@ _STRONG = r"PASSWORD|PASSWD|PASSPHRASE|API[_-]?KEY|ACCESS[_-]?KEY|SECRET[_-]?KEY
 _WORD = r"[_.-]|(?<=[a-z])(?=(?-i:[A-Z]))"
 NAMES = re.compile(
     rf"(?<!BOS)(?<!EOS)(?<!PAD)(?<!UNK)(?<!SEP)(?<!CLS)(?<!MASK)(?<!STOP)(?:^|{_WORD})"
-    rf"(?:{_STRONG}|PWD|SECRET|TOKEN|CREDENTIALS?|SIGNING[_-]?KEY|ENCRYPTION[_-]?KEY|CONNECTION[_-]?STRING)$",
+    rf"(?:{_STRONG}|PWD|SECRET|TOKEN|CREDENTIALS?|KEY[_-]?CONTENT|CONNECTION[_-]?STRING"
+    r"|(?:SIGNING|ENCRYPTION|ACCOUNT|BATCH|STORAGE)[_-]?KEY)$",
     re.IGNORECASE,
 )
 """Names that end in what they hold; `TOKEN_TTL`, `PASSWORD_FILE` and `PAD_TOKEN` do not."""
+
+_ABOUT = (
+    "NAME|NAMESPACE|FILE|PATH|DIR|MOUNT|REF|ARN|STORE|BACKEND|ENGINE|PROVIDER|MANAGER|SERVICE|HOST|"
+    "PORT|URL|URI|REGION|PREFIX|VERSION|TYPE|POLICY|TTL|LENGTH|ROTATION|ENABLED"
+)
+BEGINNINGS = re.compile(
+    rf"(?:^|.*_)(?:SECRET|PASSWORD)_(?!(?:.*_)?(?:{_ABOUT})$)[A-Z0-9_]+", re.IGNORECASE
+)
+"""Names that begin with what they hold: `SECRET_KEY_BASE`; `SECRET_NAME` is about one."""
 
 ASSIGNMENT = re.compile(
     rf"""(?:^|[\s"'])-{{0,2}}((?:[\w.-]*(?:{_WORD}))?(?:{_STRONG}))\s*(?:=|:\s)\s*"""
@@ -27,7 +37,7 @@ ASSIGNMENT = re.compile(
 """`--db-password=…`, `PASSWORD=…` in a script, `password: …` in a file: unmistakable names only."""
 
 VALUES = {
-    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    "a private key": re.compile(r"-BEGIN [A-Z ]*PRIVATE KEY-", re.IGNORECASE),
     "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     "a GitHub token": re.compile(r"\b(?:gh[pousr]_[0-9A-Za-z]{36,}|github_pat_[0-9A-Za-z_]{22,})"),
     "a Google API key": re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b"),
@@ -51,9 +61,14 @@ def _reason(name: str, value: Any) -> str | None:
     assigned = [match for match in ASSIGNMENT.finditer(text) if not HARMLESS.fullmatch(match[3])]
     if assigned:
         return f"sets {assigned[0][1]} in the clear"
-    if NAMES.search(name) and not HARMLESS.fullmatch(text):
+    if _is_named(name) and not HARMLESS.fullmatch(text):
         return "has a credential's name and a value in the clear"
     return None
+
+
+def _is_named(name: str) -> bool:
+    """Whether a name is a credential's."""
+    return bool(NAMES.search(name) or BEGINNINGS.fullmatch(name))
 
 
 @object_policy(
@@ -70,7 +85,7 @@ def credentials_in_clear(item: KubernetesObject, _settings: Settings) -> Iterato
     for container in item.pod.containers() if item.pod else ():
         for name, entry in container.env:
             # What another resource computes was typed by nobody; under such a name it may be one.
-            read = get if NAMES.search(name) else known
+            read = get if _is_named(name) else known
             reason = _reason(name, read(entry, "value", default=""))
             if reason:
                 yield f"{container.title} env {name} {reason}"

@@ -68,10 +68,7 @@ def _images(item: KubernetesObject) -> Iterator[tuple[Container, Image]]:
 def pinned(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """An image is named by a version, not by a tag that moves."""
     for container, image in _images(item):
-        if image.digest:
-            if not DIGEST.fullmatch(image.digest):
-                yield f"{container.title} has a malformed digest; write sha256: and 64 hex digits"
-        elif image.tag in MOVING_TAGS:
+        if not image.digest and image.tag in MOVING_TAGS:
             tag = f"the tag {image.tag}" if image.tag else "no tag"
             yield f"{container.title} names {image.repository} with {tag}; write a version"
 
@@ -95,6 +92,19 @@ def digest(item: KubernetesObject, settings: Settings) -> Iterator[str]:
         tagged = image.tag not in MOVING_TAGS and _immutable(image.repository, settings)
         if not image.digest and not tagged:
             yield f"{container.title} names {image.repository} without a digest; add @sha256:…"
+
+
+@object_policy(
+    "image-digest-valid",
+    kinds=WORKLOADS,
+    severity=Severity.HIGH,
+    fix="Write sha256: and 64 hexadecimal digits, as the registry shows them.",
+)
+def digest_valid(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+    """A digest is one, so that the image can be pulled."""
+    for container, image in _images(item):
+        if image.digest and not DIGEST.fullmatch(image.digest):
+            yield f"{container.title} has a malformed digest; write sha256: and 64 hex digits"
 
 
 def _immutable(repository: str, settings: Settings) -> bool:

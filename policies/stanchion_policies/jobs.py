@@ -33,15 +33,19 @@ def job_limits(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
 
 @object_policy(
     "job-time-to-live",
-    kinds=("Job",),
+    kinds=JOBS,
     severity=Severity.LOW,
-    fix="Set ttlSecondsAfterFinished. A CronJob's jobs need none: its history limits clean up.",
+    fix="Set ttlSecondsAfterFinished on a job of its own; a CronJob's jobs are cleaned up by its "
+    "history limits, which it would overrule.",
 )
 def job_time_to_live(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
-    """A finished job and its pods go away."""
-    owned = items(item.body, "metadata", "ownerReferences")
-    if not owned and not present(item.body, "spec", "ttlSecondsAfterFinished"):
-        yield "spec.ttlSecondsAfterFinished is missing, so the job's pods stay; set it"
+    """A finished job and its pods go away, in one way."""
+    stated = present(_job(item), "ttlSecondsAfterFinished")
+    if item.kind == "CronJob":
+        if stated:
+            yield "its jobs have ttlSecondsAfterFinished, which overrules the history limits"
+    elif not stated and not items(item.body, "metadata", "ownerReferences"):
+        yield "the job has no ttlSecondsAfterFinished, so its pods stay; set it"
 
 
 @object_policy(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stanchion_policies import remedies
-from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject
+from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject, Pod
 from stanchion_policies.reading import entries, filled, get, items, text
 from stanchion_policies.rules import (
     BASELINE,
@@ -13,6 +13,7 @@ from stanchion_policies.rules import (
     Settings,
     Severity,
     cis,
+    flag,
     object_policy,
 )
 
@@ -27,7 +28,9 @@ SAFE_SYSCTLS = frozenset(
         "net.ipv4.tcp_keepalive_intvl",
         "net.ipv4.tcp_keepalive_probes",
         "net.ipv4.tcp_keepalive_time",
+        "net.ipv4.tcp_notsent_lowat",
         "net.ipv4.tcp_rmem",
+        "net.ipv4.tcp_slow_start_after_idle",
         "net.ipv4.tcp_syncookies",
         "net.ipv4.tcp_wmem",
     }
@@ -35,6 +38,8 @@ SAFE_SYSCTLS = frozenset(
 SELINUX_TYPES = frozenset(
     {"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
 )
+SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
+SECCOMP_PROFILES = ("runtime/default", "docker/default")
 PROFILED = frozenset({"RuntimeDefault", "Localhost"})
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 APPARMOR_PROFILES = ("", "runtime/default", "localhost/")
@@ -47,14 +52,25 @@ APPARMOR_PROFILES = ("", "runtime/default", "localhost/")
     fix="Set seccompProfile.type: RuntimeDefault in the pod's securityContext.",
     tags=[RESTRICTED],
     framework=cis("5.7.2"),
+    settings={
+        "annotations": flag(
+            "Whether the annotations count that Kubernetes read before 1.27.", default=False
+        )
+    },
     remedy=remedies.filter_system_calls,
 )
-def seccomp(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+def seccomp(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """System calls are filtered by a seccomp profile."""
+    if settings.flag("annotations") and item.pod is not None and _annotated(item.pod):
+        return
     for container in item.containers():
         profile = text(container.security("seccompProfile"), "type", default="none")
         if profile not in PROFILED:
             yield f"{container.title} has seccompProfile.type {profile}; write RuntimeDefault"
+
+
+def _annotated(pod: Pod) -> bool:
+    return text(pod.template, "metadata", "annotations", SECCOMP) in SECCOMP_PROFILES
 
 
 @object_policy(
@@ -67,9 +83,7 @@ def seccomp(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
 )
 def seccomp_not_unconfined(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """The filter of system calls is not switched off."""
-    places = {"the pod": get(item.pod.spec, "securityContext")} if item.pod else {}
-    places |= {each.title: get(each.body, "securityContext") for each in item.containers()}
-    for place, context in places.items():
+    for place, context in item.security_contexts():
         if text(context, "seccompProfile", "type") == "Unconfined":
             yield f"{place} has seccompProfile.type Unconfined; write RuntimeDefault"
 
@@ -108,17 +122,13 @@ def _confined(profile: str) -> bool:
 )
 def selinux(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """SELinux is not loosened."""
-    for container in item.containers():
-        yield from _selinux(container)
-
-
-def _selinux(container: Container) -> Iterator[str]:
-    options = container.security("seLinuxOptions")
-    if text(options, "type") not in SELINUX_TYPES:
-        yield f"{container.title} sets seLinuxOptions.type to a type of its own"
-    for field in ("user", "role"):
-        if filled(options, field):
-            yield f"{container.title} sets seLinuxOptions.{field}; remove it"
+    for place, context in item.security_contexts():
+        options = entries(context, "seLinuxOptions")
+        if text(options, "type") not in SELINUX_TYPES:
+            yield f"{place} sets seLinuxOptions.type to a type of its own; remove it"
+        for field in ("user", "role"):
+            if filled(options, field):
+                yield f"{place} sets seLinuxOptions.{field}; remove it"
 
 
 @object_policy(
@@ -127,9 +137,18 @@ def _selinux(container: Container) -> Iterator[str]:
     severity=Severity.HIGH,
     fix="Remove procMount: the default hides what of /proc belongs to the node.",
     tags=[BASELINE],
+    settings={
+        "ownUsers": flag(
+            "Whether a pod with users of its own (hostUsers: false) may see all of /proc.",
+            default=False,
+        )
+    },
 )
-def proc_mount(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+def proc_mount(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """The /proc mount is the default one, which hides what belongs to the node."""
+    own_users = item.pod is not None and get(item.pod.spec, "hostUsers") is False
+    if own_users and settings.flag("ownUsers"):
+        return
     for container in item.containers():
         if container.security("procMount") not in (None, "Default"):
             yield f"{container.title} has a procMount other than Default; remove it"

@@ -24,22 +24,25 @@ WORKLOADS = LONG_RUNNING | {"Job", "CronJob"}
 """Every kind that makes pods."""
 
 _GROUPS = {
-    "Deployment": ("apps", "extensions"),
-    "StatefulSet": ("apps",),
-    "DaemonSet": ("apps", "extensions"),
-    "ReplicaSet": ("apps", "extensions"),
+    "Deployment": ("apps", "extensions", ""),
+    "StatefulSet": ("apps", ""),
+    "DaemonSet": ("apps", "extensions", ""),
+    "ReplicaSet": ("apps", "extensions", ""),
     "Rollout": ("argoproj.io",),
-    "DeploymentConfig": ("apps.openshift.io",),
-    "Job": ("batch",),
-    "CronJob": ("batch",),
+    "DeploymentConfig": ("apps.openshift.io", ""),
+    "Job": ("batch", ""),
+    "CronJob": ("batch", ""),
     "Pod": ("",),
     "ReplicationController": ("",),
     "Service": ("",),
     "Release": ("helm.sh",),
     "Ingress": ("networking.k8s.io", "extensions"),
-    "NetworkPolicy": ("networking.k8s.io",),
+    "NetworkPolicy": ("networking.k8s.io", "extensions"),
 }
-"""API groups of the kinds that other groups use too (Knative has a Service, Cilium a policy)."""
+"""API groups of the kinds that other groups use too (Knative has a Service, Cilium a policy).
+
+A workload of the core group, `apiVersion: v1`, is a common mistake: it is judged all the same.
+"""
 
 _POD_PATHS = {
     "Pod": (),
@@ -160,6 +163,13 @@ class KubernetesObject:
         """The containers of every kind in its pod: an init container can do the same harm."""
         if self.pod is not None:
             yield from self.pod.containers()
+
+    def security_contexts(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Each security context as it is written, with the words for whose it is."""
+        if self.pod is not None:
+            yield "the pod", entries(self.pod.spec, "securityContext")
+        for container in self.containers():
+            yield container.title, entries(container.body, "securityContext")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,12 @@ from stanchion_policies.reading import entries, filled, items, present, selects
 from stanchion_policies.rules import Settings, Severity, cis, object_policy, strings
 
 TEMPLATED = WORKLOADS - {"Pod"}
+PLAINLY_SELECTING = {"ReplicationController", "DeploymentConfig"}
+"""Kinds whose selector is the labels themselves."""
+
+KUBERNETES_OWN = {"ServiceAccount": "default", "Service": "kubernetes"}
+"""What Kubernetes itself puts into the default namespace."""
+
 NAMESPACED = WORKLOADS | {
     "ConfigMap",
     "Secret",
@@ -46,6 +52,8 @@ def has_controller(item: KubernetesObject, _settings: Settings) -> Iterator[str]
 )
 def namespace_stated(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """Objects live in a namespace of their own."""
+    if item.is_a(*KUBERNETES_OWN) and item.name == KUBERNETES_OWN[item.kind]:
+        return
     stated = present(item.body, "metadata", "namespace")
     if not stated and item.provider_namespace is None:
         yield "metadata.namespace is missing, so the object lands in the default namespace"
@@ -89,7 +97,7 @@ def selector_matches_template(item: KubernetesObject, _settings: Settings) -> It
     if item.pod is None:
         return
     selector = entries(item.body, "spec", "selector")
-    if item.kind == "ReplicationController":
+    if item.kind in PLAINLY_SELECTING:
         selector = {"matchLabels": selector}
     if not entries(selector, "matchLabels") and not items(selector, "matchExpressions"):
         yield "spec.selector selects nothing in particular; name the pod's labels"

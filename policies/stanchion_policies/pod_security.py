@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stanchion_policies import remedies
-from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
+from stanchion_policies.kubernetes import WORKLOADS, Container, KubernetesObject
 from stanchion_policies.reading import get, items
 from stanchion_policies.rules import (
     BASELINE,
@@ -14,10 +14,19 @@ from stanchion_policies.rules import (
     Settings,
     Severity,
     cis,
+    flag,
     integer,
     object_policy,
     strings,
 )
+
+GIVEN = frozenset(
+    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_RAW"}
+    | {"NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
+)
+"""Capabilities that container runtimes give where nothing is said."""
+
+HIGH_IDS = {"minimum": integer("Lowest id that is accepted.", 10000, minimum=1)}
 
 
 @object_policy(
@@ -45,13 +54,9 @@ def not_privileged(item: KubernetesObject, _settings: Settings) -> Iterator[str]
 )
 def no_host_process(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """No Windows container runs as a process of its node."""
-    if item.pod is None:
-        return
-    if get(item.pod.spec, "securityContext", "windowsOptions", "hostProcess"):
-        yield "the pod sets securityContext.windowsOptions.hostProcess; remove it"
-    for container in item.containers():
-        if get(container.body, "securityContext", "windowsOptions", "hostProcess"):
-            yield f"{container.title} sets securityContext.windowsOptions.hostProcess; remove it"
+    for place, context in item.security_contexts():
+        if get(context, "windowsOptions", "hostProcess"):
+            yield f"{place} sets securityContext.windowsOptions.hostProcess; remove it"
 
 
 @object_policy(
@@ -94,6 +99,37 @@ def non_root(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
 
 
 @object_policy(
+    "pod-no-root-user",
+    kinds=WORKLOADS,
+    severity=Severity.HIGH,
+    fix="Name a runAsUser above 0, or leave it out and set runAsNonRoot: true.",
+    tags=[RESTRICTED],
+    framework=cis("5.2.7"),
+)
+def no_root_user(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+    """Neither a pod nor a container asks for the user 0."""
+    for place, context in item.security_contexts():
+        if get(context, "runAsUser") == 0:
+            yield f"{place} sets securityContext.runAsUser to 0, which is root; name another user"
+
+
+@object_policy(
+    "pod-no-root-group",
+    kinds=WORKLOADS,
+    severity=Severity.MEDIUM,
+    fix="Name groups above 0: files of the node's root group are often writable for it.",
+)
+def no_root_group(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+    """Neither a pod nor a container asks for the group 0."""
+    for place, context in item.security_contexts():
+        for field in ("runAsGroup", "fsGroup"):
+            if get(context, field) == 0:
+                yield f"{place} sets securityContext.{field} to 0; name another group"
+        if 0 in items(context, "supplementalGroups"):
+            yield f"{place} lists 0 in securityContext.supplementalGroups; remove it"
+
+
+@object_policy(
     "pod-non-root-enforced",
     kinds=WORKLOADS,
     severity=Severity.MEDIUM,
@@ -113,17 +149,33 @@ def non_root_enforced(item: KubernetesObject, _settings: Settings) -> Iterator[s
     "pod-high-user-id",
     kinds=WORKLOADS,
     severity=Severity.LOW,
-    fix="Set runAsUser and runAsGroup to ids that no user of a node has.",
-    settings={"minimum": integer("Lowest user and group id that is accepted.", 10000, minimum=1)},
+    fix="Set runAsUser to an id that no user of a node has.",
+    settings=HIGH_IDS,
 )
 def high_user_id(item: KubernetesObject, settings: Settings) -> Iterator[str]:
-    """Containers run under ids that no user of the node has."""
-    minimum = settings.integer("minimum")
+    """Containers run under a user id that no user of the node has."""
+    yield from _low(item, "runAsUser", settings.integer("minimum"))
+
+
+@object_policy(
+    "pod-high-group-id",
+    kinds=WORKLOADS,
+    severity=Severity.LOW,
+    fix="Set runAsGroup to an id that no group of a node has.",
+    settings=HIGH_IDS,
+)
+def high_group_id(item: KubernetesObject, settings: Settings) -> Iterator[str]:
+    """Containers run under a group id that no group of the node has."""
+    yield from _low(item, "runAsGroup", settings.integer("minimum"))
+
+
+def _low(item: KubernetesObject, field: str, minimum: int) -> Iterator[str]:
+    if item.pod is not None and get(item.pod.spec, "hostUsers") is False:
+        return  # its users are others on the node
     for container in item.containers():
-        for field in ("runAsUser", "runAsGroup"):
-            stated = container.security(field)
-            if not isinstance(stated, int | float) or stated < minimum:
-                yield f"{container.title} has no securityContext.{field} of {minimum} or above"
+        stated = container.security(field)
+        if not isinstance(stated, int | float) or stated < minimum:
+            yield f"{container.title} has no securityContext.{field} of {minimum} or above"
 
 
 @object_policy(
@@ -147,14 +199,39 @@ def read_only_root(item: KubernetesObject, _settings: Settings) -> Iterator[str]
     fix="Set securityContext.capabilities.drop: [ALL] on every container.",
     tags=[RESTRICTED],
     framework=cis("5.2.9"),
+    settings={
+        "byName": flag(
+            "Whether it is as good to drop each capability that container runtimes give by "
+            "default; the Pod Security level restricted does not think so.",
+            default=False,
+        )
+    },
     remedy=remedies.drop_capabilities,
 )
-def drops_capabilities(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+def drops_capabilities(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """Containers give up every Linux capability that they do not ask for by name."""
     for container in item.containers():
-        dropped = items(container.security("capabilities"), "drop")
-        if "ALL" not in {_capability(name) for name in dropped}:
+        dropped = _dropped(container)
+        if "ALL" not in dropped and not (settings.flag("byName") and dropped >= GIVEN):
             yield f"{container.title} does not drop ALL in securityContext.capabilities.drop"
+
+
+@object_policy(
+    "pod-drops-net-raw",
+    kinds=WORKLOADS,
+    severity=Severity.MEDIUM,
+    fix="Drop ALL, or NET_RAW at least: with it a container forges packets of its neighbours.",
+    tags=[RESTRICTED],
+)
+def drops_net_raw(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+    """Containers give up the capability to forge packets."""
+    for container in item.containers():
+        if not _dropped(container) & {"ALL", "NET_RAW"}:
+            yield f"{container.title} drops neither ALL nor NET_RAW; drop ALL"
+
+
+def _dropped(container: Container) -> set[str]:
+    return {_capability(name) for name in items(container.security("capabilities"), "drop")}
 
 
 @object_policy(

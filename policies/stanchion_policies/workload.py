@@ -23,7 +23,7 @@ from stanchion_policies.reading import (
     present,
     text,
 )
-from stanchion_policies.rules import Settings, Severity, object_policy
+from stanchion_policies.rules import Settings, Severity, object_policy, strings
 
 
 @object_policy(
@@ -109,11 +109,17 @@ def pre_stop_seconds(container: Container) -> float:
     kinds=WORKLOADS,
     severity=Severity.LOW,
     fix="Name a PriorityClass in priorityClassName, so that a full node gives up what can wait.",
+    settings={"allowed": strings("PriorityClasses that may be named; none means any.")},
 )
-def priority_class(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+def priority_class(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """A pod says how important it is."""
-    if item.pod is not None and not filled(item.pod.spec, "priorityClassName"):
+    allowed = settings.strings("allowed")
+    if item.pod is None:
+        return
+    if not filled(item.pod.spec, "priorityClassName"):
         yield "the pod has no priorityClassName; name a PriorityClass"
+    elif allowed and text(item.pod.spec, "priorityClassName") not in allowed:
+        yield f"the pod's priorityClassName is none of {', '.join(allowed)}"
 
 
 @object_policy(

@@ -32,6 +32,7 @@ API_VERSIONS = {
     "ReplicaSet": "apps/v1",
     "ReplicationController": "v1",
     "Rollout": "argoproj.io/v1alpha1",
+    "DeploymentConfig": "apps.openshift.io/v1",
     "Job": "batch/v1",
     "CronJob": "batch/v1",
     "Pod": "v1",

@@ -9,13 +9,14 @@ from pathlib import Path
 from benchmarks.policies.agreement.labels import Label, Manifest, ask, identity, read
 
 POLICIES = {
-    "access-to-create-pods": ask("rbac-no-pod-creation"),
-    "access-to-secrets": ask("rbac-no-secrets-read"),
+    "access-to-create-pods": ask("rbac-no-pod-creation-bound"),
+    "access-to-secrets": ask("rbac-no-secrets-read-bound"),
     "cluster-admin-role-binding": ask("rbac-no-cluster-admin"),
     "dangling-horizontalpodautoscaler": ask("autoscaler-target-exists"),
     "dangling-ingress": ask("ingress-backend-exists"),
     "dangling-networkpolicy": ask("network-policy-selects-something"),
     "dangling-networkpolicypeer-podselector": ask("network-policy-peer-exists"),
+    "drop-net-raw-capability": ask("pod-drops-net-raw"),
     "dangling-service": ask("service-selects-pods"),
     "default-service-account": ask("pod-service-account"),
     "docker-sock": ask("pod-no-runtime-socket"),
@@ -39,13 +40,17 @@ POLICIES = {
     "non-existent-service-account": ask("service-account-exists"),
     "non-isolated-pod": ask("network-policy-selects-pod", egress=False),
     "pdb-max-unavailable": ask("disruption-budget-permits-eviction"),
-    "pdb-min-available": ask("disruption-budget-permits-eviction"),
-    "priority-class-name": ask("workload-priority-class"),
+    "pdb-min-available": ask(
+        "disruption-budget-permits-eviction", "disruption-budget-below-autoscaler"
+    ),
+    "priority-class-name": ask(
+        "workload-priority-class", allowed=["system-cluster-critical", "system-node-critical"]
+    ),
     "privilege-escalation-container": ask("pod-no-privilege-escalation"),
     "privileged-container": ask("pod-not-privileged"),
     "read-secret-from-env-var": ask("secrets-as-files"),
     "readiness-port": ask("workload-probe-ports"),
-    "run-as-non-root": ask("pod-non-root"),
+    "run-as-non-root": ask("pod-non-root", "pod-no-root-group"),
     "sensitive-host-mounts": ask("pod-no-host-path"),
     "startup-port": ask("workload-probe-ports"),
     "unsafe-proc-mount": ask("pod-proc-mount"),

@@ -7,11 +7,15 @@ from pathlib import Path
 
 from benchmarks.policies.agreement.labels import Label, ask, read
 
+_OWN = ("system:*", "cluster-admin", "admin", "edit", "view", "gce:*")
+"""Names that Polaris takes for Kubernetes' own, one of GKE's among them."""
+
+_BOUND = ask("rbac-no-exec-bound", "rbac-role-exists", own=_OWN)
 POLICIES = {
     "automountServiceAccountToken": ask("pod-service-account-token"),
-    "clusterrolePodExecAttach": ask("rbac-no-exec"),
-    "clusterrolebindingClusterAdmin": ask("rbac-no-cluster-admin"),
-    "clusterrolebindingPodExecAttach": ask("rbac-no-exec", "rbac-role-exists"),
+    "clusterrolePodExecAttach": ask("rbac-no-exec", own=_OWN),
+    "clusterrolebindingClusterAdmin": ask("rbac-no-cluster-admin", own=_OWN),
+    "clusterrolebindingPodExecAttach": _BOUND,
     "cpuLimitsMissing": ask("workload-cpu-limit"),
     "cpuRequestsMissing": ask("workload-cpu-request"),
     "dangerousCapabilities": ask("pod-adds-no-capability"),
@@ -24,26 +28,25 @@ POLICIES = {
     "hostProcess": ask("pod-no-host-process"),
     "hpaMaxAvailability": ask("autoscaler-bounds", minimum=0),
     "hpaMinAvailability": ask("autoscaler-bounds"),
-    "insecureCapabilities": ask("pod-drops-capabilities"),
+    "insecureCapabilities": ask("pod-drops-capabilities", byName=True),
     "livenessProbeMissing": ask("workload-liveness-probe"),
     "memoryLimitsMissing": ask("workload-memory-limit"),
     "memoryRequestsMissing": ask("workload-memory-request"),
     "missingNetworkPolicy": ask("network-policy-selects-pod"),
-    "missingPodDisruptionBudget": ask("disruption-budget-exists"),
-    "nakedPod": ask("workload-has-controller"),
+    "missingPodDisruptionBudget": ask("disruption-budget-exists", replicas=1),
     "notReadOnlyRootFilesystem": ask("pod-read-only-root"),
     "pdbDisruptionsIsZero": ask("disruption-budget-permits-eviction"),
-    "pdbMinAvailableGreaterThanHPAMinReplicas": ask("disruption-budget-permits-eviction"),
+    "pdbMinAvailableGreaterThanHPAMinReplicas": ask("disruption-budget-below-autoscaler"),
     "priorityClassNotSet": ask("workload-priority-class"),
     "privilegeEscalationAllowed": ask("pod-no-privilege-escalation"),
     "procMount": ask("pod-proc-mount"),
     "pullPolicyNotAlways": ask("image-pull-policy", demand="always"),
     "readinessProbeMissing": ask("workload-readiness-probe"),
-    "rolePodExecAttach": ask("rbac-no-exec"),
-    "rolebindingClusterAdminClusterRole": ask("rbac-no-cluster-admin"),
-    "rolebindingClusterAdminRole": ask("rbac-no-cluster-admin"),
-    "rolebindingClusterRolePodExecAttach": ask("rbac-no-exec", "rbac-role-exists"),
-    "rolebindingRolePodExecAttach": ask("rbac-no-exec", "rbac-role-exists"),
+    "rolePodExecAttach": ask("rbac-no-exec", own=_OWN),
+    "rolebindingClusterAdminClusterRole": ask("rbac-no-cluster-admin", own=_OWN),
+    "rolebindingClusterAdminRole": ask("rbac-no-cluster-admin", own=_OWN),
+    "rolebindingClusterRolePodExecAttach": _BOUND,
+    "rolebindingRolePodExecAttach": _BOUND,
     "runAsPrivileged": ask("pod-not-privileged"),
     "runAsRootAllowed": ask("pod-non-root"),
     "sensitiveConfigmapContent": ask("no-credentials-in-clear"),
@@ -52,6 +55,9 @@ POLICIES = {
     "tlsSettingsMissing": ask("ingress-tls"),
     "topologySpreadConstraint": ask("topology-spread"),
 }
+
+
+"""`nakedPod`, `oneController` and the like are examples of checks of one's own."""
 
 
 def labels(root: Path) -> Iterator[Label]:

@@ -1,4 +1,4 @@
-"""Cases of the policies about rights in the cluster."""
+"""Cases of the policies about what roles allow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from policies.cases.case import Case, fails, passes
 from policies.manifests import Manifest, manifest
-from stanchion_policies.access import EVERYTHING
 
 RULE: dict[str, Any] = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
 
@@ -19,24 +18,6 @@ def rules(kind: str = "Role", **rule: Any) -> Manifest:
 def system(**rule: Any) -> Manifest:
     """A role of Kubernetes' own with one rule."""
     return manifest("ClusterRole", "system:kube-scheduler", rules=[{**RULE, **rule}])
-
-
-def own_role(**rule: Any) -> Manifest:
-    """The ClusterRole `own` with one rule."""
-    return manifest("ClusterRole", "own", rules=[{**RULE, **rule}])
-
-
-def binding(
-    kind: str = "RoleBinding", role: str = "view", *, kind_: str = "Group", **subject: Any
-) -> Manifest:
-    """A binding of a ClusterRole to a subject, which is a group unless `kind_` says otherwise."""
-    who = {"kind": kind_, "name": "team-growth", **subject}
-    return manifest(kind, roleRef={"kind": "ClusterRole", "name": role}, subjects=[who])
-
-
-def to_role(name: str) -> Manifest:
-    """A binding of a Role of its namespace."""
-    return manifest("RoleBinding", roleRef={"kind": "Role", "name": name}, subjects=[])
 
 
 CASES: list[Case] = [
@@ -89,11 +70,27 @@ CASES: list[Case] = [
         "bind",
         rules(apiGroups=["rbac.authorization.k8s.io"], resources=["clusterroles"], verbs=["bind"]),
     ),
-    fails("rbac-no-escalation", "impersonate", rules(resources=["users"], verbs=["impersonate"])),
     fails(
         "rbac-no-escalation",
         "any verb",
         rules(apiGroups=["rbac.authorization.k8s.io"], resources=["clusterroles"], verbs=["*"]),
+    ),
+    passes("rbac-no-impersonation", "plain", rules()),
+    passes("rbac-no-impersonation", "reads only", rules(resources=["users", "groups"])),
+    passes(
+        "rbac-no-impersonation", "of Kubernetes itself", system(resources=["users"], verbs=["*"])
+    ),
+    fails("rbac-no-impersonation", "users", rules(resources=["users"], verbs=["impersonate"])),
+    fails("rbac-no-impersonation", "accounts", rules(resources=["serviceaccounts"], verbs=["*"])),
+    fails(
+        "rbac-no-impersonation",
+        "further attributes",
+        rules(
+            "ClusterRole",
+            apiGroups=["authentication.k8s.io"],
+            resources=["uids"],
+            verbs=["impersonate"],
+        ),
     ),
     passes("rbac-no-binding", "plain", rules()),
     passes(
@@ -240,76 +237,5 @@ CASES: list[Case] = [
         "rbac-no-webhook-control",
         "all of the group",
         rules(apiGroups=["admissionregistration.k8s.io"], resources=["*"], verbs=["update"]),
-    ),
-    passes("rbac-no-cluster-admin", "a group", binding()),
-    passes(
-        "rbac-no-cluster-admin", "a role that lists its rights", binding(role="own"), own_role()
-    ),
-    passes("rbac-no-cluster-admin", "no subjects", manifest("RoleBinding", roleRef={})),
-    fails("rbac-no-cluster-admin", "admin", binding("ClusterRoleBinding", "cluster-admin")),
-    fails("rbac-no-cluster-admin", "in one namespace", binding("RoleBinding", "cluster-admin")),
-    fails(
-        "rbac-no-cluster-admin",
-        "by another name",
-        binding("ClusterRoleBinding", "own"),
-        own_role(apiGroups=["*"], resources=["*"], verbs=["*"]),
-    ),
-    fails(
-        "rbac-no-cluster-admin",
-        "every verb by name",
-        binding("RoleBinding", "own"),
-        own_role(apiGroups=["*"], resources=["*"], verbs=[*EVERYTHING]),
-    ),
-    passes("rbac-not-for-everybody", "a group", binding()),
-    passes("rbac-not-for-everybody", "no subjects", manifest("RoleBinding", roleRef={})),
-    passes(
-        "rbac-not-for-everybody",
-        "of Kubernetes itself",
-        manifest(
-            "ClusterRoleBinding",
-            "system:public-info-viewer",
-            roleRef={"name": "view"},
-            subjects=[{"kind": "Group", "name": "system:unauthenticated"}],
-        ),
-    ),
-    fails("rbac-not-for-everybody", "authenticated", binding(name="system:authenticated")),
-    fails("rbac-not-for-everybody", "anonymous", binding(kind_="User", name="system:anonymous")),
-    fails(
-        "rbac-not-for-everybody",
-        "every account",
-        binding("ClusterRoleBinding", name="system:serviceaccounts"),
-    ),
-    passes(
-        "rbac-not-for-default-account", "its own", binding(kind_="ServiceAccount", name="churn")
-    ),
-    passes(
-        "rbac-not-for-default-account", "a user of that name", binding(kind_="User", name="default")
-    ),
-    passes("rbac-not-for-default-account", "no subjects", manifest("RoleBinding", roleRef={})),
-    fails("rbac-not-for-default-account", "alone", binding(kind_="ServiceAccount", name="default")),
-    fails(
-        "rbac-not-for-default-account",
-        "in the cluster",
-        binding("ClusterRoleBinding", kind_="ServiceAccount", name="default", namespace="growth"),
-    ),
-    fails(
-        "rbac-not-for-default-account",
-        "among others",
-        manifest(
-            "RoleBinding",
-            roleRef={"name": "view"},
-            subjects=[{"name": "a"}, {"kind": "ServiceAccount", "name": "default"}],
-        ),
-    ),
-    passes("rbac-role-exists", "of Kubernetes", binding()),
-    passes("rbac-role-exists", "in the stack", binding(role="own"), own_role()),
-    passes("rbac-role-exists", "reserved", binding(role="system:auth-delegator")),
-    fails("rbac-role-exists", "not there", binding(role="own")),
-    fails("rbac-role-exists", "another kind", to_role("churn"), own_role()),
-    fails(
-        "rbac-role-exists",
-        "other namespace",
-        to_role("churn"),
-        manifest("Role", metadata={"namespace": "other"}),
     ),
 ]

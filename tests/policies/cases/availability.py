@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from policies.cases.case import Case, fails, passes, undecided
 from policies.manifests import (
     DROP,
+    SELECTOR,
     UNKNOWN,
     Manifest,
     autoscaler,
     budget,
+    manifest,
     scaled_object,
     workload,
 )
@@ -22,6 +26,21 @@ def live(operation: str) -> Manifest:
     fields: Manifest = {"f:spec": {"f:replicas": {}}}
     manager = {"manager": "somebody", "operation": operation, "fieldsV1": fields}
     return workload(spec=THREE, metadata={"uid": "1", "managedFields": [manager]})
+
+
+def at_least(available: int | str) -> Manifest:
+    """The spec of a budget by what has to be available."""
+    return {"maxUnavailable": DROP, "minAvailable": available}
+
+
+def apart(**term: Any) -> Manifest:
+    """A workload whose pods would rather not share a node with those of a term."""
+    weighted = {"weight": 100, "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname", **term}}
+    rules = {"preferredDuringSchedulingIgnoredDuringExecution": [weighted]}
+    return workload(
+        spec=THREE,
+        pod={"topologySpreadConstraints": DROP, "affinity": {"podAntiAffinity": rules}},
+    )
 
 
 CASES: list[Case] = [
@@ -59,6 +78,8 @@ CASES: list[Case] = [
         budget(spec={"selector": UNKNOWN}),
     ),
     fails("disruption-budget-exists", "none", workload(spec=THREE)),
+    fails("disruption-budget-exists", "any number", workload()),
+    fails("disruption-budget-exists", "one, by setting", workload(spec=ONE), replicas=1),
     fails(
         "disruption-budget-exists",
         "other pods",
@@ -95,33 +116,65 @@ CASES: list[Case] = [
     ),
     fails(
         "disruption-budget-permits-eviction",
-        "as many as the autoscaler's minimum",
-        workload(),
-        autoscaler(),
-        budget(spec={"maxUnavailable": DROP, "minAvailable": 2}),
-    ),
-    fails(
-        "disruption-budget-permits-eviction",
         "a percentage that rounds up to all",
         workload(spec=ONE),
-        budget(spec={"maxUnavailable": DROP, "minAvailable": "50%"}),
+        budget(spec=at_least("50%")),
     ),
-    fails("disruption-budget-permits-eviction", "both", budget(spec={"minAvailable": 1})),
-    fails("disruption-budget-permits-eviction", "nothing", budget(spec={"maxUnavailable": DROP})),
+    passes("disruption-budget-below-autoscaler", "unavailable", workload(), autoscaler(), budget()),
+    passes(
+        "disruption-budget-below-autoscaler",
+        "below it",
+        workload(),
+        autoscaler(spec={"minReplicas": 3}),
+        budget(spec=at_least(2)),
+    ),
+    passes(
+        "disruption-budget-below-autoscaler",
+        "of other pods",
+        workload(),
+        autoscaler(),
+        budget(spec={**at_least(9), "selector": {"matchLabels": {"app": "other"}}}),
+    ),
+    fails(
+        "disruption-budget-below-autoscaler",
+        "as many",
+        workload(),
+        autoscaler(),
+        budget(spec=at_least(2)),
+    ),
+    fails(
+        "disruption-budget-below-autoscaler",
+        "more, by a percentage",
+        workload(),
+        autoscaler(),
+        budget(spec=at_least("51%")),
+    ),
+    fails(
+        "disruption-budget-below-autoscaler",
+        "KEDA, which begins at none",
+        workload(),
+        scaled_object(spec={"minReplicaCount": DROP}),
+        budget(spec=at_least(1)),
+    ),
+    passes("disruption-budget-valid", "unavailable", budget()),
+    passes("disruption-budget-valid", "available", budget(spec=at_least(1))),
+    passes("disruption-budget-valid", "null is none", budget(spec={"minAvailable": None})),
+    fails("disruption-budget-valid", "both", budget(spec={"minAvailable": 1})),
+    fails("disruption-budget-valid", "nothing", budget(spec={"maxUnavailable": DROP})),
+    fails("disruption-budget-valid", "no spec", manifest("PodDisruptionBudget", spec=None)),
     passes("topology-spread", "constraint", workload(spec=THREE)),
-    passes("topology-spread", "one replica", workload(pod={"topologySpreadConstraints": DROP})),
+    passes("topology-spread", "one", workload(spec=ONE, pod={"topologySpreadConstraints": DROP})),
     passes(
         "topology-spread",
         "anti-affinity",
-        workload(
-            spec=THREE,
-            pod={
-                "topologySpreadConstraints": DROP,
-                "affinity": {
-                    "podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{}]}
-                },
-            },
-        ),
+        apart(labelSelector={"matchLabels": SELECTOR}),
+    ),
+    fails("topology-spread", "apart from others", apart(labelSelector={"matchLabels": {"a": "b"}})),
+    fails("topology-spread", "apart from none", apart()),
+    fails(
+        "topology-spread",
+        "apart in another namespace",
+        apart(labelSelector={"matchLabels": SELECTOR}, namespaces=["other"]),
     ),
     fails(
         "topology-spread", "neither", workload(spec=THREE, pod={"topologySpreadConstraints": []})

@@ -31,6 +31,12 @@ CASES: list[Case] = [
     passes("job-time-to-live", "a cron job's", workload("Job", metadata=OWNER)),
     fails("job-time-to-live", "none", workload("Job")),
     fails("job-time-to-live", "null", workload("Job", spec={"ttlSecondsAfterFinished": None})),
+    passes("job-time-to-live", "a cron job has history limits", workload("CronJob")),
+    fails(
+        "job-time-to-live",
+        "beside a cron job's history limits",
+        workload("CronJob", spec={"jobTemplate": {"spec": {"ttlSecondsAfterFinished": 60}}}),
+    ),
     fails(
         "job-time-to-live",
         "in a list",

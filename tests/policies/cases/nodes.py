@@ -6,6 +6,7 @@ from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
 from policies.manifests import DROP, UNKNOWN, Manifest, manifest, workload
+from stanchion_policies.kernel import SECCOMP
 
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/server"
 
@@ -36,6 +37,14 @@ def apparmor(profile: str) -> Manifest:
     return workload(template={"metadata": {"annotations": {APPARMOR: profile}}})
 
 
+def seccomp(profile: str) -> Manifest:
+    """A workload without a seccomp profile but in the annotation that was before the field."""
+    return workload(
+        pod={"securityContext": DROP},
+        template={"metadata": {"annotations": {SECCOMP: profile}}},
+    )
+
+
 def shared(policy: str, field: str) -> list[Case]:
     """Cases of a policy against sharing a namespace of the node."""
     return [
@@ -63,6 +72,11 @@ KERNEL: list[Case] = [
     fails("pod-seccomp", "none", workload(pod={"securityContext": {"seccompProfile": DROP}})),
     fails("pod-seccomp", "container wins", secure(seccompProfile={"type": "Unconfined"})),
     fails("pod-seccomp", "null", workload("Job", pod={"securityContext": None})),
+    passes(
+        "pod-seccomp", "by annotation, by setting", seccomp("runtime/default"), annotations=True
+    ),
+    fails("pod-seccomp", "by annotation", seccomp("runtime/default")),
+    fails("pod-seccomp", "unconfined by annotation", seccomp("unconfined"), annotations=True),
     passes("pod-seccomp-not-unconfined", "of the pod", workload(init={})),
     passes("pod-seccomp-not-unconfined", "not said", workload(pod={"securityContext": DROP})),
     passes("pod-seccomp-not-unconfined", "local", secure(seccompProfile={"type": "Localhost"})),
@@ -97,6 +111,14 @@ KERNEL: list[Case] = [
     fails("pod-selinux", "user", secure(seLinuxOptions={"user": "system_u"})),
     fails(
         "pod-selinux",
+        "the pod's, whatever its containers say",
+        workload(
+            pod={"securityContext": {"seLinuxOptions": {"type": "spc_t"}}},
+            server={"securityContext": {"seLinuxOptions": {"type": "container_t"}}},
+        ),
+    ),
+    fails(
+        "pod-selinux",
         "role of the pod",
         workload("Job", pod={"securityContext": {"seLinuxOptions": {"role": "sysadm_r"}}}),
     ),
@@ -109,6 +131,17 @@ KERNEL: list[Case] = [
         "pod-proc-mount",
         "cron job",
         workload("CronJob", server={"securityContext": {"procMount": "Unmasked"}}),
+    ),
+    passes(
+        "pod-proc-mount",
+        "users of its own, by setting",
+        workload(pod={"hostUsers": False}, server={"securityContext": {"procMount": "Unmasked"}}),
+        ownUsers=True,
+    ),
+    fails(
+        "pod-proc-mount",
+        "users of its own",
+        workload(pod={"hostUsers": False}, server={"securityContext": {"procMount": "Unmasked"}}),
     ),
     passes("pod-sysctls", "none", workload()),
     passes("pod-sysctls", "safe", sysctl("net.ipv4.tcp_syncookies")),

@@ -6,6 +6,7 @@ from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
 from policies.manifests import DROP, UNKNOWN, Manifest, manifest, namespace, workload
+from stanchion_policies.pod_security import GIVEN
 
 
 def secure(**context: Any) -> Manifest:
@@ -16,6 +17,26 @@ def secure(**context: Any) -> Manifest:
 def as_user(user: Any) -> Manifest:
     """A workload whose pod names a user, or has none."""
     return workload(pod={"securityContext": {"runAsUser": user}})
+
+
+def grouped(**context: Any) -> Manifest:
+    """A workload whose pod has a changed security context."""
+    return workload(pod={"securityContext": context})
+
+
+def high(policy: str, field: str) -> list[Case]:
+    """Cases of a policy that wants a high id in a field of the security context."""
+    return [
+        passes(policy, "of the pod", workload(init={})),
+        passes(policy, "of the container", secure(**{field: 65532})),
+        passes(policy, "by setting", grouped(**{field: 1000}), minimum=1000),
+        passes(
+            policy, "users of its own", workload(pod={"hostUsers": False, "securityContext": DROP})
+        ),
+        fails(policy, "low", secure(**{field: 1000})),
+        fails(policy, "none", grouped(**{field: DROP})),
+        fails(policy, "low in a job", workload("Job", init={"securityContext": {field: 1}})),
+    ]
 
 
 CASES: list[Case] = [
@@ -82,6 +103,19 @@ CASES: list[Case] = [
         "a group alone",
         workload("CronJob", pod={"securityContext": {"runAsUser": DROP, "runAsNonRoot": DROP}}),
     ),
+    passes("pod-no-root-user", "another user", workload(init={})),
+    passes("pod-no-root-user", "nothing said", workload(pod={"securityContext": DROP})),
+    passes("pod-no-root-user", "another kind", manifest("ConfigMap", data={})),
+    undecided("pod-no-root-user", "unknown", as_user(UNKNOWN)),
+    fails("pod-no-root-user", "container", secure(runAsUser=0)),
+    fails("pod-no-root-user", "pod", as_user(0)),
+    fails("pod-no-root-user", "init", workload("Job", init={"securityContext": {"runAsUser": 0}})),
+    passes("pod-no-root-group", "another group", workload(init={})),
+    passes("pod-no-root-group", "nothing said", workload(pod={"securityContext": DROP})),
+    passes("pod-no-root-group", "no groups", grouped(supplementalGroups=[])),
+    fails("pod-no-root-group", "container", secure(runAsGroup=0)),
+    fails("pod-no-root-group", "of volumes", grouped(fsGroup=0)),
+    fails("pod-no-root-group", "one of several", grouped(supplementalGroups=[1000, 0])),
     passes("pod-non-root-enforced", "by the pod", workload(init={})),
     passes(
         "pod-non-root-enforced",
@@ -108,16 +142,8 @@ CASES: list[Case] = [
         "one of two containers",
         workload("Job", init={"securityContext": {"runAsNonRoot": False}}),
     ),
-    passes("pod-high-user-id", "high", secure(runAsUser=10001, runAsGroup=10001)),
-    passes(
-        "pod-high-user-id",
-        "of the pod",
-        workload(pod={"securityContext": {"runAsUser": 65532, "runAsGroup": 65532}}, init={}),
-    ),
-    passes("pod-high-user-id", "by setting", secure(runAsGroup=1000), minimum=1000),
-    fails("pod-high-user-id", "low", secure(runAsUser=1000)),
-    fails("pod-high-user-id", "a low group", secure(runAsGroup=100)),
-    fails("pod-high-user-id", "none", workload(pod={"securityContext": DROP})),
+    *high("pod-high-user-id", "runAsUser"),
+    *high("pod-high-group-id", "runAsGroup"),
     passes("pod-read-only-root", "plain", workload(init={})),
     passes("pod-read-only-root", "job", workload("Job")),
     passes("pod-read-only-root", "service", manifest("Service")),
@@ -130,6 +156,19 @@ CASES: list[Case] = [
     fails("pod-drops-capabilities", "some", secure(capabilities={"drop": ["NET_RAW"]})),
     fails("pod-drops-capabilities", "none", workload(init={"securityContext": DROP})),
     fails("pod-drops-capabilities", "null", secure(capabilities={"drop": None})),
+    passes(
+        "pod-drops-capabilities",
+        "each by name, by setting",
+        secure(capabilities={"drop": sorted(GIVEN)}),
+        byName=True,
+    ),
+    fails("pod-drops-capabilities", "each by name", secure(capabilities={"drop": sorted(GIVEN)})),
+    passes("pod-drops-net-raw", "with all", workload(init={})),
+    passes("pod-drops-net-raw", "alone", secure(capabilities={"drop": ["NET_RAW"]})),
+    passes("pod-drops-net-raw", "with a prefix", secure(capabilities={"drop": ["cap_net_raw"]})),
+    fails("pod-drops-net-raw", "another", secure(capabilities={"drop": ["KILL"]})),
+    fails("pod-drops-net-raw", "nothing", secure(capabilities=DROP)),
+    fails("pod-drops-net-raw", "init container", workload("Job", init={"securityContext": DROP})),
     passes("pod-adds-no-capability", "none", workload(init={})),
     passes(
         "pod-adds-no-capability",

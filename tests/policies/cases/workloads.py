@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policies.cases.case import fails, passes, undecided
-from policies.manifests import DROP, UNKNOWN, manifest, workload
+from policies.manifests import DROP, SELECTOR, UNKNOWN, manifest, workload
 
 CLAIM = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
 ENV = [{"name": "MODE", "value": "a"}, {"name": "MODE", "value": "b"}]
@@ -76,6 +76,8 @@ CASES = [
     passes("workload-priority-class", "named", workload(pod={"priorityClassName": "serving"})),
     passes("workload-priority-class", "a job's", workload("Job", pod={"priorityClassName": "low"})),
     passes("workload-priority-class", "unknown", workload(pod={"priorityClassName": UNKNOWN})),
+    passes("workload-priority-class", "allowed", workload(), allowed=["serving"]),
+    fails("workload-priority-class", "not allowed", workload(), allowed=["low", "batch"]),
     fails("workload-priority-class", "none", workload(pod={"priorityClassName": DROP})),
     fails("workload-priority-class", "empty", workload(pod={"priorityClassName": ""})),
     fails(
@@ -115,6 +117,11 @@ CASES = [
         {"apiVersion": "v1", "kind": "PodList", "items": [workload("Pod")]},
     ),
     passes("namespace-stated", "stated", workload()),
+    passes(
+        "namespace-stated",
+        "Kubernetes' own account",
+        manifest("ServiceAccount", "default", metadata={"namespace": DROP}),
+    ),
     passes("namespace-stated", "cluster-wide", manifest("ClusterRole", rules=[])),
     passes("namespace-stated", "another kind", manifest("Widget", metadata={"namespace": DROP})),
     undecided("namespace-stated", "unknown", workload(metadata={"namespace": UNKNOWN})),
@@ -151,6 +158,11 @@ CASES = [
                 }
             }
         ),
+    ),
+    passes(
+        "selector-matches-template",
+        "OpenShift's",
+        workload("DeploymentConfig", spec={"selector": {**SELECTOR, "matchLabels": DROP}}),
     ),
     passes("selector-matches-template", "plain selector", workload("ReplicationController")),
     fails(
