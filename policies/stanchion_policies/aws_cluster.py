@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
 
 from stanchion_policies.addresses import is_everywhere
 from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.linking import belonging
-from stanchion_policies.reading import entries, get, items, number, present, text, texts
+from stanchion_policies.reading import entries, get, items, number, parsed, present, text, texts
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -24,6 +22,7 @@ from stanchion_policies.rules import (
     strings,
 )
 from stanchion_policies.stack import CloudResource, Stack
+from stanchion_policies.versions import numbers_of
 
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -31,13 +30,13 @@ ADDON = "aws:eks/addon:Addon"
 LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 INSTANCE = "aws:ec2/instance:Instance"
 
-STANDARD_SUPPORT_ENDS = {
-    "1.30": date(2025, 7, 23),
-    "1.31": date(2025, 11, 26),
-    "1.32": date(2026, 3, 23),
-    "1.33": date(2026, 7, 29),
-    "1.34": date(2026, 12, 2),
-    "1.35": date(2027, 3, 27),
+STANDARD_SUPPORT_ENDS: Mapping[tuple[int, ...], date] = {
+    (1, 30): date(2025, 7, 23),
+    (1, 31): date(2025, 11, 26),
+    (1, 32): date(2026, 3, 23),
+    (1, 33): date(2026, 7, 29),
+    (1, 34): date(2026, 12, 2),
+    (1, 35): date(2027, 3, 27),
 }
 """Last day of standard support, from the release calendar of the EKS user guide, 2026-11.
 
@@ -123,13 +122,10 @@ def version(item: CloudResource, _settings: Settings) -> Iterator[str]:
 
 def in_support(minor: str, today: date) -> bool:
     """Whether a minor version (`1.35`) is in standard support; what is no version is not."""
-    numbers = [int(part) if part.isdecimal() else -1 for part in minor.split(".")]
-    oldest, *_ = known = sorted(
-        [int(part) for part in name.split(".")] for name in STANDARD_SUPPORT_ENDS
-    )
-    if numbers < oldest or -1 in numbers:
+    numbers = numbers_of(minor)
+    if numbers < min(STANDARD_SUPPORT_ENDS):
         return False
-    return numbers not in known or today <= STANDARD_SUPPORT_ENDS[minor]
+    return today <= STANDARD_SUPPORT_ENDS.get(numbers, today)
 
 
 @resource_policy(
@@ -184,18 +180,9 @@ def network_policy(item: CloudResource, stack: Stack, _settings: Settings) -> It
     if not plugins:
         yield "has no vpc-cni add-on in this stack that enforces network policies"
     for addon in plugins:
-        if str(get(_json(get(addon.props, "configurationValues")), "enableNetworkPolicy")) not in {
-            "true",
-            "True",
-        }:
+        configured = get(parsed(addon.props, "configurationValues"), "enableNetworkPolicy")
+        if str(configured).lower() != "true":
             yield f"configurationValues of {addon.title} lack enableNetworkPolicy"
-
-
-def _json(written: Any) -> Any:
-    try:
-        return json.loads(written) if isinstance(written, str) else {}
-    except ValueError:
-        return {}
 
 
 @resource_policy(

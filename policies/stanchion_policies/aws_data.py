@@ -17,6 +17,7 @@ from stanchion_policies.rules import (
     stack_policy,
 )
 from stanchion_policies.stack import CloudResource, Stack
+from stanchion_policies.versions import numbers_of
 
 INSTANCE = "aws:rds/instance:Instance"
 AURORA = "aws:rds/cluster:Cluster"
@@ -32,8 +33,11 @@ FILE_SYSTEM = "aws:efs/fileSystem:FileSystem"
 KEY = "aws:kms/key:Key"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
+NEWEST = (1 << 16,)
+"""The version of an engine whose version is not stated."""
+
 NEVER = (1 << 16, 1)
-"""Above every version, one that is not stated too."""
+"""Above every version, the newest too."""
 
 TLS_PARAMETERS: Mapping[str, tuple[str, frozenset[str], tuple[int, ...]]] = {
     "postgres": ("rds.force_ssl", frozenset({"1"}), (15,)),
@@ -163,14 +167,8 @@ def database_tls(item: CloudResource, stack: Stack, _settings: Settings) -> Iter
     if values:
         if values[-1] not in on:
             yield f"{parameter} of {groups[0].title} is {values[-1]}; set it to {min(on)}"
-    elif _version(text(item.props, "engineVersion")) < since:
+    elif (numbers_of(text(item.props, "engineVersion")) or NEWEST) < since:
         yield f"has no parameter group that sets {parameter}; set it to {min(on)}"
-
-
-def _version(written: str) -> tuple[int, ...]:
-    """`16.3` as numbers; where none is stated, above all others, as the newest is taken."""
-    numbers = [int(part) for part in written.split(".") if part.isdecimal()]
-    return tuple(numbers) or NEVER[:1]
 
 
 def _is_replica(item: CloudResource) -> bool:

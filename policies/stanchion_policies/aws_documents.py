@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stanchion_policies.reading import entries, get
+from stanchion_policies.reading import entries, get, parsed
 
 
 @dataclass(frozen=True)
@@ -71,10 +70,7 @@ def statements(document: Any) -> list[Statement]:
         UnknownValueError: It, or what is read of it, is not known yet.
     """
     if isinstance(document, str):
-        try:
-            document = json.loads(document)
-        except ValueError:
-            return []
+        document = parsed({"document": document}, "document")
     found = get(document, "Statement")
     if isinstance(found, Mapping):
         found = [found]

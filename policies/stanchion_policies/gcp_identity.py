@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from stanchion_policies.linking import belonging
-from stanchion_policies.reading import items, known, text, texts
+from stanchion_policies.reading import items, known, parsed, text, texts
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -118,11 +117,7 @@ def bindings(item: CloudResource) -> Iterator[Binding]:
     if not item.type.endswith("Policy"):
         yield Binding("", text(item.props, "role"), item.props, item.type.endswith("Member"))
         return
-    try:
-        policy = json.loads(text(item.props, "policyData", default="{}"))
-    except ValueError:
-        return
-    for place, body in enumerate(items(policy, "bindings")):
+    for place, body in enumerate(items(parsed(item.props, "policyData"), "bindings")):
         yield Binding(f"policyData.bindings[{place}]: ", text(body, "role"), body)
 
 

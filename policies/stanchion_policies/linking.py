@@ -14,24 +14,21 @@ def belonging(
     It does where it is derived from `target`, be it by way of another resource of `target`'s, and
     where it is what `target` has in its own property `named`.
     """
-    name = known(target.props, named)
-    return [
-        item
-        for item in stack.of(*types)
-        if _derives(stack, item, prop, target)
-        or (name is not None and known(item.props, prop) == name)
-    ]
+    return [item for item in stack.of(*types) if _names(stack, item, prop, target, named)]
 
 
 def named_by(
     stack: Stack, item: CloudResource, prop: str, *types: str, named: str = "name"
 ) -> list[CloudResource]:
-    """The resources of some types that the property `prop` of `item` names."""
-    return [
-        target
-        for target in stack.of(*types)
-        if item in belonging(stack, target, prop, item.type, named=named)
-    ]
+    """The resources of some types that the property `prop` of `item` names; see `belonging`."""
+    return [target for target in stack.of(*types) if _names(stack, item, prop, target, named)]
+
+
+def _names(stack: Stack, item: CloudResource, prop: str, target: CloudResource, named: str) -> bool:
+    name = known(target.props, named)
+    return _derives(stack, item, prop, target) or (
+        name is not None and known(item.props, prop) == name
+    )
 
 
 def _derives(stack: Stack, item: CloudResource, prop: str, target: CloudResource) -> bool:

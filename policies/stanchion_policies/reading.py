@@ -8,6 +8,7 @@ unknown for what it is: something that will be there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
@@ -108,6 +109,14 @@ def entries(source: Any, *path: str) -> Mapping[str, Any]:
     """The mapping at `path`; empty where there is none."""
     found = get(source, *path, default={})
     return found if type(found) is dict or isinstance(found, Mapping) else {}
+
+
+def parsed(source: Any, *path: str) -> Any:
+    """What the JSON text at `path` says; None where there is none, or it is no JSON."""
+    try:
+        return json.loads(text(source, *path))
+    except (ValueError, RecursionError):
+        return None
 
 
 def some(predicate: Callable[[T], bool], candidates: Iterable[T]) -> bool:
