@@ -1,0 +1,132 @@
+"""`promote` and `status` of an environment in a cloud, its services in a stack of their own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from stanchion_cli.commands.promote import promote
+from stanchion_cli.commands.status import status
+from stanchion_cli.deploy import engine, reach
+from stanchion_cli.deploy.api import Ref
+from stanchion_cli.deploy.target import Target
+from stanchion_cli.errors import StanchionError
+from stanchion_cli.models import lockfile, promotion
+
+SERVICE = {
+    "name": "wine",
+    "tenant": "demo",
+    "namespace": "demo",
+    "port": 80,
+    "model": "wine-cultivar",
+}
+
+
+class World:
+    """A checkout whose environment `prod` has its services in the stack `prod-services`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.context = ""
+        self.rolled_out: list[str] = []
+        self.requests: list[promotion.Request] = []
+        self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
+
+    def preview_with(self, _root: Path, name: str, layer: str) -> tuple[str, Any]:
+        assert layer == "services"
+        assert name in {"prod", "prod-services"}
+        return "prod", SimpleNamespace(
+            environment="prod-services", outputs={"services": {"wine": SERVICE}}
+        )
+
+    @contextmanager
+    def reached(self, _root: Path, _name: str, _preview: Any, context: str) -> Iterator[Target]:
+        self.context = context
+        yield Target("prod", bundled=None, kubeconfig=None, context=context)
+
+    def promote(self, request: Any, _preview: Any, target: Target, *, roll_out: Any) -> Path:
+        assert target.context == self.context
+        self.requests.append(request)
+        if roll_out is not None:
+            roll_out()
+        return lockfile.path(self.root, request.environment)
+
+    def get(self, ref: Ref) -> dict[str, Any] | None:
+        assert ref == Ref("apps/v1", "Deployment", "demo", "wine")
+        return self.replicas
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    (tmp_path / "Pulumi.yaml").write_text("name: stanchion\nruntime: python\n")
+    (tmp_path / "stacks" / "services").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    made = World(tmp_path)
+    monkeypatch.setattr(engine, "available", lambda: True)
+    monkeypatch.setattr(reach, "preview_with", made.preview_with)
+    monkeypatch.setattr(reach, "reached", made.reached)
+    monkeypatch.setattr(promotion, "promote_version", made.promote)
+    # The package's attribute of this name is the command itself.
+    up = importlib.import_module("stanchion_cli.commands.up")
+    monkeypatch.setattr(up, "roll_out", lambda _root, stack: made.rolled_out.append(stack))
+    monkeypatch.setattr(Target, "api", lambda _: made)
+    monkeypatch.setattr(Target, "kubectl", lambda _: ["kubectl", "--context=eks-prod"])
+    return made
+
+
+@pytest.mark.parametrize("named", ["prod", "prod-services"])
+def test_the_environments_lock_file_is_written_and_its_services_stack_rolled_out(
+    world: World, named: str
+) -> None:
+    promote("wine-cultivar", "2", named)
+    assert [request.environment for request in world.requests] == ["prod"]
+    assert world.rolled_out == ["prod-services"]
+
+
+def test_without_the_engine_nothing_is_begun_and_the_way_on_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "available", lambda: False)
+    with pytest.raises(StanchionError, match=r"needs the Pulumi engine.*--no-wait"):
+        promote("wine-cultivar", "2", "prod")
+    assert world.requests == []
+
+
+def test_without_the_engine_a_version_is_pinned_through_a_context(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engine, "available", lambda: False)
+    promote("wine-cultivar", "2", "prod", wait=False, context="eks-prod")
+    assert (world.context, world.rolled_out) == ("eks-prod", [])
+    said = capsys.readouterr().err
+    assert "commit stacks/services/prod.lock.yaml; the next `up` of prod-services" in said
+
+
+def test_status_tells_pins_replicas_and_the_way_to_a_service(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin = lockfile.Pin("wine-cultivar", "7", f"sha256:{'a' * 64}")
+    lockfile.write(world.root, "prod", {"wine": pin})
+    status("prod", context="eks-prod")
+    said = capsys.readouterr().out
+    assert " ".join(said.splitlines()[1].split()) == (
+        "wine demo wine-cultivar 7 0/2 http://127.0.0.1:8080"
+    )
+    forward = "kubectl --context=eks-prod port-forward --namespace=demo service/wine 8080:80"
+    assert f"reach it with: {forward}" in said
+
+
+def test_status_of_what_is_not_deployed_shows_no_way_to_it(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.replicas = None
+    status("prod")
+    said = capsys.readouterr().out
+    assert "not pinned" in said
+    assert "not deployed" in said
+    assert "reach it with" not in said
