@@ -165,7 +165,7 @@ def scale_from_zero_signal(item: KubernetesObject, _settings: Settings) -> Itera
 
 def _sleeps_too(trigger: Any) -> bool:
     """Whether a trigger is silent without replicas: their use, or what model servers export."""
-    if get(trigger, "type") in {"cpu", "memory"}:
+    if text(trigger, "type") in {"cpu", "memory"}:
         return True
     if get(trigger, "type") != "prometheus":
         return False

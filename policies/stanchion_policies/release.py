@@ -179,10 +179,7 @@ def _same_variant(item: KubernetesObject, cluster: Cluster) -> Iterator[str]:
 def _track(item: KubernetesObject) -> tuple[str, str] | None:
     """The label, and its value, that says which variant of a service it is."""
     labels = item.pod.labels if item.pod else {}
-    return next(
-        ((key, str(labels[key])) for key in labels if labels[key] in TRACKS),
-        None,
-    )
+    return next(((key, text(labels, key)) for key in labels if text(labels, key) in TRACKS), None)
 
 
 def _without(item: KubernetesObject, label: str) -> dict[str, Any]:
