@@ -88,7 +88,7 @@ def test_the_secrets_are_planted_where_policies_look_for_them() -> None:
     """Else the test above proves nothing."""
     (rule,) = (rule for rule in RULES if rule.name == "no-credentials-in-clear")
     cases = cases_of(rule, Verdict.PASSES)
-    assert sum(bool(said(rule, case, "as a line")) for case in cases) > 10
+    assert sum(bool(said(rule, case, "as a line")) for case in cases) > 5
 
 
 def test_neither_does_the_pack_nor_what_it_logs(packs: Packs) -> None:
