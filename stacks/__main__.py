@@ -43,7 +43,7 @@ if Layer.PLATFORM in layers:
     tenants = build_tenants(environment, foundation.opts)
     pulumi.export("registry", tracking.registry)
 elif base is not None:
-    tracking, tenants = find_tracking(base), find_tenants(environment)
+    tracking, tenants = find_tracking(environment, base), find_tenants(environment)
 
 if layers[-1] is not Layer.FOUNDATION:
     pulumi.export("tracking", tracking.summary())

@@ -50,7 +50,7 @@ class Tracking:
     registry: ModelRegistryAccess
     """How a model service reads the registry; its password is a secret."""
     host: str | None = None
-    """Its name outside the cluster, where this stack made it one."""
+    """Its name outside the cluster, where the environment gives it one."""
     namespace: str = TRACKING
 
     def summary(self) -> Mapping[str, object]:
@@ -131,7 +131,7 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
     )
 
 
-def find_tracking(base: BaseStack) -> Tracking:
+def find_tracking(environment: Environment, base: BaseStack) -> Tracking:
     """The tracking server that the stack `base` made or found."""
     # All of an output that holds a secret is one.
     registry = pulumi.Output.secret(base.output("registry"))
@@ -141,7 +141,8 @@ def find_tracking(base: BaseStack) -> Tracking:
             "namespace": TRACKING,
             "username": registry["username"],
             "password": registry["password"],
-        }
+        },
+        mlflow_host(environment),
     )
 
 
