@@ -95,8 +95,8 @@ def _not_bound(name: str, description: str, why: str, rights: Sequence[Right]) -
         if is_kubernetes_own(item, settings):
             return
         role = _role(item, cluster)
-        if role is None and get(item.body, "roleRef", "name") in POWERFUL:
-            yield f"roleRef is {get(item.body, 'roleRef', 'name')}, {why}"
+        if role is None and text(item.body, "roleRef", "name") in POWERFUL:
+            yield f"roleRef is {text(item.body, 'roleRef', 'name')}, {why}"
         if role is not None:
             for found in granted(role, rights):
                 yield f"roleRef is {role.title}, whose {found}, {why}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, TypeVar
 
 from stanchion_policies.unknown import UnknownValueError
@@ -90,7 +91,8 @@ def text(source: Any, *path: str, default: str = "") -> str:
 def number(source: Any, *path: str, default: float = 0) -> float:
     """The number at `path`; `default` where there is none, or something that is no number."""
     found = get(source, *path)
-    return found if isinstance(found, int | float) and not isinstance(found, bool) else default
+    numeric = isinstance(found, int) or (isinstance(found, float) and isfinite(found))
+    return found if numeric and not isinstance(found, bool) else default
 
 
 def texts(source: Any, *path: str) -> list[str]:
