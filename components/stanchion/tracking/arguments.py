@@ -70,8 +70,8 @@ class MlflowServerArgs(TypedDict):
     cors_allowed_origins: NotRequired[list[str]]
     """Origins whose pages may call it, as https://notebooks.example.com. Default: none."""
     load_balancer_cidrs: NotRequired[list[str]]
-    """Addresses outside the cluster that load balancers connect from, as `balancer_cidrs` gives
-    them for `PrivateIngress`. Default: none, no way in from outside."""
+    """Addresses that load balancers outside the cluster connect from, for a `PrivateIngress`:
+    `Network`'s output `balancer_cidrs`. Default: none, no way in from outside."""
     monitoring: NotRequired[bool]
     """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
     monitoring_namespace: NotRequired[str]

@@ -57,7 +57,9 @@ def network(cloud: str, *, preview: bool = False, **changes: Any) -> World:
 
     def program() -> Any:
         made = stanchion.Network("net", cast("stanchion.NetworkArgs", args))
-        return pulumi.Output.all(reference=made.reference, cidr=made.cidr)
+        return pulumi.Output.all(
+            reference=made.reference, cidr=made.cidr, balancers=made.balancer_cidrs
+        )
 
     return deploy(program, preview=preview)
 
@@ -234,7 +236,8 @@ def test_no_pod_has_an_address_that_load_balancers_connect_from(
     on_aws: World, on_gcp: World
 ) -> None:
     told = stanchion.balancer_cidrs(stanchion.Cloud.AWS, str(CIDR))
-    assert told == [each.inputs["cidrBlock"] for each in subnets(on_aws, "balancers")]
+    assert told == sorted(each.inputs["cidrBlock"] for each in subnets(on_aws, "balancers"))
+    assert told == on_aws.exports["balancers"]
     (proxies,) = [each.inputs for each in of(on_gcp, "Subnetwork") if "proxies" in each.name]
     told = stanchion.balancer_cidrs(stanchion.Cloud.GCP, str(CIDR))
     assert told == [proxies["ipCidrRange"], "35.191.0.0/16", "130.211.0.0/22"]
@@ -246,12 +249,12 @@ def test_load_balancers_have_no_way_out(on_aws: World) -> None:
     assert not [
         each for each in of(on_aws, "Route") if each.inputs["routeTableId"] == f"{table.name}-id"
     ]
-    joined = [
+    joined = {
         each.inputs["subnetId"]
         for each in of(on_aws, "RouteTableAssociation")
         if each.inputs["routeTableId"] == f"{table.name}-id"
-    ]
-    assert joined == [f"{each.name}-id" for each in subnets(on_aws, "balancers")]
+    }
+    assert joined == {f"{each.name}-id" for each in subnets(on_aws, "balancers")}
 
 
 def test_the_default_security_group_admits_nothing(on_aws: World) -> None:
@@ -379,7 +382,8 @@ def test_nothing_comes_in_but_from_the_network_itself_and_googles_checks(on_gcp:
     assert all(IPv4Network(each).subnet_of(CIDR) for each in internal["sourceRanges"])
     balancers = rules["net-balancers"]
     assert balancers["sourceRanges"] == stanchion.balancer_cidrs(stanchion.Cloud.GCP, str(CIDR))
-    assert [each for each in rules.values() if "allows" in each] == [balancers, internal]
+    admitting = {name for name, each in rules.items() if "allows" in each}
+    assert admitting == {"net-balancers", "net-internal"}
 
 
 def test_google_enumerations_are_the_discovery_documents(on_gcp: World) -> None:

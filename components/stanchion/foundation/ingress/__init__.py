@@ -28,7 +28,7 @@ class PrivateIngress(pulumi.ComponentResource):
     zone, and its key never leaves the cloud. The host is a record of the same zone, so that
     everybody can look it up, and only who has a route to the network reaches it.
 
-    Pods must admit `stanchion.balancer_cidrs(…)`, and answer to the host. It needs
+    Pods must admit `Network`'s output `balancer_cidrs`, and answer to the host. It needs
     `aws-load-balancer-controller` on AWS, and a cluster with the Gateway API on Google Cloud,
     as `Cluster` makes it.
 

@@ -36,6 +36,8 @@ class Network(pulumi.ComponentResource):
     """The network as clusters and databases take it; known once nodes in it can reach out."""
     cidr: pulumi.Output[str]
     """All its addresses."""
+    balancer_cidrs: pulumi.Output[list[str]]
+    """Where internal HTTP load balancers connect from; no pod or node has these addresses."""
 
     def __init__(
         self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None
@@ -52,13 +54,20 @@ class Network(pulumi.ComponentResource):
             pods_range=parts.pods_range,
             services_range=parts.services_range,
         )
-        self.register_outputs({"reference": self.reference, "cidr": self.cidr})
+        self.balancer_cidrs = pulumi.Output.from_input(
+            [str(each) for each in backend.balancers(addresses)]
+        )
+        self.register_outputs(
+            {
+                "reference": self.reference,
+                "cidr": self.cidr,
+                "balancerCidrs": self.balancer_cidrs,
+            }
+        )
 
 
 def balancer_cidrs(cloud: Cloud, cidr: str) -> list[str]:
-    """Where internal HTTP load balancers of a `Network` connect from, for pods to admit them.
-
-    No pod or node has these addresses.
+    """What the output `balancer_cidrs` of a `Network` is, for programs that did not make it.
 
     Args:
         cloud: The network's cloud.
