@@ -21,16 +21,22 @@ class Right(NamedTuple):
         group: The API group, empty for the core group.
         resources: The resources, any of which is meant.
         verbs: The verbs, any of which is meant.
+        everywhere: Whether a verb that is written out is meant on any resource.
     """
 
     group: str
     resources: tuple[str, ...]
     verbs: tuple[str, ...]
+    everywhere: bool = False
 
     def granted_by(self, rule: Any) -> str:
         """The verb and resource that a rule grants of it, `*` included; empty where none."""
         groups = texts(rule, "apiGroups") or [self.group]
         verbs, resources = texts(rule, "verbs"), texts(rule, "resources")
+        if self.everywhere:
+            plain = next((each for each in verbs if each in self.verbs), "")
+            if plain:
+                return f"{plain} on {', '.join(resources)}"
         if "*" not in groups and self.group not in groups:
             return ""
         verb = next((each for each in verbs if each in {*self.verbs, "*"}), "")
@@ -113,6 +119,20 @@ def no_wildcards(item: KubernetesObject, settings: Settings) -> Iterator[str]:
                 yield f"{where}.{field} has a *, which also grants what comes later"
 
 
+@object_policy(
+    "rbac-not-everything",
+    kinds=ROLES,
+    severity=Severity.CRITICAL,
+    fix="List what the role is for; cluster-admin is there for whoever may do everything.",
+    framework=cis("5.1.3"),
+    settings=OWN,
+)
+def not_everything(item: KubernetesObject, settings: Settings) -> Iterator[str]:
+    """A role does not allow everything."""
+    if grants_everything(item) and not is_kubernetes_own(item, settings):
+        yield "allows all verbs on all resources of all API groups; list what it is for"
+
+
 def granted(role: KubernetesObject, rights: Sequence[Right]) -> Iterator[str]:
     """The rights that a role grants, objects by name left out: `rules[0] grants get on secrets`."""
     for place, rule in enumerate(items(role.body, "rules")):
@@ -168,7 +188,7 @@ no_impersonation = _without(
     "so its holder acts as somebody else, with all their rights",
     BY_NAME,
     "5.1.8",
-    Right("", ("users", "groups", "serviceaccounts"), ("impersonate",)),
+    Right("", ("users", "groups", "serviceaccounts"), ("impersonate",), everywhere=True),
     Right("authentication.k8s.io", ("uids", "userextras"), ("impersonate",)),
 )
 no_binding = _without(
@@ -213,6 +233,6 @@ no_webhooks = _without(
     Right(
         "admissionregistration.k8s.io",
         ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
-        WRITING,
+        (*WRITING, "delete", "deletecollection"),
     ),
 )

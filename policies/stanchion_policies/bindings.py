@@ -17,12 +17,23 @@ from stanchion_policies.access import (
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.reading import get, items, text
-from stanchion_policies.rules import Rule, Settings, Severity, cis, cluster_policy, object_policy
+from stanchion_policies.rules import (
+    Rule,
+    Settings,
+    Severity,
+    cis,
+    cluster_policy,
+    object_policy,
+    strings,
+)
 
 BINDINGS = ("RoleBinding", "ClusterRoleBinding")
-SYSTEM_GROUPS = frozenset(
-    {"system:anonymous", "system:unauthenticated", "system:authenticated"}
-    | {"system:serviceaccounts", "system:masters"}
+SYSTEM_GROUPS = (
+    "system:anonymous",
+    "system:authenticated",
+    "system:masters",
+    "system:serviceaccounts",
+    "system:unauthenticated",
 )
 """Everybody, or those who may do everything whatever is bound to them."""
 POWERFUL = frozenset({"cluster-admin", "admin", "edit"})
@@ -65,12 +76,12 @@ def no_cluster_admin(item: KubernetesObject, cluster: Cluster, settings: Setting
     severity=Severity.CRITICAL,
     fix="Name the groups, users or service accounts that need the role.",
     framework=cis("5.1.1"),
-    settings=OWN,
+    settings={**OWN, "groups": strings("Groups and users that are meant.", *SYSTEM_GROUPS)},
 )
 def not_for_system_groups(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """No role is bound to Kubernetes' own groups, which are everybody or may do everything."""
     for subject in [] if is_kubernetes_own(item, settings) else items(item.body, "subjects"):
-        if text(subject, "name") in SYSTEM_GROUPS:
+        if text(subject, "name") in settings.strings("groups"):
             yield f"grants {text(item.body, 'roleRef', 'name')} to {text(subject, 'name')}"
 
 

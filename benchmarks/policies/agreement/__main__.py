@@ -25,6 +25,7 @@ from benchmarks.policies.agreement import (
     kube_score,
     kyverno,
     polaris,
+    trivy,
 )
 from benchmarks.policies.agreement.labels import Label, found
 
@@ -35,6 +36,7 @@ PEERS = {
     "kube-score": kube_score,
     "kyverno": kyverno,
     "polaris": polaris,
+    "trivy": trivy,
 }
 RECALL, FALSE_POSITIVES = 0.97, 0.02
 """The targets: at least, at most."""

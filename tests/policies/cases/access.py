@@ -6,7 +6,9 @@ from typing import Any
 
 from policies.cases.case import Case, fails, passes
 from policies.manifests import Manifest, manifest
+from stanchion_policies.access import EVERYTHING as VERBS
 
+EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 RULE: dict[str, Any] = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
 
 
@@ -28,6 +30,12 @@ CASES: list[Case] = [
     fails("rbac-no-wildcards", "verbs", rules(verbs=["*"])),
     fails("rbac-no-wildcards", "resources", rules("ClusterRole", resources=["*"])),
     fails("rbac-no-wildcards", "groups", rules(apiGroups=["apps", "*"])),
+    passes("rbac-not-everything", "listed", rules()),
+    passes("rbac-not-everything", "all of one group", rules(resources=["*"], verbs=["*"])),
+    passes("rbac-not-everything", "of Kubernetes itself", system(**EVERYTHING)),
+    fails("rbac-not-everything", "by three stars", rules(**EVERYTHING)),
+    fails("rbac-not-everything", "of the cluster", rules("ClusterRole", **EVERYTHING)),
+    fails("rbac-not-everything", "every verb by name", rules(**{**EVERYTHING, "verbs": [*VERBS]})),
     passes(
         "rbac-no-secrets-read", "one of them", rules(resources=["secrets"], resourceNames=["own"])
     ),
@@ -80,6 +88,7 @@ CASES: list[Case] = [
     passes(
         "rbac-no-impersonation", "of Kubernetes itself", system(resources=["users"], verbs=["*"])
     ),
+    fails("rbac-no-impersonation", "of anything", rules(verbs=["impersonate"])),
     fails("rbac-no-impersonation", "users", rules(resources=["users"], verbs=["impersonate"])),
     fails("rbac-no-impersonation", "accounts", rules(resources=["serviceaccounts"], verbs=["*"])),
     fails(

@@ -72,6 +72,13 @@ CASES: list[Case] = [
             subjects=[{"kind": "Group", "name": "system:unauthenticated"}],
         ),
     ),
+    passes(
+        "rbac-not-for-system-groups",
+        "not meant by setting",
+        binding(name="system:authenticated"),
+        groups=["system:masters"],
+    ),
+    fails("rbac-not-for-system-groups", "who may do everything", binding(name="system:masters")),
     fails("rbac-not-for-system-groups", "authenticated", binding(name="system:authenticated")),
     fails(
         "rbac-not-for-system-groups", "anonymous", binding(kind_="User", name="system:anonymous")
