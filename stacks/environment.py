@@ -28,20 +28,11 @@ from layers import (
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
 from stanchion import Operator
+from tenants_config import TenantConfig
 from tracking_config import TrackingConfig
-from validation import (
-    Cpu,
-    InvalidFileError,
-    Label,
-    Memory,
-    ShortName,
-    Strict,
-    as_tuples,
-    by_value,
-)
+from validation import InvalidFileError, Label, Strict, as_tuples, by_value
 
 NAMESPACE = "stanchion"
-RESERVED_NAMESPACES = frozenset({"default", "tracking"})
 
 
 class Profile(StrEnum):
@@ -50,14 +41,6 @@ class Profile(StrEnum):
     DEV = "dev"
     STAGING = "staging"
     PROD = "prod"
-
-
-class Role(StrEnum):
-    """What a group may do in a tenant's namespace."""
-
-    VIEWER = "viewer"
-    EDITOR = "editor"
-    ADMIN = "admin"
 
 
 class ImagesConfig(Strict):
@@ -75,43 +58,6 @@ class ImagesConfig(Strict):
     def _not_latest(self) -> Self:
         if self.tag == "latest":
             raise ValueError("`tag: latest` names no version; write a release tag or `source`")
-        return self
-
-
-class Access(Strict):
-    """A group's role in a tenant."""
-
-    group: Annotated[str, Field(min_length=1, max_length=253)]
-    """Name of the group as the cluster's authentication reports it."""
-    role: Annotated[Role, by_value(Role)]
-    """viewer, editor or admin."""
-
-
-class QuotaConfig(Strict):
-    """The most a tenant's namespace may ask for."""
-
-    cpu: Cpu = "4"
-    memory: Memory = "8Gi"
-    pods: Annotated[int, Field(ge=1, le=10_000)] = 30
-    storage: Memory = "20Gi"
-    gpus: Annotated[int, Field(ge=0, le=100_000)] = 0
-
-
-class TenantConfig(Strict):
-    """A team's namespace: who owns it, who may do what in it, how much it may use."""
-
-    name: ShortName
-    owner: Label
-    """Team that answers for it; becomes a label."""
-    cost_center: Label
-    """Where its cost is booked; becomes a label."""
-    access: tuple[Access, ...] = ()
-    quota: QuotaConfig = QuotaConfig()
-
-    @model_validator(mode="after")
-    def _namespace_is_free(self) -> Self:
-        if self.name in RESERVED_NAMESPACES or self.name.startswith("kube-"):
-            raise ValueError(f"`name: {self.name}` is a reserved namespace; choose another name")
         return self
 
 
