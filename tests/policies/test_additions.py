@@ -21,6 +21,7 @@ from pulumi_policy.policy import PolicyResource
 from stanchion_policies import RULES
 
 LEVELS = json.loads((PACK / "environments" / "prod.json").read_text())
+RBAC = "rbac.authorization.k8s.io"
 BY_NAME = {rule.name: rule for rule in RULES}
 
 
@@ -75,6 +76,12 @@ def alert(query: str, **annotations: str) -> Manifest:
     )
 
 
+def role(resource: str, verb: str, group: str = "") -> Manifest:
+    """A role with one right."""
+    rule = {"apiGroups": [group], "resources": [resource], "verbs": [verb]}
+    return {**added("ClusterRole", f"{RBAC}/v1"), "rules": [rule]}
+
+
 def store(**persistence: Any) -> Manifest:
     services = {"onlineStore": {"persistence": persistence}}
     return added("FeatureStore", "feast.dev/v1alpha1", services=services)
@@ -89,6 +96,32 @@ ADDITIONS = [
     Addition("scale-from-zero-signal", "none do", scaled("sum(model_server_in_flight)", 0)),
     Addition("alert-runbook", "no annotations.runbook_url", alert("up == 0")),
     Addition("alert-runbook", "no file", alert("up == 0", runbook_url="docs/runbooks/none.md")),
+    Addition("rbac-not-everything", "allows all verbs", role("*", "*", "*")),
+    Addition("rbac-no-wildcards", "rules[0]", role("*", "get")),
+    Addition("rbac-no-secrets-read", "rules[0] grants get on secrets", role("secrets", "get")),
+    Addition("rbac-no-exec", "create on pods/exec", role("pods/exec", "create")),
+    Addition("rbac-no-escalation", "escalate on roles", role("roles", "escalate", RBAC)),
+    Addition("rbac-no-impersonation", "impersonate on users", role("users", "impersonate")),
+    Addition("rbac-no-binding", "create on rolebindings", role("rolebindings", "create", RBAC)),
+    Addition("rbac-no-pod-creation", "create on pods", role("pods", "create")),
+    Addition("rbac-no-token-creation", "token", role("serviceaccounts/token", "create")),
+    Addition(
+        "rbac-no-certificate-approval",
+        "approval",
+        role("certificatesigningrequests/approval", "update", "certificates.k8s.io"),
+    ),
+    Addition(
+        "rbac-no-webhook-control",
+        "webhookconfigurations",
+        role("validatingwebhookconfigurations", "update", "admissionregistration.k8s.io"),
+    ),
+    Addition("workload-has-controller", "a Pod of its own", added("Pod", "v1")),
+    Addition("stateful-set-service", "serviceName", added("StatefulSet", "apps/v1")),
+    Addition(
+        "queue-leads-to-nodes",
+        "nodeLabels",
+        added("ResourceFlavor", "kueue.x-k8s.io/v1beta2", nodeLabels={"pool": "none"}),
+    ),
     Addition("feature-store-durable", "onlineStore", store(file={"path": "online.db"})),
 ]
 IN_ONE_CLOUD = {

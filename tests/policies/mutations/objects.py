@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from policies.manifests import DROP
-from policies.mutations.mutation import OTHERS, SCALER, changed, served
+from policies.mutations.mutation import OTHERS, SCALER, Mutation, changed, served
 
 BUDGET = ("PodDisruptionBudget", "wine")
 BINDING = ("RoleBinding", "viewer")
@@ -31,6 +31,13 @@ AMONG = [
         without=("PodDisruptionBudget",),
     ),
     changed("disruption-budget-permits-eviction", *BUDGET, ("spec", "maxUnavailable"), 0),
+    changed("disruption-budget-valid", *BUDGET, ("spec", "minAvailable"), 1),
+    Mutation(
+        "disruption-budget-below-autoscaler",
+        *BUDGET,
+        {("spec", "maxUnavailable"): DROP, ("spec", "minAvailable"): 2},
+        "spec.minAvailable",
+    ),
     changed(
         "disruption-budget-selects-pods",
         *BUDGET,
@@ -84,6 +91,9 @@ AMONG = [
         {"kind": "ServiceAccount", "name": "default", "namespace": "demo"},
         "default",
     ),
+    changed("rbac-no-secrets-read-bound", *BINDING, ("roleRef", "name"), "edit", "roleRef"),
+    changed("rbac-no-exec-bound", *BINDING, ("roleRef", "name"), "edit", "roleRef"),
+    changed("rbac-no-pod-creation-bound", *BINDING, ("roleRef", "name"), "edit", "roleRef"),
     changed("rbac-role-exists", *BINDING, ("roleRef",), {"kind": "Role", "name": "none"}),
 ]
 
