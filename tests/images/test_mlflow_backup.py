@@ -245,6 +245,19 @@ def test_a_damaged_backup_changes_nothing(platform: Platform, tmp_path: Path) ->
     assert platform.content("mlflow") == before
 
 
+@pytest.mark.parametrize(("member", "kind"), [("../escaped", tarfile.REGTYPE), ("l", b"2")])
+def test_a_backup_writes_nothing_but_files_into_its_own_folder(
+    platform: Platform, member: str, kind: bytes
+) -> None:
+    name = platform.backup()
+    about = tarfile.TarInfo(member)
+    about.type, about.linkname = kind, "/etc/hostname"
+    with tarfile.open(platform.store / name, "w:gz") as archive:
+        archive.addfile(about)
+    with pytest.raises(BackupError, match=f"{name} is damaged: {member} is no file that a backup"):
+        platform.restore("mlflow", overwrite=True)
+
+
 def test_a_backup_of_another_schema_is_refused_with_its_version(platform: Platform) -> None:
     name = platform.backup()
     connection = connect(database(platform.port, "mlflow"), "mlflow", Login("boss", "pw"))
