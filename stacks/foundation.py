@@ -178,6 +178,11 @@ def find_foundation(
 def _found_site(environment: Environment, provider: AnyCloud, name: str, base: BaseStack) -> Site:
     cluster, network = base.output("cluster"), base.output("network")
     subnets = network["subnetIds"]
+
+    def of_cluster(key: str) -> pulumi.Output[str]:
+        # What a provider leaves empty, the engine does not keep.
+        return cluster.apply(lambda known: known.get(key))
+
     return Site(
         name,
         location(provider),
@@ -191,12 +196,12 @@ def _found_site(environment: Environment, provider: AnyCloud, name: str, base: B
         ),
         ClusterReference(
             name=name,
-            version=cluster["version"],
-            endpoint=cluster["endpoint"],
-            certificate_authority=cluster["certificateAuthority"],
-            node_role=cluster["nodeRole"],
-            node_security_group_id=cluster["nodeSecurityGroupId"],
-            identity_provider=cluster["identityProvider"],
+            version=of_cluster("version"),
+            endpoint=of_cluster("endpoint"),
+            certificate_authority=of_cluster("certificateAuthority"),
+            node_role=of_cluster("nodeRole"),
+            node_security_group_id=of_cluster("nodeSecurityGroupId"),
+            identity_provider=of_cluster("identityProvider"),
         ),
         pulumi.Output.from_input(SECRET_STORE),
     )
