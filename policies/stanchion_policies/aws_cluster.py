@@ -1,4 +1,4 @@
-"""EKS clusters and their nodes."""
+"""EKS clusters."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 
 from stanchion_policies.addresses import is_everywhere
-from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.linking import belonging
-from stanchion_policies.reading import entries, get, items, number, parsed, present, text, texts
+from stanchion_policies.reading import entries, get, items, parsed, present, text, texts
 from stanchion_policies.rules import (
     Settings,
     Severity,
-    cis_aws,
     cis_eks,
     flag,
-    integer,
-    object_policy,
     resource_policy,
     stack_policy,
     strings,
@@ -27,8 +23,6 @@ from stanchion_policies.versions import numbers_of
 CLUSTER = "aws:eks/cluster:Cluster"
 NODE_GROUP = "aws:eks/nodeGroup:NodeGroup"
 ADDON = "aws:eks/addon:Addon"
-LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
-INSTANCE = "aws:ec2/instance:Instance"
 
 STANDARD_SUPPORT_ENDS: Mapping[tuple[int, ...], date] = {
     (1, 30): date(2025, 7, 23),
@@ -108,6 +102,7 @@ def control_plane_logs(item: CloudResource, settings: Settings) -> Iterator[str]
     kinds=(CLUSTER, NODE_GROUP),
     severity=Severity.MEDIUM,
     fix="Upgrade to a version in standard support, one minor version at a time.",
+    may_wait="A version that another resource gives is known, and judged, before it is used.",
 )
 def version(item: CloudResource, _settings: Settings) -> Iterator[str]:
     """A cluster's Kubernetes version is stated and in standard support."""
@@ -196,64 +191,3 @@ def nodes_no_ssh(item: CloudResource, _settings: Settings) -> Iterator[str]:
     access = entries(item.props, "remoteAccess")
     if present(access, "ec2SshKey") and not items(access, "sourceSecurityGroupIds"):
         yield "remoteAccess lacks sourceSecurityGroupIds, which opens port 22 to the internet"
-
-
-HOPS = {"hops": integer("The most hops that a metadata answer may go.", 1, minimum=1)}
-METADATA_FIX = (
-    "Set httpTokens: required and httpPutResponseHopLimit: 1, so that pods, one hop further away, "
-    "do not get the node's credentials."
-)
-
-
-@resource_policy(
-    "aws-instance-metadata",
-    kinds=(LAUNCH_TEMPLATE, INSTANCE),
-    severity=Severity.HIGH,
-    fix=METADATA_FIX,
-    framework=cis_aws("5.7"),
-    settings=HOPS,
-)
-def instance_metadata(item: CloudResource, settings: Settings) -> Iterator[str]:
-    """A machine's metadata wants a token and does not leave the machine."""
-    options = entries(item.props, "metadataOptions")
-    if text(options, "httpEndpoint") == "disabled":
-        return
-    if text(options, "httpTokens") != "required":
-        yield "metadataOptions.httpTokens is not required"
-    hops = number(options, "httpPutResponseHopLimit")
-    if not 0 < hops <= settings.integer("hops"):
-        yield f"metadataOptions.httpPutResponseHopLimit is not {settings.integer('hops')}"
-
-
-@object_policy(
-    "karpenter-instance-metadata",
-    kinds=("EC2NodeClass",),
-    severity=Severity.HIGH,
-    fix=METADATA_FIX,
-    framework=cis_aws("5.7"),
-    settings=HOPS,
-)
-def node_class_metadata(item: KubernetesObject, settings: Settings) -> Iterator[str]:
-    """The metadata of Karpenter's machines wants a token and does not leave the machine."""
-    options = entries(item.body, "spec", "metadataOptions")
-    if text(options, "httpEndpoint") == "disabled":
-        return
-    if text(options, "httpTokens", default="required") != "required":
-        yield "spec.metadataOptions.httpTokens is not required"
-    if number(options, "httpPutResponseHopLimit", default=1) > settings.integer("hops"):
-        most = settings.integer("hops")
-        yield f"spec.metadataOptions.httpPutResponseHopLimit is above {most}"
-
-
-@object_policy(
-    "karpenter-volumes-encrypted",
-    kinds=("EC2NodeClass",),
-    severity=Severity.HIGH,
-    fix="Set encrypted: true on each volume.",
-    framework=cis_aws("5.1.1"),
-)
-def node_class_volumes(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
-    """The volumes of Karpenter's machines are encrypted."""
-    for place, mapping in enumerate(items(item.body, "spec", "blockDeviceMappings")):
-        if present(mapping, "ebs") and get(mapping, "ebs", "encrypted") is not True:
-            yield f"spec.blockDeviceMappings[{place}].ebs.encrypted is not true"

@@ -1,9 +1,8 @@
-"""Databases, volumes, keys, images and logs on AWS."""
+"""Databases, keys, images and logs on AWS."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from stanchion_policies.linking import belonging, named_by
 from stanchion_policies.reading import get, items, number, present, text
@@ -26,10 +25,6 @@ PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
 AURORA_PARAMETERS = "aws:rds/clusterParameterGroup:ClusterParameterGroup"
 REPOSITORY = "aws:ecr/repository:Repository"
 REGISTRY_SCANNING = "aws:ecr/registryScanningConfiguration:RegistryScanningConfiguration"
-LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
-MACHINE = "aws:ec2/instance:Instance"
-VOLUME = "aws:ebs/volume:Volume"
-FILE_SYSTEM = "aws:efs/fileSystem:FileSystem"
 KEY = "aws:kms/key:Key"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
@@ -175,35 +170,6 @@ def _is_replica(item: CloudResource) -> bool:
     """Whether another database decides it: one that it replicates."""
     sources = ("replicateSourceDb",) if item.type == INSTANCE else ("replicationSourceIdentifier",)
     return any(present(item.props, source) for source in sources)
-
-
-@resource_policy(
-    "aws-volumes-encrypted",
-    kinds=(VOLUME, LAUNCH_TEMPLATE, MACHINE, FILE_SYSTEM),
-    severity=Severity.HIGH,
-    fix="Set encrypted: true, with kmsKeyId for a key of your own.",
-    framework=cis_aws("2.3.1, 5.1.1"),
-)
-def volumes_encrypted(item: CloudResource, _settings: Settings) -> Iterator[str]:
-    """Volumes and file systems are encrypted."""
-    for place, volume in _volumes(item):
-        # A launch template takes its flags as strings.
-        if str(get(volume, "encrypted")).lower() != "true":
-            yield f"{place}encrypted is not true"
-
-
-def _volumes(item: CloudResource) -> Iterator[tuple[str, Any]]:
-    """The place and the body of each volume that a resource describes."""
-    if item.type in {VOLUME, FILE_SYSTEM}:
-        yield "", item.props
-    elif item.type == MACHINE:
-        yield "rootBlockDevice.", get(item.props, "rootBlockDevice")
-        for place, device in enumerate(items(item.props, "ebsBlockDevices")):
-            yield f"ebsBlockDevices[{place}].", device
-    else:
-        for place, mapping in enumerate(items(item.props, "blockDeviceMappings")):
-            if present(mapping, "ebs"):
-                yield f"blockDeviceMappings[{place}].ebs.", get(mapping, "ebs")
 
 
 @resource_policy(

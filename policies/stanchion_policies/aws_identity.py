@@ -44,6 +44,7 @@ ATTACHMENTS = (
 RESOURCE_POLICIES = (
     "aws:s3/bucketPolicy:BucketPolicy",
     "aws:s3/bucket:Bucket",
+    "aws:s3/bucketV2:BucketV2",
     "aws:sqs/queuePolicy:QueuePolicy",
     "aws:sqs/queue:Queue",
     "aws:sns/topicPolicy:TopicPolicy",
@@ -71,6 +72,9 @@ ESCALATING = (
 
 NARROWING = ("aws:source", "aws:principal", "aws:vpce", "kms:calleraccount", "sns:endpoint")
 """Beginnings of the condition keys that say who `*` is."""
+
+MATCHES = ("stringequals", "stringlike")
+"""Operators that say what a text is, by their beginnings."""
 
 UNKNOWN_DOCUMENT = (
     "A document that names what the deployment makes is known, and judged, before its policy is "
@@ -183,7 +187,7 @@ def trust(item: CloudResource, _settings: Settings) -> Iterator[str]:
         place = f"assumeRolePolicy.{statement.place}"
         if statement.is_anonymous and not _says_who(statement):
             yield f"{place} trusts everybody; name a principal"
-        if "sts:assumerolewithwebidentity" in statement.actions:
+        if _by_token(statement):
             subjects = _subjects(statement)
             if not subjects:
                 yield f"{place} takes any token of the issuer; add a condition on its :sub"
@@ -192,12 +196,19 @@ def trust(item: CloudResource, _settings: Settings) -> Iterator[str]:
                     yield f"{place} takes the subject {subject}, which is more than one workload"
 
 
+def _by_token(statement: Statement) -> bool:
+    """Whether it takes tokens of an OpenID Connect provider of the account's own list."""
+    return "sts:assumerolewithwebidentity" in statement.actions and any(
+        ":oidc-provider/" in principal for principal in statement.principals.get("Federated", ())
+    )
+
+
 def _subjects(statement: Statement) -> list[str]:
     """What the statement's conditions want a web identity's subject to be."""
     return [
         value
         for operator, key, values in statement.conditions
-        if key.endswith(":sub") and operator.startswith(("stringequals", "stringlike"))
+        if key.endswith(":sub") and operator.rpartition(":")[2].startswith(MATCHES)
         for value in values
     ]
 

@@ -1,4 +1,4 @@
-"""Networks, security groups and public addresses on AWS."""
+"""Networks, security groups and load balancers on AWS."""
 
 from __future__ import annotations
 
@@ -21,15 +21,12 @@ from stanchion_policies.stack import CloudResource, Stack
 
 VPC = "aws:ec2/vpc:Vpc"
 FLOW_LOG = "aws:ec2/flowLog:FlowLog"
-SUBNET = "aws:ec2/subnet:Subnet"
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 DEFAULT_GROUP = "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup"
 RULE = "aws:ec2/securityGroupRule:SecurityGroupRule"
 INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 ACL = "aws:ec2/networkAcl:NetworkAcl"
 ACL_RULE = "aws:ec2/networkAclRule:NetworkAclRule"
-LAUNCH_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
-MACHINE = "aws:ec2/instance:Instance"
 LISTENER = "aws:lb/listener:Listener"
 OF_THE_ACCOUNT = (
     "aws:ec2/defaultVpc:DefaultVpc",
@@ -155,27 +152,6 @@ def flow_logs(item: CloudResource, stack: Stack, _settings: Settings) -> Iterato
 def no_default_vpc(_item: CloudResource, _settings: Settings) -> Iterator[str]:
     """Nothing is built on the network that an account comes with."""
     yield "is the account's own network, whose subnets are public; declare one"
-
-
-@resource_policy(
-    "aws-no-public-addresses",
-    kinds=(SUBNET, LAUNCH_TEMPLATE, MACHINE),
-    severity=Severity.MEDIUM,
-    fix="Leave public addresses to load balancers and NAT gateways.",
-)
-def no_public_addresses(item: CloudResource, _settings: Settings) -> Iterator[str]:
-    """Machines have no public address."""
-    if item.type == SUBNET:
-        if get(item.props, "mapPublicIpOnLaunch") is True:
-            yield "mapPublicIpOnLaunch is true, so whatever starts in it is on the internet"
-    elif item.type == MACHINE:
-        if get(item.props, "associatePublicIpAddress") is True:
-            yield "associatePublicIpAddress is true"
-    else:
-        for place, interface in enumerate(items(item.props, "networkInterfaces")):
-            # A launch template takes its flags as strings.
-            if str(get(interface, "associatePublicIpAddress")).lower() == "true":
-                yield f"networkInterfaces[{place}].associatePublicIpAddress is true"
 
 
 @resource_policy(

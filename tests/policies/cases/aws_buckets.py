@@ -250,6 +250,11 @@ ACCESS = [
     ),
     fails(
         "aws-resource-policy-not-public",
+        "an inline policy of an older bucket",
+        older(policy=document(allow("s3:*", Principal="*"))),
+    ),
+    fails(
+        "aws-resource-policy-not-public",
         "a key",
         cloud("aws:kms/key:Key", policy=document(allow("kms:*", Principal={"AWS": "*"}))),
     ),

@@ -1,4 +1,4 @@
-"""Cases of the policies about EKS and its machines."""
+"""Cases of the policies about EKS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
 from policies.cloud_resources import altered, cloud
-from policies.manifests import DROP, UNKNOWN, Manifest, with_changes
+from policies.manifests import DROP, UNKNOWN
 from stanchion_cli.policies import AnalyzedResource
 
 CLUSTER: dict[str, Any] = {
@@ -27,7 +27,6 @@ CLUSTER: dict[str, Any] = {
         "endpointPublicAccess": False,
     },
 }
-METADATA = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
 RANGES = ["203.0.113.0/24"]
 
 
@@ -55,35 +54,6 @@ def plugin(written: Any, name: str = "vpc-cni", **more: Any) -> AnalyzedResource
     """An add-on of the cluster with a configuration."""
     cluster_name = {"clusterName": "ml", **more}
     return cloud("aws:eks/addon:Addon", addonName=name, configurationValues=written, **cluster_name)
-
-
-def template(**props: Any) -> AnalyzedResource:
-    """A launch template."""
-    return cloud("aws:ec2/launchTemplate:LaunchTemplate", **props)
-
-
-def machine(**props: Any) -> AnalyzedResource:
-    """A machine."""
-    return cloud("aws:ec2/instance:Instance", **props)
-
-
-def node_class(**spec: Any) -> Manifest:
-    """Karpenter's description of machines."""
-    base: Manifest = {
-        "apiVersion": "karpenter.k8s.aws/v1",
-        "kind": "EC2NodeClass",
-        "metadata": {"name": "general"},
-        "spec": {
-            "metadataOptions": METADATA,
-            "blockDeviceMappings": [{"deviceName": "/dev/xvda", "ebs": {"encrypted": True}}],
-        },
-    }
-    return with_changes(base, {"spec": spec})
-
-
-def device(**ebs: Any) -> list[dict[str, Any]]:
-    """The block device mappings with one volume."""
-    return [{"deviceName": "/dev/xvda", "ebs": {"volumeSize": 50, **ebs}}]
 
 
 ENFORCED = json.dumps({"enableNetworkPolicy": "true"})
@@ -204,71 +174,4 @@ CONTROL_PLANE = [
     fails("aws-eks-deletion-protection", "null", cluster(deletionProtection=None)),
 ]
 
-MACHINES = [
-    passes("aws-instance-metadata", "template", template(metadataOptions=METADATA)),
-    passes("aws-instance-metadata", "machine", machine(metadataOptions=METADATA)),
-    passes("aws-instance-metadata", "off", machine(metadataOptions={"httpEndpoint": "disabled"})),
-    passes(
-        "aws-instance-metadata",
-        "hops by setting",
-        template(metadataOptions={**METADATA, "httpPutResponseHopLimit": 2}),
-        hops=2,
-    ),
-    fails("aws-instance-metadata", "nothing said", template()),
-    fails(
-        "aws-instance-metadata", "no limit", template(metadataOptions={"httpTokens": "required"})
-    ),
-    fails(
-        "aws-instance-metadata",
-        "pods reach it",
-        template(metadataOptions={**METADATA, "httpPutResponseHopLimit": 2}),
-    ),
-    fails(
-        "aws-instance-metadata",
-        "no token",
-        machine(metadataOptions={**METADATA, "httpTokens": "optional"}),
-    ),
-    passes("karpenter-instance-metadata", "said", node_class()),
-    passes("karpenter-instance-metadata", "Karpenter's defaults", node_class(metadataOptions=DROP)),
-    passes(
-        "karpenter-instance-metadata",
-        "off",
-        node_class(metadataOptions={"httpEndpoint": "disabled", "httpTokens": "optional"}),
-    ),
-    fails(
-        "karpenter-instance-metadata",
-        "no token",
-        node_class(metadataOptions={"httpTokens": "optional"}),
-    ),
-    fails(
-        "karpenter-instance-metadata",
-        "pods reach it",
-        node_class(metadataOptions={"httpPutResponseHopLimit": 2}),
-    ),
-    fails(
-        "karpenter-instance-metadata",
-        "far beyond a setting",
-        node_class(metadataOptions={"httpPutResponseHopLimit": 64}),
-        hops=2,
-    ),
-    passes("karpenter-volumes-encrypted", "encrypted", node_class()),
-    passes("karpenter-volumes-encrypted", "the default", node_class(blockDeviceMappings=DROP)),
-    passes(
-        "karpenter-volumes-encrypted",
-        "no volume of EBS",
-        node_class(blockDeviceMappings=[{"deviceName": "/dev/xvdb"}]),
-    ),
-    fails(
-        "karpenter-volumes-encrypted",
-        "not",
-        node_class(blockDeviceMappings=device(encrypted=False)),
-    ),
-    fails("karpenter-volumes-encrypted", "not said", node_class(blockDeviceMappings=device())),
-    fails(
-        "karpenter-volumes-encrypted",
-        "the second",
-        node_class(blockDeviceMappings=[*device(encrypted=True), *device()]),
-    ),
-]
-
-CASES: list[Case] = [*REACH, *CONTROL_PLANE, *MACHINES]
+CASES: list[Case] = [*REACH, *CONTROL_PLANE]

@@ -1,10 +1,9 @@
-"""Cases of the policies about databases, volumes, keys, images and logs on AWS."""
+"""Cases of the policies about databases, keys, images and logs on AWS."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from policies.cases.aws_cluster import device, machine, template
 from policies.cases.case import Case, fails, passes, undecided
 from policies.cloud_resources import altered, cloud
 from policies.manifests import DROP, UNKNOWN
@@ -190,32 +189,6 @@ DATABASES = [
     fails("aws-rds-tls", "Aurora before 17", aurora(engineVersion="16.2")),
 ]
 
-VOLUMES = [
-    passes("aws-volumes-encrypted", "volume", cloud("aws:ebs/volume:Volume", encrypted=True)),
-    passes(
-        "aws-volumes-encrypted", "template", template(blockDeviceMappings=device(encrypted="true"))
-    ),
-    passes("aws-volumes-encrypted", "template of the image's", template()),
-    passes("aws-volumes-encrypted", "machine", machine(rootBlockDevice={"encrypted": True})),
-    passes(
-        "aws-volumes-encrypted", "files", cloud("aws:efs/fileSystem:FileSystem", encrypted=True)
-    ),
-    undecided(
-        "aws-volumes-encrypted", "not known", cloud("aws:ebs/volume:Volume", encrypted=UNKNOWN)
-    ),
-    fails("aws-volumes-encrypted", "volume", cloud("aws:ebs/volume:Volume")),
-    fails(
-        "aws-volumes-encrypted", "template", template(blockDeviceMappings=device(encrypted="false"))
-    ),
-    fails("aws-volumes-encrypted", "machine, nothing said", machine()),
-    fails(
-        "aws-volumes-encrypted",
-        "a further volume",
-        machine(rootBlockDevice={"encrypted": True}, ebsBlockDevices=[{"deviceName": "/dev/sdb"}]),
-    ),
-    fails("aws-volumes-encrypted", "files", cloud("aws:efs/fileSystem:FileSystem")),
-]
-
 KEYS = [
     passes("aws-kms-rotation", "rotated", key(enableKeyRotation=True)),
     passes("aws-kms-rotation", "asymmetric", key(customerMasterKeySpec="RSA_2048")),
@@ -259,4 +232,4 @@ LOGS = [
     fails("aws-log-retention", "shorter than a setting says", logs(retentionInDays=7), days=30),
 ]
 
-CASES: list[Case] = [*DATABASES, *VOLUMES, *KEYS, *IMAGES, *LOGS]
+CASES: list[Case] = [*DATABASES, *KEYS, *IMAGES, *LOGS]

@@ -158,6 +158,22 @@ TRUST = [
         "an organization",
         role(trusts({"AWS": "*"}, StringEquals={"aws:PrincipalOrgID": "o-1"})),
     ),
+    passes(
+        "aws-iam-trust",
+        "an identity pool, which has no subjects",
+        role(
+            trusts(
+                {"Federated": "cognito-identity.amazonaws.com"},
+                WEB,
+                StringEquals={"cognito-identity.amazonaws.com:aud": "pool"},
+            )
+        ),
+    ),
+    passes(
+        "aws-iam-trust",
+        "one of two repositories",
+        role(web("repo:a/b:*", "repo:a/c:*", operator="ForAnyValue:StringLike", principal=GITHUB)),
+    ),
     undecided("aws-iam-trust", "not known", role(UNKNOWN)),
     fails("aws-iam-trust", "everybody", role(trusts("*"))),
     fails("aws-iam-trust", "any account", role(trusts({"AWS": ["*"]}))),

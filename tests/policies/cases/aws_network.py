@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies.cases.aws_cluster import machine, template
+from policies.cases.aws_machines import subnet
 from policies.cases.case import Case, fails, passes, undecided
 from policies.cloud_resources import cloud
 from policies.manifests import UNKNOWN
@@ -54,10 +54,6 @@ def default_group(**rules: Any) -> AnalyzedResource:
 
 def flow_log(**props: Any) -> AnalyzedResource:
     return cloud("aws:ec2/flowLog:FlowLog", "flows", derived=OF_VPC, **props)
-
-
-def subnet(**props: Any) -> AnalyzedResource:
-    return cloud("aws:ec2/subnet:Subnet", vpcId="vpc-1", **props)
 
 
 def listener(**props: Any) -> AnalyzedResource:
@@ -167,20 +163,6 @@ NETWORKS = [
         "aws-no-default-vpc",
         "a subnet of it",
         cloud("aws:ec2/defaultSubnet:DefaultSubnet", availabilityZone="eu-west-1a"),
-    ),
-    passes("aws-no-public-addresses", "subnet", subnet(mapPublicIpOnLaunch=False)),
-    passes("aws-no-public-addresses", "machine", machine()),
-    passes(
-        "aws-no-public-addresses",
-        "template",
-        template(networkInterfaces=[{"associatePublicIpAddress": "false"}]),
-    ),
-    fails("aws-no-public-addresses", "subnet", subnet(mapPublicIpOnLaunch=True)),
-    fails("aws-no-public-addresses", "machine", machine(associatePublicIpAddress=True)),
-    fails(
-        "aws-no-public-addresses",
-        "template",
-        template(networkInterfaces=[{"associatePublicIpAddress": "true"}]),
     ),
     passes("aws-load-balancer-tls", "new", listener(protocol="HTTPS", sslPolicy=NEW_TLS)),
     passes(

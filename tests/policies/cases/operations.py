@@ -98,7 +98,8 @@ ERRORS = 'sum(rate(model_server_requests_total{{service="{0}",outcome="server_er
 
 
 def burning(name: str = "churn", *windows: str) -> Manifest:
-    return alerts(alert(expr=" and ".join(ERRORS.format(name, window) for window in windows)))
+    query = " and ".join(ERRORS.format(name, window) for window in windows)
+    return alerts(alert("https://wiki.example/burning", query))
 
 
 WATCHED: list[Case] = [
@@ -176,7 +177,7 @@ WATCHED: list[Case] = [
     fails("drift-monitored", "another job", server(), workload("CronJob", "drift")),
 ]
 
-PAYING: Any = {"metadata": {"labels": {**LABELS, "stanchion.dev/cost-center": "growth"}}}
+UNPAID: Any = {"metadata": {"labels": {"stanchion.dev/cost-center": DROP}}}
 
 
 def trains(kind: str = "Job", tracked: bool = True, **spec: Any) -> Manifest:
@@ -206,15 +207,15 @@ def config(text: str) -> Manifest:
 
 
 OWED: list[Case] = [
-    passes("cost-labels", "there", workload(template=PAYING)),
+    passes("cost-labels", "there", workload()),
     passes("cost-labels", "by setting", workload("Job"), labels=["app.kubernetes.io/name"]),
     passes(
         "cost-labels",
         "unknown is there",
         workload(template={"metadata": {"labels": {"stanchion.dev/cost-center": UNKNOWN}}}),
     ),
-    fails("cost-labels", "none", workload()),
-    fails("cost-labels", "on the object alone", workload("CronJob", **PAYING)),
+    fails("cost-labels", "none on the pod", workload(template=UNPAID)),
+    fails("cost-labels", "none on a job's", workload("CronJob", template=UNPAID)),
     fails(
         "cost-labels",
         "empty",
