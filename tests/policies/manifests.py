@@ -20,6 +20,7 @@ LABELS = {
     "app.kubernetes.io/name": "churn",
     "app.kubernetes.io/part-of": "stanchion",
     "stanchion.dev/owner": "team-growth",
+    "stanchion.dev/cost-center": "growth",
 }
 SELECTOR = {"app.kubernetes.io/name": "churn"}
 DIGEST = "sha256:" + "a1" * 32

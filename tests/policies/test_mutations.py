@@ -10,6 +10,7 @@ import copy
 from typing import Any
 
 import pytest
+from policies.cases.operations import burning, monitor
 from policies.conftest import Packs
 from policies.manifests import (
     DIGEST,
@@ -59,8 +60,22 @@ def compliant() -> dict[str, Manifest]:
         manifest("RoleBinding", roleRef={"kind": "Role", "name": "churn"}, subjects=[who]),
         workload("CronJob", "report"),
         manifest("ServiceAccount"),
+        monitor(),
+        burning("churn", "5m", "1h"),
     ]
-    return {str(item["kind"]): item for item in objects} | {"deny": default_deny()}
+    by_kind = {str(item["kind"]): item for item in objects}
+    return {**by_kind, "deny": default_deny(), "dashboard": dashboard(), "drift": drift()}
+
+
+def dashboard() -> Manifest:
+    """What shows the service in Grafana."""
+    return manifest("ConfigMap", "dashboard", metadata={"labels": {"grafana_dashboard": "1"}})
+
+
+def drift() -> Manifest:
+    """The job that watches whether the model still fits."""
+    labels = {"app.kubernetes.io/instance": "churn", "app.kubernetes.io/component": "drift"}
+    return workload("CronJob", "drift", metadata={"labels": labels})
 
 
 def broken(path: Path, value: Any) -> dict[str, Manifest]:
@@ -123,7 +138,7 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
         [{"name": "a", "hostPath": {"path": "/"}}],
         {"pod-no-host-path", "pod-volume-types"},
     ),
-    ((*POD, "terminationGracePeriodSeconds"), 0, {"workload-graceful-end"}),
+    ((*POD, "terminationGracePeriodSeconds"), 0, {"workload-graceful-end", "serving-drains"}),
     ((*POD, "topologySpreadConstraints"), MISSING, {"topology-spread"}),
     (("Deployment", "metadata", "labels"), {}, {"owner-labels"}),
     (("Deployment", "spec", "replicas"), 3, {"autoscaler-owns-replicas"}),
@@ -136,7 +151,11 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
     (("ConfigMap", "data", "password"), "hunter2", {"no-credentials-in-clear"}),
     (("ConfigMap", "metadata", "namespace"), "default", {"namespace-stated"}),
     (("Service", "spec", "type"), "NodePort", {"service-type"}),
-    (("Service", "spec", "selector"), {"app": "x"}, {"service-selects-pods"}),
+    (
+        ("Service", "spec", "selector"),
+        {"app": "x"},
+        {"service-selects-pods", "serving-scraped"},
+    ),
     (("Service", "spec", "ports", 0, "port"), 81, {"ingress-backend-exists"}),
     (("Service", "metadata", "name"), "other", {"ingress-backend-exists"}),
     (("Ingress", "spec", "tls"), MISSING, {"ingress-tls"}),
