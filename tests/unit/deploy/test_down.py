@@ -50,7 +50,8 @@ class World:
         if not self.there:
             failed = SimpleNamespace(stdout="", stderr="", code=255)
             raise automation.StackNotFoundError(failed)  # type: ignore[arg-type]
-        deployment = {"resources": self.resources}
+        gone = f"destroy {name}" in self.done
+        deployment = {"resources": [] if gone else self.resources}
         return SimpleNamespace(
             export_stack=lambda: SimpleNamespace(deployment=deployment),
             destroy=lambda **_: self.done.append(f"destroy {name}"),
@@ -138,6 +139,34 @@ def test_what_stays_in_the_cloud_is_named(
     engine.down(tmp_path, "dev")
     assert "leaves them: vpc\n" in capsys.readouterr().err
     assert world.done == ["drain", "destroy dev"]
+
+
+def _with_services(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the services of `dev-old` a stack of their own."""
+    monkeypatch.setitem(FILES, "dev-old-services", "dev")
+    config = "config:\n  stanchion:baseStack: dev-old\n  stanchion:layers: [services]\n"
+    (folder / "Pulumi.dev-old-services.yaml").write_text(config)
+
+
+def test_a_stack_that_carries_another_stays_while_that_is_up(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_services(tmp_path, monkeypatch)
+    with pytest.raises(StanchionError, match=r"carries dev-old-services.*`stanchion down dev-old-"):
+        engine.down(tmp_path, "dev-old")
+    assert world.done == []
+    engine.down(tmp_path, "dev-old-services", drain=False)
+    engine.down(tmp_path, "dev-old", drain=False)
+    assert world.done == ["destroy dev-old-services", "destroy dev-old"]
+
+
+def test_stacks_of_an_environment_that_has_expired_go_from_the_top(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _with_services(tmp_path, monkeypatch)
+    down(expired=True, drain=False)
+    gone = [step for step in world.done if step.startswith("destroy")]
+    assert gone == ["destroy dev-old-services", "destroy dev-old"]
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["empty", "no stack"])
