@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stanchion_policies.cluster import Cluster
-from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject
+from stanchion_policies.kubernetes import REPLICATED, WORKLOADS, KubernetesObject
 from stanchion_policies.reading import entries, get, items, selects, text
 from stanchion_policies.rules import Settings, Severity, cluster_policy
 
@@ -65,10 +65,10 @@ def _port_names(workload: KubernetesObject) -> set[str]:
 def autoscaler_target_exists(
     item: KubernetesObject, cluster: Cluster, _settings: Settings
 ) -> Iterator[str]:
-    """An autoscaler's target exists."""
+    """An autoscaler's target exists; one of a kind of somebody's own is taken on trust."""
     reference = get(item.body, "spec", "scaleTargetRef", default={})
     kind, name = get(reference, "kind", default="Deployment"), get(reference, "name", default="")
-    if cluster.find(str(kind), item.namespace, str(name)) is None:
+    if kind in REPLICATED and cluster.find(str(kind), item.namespace, str(name)) is None:
         yield f"scaleTargetRef names {kind} {item.namespace}/{name}, which is not in the stack"
 
 

@@ -43,6 +43,7 @@ VALUES = {
     "a Google API key": re.compile(r"\bAIza[0-9A-Za-z_-]{35}\b"),
     "a Hugging Face token": re.compile(r"\bhf_[0-9A-Za-z]{30,}"),
     "a Slack token": re.compile(r"\bxox[abeoprs]-[0-9A-Za-z-]{10,}"),
+    "a bearer token": re.compile(r"^\s*(?:Bearer|Basic)\s+[\w.~+/-]{8,}=*\s*$", re.IGNORECASE),
     "a JSON web token": re.compile(r"\beyJ[0-9A-Za-z_-]{10,}\.eyJ[0-9A-Za-z_-]{10,}\."),
     "a password in a URL": re.compile(
         r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]*:[^\s/@$<{]+@", re.IGNORECASE

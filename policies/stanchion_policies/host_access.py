@@ -10,14 +10,17 @@ from stanchion_policies.reading import get, items, number, present, text
 from stanchion_policies.rules import BASELINE, RESTRICTED, Settings, Severity, cis, object_policy
 
 SOCKETS = (
-    "docker.sock",
-    "containerd.sock",
-    "crio.sock",
-    "cri-dockerd.sock",
-    "dockershim.sock",
-    "podman.sock",
-    "frakti.sock",
+    "/run/docker.sock",
+    "/run/docker/",
+    "/run/containerd/containerd.sock",
+    "/run/crio/crio.sock",
+    "/run/cri-dockerd.sock",
+    "/run/dockershim.sock",
+    "/run/podman/podman.sock",
+    "/run/frakti.sock",
 )
+"""Sockets of container runtimes, and a folder of them; /var/run is the same place as /run."""
+SOCKET_NAMES = tuple(f"/{path.rpartition('/')[2]}" for path in SOCKETS if path.endswith(".sock"))
 VOLUMES = frozenset(
     {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "image", "persistentVolumeClaim"}
     | {"projected", "secret"}
@@ -116,10 +119,16 @@ def no_host_path(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     framework=cis("5.2.12"),
 )
 def no_runtime_socket(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
-    """A pod does not mount the socket of the container runtime."""
+    """A pod does not mount the socket of the container runtime, nor a folder that holds it."""
     for name, path in _host_paths(item):
-        if path.rstrip("/").endswith(SOCKETS):
-            yield f"volume {name!r} mounts {path}, the container runtime's socket; remove it"
+        if _reaches_socket(path.rstrip("/")):
+            yield f"volume {name!r} mounts {path}, where the container runtime's socket is"
+
+
+def _reaches_socket(path: str) -> bool:
+    """Whether a path is a runtime's socket, wherever it is, or a folder that holds one."""
+    place = f"{path.removeprefix('/var')}/" if path.startswith("/var/run") else f"{path}/"
+    return path.endswith(SOCKET_NAMES) or any(f"{each}/".startswith(place) for each in SOCKETS)
 
 
 @object_policy(

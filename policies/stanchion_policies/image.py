@@ -12,6 +12,11 @@ from stanchion_policies.reading import text
 from stanchion_policies.rules import Settings, Severity, choice, object_policy, strings
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGESTS = re.compile(
+    r"(?:sha256|blake3):[0-9a-f]{64}|sha512:[0-9a-f]{128}"
+    r"|(?!sha256|sha512|blake3)[a-z0-9]+(?:[+._-][a-z0-9]+)*:[\w=-]+"
+)
+"""Digests: of the algorithms that the OCI registers by their length, of others by their form."""
 REGISTRY_UNKNOWN = (
     "a registry that the same stack makes has no address yet, and the pod is judged again before "
     "it is made."
@@ -103,7 +108,7 @@ def digest(item: KubernetesObject, settings: Settings) -> Iterator[str]:
 def digest_valid(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """A digest is one, so that the image can be pulled."""
     for container, image in _images(item):
-        if image.digest and not DIGEST.fullmatch(image.digest):
+        if image.digest and not _DIGESTS.fullmatch(image.digest):
             yield f"{container.title} has a malformed digest; write sha256: and 64 hex digits"
 
 

@@ -9,6 +9,9 @@ from stanchion_policies.reading import entries, filled, items, present, selects
 from stanchion_policies.rules import Settings, Severity, cis, object_policy, strings
 
 TEMPLATED = WORKLOADS - {"Pod"}
+SELECTED_UNASKED = {"Job", "CronJob"}
+"""Kinds for which Kubernetes chooses the selector where none is written."""
+
 PLAINLY_SELECTING = {"ReplicationController", "DeploymentConfig"}
 """Kinds whose selector is the labels themselves."""
 
@@ -88,7 +91,7 @@ def owner_labels(item: KubernetesObject, settings: Settings) -> Iterator[str]:
 
 @object_policy(
     "selector-matches-template",
-    kinds=TEMPLATED - {"Job", "CronJob"},
+    kinds=TEMPLATED,
     severity=Severity.HIGH,
     fix="Make spec.selector.matchLabels a part of the pod template's labels.",
 )
@@ -96,7 +99,10 @@ def selector_matches_template(item: KubernetesObject, _settings: Settings) -> It
     """A workload selects the pods it makes."""
     if item.pod is None:
         return
-    selector = entries(item.body, "spec", "selector")
+    path = ("spec", "jobTemplate", "spec") if item.kind == "CronJob" else ("spec",)
+    if item.kind in SELECTED_UNASKED and not present(item.body, *path, "selector"):
+        return
+    selector = entries(item.body, *path, "selector")
     if item.kind in PLAINLY_SELECTING:
         selector = {"matchLabels": selector}
     if not entries(selector, "matchLabels") and not items(selector, "matchExpressions"):

@@ -9,6 +9,7 @@ from stanchion_policies.kubernetes import WORKLOADS, Container, ContainerKind, K
 from stanchion_policies.reading import entries, filled, quantity
 from stanchion_policies.rules import Settings, Severity, choice, object_policy
 
+IN_BYTES = ("memory", "ephemeral-storage")
 FROM_MEASUREMENT = "Set it from measurement: the 95th percentile of a week is a good start."
 
 
@@ -100,7 +101,8 @@ def ephemeral_storage_limit(item: KubernetesObject, _settings: Settings) -> Iter
     "workload-requests-within-limits",
     kinds=WORKLOADS,
     severity=Severity.HIGH,
-    fix="Write Kubernetes quantities (500m, 1.5Gi), and no request above its limit.",
+    fix="Write Kubernetes quantities (500m of CPU, 1.5Gi of memory), and no request above its "
+    "limit.",
 )
 def requests_within_limits(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
     """Requests and limits are quantities, and no request is above its limit."""
@@ -112,6 +114,8 @@ def requests_within_limits(item: KubernetesObject, _settings: Settings) -> Itera
                 size = quantity(stated[resource])
                 if size is None:
                     yield f"{container.title} resources.{bound}.{resource} is not a quantity"
+                elif resource in IN_BYTES and size % 1:
+                    yield f"{container.title} resources.{bound}.{resource} is in fractions of bytes"
                 else:
                     sizes[bound, resource] = size
         for (bound, resource), size in sizes.items():

@@ -32,6 +32,7 @@ IMAGES: list[Case] = [
     fails("image-pinned", "latest", workload(server={"image": "churn:latest"})),
     fails("image-pinned", "init container", workload(init={"image": "busybox"})),
     passes("image-digest-valid", "well-formed", workload(init={})),
+    passes("image-digest-valid", "longer", workload(server={"image": "a@sha512:" + "a1" * 64})),
     passes("image-digest-valid", "none", workload(server={"image": "churn:1"})),
     passes("image-digest-valid", "no image", workload("Job", server={"image": DROP})),
     fails("image-digest-valid", "short", workload(server={"image": f"churn@{SHORT}"})),
@@ -127,6 +128,7 @@ CREDENTIALS: list[Case] = [
     fails("no-credentials-in-clear", "what a secret is for", env("SECRET_KEY_BASE", "hunter2")),
     fails("no-credentials-in-clear", "a key of an account", env("AZURE_BATCH_KEY", "hunter2")),
     fails("no-credentials-in-clear", "by name in camel case", env("dbPassword", "hunter2")),
+    fails("no-credentials-in-clear", "a header", env("AUTH_HEADER", "bearer x1" + "y2" * 8)),
     fails("no-credentials-in-clear", "by value", env("COMMENT", f"use {KEY}", "Job")),
     fails("no-credentials-in-clear", "a URL", env("DB", "postgresql://a:hunter2@db/x")),
     fails(

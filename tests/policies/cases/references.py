@@ -79,6 +79,11 @@ CASES: list[Case] = [
         autoscaler(spec={"scaleTargetRef": ROLLOUT}),
         workload("Rollout"),
     ),
+    passes(
+        "autoscaler-target-exists",
+        "a kind of somebody's own",
+        autoscaler(spec={"scaleTargetRef": {**ROLLOUT, "kind": "Widget"}}),
+    ),
     fails("autoscaler-target-exists", "nothing", autoscaler()),
     fails("autoscaler-target-exists", "another kind", autoscaler(), workload("StatefulSet")),
     fails("autoscaler-target-exists", "another name", scaled_object(), workload(name="other")),

@@ -59,6 +59,7 @@ CASES: list[Case] = [
     passes("workload-requests-within-limits", "no limit", sized(limits=DROP)),
     undecided("workload-requests-within-limits", "unknown", sized(requests={"memory": UNKNOWN})),
     fails("workload-requests-within-limits", "above", sized(requests={"memory": "1.5Gi"})),
+    fails("workload-requests-within-limits", "millibytes", sized(requests={"memory": "400m"})),
     fails("workload-requests-within-limits", "no quantity", sized(requests={"cpu": "half"})),
     fails(
         "workload-requests-within-limits",

@@ -164,6 +164,12 @@ CASES = [
         "OpenShift's",
         workload("DeploymentConfig", spec={"selector": {**SELECTOR, "matchLabels": DROP}}),
     ),
+    passes("selector-matches-template", "chosen for a job", workload("CronJob")),
+    fails(
+        "selector-matches-template",
+        "a job's own",
+        workload("Job", spec={"selector": {"matchLabels": {"app": "x"}}}),
+    ),
     passes("selector-matches-template", "plain selector", workload("ReplicationController")),
     fails(
         "selector-matches-template",
