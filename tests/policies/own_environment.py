@@ -16,8 +16,28 @@ from stanchion_cli.preview import Asset, Resource, ResourceReference, Secret
 @cache
 def registered(environment: str) -> tuple[AnalyzedResource, ...]:
     """Every resource that an environment registers, in order."""
-    planned = preview.run(environment, root=ROOT, policies=False)
-    return tuple(map(analyzed, planned.resources))
+    return tuple(map(analyzed, _previewed(environment)))
+
+
+@cache
+def deployed(environment: str) -> tuple[AnalyzedResource, ...]:
+    """The same, where what AWS calls its resources is known."""
+    made = {
+        resource.urn: {
+            "id": resource.name,
+            "arn": f"arn:aws:stand-in:us-east-1:333333333333:{resource.name}",
+            "url": f"https://stand-in.example/{resource.name}",
+        }
+        for resource in _previewed(environment)
+        if resource.type.startswith("aws:")
+    }
+    return tuple(map(analyzed, _previewed(environment, made)))
+
+
+def _previewed(
+    environment: str, outputs: Mapping[str, Mapping[str, Any]] | None = None
+) -> tuple[Resource, ...]:
+    return preview.run(environment, root=ROOT, policies=False, outputs=outputs).resources
 
 
 def analyzed(resource: Resource) -> AnalyzedResource:
