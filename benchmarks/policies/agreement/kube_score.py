@@ -23,8 +23,6 @@ POLICIES = {
     "Container Security Context Privileged": ask("pod-not-privileged"),
     "Container Security Context ReadOnlyRootFilesystem": ask("pod-read-only-root"),
     "Container Security Context User Group ID": ask("pod-high-user-id", "pod-high-group-id"),
-    "CronJob RestartPolicy": ask("job-restart-policy"),
-    "CronJob has deadline": ask("cron-job-deadline"),
     "Deployment Replicas": ask("workload-replicas"),
     "Deployment Strategy": ask("workload-rolling-update"),
     "Deployment has PodDisruptionBudget": ask("disruption-budget-exists"),

@@ -7,15 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from stanchion_policies.pod_security import GIVEN
 
 from benchmarks.policies.agreement.labels import Label, ask, identity, read
 
 _HOST = ("pod-no-host-network", "pod-no-host-pid", "pod-no-host-ipc")
 _SIZES = ("workload-cpu-request", "workload-memory-request", "workload-memory-limit")
+_BASELINE = sorted(GIVEN - {"NET_RAW"})
 POLICIES = {
+    "check-deprecated-apis": ask("api-version-served"),
+    "deployment-has-multiple-replicas": ask("workload-replicas"),
+    "disallow-capabilities": ask("pod-adds-no-capability", allowed=_BASELINE),
+    "disallow-container-sock-mounts": ask("pod-no-runtime-socket"),
+    "require-network-policy": ask("network-policy-selects-pod", egress=False),
+    "require-requests-limits": ask(*_SIZES),
+    "validate-probes": ask("workload-probes-differ"),
     "disallow-capabilities-strict/require-drop-all": ask("pod-drops-capabilities"),
     "disallow-capabilities-strict/adding-capabilities-strict": ask("pod-adds-no-capability"),
-    "disallow-cri-sock-mount": ask("pod-no-runtime-socket"),
     "disallow-default-namespace": ask("namespace-stated"),
     "disallow-empty-ingress-host": ask("ingress-host"),
     "disallow-host-namespaces": ask(*_HOST),
@@ -28,17 +36,14 @@ POLICIES = {
     "disallow-proc-mount": ask("pod-proc-mount"),
     "disallow-selinux": ask("pod-selinux"),
     "drop-all-capabilities": ask("pod-drops-capabilities"),
-    "ensure-probes-different": ask("workload-probes-differ"),
     "forbid-cpu-limits": ask("workload-cpu-limit", demand="forbidden"),
     "imagepullpolicy-always": ask("image-pull-policy"),
     "no-loadbalancer-service": ask("service-type", types=["ClusterIP", "NodePort"]),
     "prevent-bare-pods": ask("workload-has-controller"),
     "require-cpu-limits": ask("workload-cpu-limit"),
     "drop-cap-net-raw": ask("pod-drops-net-raw"),
-    "require-drop-all": ask("pod-drops-capabilities"),
     "require-image-checksum": ask("image-digest"),
     "require-pod-priorityclassname": ask("workload-priority-class"),
-    "require-pod-requests-limits": ask(*_SIZES),
     "require-ro-rootfs": ask("pod-read-only-root"),
     "require-run-as-non-root-user/run-as-non-root-user": ask("pod-no-root-user"),
     "require-run-as-nonroot": ask("pod-non-root-enforced"),

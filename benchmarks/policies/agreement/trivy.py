@@ -28,7 +28,6 @@ POLICIES = {
     "can_elevate_its_own_privileges": ask("pod-no-privilege-escalation"),
     "capabilities_no_drop_all": ask("pod-drops-capabilities"),
     "cluster_admin_role_is_only_used_where_required": ask("rbac-no-cluster-admin", own=[]),
-    "configMap_with_secrets": ask("no-credentials-in-clear"),
     "default_namespace_should_not_be_used": ask("namespace-stated"),
     "drop_all_capabilities_only_add_net_bind_service": ask(
         "pod-drops-capabilities", "pod-adds-no-capability"
@@ -64,8 +63,6 @@ POLICIES = {
     "selinux_custom_options_set": ask("pod-selinux"),
     "service_with_externalip": ask("service-external-ips"),
     "specific_capabilities_added": ask("pod-adds-no-capability", allowed=[]),
-    "unsafe_sysctl_options_set": ask("pod-sysctls"),
-    "uses_image_tag_latest": ask("image-pinned"),
     "windows_host_process": ask("pod-no-host-process"),
 }
 
