@@ -366,6 +366,12 @@ def test_gke_enforces_network_policies_by_its_data_plane_alone() -> None:
     assert control_plane["datapathProvider"] in gke_enumeration("NetworkConfig", "datapathProvider")
 
 
+def test_gke_has_the_gateway_api_that_a_private_ingress_needs() -> None:
+    channel = the(cluster(GCP), "Cluster")["gatewayApiConfig"]["channel"]
+    assert channel == "CHANNEL_STANDARD"
+    assert channel in gke_enumeration("GatewayAPIConfig", "channel")
+
+
 @pytest.mark.parametrize(
     ("more", "private", "by_name", "ranges"),
     [
