@@ -8,10 +8,10 @@ they look like strings, and are left alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 from stanchion_policies.kubernetes import Container, KubernetesObject
-from stanchion_policies.reading import get, items, known_to_be, present
+from stanchion_policies.reading import get, known_to_be, present, texts
 
 Remedy = Callable[[KubernetesObject], bool]
 """Changes an object where that is safe, and says whether it did."""
@@ -52,23 +52,23 @@ def _is_linux(item: KubernetesObject) -> bool:
 
 def _must_escalate(container: Container) -> bool:
     """Kubernetes refuses these with `allowPrivilegeEscalation: false`."""
-    added = items(container.body, "securityContext", "capabilities", "add")
+    added = texts(container.body, "securityContext", "capabilities", "add")
     privileged = get(container.body, "securityContext", "privileged", default=False)
     return privileged is not False or not {"SYS_ADMIN", "CAP_SYS_ADMIN"}.isdisjoint(added)
 
 
-def _set(holder: Mapping[str, Any], value: Any, *path: str) -> bool:
+def _set(holder: Any, value: Any, *path: str) -> bool:
     """Set what is not there at `path` of the security context."""
-    steps = ("securityContext", *path)
-    for depth in range(1, len(steps)):
-        above = get(holder, *steps[:depth])
-        if above is not None and not isinstance(above, Mapping):
-            return False
-    if not holder or present(holder, *steps):
+    if not isinstance(holder, Mapping) or not holder:
         return False
-    for step in steps[:-1]:
-        if get(holder, step) is None:
-            cast("dict[str, Any]", holder)[step] = {}
-        holder = holder[step]
-    cast("dict[str, Any]", holder)[steps[-1]] = value
+    inside: Any = holder
+    for step in ("securityContext", *path[:-1]):
+        if get(inside, step) is None:
+            inside[step] = {}
+        inside = inside[step]
+        if not isinstance(inside, Mapping):
+            return False
+    if present(inside, path[-1]):
+        return False
+    inside[path[-1]] = value
     return True
