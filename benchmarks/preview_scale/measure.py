@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from stanchion_cli.errors import StanchionError
 
 from benchmarks.preview_scale.environments import ENVIRONMENT
-
-_SAMPLE_SECONDS: Final = 0.05
-_KIBIBYTE: Final = 1024
+from benchmarks.processes import Usage, measured
 
 
 @dataclass(frozen=True)
@@ -26,13 +19,7 @@ class Cost:
 
     resources: int
     """Registered, components among them."""
-    wall_seconds: float
-    cpu_seconds: float
-    """User and system time of every process of it."""
-    memory_mib: float
-    """Peak of the resident memory of all its processes together, sampled 20 times a second."""
-    largest_mib: float
-    """Peak of the largest of its processes, as the kernel kept it."""
+    usage: Usage
 
 
 def preview(root: Path) -> Cost:
@@ -46,56 +33,10 @@ def preview(root: Path) -> Cost:
         *(sys.executable, "-c", "from stanchion_cli.app import main; main()"),
         *("preview", ENVIRONMENT, "--root", str(root), "--format", "json", "-o", str(report)),
     ]
-    started = time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=root, stdout=output, stderr=output, start_new_session=True
-        )
-    sampler = _Sampler(process.pid)
-    sampler.start()
-    _, status, used = os.wait4(process.pid, 0)  # its own children are counted in
-    seconds = time.monotonic() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    peak = sampler.stop()
-    if process.returncode:
+    usage = measured(command, root, log)
+    if usage.status:
         raise StanchionError(
-            f"the preview ended with {process.returncode}:\n{log.read_text(errors='replace')}"
+            f"the preview ended with {usage.status}:\n{log.read_text(errors='replace')}"
         )
     (environment,) = json.loads(report.read_text(encoding="utf-8"))["environments"]
-    return Cost(
-        resources=len(environment["resources"]),
-        wall_seconds=seconds,
-        cpu_seconds=used.ru_utime + used.ru_stime,
-        memory_mib=peak / _KIBIBYTE**2,
-        largest_mib=used.ru_maxrss / _KIBIBYTE,
-    )
-
-
-class _Sampler(threading.Thread):
-    """Watches the resident memory of all processes of a session."""
-
-    def __init__(self, session: int) -> None:
-        super().__init__(daemon=True)
-        self._session, self._ended, self._peak = session, threading.Event(), 0
-
-    def stop(self) -> int:
-        """End it; the peak in bytes."""
-        self._ended.set()
-        self.join()
-        return self._peak
-
-    def run(self) -> None:
-        while not self._ended.wait(_SAMPLE_SECONDS):
-            self._peak = max(self._peak, _resident(self._session))
-
-
-def _resident(session: int) -> int:
-    pages = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it has ended
-            continue
-        if int(fields[3]) == session:
-            pages += int(fields[21])
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    return Cost(len(environment["resources"]), usage)

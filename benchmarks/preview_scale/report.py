@@ -42,8 +42,8 @@ def targets(results: Results) -> list[Target]:
 
 
 def _ratios(smaller: Cost, larger: Cost) -> Iterator[tuple[str, float]]:
-    yield "processor time", larger.cpu_seconds / smaller.cpu_seconds
-    yield "memory", larger.memory_mib / smaller.memory_mib
+    yield "processor time", larger.usage.cpu_seconds / smaller.usage.cpu_seconds
+    yield "memory", larger.usage.memory_mib / smaller.usage.memory_mib
 
 
 def markdown(results: Results) -> str:
@@ -83,7 +83,7 @@ def markdown(results: Results) -> str:
 
 def _figures(cost: Cost) -> Iterator[tuple[str, float]]:
     yield f"{cost.resources:,}", cost.resources
-    yield f"{cost.cpu_seconds:.1f} s", cost.cpu_seconds
-    yield f"{cost.wall_seconds:.1f} s", cost.wall_seconds
-    yield f"{cost.memory_mib:,.0f} MiB", cost.memory_mib
-    yield f"{cost.largest_mib:,.0f} MiB", cost.largest_mib
+    yield f"{cost.usage.cpu_seconds:.1f} s", cost.usage.cpu_seconds
+    yield f"{cost.usage.wall_seconds:.1f} s", cost.usage.wall_seconds
+    yield f"{cost.usage.memory_mib:,.0f} MiB", cost.usage.memory_mib
+    yield f"{cost.usage.largest_mib:,.0f} MiB", cost.usage.largest_mib
