@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,10 @@ from stanchion_policies.inference import is_serving
 from stanchion_policies.kubernetes import REPLICATED, KubernetesObject
 from stanchion_policies.reading import entries, filled, get, items, present, selects, text, texts
 from stanchion_policies.rules import Settings, Severity, cluster_policy, object_policy, strings
+
+INSTANCE, COMPONENT = "app.kubernetes.io/instance", "app.kubernetes.io/component"
+WORD = re.compile(r"[\w-]+")
+"""The names in a label's value, in a pattern too."""
 
 
 @cluster_policy(
@@ -130,21 +135,30 @@ def burn_rate(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> 
     if not is_serving(item):
         return
     names = {item.name, *(service.name for service in _services_of(item, cluster))}
-    for rule in _alerts(cluster):
-        try:
-            query = promql.read(str(get(rule, "expr", default="")))
-        except ValueError:
-            continue
-        meant = {*query.values, *map(str, entries(rule, "labels").values())}
-        if len(query.ranges) > 1 and any(name in value for name in names for value in meant):
-            return
-    yield "no alert compares its errors over two times, a short and a long one, with an objective"
+    if names.isdisjoint(_watched_closely(cluster)):
+        yield "no alert compares its errors over a short and a long time with an objective"
 
 
-def _alerts(cluster: Cluster) -> Iterator[Any]:
+@lru_cache(maxsize=1)
+def _watched_closely(cluster: Cluster) -> frozenset[str]:
+    """The words by which alerts over several times say what they are about."""
+    words: set[str] = set()
     for each in cluster.of("PrometheusRule"):
         for group in items(each.body, "spec", "groups"):
-            yield from (rule for rule in items(group, "rules") if filled(rule, "alert"))
+            for rule in items(group, "rules"):
+                words.update(_about(rule) if filled(rule, "alert") else ())
+    return frozenset(words)
+
+
+def _about(rule: Any) -> Iterator[str]:
+    try:
+        query = promql.read(str(get(rule, "expr", default="")))
+    except ValueError:
+        return
+    if len(query.ranges) > 1:
+        labels = entries(rule, "labels")
+        for value in (*query.values, *(text(labels, key) for key in labels)):
+            yield from (word.rstrip("-") for word in WORD.findall(value))
 
 
 @cluster_policy(
@@ -165,13 +179,21 @@ def drift_monitored(item: KubernetesObject, cluster: Cluster, settings: Settings
     """Somebody watches whether a model still fits what it sees."""
     if item.pod is None or not is_serving(item):
         return
-    instance = text(item.pod.labels, "app.kubernetes.io/instance", default=item.name)
-    for other in cluster.workloads_in(item.namespace):
-        component = text(other.labels, "app.kubernetes.io/component")
-        of_it = text(other.labels, "app.kubernetes.io/instance") == instance
-        if of_it and component in settings.strings("components"):
-            return
-    yield f"no job watches for drift of {instance}"
+    instance = text(item.pod.labels, INSTANCE, default=item.name)
+    parts = _parts(cluster)
+    if not any(
+        (item.namespace, instance, part) in parts for part in settings.strings("components")
+    ):
+        yield f"no job watches for drift of {instance}"
+
+
+@lru_cache(maxsize=1)
+def _parts(cluster: Cluster) -> frozenset[tuple[str, str, str]]:
+    """Namespace, instance and component of every workload."""
+    return frozenset(
+        (each.namespace, text(each.labels, INSTANCE), text(each.labels, COMPONENT))
+        for each in cluster.workloads
+    )
 
 
 @cluster_policy(
@@ -186,9 +208,11 @@ def dashboard(item: KubernetesObject, cluster: Cluster, settings: Settings) -> I
     """A model service has a dashboard."""
     if not is_serving(item):
         return
-    marks = settings.strings("label")
-    boards = [
-        each for each in cluster.of("ConfigMap") if any(mark in each.labels for mark in marks)
-    ]
-    if not boards and not cluster.of("GrafanaDashboard"):
+    if not cluster.of("GrafanaDashboard") and _marks(cluster).isdisjoint(settings.strings("label")):
         yield "no dashboard is in the stack"
+
+
+@lru_cache(maxsize=1)
+def _marks(cluster: Cluster) -> frozenset[str]:
+    """The labels that ConfigMaps have."""
+    return frozenset(label for each in cluster.of("ConfigMap") for label in each.labels)
