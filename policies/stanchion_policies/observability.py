@@ -18,6 +18,8 @@ from stanchion_policies.rules import Settings, Severity, cluster_policy, object_
 INSTANCE, COMPONENT = "app.kubernetes.io/instance", "app.kubernetes.io/component"
 WORD = re.compile(r"[\w-]+")
 """The names in a label's value, in a pattern too."""
+SPAN = re.compile(r"\d+[smhdw]$")
+"""The time at the end of a recording rule's name, as in errors:rate5m."""
 
 
 @cluster_policy(
@@ -155,7 +157,8 @@ def _about(rule: Any) -> Iterator[str]:
         query = promql.read(str(get(rule, "expr", default="")))
     except ValueError:
         return
-    if len(query.ranges) > 1:
+    recorded = (SPAN.search(selector.metric) for selector in query.selectors)
+    if len({*query.ranges, *(span[0] for span in recorded if span)}) > 1:
         labels = entries(rule, "labels")
         for value in (*query.values, *(text(labels, key) for key in labels)):
             yield from (word.rstrip("-") for word in WORD.findall(value))

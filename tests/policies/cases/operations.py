@@ -105,6 +105,12 @@ def burning(name: str = "churn", *windows: str) -> Manifest:
 WATCHED: list[Case] = [
     passes("serving-burn-rate", "two times", server(), burning("churn", "5m", "1h")),
     passes("serving-burn-rate", "named by a pattern", server(), burning("churn-.*", "5m", "1h")),
+    passes(
+        "serving-burn-rate",
+        "recorded over two times",
+        server(),
+        alerts(alert(expr='slo:rate5m{sloth_service="churn"} > 1 and slo:rate1h > 1')),
+    ),
     passes("serving-burn-rate", "no model", workload()),
     fails("serving-burn-rate", "nothing", server()),
     fails("serving-burn-rate", "one time", server(), burning("churn", "5m")),
