@@ -15,7 +15,7 @@ from stanchion_policies.placement import (
     is_queued,
     names_nodes,
     selected_pools,
-    tolerates,
+    untolerated,
 )
 from stanchion_policies.pools import GPU, NodePool
 from stanchion_policies.reading import entries, get, items, number, present, quantity, text
@@ -89,7 +89,7 @@ def _not_tolerated(pod: Pod, pools: list[NodePool]) -> Iterator[str]:
     selected = selected_pools(pod, pools)
     if selected and not homes(pod, selected):
         pool = selected[0]
-        for taint in tolerates(pod, pool):
+        for taint in untolerated(pod, pool):
             yield (
                 f"has no toleration for {taint.key}={taint.value}:{taint.effect} of pool "
                 f"{pool.name}, so it stays pending"

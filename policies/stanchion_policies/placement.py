@@ -55,7 +55,7 @@ def names_nodes(pod: Pod) -> bool:
     return bool(entries(pod.spec, "nodeSelector") or _terms(pod))
 
 
-def tolerates(pod: Pod, pool: NodePool) -> Sequence[Taint]:
+def untolerated(pod: Pod, pool: NodePool) -> Sequence[Taint]:
     """The taints of a pool that the pod does not tolerate."""
     tolerations = items(pod.spec, "tolerations")
     class_chosen = COMPUTE_CLASS in entries(pod.spec, "nodeSelector")
@@ -83,7 +83,7 @@ def selected_pools(pod: Pod, pools: Iterable[NodePool]) -> list[NodePool]:
 
 def homes(pod: Pod, pools: Iterable[NodePool]) -> list[NodePool]:
     """The pools on which the pod may land, by labels and taints both."""
-    return [pool for pool in selected_pools(pod, pools) if not tolerates(pod, pool)]
+    return [pool for pool in selected_pools(pod, pools) if not untolerated(pod, pool)]
 
 
 def _terms(pod: Pod) -> Sequence[Any]:
