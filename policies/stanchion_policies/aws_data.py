@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from stanchion_policies.linking import belonging, named_by
-from stanchion_policies.reading import get, items, number, present, text
+from stanchion_policies.reading import get, items, number, plain, present, text
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -85,7 +85,7 @@ def database_backups(item: CloudResource, settings: Settings) -> Iterator[str]:
     if not _is_replica(item):
         days = number(item.props, "backupRetentionPeriod")
         if days < settings.integer("days"):
-            yield f"backupRetentionPeriod is {days:g}, below {settings.integer('days')} days"
+            yield f"backupRetentionPeriod is {plain(days)}, below {settings.integer('days')} days"
 
 
 @resource_policy(
@@ -228,4 +228,4 @@ def log_retention(item: CloudResource, settings: Settings) -> Iterator[str]:
     if not days:
         yield "retentionInDays is missing, so logs are kept and paid for ever"
     elif days < settings.integer("days"):
-        yield f"retentionInDays is {days:g}, below {settings.integer('days')}"
+        yield f"retentionInDays is {plain(days)}, below {settings.integer('days')}"

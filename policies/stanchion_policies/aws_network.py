@@ -7,7 +7,7 @@ from typing import Any
 
 from stanchion_policies.addresses import is_everywhere
 from stanchion_policies.linking import belonging
-from stanchion_policies.reading import get, items, number, some, text, texts
+from stanchion_policies.reading import get, items, number, plain, some, text, texts
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -69,15 +69,20 @@ def _ranges(item: CloudResource, rule: Any) -> list[str]:
 
 
 def _declared(rule: Any, ports: Sequence[str]) -> bool:
-    first, last = number(rule, "fromPort", default=-1), number(rule, "toPort", default=-1)
-    return first == last and f"{first:g}" in ports
+    first, last = _from_to(rule)
+    return first == last and plain(first) in ports
 
 
 def _ports(rule: Any) -> str:
-    first, last = number(rule, "fromPort", default=-1), number(rule, "toPort", default=-1)
+    first, last = _from_to(rule)
     if first < 0 or (first == last == 0):
         return "every port"
-    return f"port {first:g}" if first == last else f"ports {first:g} to {last:g}"
+    return f"port {plain(first)}" if first == last else f"ports {plain(first)} to {plain(last)}"
+
+
+def _from_to(rule: Any) -> tuple[float, float]:
+    """The first and the last port of a rule; below 0 where it is about all."""
+    return number(rule, "fromPort", default=-1), number(rule, "toPort", default=-1)
 
 
 @resource_policy(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stanchion_policies.addresses import is_everywhere
-from stanchion_policies.reading import entries, get, items, known, number, present, text
+from stanchion_policies.reading import entries, get, items, known, number, plain, present, text
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -77,11 +77,10 @@ def database_backups(item: CloudResource, settings: Settings) -> Iterator[str]:
         yield f"settings.backupConfiguration.{recovery} is not true"
     # Seven are kept where nothing else is said.
     kept = number(backup, "backupRetentionSettings", "retainedBackups", default=7)
-    if kept < settings.integer("backups"):
-        yield (
-            f"settings.backupConfiguration.backupRetentionSettings.retainedBackups is {kept:g}, "
-            f"below {settings.integer('backups')}"
-        )
+    fewest = settings.integer("backups")
+    if kept < fewest:
+        place = "settings.backupConfiguration.backupRetentionSettings.retainedBackups"
+        yield f"{place} is {plain(kept)}, below {fewest}"
 
 
 @resource_policy(
@@ -239,4 +238,4 @@ def key_rotation(item: CloudResource, settings: Settings) -> Iterator[str]:
     if not seconds:
         yield "rotationPeriod is missing"
     elif seconds > most:
-        yield f"rotationPeriod is {seconds:g}s, above {most}s"
+        yield f"rotationPeriod is {written}s, above {most}s"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from stanchion_policies.linking import belonging
-from stanchion_policies.reading import items, known, parsed, text, texts
+from stanchion_policies.reading import get, items, parsed, text, texts
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -99,9 +99,10 @@ class Binding(NamedTuple):
     @property
     def known_members(self) -> Sequence[str | None]:
         """Who has the role; None for each who is not known yet."""
-        if self.single:
-            return [known(self.holder, "member")]
-        listed = known(self.holder, "members", default=())
+        try:
+            listed = [get(self.holder, "member")] if self.single else items(self.holder, "members")
+        except UnknownValueError:
+            return [None]
         return [_known_at(listed, place) for place in range(len(listed))]
 
 

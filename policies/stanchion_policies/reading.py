@@ -95,6 +95,11 @@ def number(source: Any, *path: str, default: float = 0) -> float:
     return found if numeric and not isinstance(found, bool) else default
 
 
+def plain(value: float) -> str:
+    """A number as people write it: `7`, not `7.0`."""
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else str(value)
+
+
 def texts(source: Any, *path: str) -> list[str]:
     """The strings of the list at `path`."""
     return [element for element in items(source, *path) if isinstance(element, str)]
