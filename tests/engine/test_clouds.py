@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from engine.world import GENERATED, NEEDS_ENGINE, World, around_the_checkout
 from stanchion_cli.deploy import engine
 from stanchion_cli.errors import StanchionError
 
-ROOT = Path(__file__).resolve().parents[2]
-STAND_IN = Path(__file__).with_name("stand_in.py")
-GENERATED = "0123456789abcdef0123456789ABCDEF"
-"""What the stand-in for the provider of passwords generates."""
 LAYERS = ("ModelService", "GpuPool", "Operators")
 """Components in the order in which what they have in the cluster goes."""
 DATA = {
@@ -33,88 +21,7 @@ DATA = {
         "gcp:container/cluster:Cluster",
     },
 }
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(shutil.which("pulumi") is None, reason="pulumi is not on PATH"),
-]
-
-
-@dataclass(frozen=True)
-class World:
-    """A project of its own around the checkout's program, with state, log and providers."""
-
-    folder: Path
-    environment: str
-    variables: Mapping[str, str]
-
-    @property
-    def profile(self) -> str:
-        return self.environment.partition("-")[0]
-
-    def pulumi(self, *command: str) -> str:
-        done = subprocess.run(
-            ["pulumi", *command, "--stack", self.environment, "--non-interactive"],
-            cwd=self.folder,
-            env={**os.environ, **self.variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-4000:]
-        return done.stdout
-
-    def with_policies(self, *command: str) -> str:
-        levels = ROOT / "policies" / "environments" / f"{self.profile}.json"
-        pack = ("--policy-pack", str(ROOT / "policies"), "--policy-pack-config", str(levels))
-        return self.pulumi(*command, *pack)
-
-    def resources(self, *options: str) -> list[dict[str, Any]]:
-        return list(json.loads(self.exported(*options))["deployment"].get("resources", []))
-
-    def exported(self, *options: str) -> str:
-        return self.pulumi("stack", "export", *options)
-
-    def noted(self, what: str) -> list[str]:
-        """URNs in the order in which providers made or deleted them."""
-        log = Path(self.variables["STAND_IN_LOG"]).read_text("utf-8").splitlines()
-        return [note["urn"] for line in log if (note := json.loads(line))["what"] == what]
-
-
-def made(folder: Path, environment: str) -> World:
-    binaries, project = folder / "bin", folder / "project"
-    (project / "stacks").mkdir(parents=True)
-    binaries.mkdir()
-    for package in ("aws", "gcp", "kubernetes", "random"):
-        plugin = binaries / f"pulumi-resource-{package}"
-        plugin.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{STAND_IN}' {package}\n")
-        plugin.chmod(0o755)
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text("utf-8"))
-    declared["main"] = str(ROOT / "stacks")
-    (project / "Pulumi.yaml").write_text(yaml.safe_dump(declared), "utf-8")
-    file = f"stacks/Pulumi.{environment}.yaml"
-    text = (ROOT / file).read_text("utf-8")
-    if environment.startswith("dev"):  # the engine makes a time of what is a day here
-        text = text.replace("config:\n", "config:\n  stanchion:expires: 2999-12-31\n", 1)
-    (project / file).write_text(text, "utf-8")
-    (folder / "state").mkdir()
-    world = World(
-        project,
-        environment,
-        {
-            "PATH": f"{binaries}:{os.environ['PATH']}",
-            "PULUMI_HOME": str(folder / "home"),
-            "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "UV_NO_SYNC": "true",  # the environment that runs the tests stays as it is
-            "UV_OFFLINE": "true",
-            "STAND_IN_LOG": str(folder / "log"),
-        },
-    )
-    world.pulumi("stack", "init")
-    return world
+pytestmark = NEEDS_ENGINE
 
 
 class Life:
@@ -135,21 +42,19 @@ class Life:
     @cached_property
     def deleted(self) -> list[str]:
         assert self.resources
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in self.world.variables.items():
-                patch.setenv(name, value)
+        with self.world.around():
             engine.down(self.world.folder, self.world.environment, drain=False)
         return self.world.noted("delete")
 
 
 @pytest.fixture(scope="module", params=["dev-aws", "dev-gcp"])
 def life(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Life:
-    return Life(made(tmp_path_factory.mktemp(request.param), request.param))
+    return Life(around_the_checkout(tmp_path_factory.mktemp(request.param), request.param))
 
 
 @pytest.fixture(scope="module", params=["prod-aws", "prod-gcp"])
 def production(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Life:
-    return Life(made(tmp_path_factory.mktemp(request.param), request.param))
+    return Life(around_the_checkout(tmp_path_factory.mktemp(request.param), request.param))
 
 
 def component(urn: str) -> str:
@@ -192,12 +97,11 @@ def test_no_generated_password_can_be_read_in_state_or_output(life: Life) -> Non
 
 
 def test_a_cluster_that_cannot_be_reached_is_not_destroyed_before_someone_says_so(
-    life: Life, monkeypatch: pytest.MonkeyPatch
+    life: Life,
 ) -> None:
     assert life.up
-    for name, value in life.world.variables.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(StanchionError, match=r"nothing was destroyed.*--no-drain"):
+    refused = pytest.raises(StanchionError, match=r"nothing was destroyed.*--no-drain")
+    with life.world.around(), refused:
         engine.down(life.world.folder, life.world.environment)
     assert life.world.noted("delete") == []
 
@@ -266,13 +170,9 @@ def test_what_holds_data_in_production_is_protected_and_outlives_its_stack(
     assert unguarded == []
 
 
-def test_down_names_what_production_protects_and_touches_nothing(
-    production: Life, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_down_names_what_production_protects_and_touches_nothing(production: Life) -> None:
     protected = [found["urn"] for found in production.resources if found.get("protect")]
-    for name, value in production.world.variables.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(StanchionError) as caught:
+    with production.world.around(), pytest.raises(StanchionError) as caught:
         engine.down(production.world.folder, production.world.environment)
     for urn in protected:
         assert f"pulumi state unprotect -s {production.world.environment} '{urn}'" in str(
