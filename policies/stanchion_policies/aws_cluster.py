@@ -159,14 +159,19 @@ def deletion_protection(item: CloudResource, _settings: Settings) -> Iterator[st
     "aws-eks-network-policy",
     kinds=(CLUSTER,),
     severity=Severity.HIGH,
-    fix='Give the vpc-cni add-on configurationValues with enableNetworkPolicy: "true". Where '
+    fix='Give the vpc-cni add-on configurationValues with enableNetworkPolicy: "true", or in Auto '
+    "Mode declare the ConfigMap amazon-vpc-cni with enable-network-policy-controller. Where "
     "another plugin enforces network policies, disable this policy for the environment.",
     framework=cis_eks("5.4.4"),
 )
 def network_policy(item: CloudResource, stack: Stack, _settings: Settings) -> Iterator[str]:
     """A cluster enforces network policies."""
-    if get(item.props, "computeConfig", "enabled") is True:
-        return  # Auto Mode enforces them by itself
+    if get(item.props, "computeConfig", "enabled") is True:  # Auto Mode brings the plugin
+        settings = stack.cluster.find("ConfigMap", "kube-system", "amazon-vpc-cni")
+        body = settings.body if settings is not None else {}
+        if text(body, "data", "enable-network-policy-controller") != "true":
+            yield "has no ConfigMap amazon-vpc-cni that turns enable-network-policy-controller on"
+        return
     plugins = [
         addon
         for addon in belonging(stack, item, "clusterName", ADDON)

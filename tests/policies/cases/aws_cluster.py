@@ -7,7 +7,7 @@ from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
 from policies.cloud_resources import altered, cloud
-from policies.manifests import DROP, UNKNOWN
+from policies.manifests import DROP, UNKNOWN, Manifest, manifest
 from stanchion_cli.policies import AnalyzedResource
 
 CLUSTER: dict[str, Any] = {
@@ -56,6 +56,17 @@ def plugin(written: Any, name: str = "vpc-cni", **more: Any) -> AnalyzedResource
     return cloud("aws:eks/addon:Addon", addonName=name, configurationValues=written, **cluster_name)
 
 
+def controller(on: str) -> Manifest:
+    """What turns the network policies of Auto Mode on."""
+    return manifest(
+        "ConfigMap",
+        "amazon-vpc-cni",
+        metadata={"namespace": "kube-system"},
+        data={"enable-network-policy-controller": on},
+    )
+
+
+AUTO = cluster(computeConfig={"enabled": True})
 ENFORCED = json.dumps({"enableNetworkPolicy": "true"})
 
 REACH = [
@@ -87,7 +98,9 @@ REACH = [
             configurationValues=ENFORCED,
         ),
     ),
-    passes("aws-eks-network-policy", "Auto Mode", cluster(computeConfig={"enabled": True})),
+    passes("aws-eks-network-policy", "Auto Mode", AUTO, controller("true")),
+    fails("aws-eks-network-policy", "Auto Mode, nothing said", AUTO),
+    fails("aws-eks-network-policy", "Auto Mode, off", AUTO, controller("false")),
     undecided("aws-eks-network-policy", "not known", cluster(), plugin(UNKNOWN)),
     fails("aws-eks-network-policy", "no plugin", cluster(), plugin("{}", "coredns")),
     fails("aws-eks-network-policy", "off by default", cluster(), plugin("{}")),
