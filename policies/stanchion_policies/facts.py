@@ -38,6 +38,16 @@ class Machine:
     accelerator: str
     hourly: float | None
 
+    @property
+    def family(self) -> str:
+        """What comes before its size, as g6e; Google Cloud's names are not taken apart."""
+        return self.name.partition(".")[0]
+
+    @property
+    def size(self) -> str:
+        """Its size in its family, as 2xlarge; empty for Google Cloud's."""
+        return self.name.partition(".")[2]
+
 
 @cache
 def machines(cloud: str) -> Mapping[str, Machine]:

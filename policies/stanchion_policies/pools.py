@@ -116,7 +116,7 @@ def _karpenter(resource: Resource) -> NodePool:
         if get(requirement, "operator") == "In"
     }
     asked = {text(each, "key") for each in items(template, "spec", "requirements")}
-    kinds = _known(allowed.get(INSTANCE_TYPE, ()), "aws")
+    kinds = _allowed_kinds(allowed)
     limits = {
         key: size
         for key in entries(spec, "limits")
@@ -134,13 +134,31 @@ def _karpenter(resource: Resource) -> NodePool:
         devices=_devices(labels, kinds),
         has_gpus=GPU in limits
         or any(kind.gpus for kind in kinds)
-        or any(key.startswith("karpenter.k8s.aws/instance-gpu-") for key in asked),
+        or any("/instance-gpu-" in key for key in asked)
+        or _values(allowed, "/instance-category") in ({"g"}, {"p"}, {"g", "p"}),
         spot=capacity == ("spot",),
         some_spot="spot" in capacity,
         minimum=replicas,
         maximum=replicas or None,
         limits=limits,
     )
+
+
+def _allowed_kinds(allowed: Mapping[str, tuple[str, ...]]) -> tuple[Machine, ...]:
+    """What Karpenter may choose from: types by name, else those that are known of the families."""
+    if INSTANCE_TYPE in allowed:
+        return _known(allowed[INSTANCE_TYPE], "aws")
+    families, sizes = _values(allowed, "/instance-family"), _values(allowed, "/instance-size")
+    return tuple(
+        each
+        for each in machines("aws").values()
+        if each.family in families and (not sizes or each.size in sizes)
+    )
+
+
+def _values(allowed: Mapping[str, tuple[str, ...]], ending: str) -> set[str]:
+    """The values of the label that ends so, karpenter.k8s.aws/instance-family or another's."""
+    return {value for key, values in allowed.items() if key.endswith(ending) for value in values}
 
 
 def _eks(resource: Resource) -> NodePool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
-from policies.cases.gpu import eks, gke, karpenter
 from policies.cloud_resources import cloud
 from policies.manifests import DROP, UNKNOWN, with_changes
+from policies.node_pools import eks, gke, karpenter
 from stanchion_cli.policies import AnalyzedResource
 
 

@@ -5,78 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
-from policies.cloud_resources import cloud
-from policies.manifests import DROP, UNKNOWN, Manifest, manifest, with_changes, workload
-from stanchion_cli.policies import AnalyzedResource
-
-GPU = "nvidia.com/gpu"
-TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
-TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
-LABEL = {"example.com/pool": "l4"}
-
-
-def on_gpu(
-    kind: str = "Deployment", gpus: Any = 1, request: Any = None, pod: Any = None, **change: Any
-) -> Manifest:
-    """A workload that asks for GPUs of the pool, with changes to its pod spec and itself."""
-    sizes: dict[str, Any] = {"limits": {GPU: gpus}}
-    if request is not None:
-        sizes["requests"] = {GPU: request}
-    placed = {"nodeSelector": LABEL, "tolerations": [TOLERATION], **(pod or {})}
-    server = {"resources": sizes, **change.pop("server", {})}
-    return workload(kind, server=server, pod=placed, **change)
-
-
-def karpenter(
-    *machines: str, capacity: tuple[str, ...] = ("on-demand",), name: str = "l4", **change: Any
-) -> Manifest:
-    """A NodePool of Karpenter with GPUs."""
-    requirements = [
-        {"key": "karpenter.sh/capacity-type", "operator": "In", "values": list(capacity)},
-        {
-            "key": "node.kubernetes.io/instance-type",
-            "operator": "In",
-            "values": list(machines or ("g6.xlarge", "g6.2xlarge")),
-        },
-    ]
-    spec = {
-        "limits": {GPU: "8"},
-        "template": {
-            "metadata": {"labels": LABEL},
-            "spec": {"requirements": requirements, "taints": [TAINT]},
-        },
-    }
-    base = manifest("NodePool", name, apiVersion="karpenter.sh/v1", spec=spec)
-    base["metadata"].pop("namespace")
-    return with_changes(base, change)
-
-
-def eks(**change: Any) -> AnalyzedResource:
-    """A node group with GPUs."""
-    base = {
-        "nodeGroupName": "l4",
-        "instanceTypes": ["g6.xlarge"],
-        "capacityType": "ON_DEMAND",
-        "labels": LABEL,
-        "taints": [{"key": GPU, "value": "present", "effect": "NO_SCHEDULE"}],
-        "scalingConfig": {"minSize": 0, "maxSize": 4, "desiredSize": 0},
-    }
-    return cloud("aws:eks/nodeGroup:NodeGroup", "l4", **with_changes(base, change))
-
-
-def gke(**change: Any) -> AnalyzedResource:
-    """A node pool of GKE with GPUs."""
-    base = {
-        "name": "l4",
-        "autoscaling": {"totalMinNodeCount": 0, "totalMaxNodeCount": 4},
-        "nodeConfig": {
-            "machineType": "g2-standard-4",
-            "guestAccelerators": [{"type": "nvidia-l4", "count": 1}],
-            "labels": LABEL,
-            "taints": [{"key": GPU, "value": "present", "effect": "NO_SCHEDULE"}],
-        },
-    }
-    return cloud("gcp:container/nodePool:NodePool", "l4", **with_changes(base, change))
+from policies.manifests import DROP, UNKNOWN, Manifest, with_changes, workload
+from policies.node_pools import GPU, TAINT, by, eks, gke, karpenter, on_gpu
 
 
 def affinity(key: str, *values: str) -> dict[str, Any]:
@@ -196,6 +126,10 @@ ASKING: list[Case] = [
         karpenter("g9.48xlarge"),
     ),
     passes("gpu-fits-node", "no pool in the stack", on_gpu(gpus=16)),
+    passes(
+        "gpu-fits-node", "eight of a family's eight", on_gpu(gpus=8), by("instance-family", "p5")
+    ),
+    fails("gpu-fits-node", "nine of eight", on_gpu(gpus=9), by("instance-family", "p5", "g6")),
     fails("gpu-fits-node", "two of one", on_gpu(gpus=2), karpenter()),
     fails("gpu-fits-node", "sixteen of eight", on_gpu("Job", gpus=16), karpenter("p5.48xlarge")),
     fails("gpu-fits-node", "node group", on_gpu("Rollout", gpus="4"), eks()),
@@ -229,6 +163,11 @@ POOLS: list[Case] = [
     fails("gpu-pool-bounded", "karpenter", karpenter(spec={"limits": DROP})),
     fails("gpu-pool-bounded", "node pool", gke(autoscaling={"totalMaxNodeCount": DROP})),
     fails("gpu-pool-bounded", "no label", eks(labels=DROP)),
+    fails("gpu-pool-bounded", "family", by("instance-family", "g5", spec={"limits": DROP})),
+    fails("gpu-pool-bounded", "category", by("instance-category", "p", spec={"limits": DROP})),
+    passes(
+        "gpu-pool-bounded", "category of CPUs", by("instance-category", "c", spec={"limits": DROP})
+    ),
     passes("gpu-pool-idle", "karpenter", karpenter()),
     passes("gpu-pool-idle", "node group", eks()),
     passes("gpu-pool-idle", "by setting", eks(scalingConfig={"minSize": 2}), toZero=False),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
-from policies.cases.gpu import on_gpu
 from policies.cases.scaling import MONITORING, alerts
 from policies.manifests import (
     DROP,
@@ -18,6 +17,7 @@ from policies.manifests import (
     with_changes,
     workload,
 )
+from policies.node_pools import on_gpu
 
 LABELLED: Any = {"metadata": {"labels": {**LABELS, "app.kubernetes.io/instance": "churn"}}}
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
-from policies.cases.gpu import GPU, LABEL, TOLERATION, eks, gke, karpenter
 from policies.manifests import DROP, NAMESPACE, UNKNOWN, Manifest, manifest, with_changes, workload
+from policies.node_pools import GPU, LABEL, TOLERATION, eks, gke, karpenter
 
 KUEUE = "kueue.x-k8s.io/v1beta2"
 

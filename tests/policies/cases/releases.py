@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
-from policies.cases.gpu import eks, gke, karpenter, on_gpu
 from policies.manifests import (
     DROP,
     LABELS,
@@ -15,6 +14,7 @@ from policies.manifests import (
     manifest,
     workload,
 )
+from policies.node_pools import eks, gke, karpenter, on_gpu
 
 COMMIT = "9c1f0d" + "0" * 34
 ARGO = "argoproj.io/v1alpha1"

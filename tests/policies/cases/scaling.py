@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from policies.cases.case import Case, fails, passes, undecided
-from policies.cases.gpu import karpenter, on_gpu
 from policies.manifests import (
     DROP,
     UNKNOWN,
@@ -15,6 +14,7 @@ from policies.manifests import (
     with_changes,
     workload,
 )
+from policies.node_pools import karpenter, on_gpu
 
 MONITORING = "monitoring.coreos.com/v1"
 SLOW = {"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 10, "failureThreshold": 30}
