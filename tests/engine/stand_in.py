@@ -64,6 +64,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         token = request.urn.split("::")[2].rpartition("$")[2]
         with self._lock:  # half-imported modules are no good to other threads
             computed = _computed(token)
+        if "arn" in computed:  # the same of two roles would make them one
+            computed["arn"] += f"/{request.urn.rpartition('::')[2]}"
         for name, value in computed.items():
             if name not in state.fields:
                 state.update({name: rpc.UNKNOWN if request.preview else value})
