@@ -1,4 +1,4 @@
-"""The tracking layer: MLflow with its database, its artifact store and its backups."""
+"""The tracking layer: MLflow with its database, artifact store, backups and way in from outside."""
 
 from __future__ import annotations
 
