@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
 from functools import cache
 
 import pytest
@@ -29,6 +31,20 @@ def test_the_packs_copy_is_the_catalogue(name: str) -> None:
 
 def test_the_pack_has_no_other_data() -> None:
     assert {file.stem for file in DATA.iterdir()} == set(FILES)
+
+
+def test_every_table_of_metrics_says_where_it_is_from_and_when_that_was() -> None:
+    tables = json.loads((DATA / "exporters.json").read_text())
+    for table in (tables["target"], tables["open"], *tables["exporters"].values()):
+        assert table["source"].startswith("https://")
+        assert date.fromisoformat(table["date"])
+
+
+def test_no_exporters_table_has_a_metric_of_another_prefix() -> None:
+    for name, table in json.loads((DATA / "exporters.json").read_text())["exporters"].items():
+        listed = [*table["metrics"], *table.get("histograms", ()), *table.get("disabled", ())]
+        assert listed
+        assert {facts.exporter_of(metric) for metric in listed} == {name}
 
 
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
