@@ -255,7 +255,6 @@ def one_workload(item: CloudResource, stack: Stack, _settings: Settings) -> Iter
     kinds=(ACCESS_KEY,),
     severity=Severity.HIGH,
     fix="Give the workload a role; people sign in through the identity provider.",
-    framework=cis_aws("1.20"),
 )
 def no_access_keys(_item: CloudResource, _settings: Settings) -> Iterator[str]:
     """Nothing has credentials that do not expire."""

@@ -75,7 +75,6 @@ def _allowed(item: CloudResource) -> tuple[Sequence[Any], str | None]:
     kinds=(NETWORK,),
     severity=Severity.MEDIUM,
     fix="Set autoCreateSubnetworks: false and declare the subnets.",
-    framework=cis_gcp("3.1"),
 )
 def network_custom(item: CloudResource, _settings: Settings) -> Iterator[str]:
     """A network has the subnets that are declared, not one in every region."""
