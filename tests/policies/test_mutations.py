@@ -123,7 +123,7 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
     ((*SAFETY, "privileged"), True, {"pod-not-privileged"}),
     ((*SAFETY, "allowPrivilegeEscalation"), MISSING, {"pod-no-privilege-escalation"}),
     ((*SAFETY, "readOnlyRootFilesystem"), False, {"pod-read-only-root"}),
-    ((*SAFETY, "runAsUser"), 0, {"pod-non-root", "pod-high-user-id"}),
+    ((*SAFETY, "runAsUser"), 0, {"pod-non-root", "pod-no-root-user", "pod-high-user-id"}),
     ((*SAFETY, "capabilities"), MISSING, {"pod-drops-capabilities"}),
     ((*SAFETY, "procMount"), "Unmasked", {"pod-proc-mount"}),
     ((*POD, "securityContext", "runAsNonRoot"), MISSING, {"pod-non-root-enforced"}),
