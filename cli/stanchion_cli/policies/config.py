@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from stanchion_cli.errors import InputError
-from stanchion_cli.policies.model import EXEMPTIONS, REMEDIABLE, Level, PolicyInfo, Severity
+from stanchion_cli.policies.model import EXEMPTIONS, PROD, REMEDIABLE, Level, PolicyInfo, Severity
 
 if TYPE_CHECKING:
     from datetime import date
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 LEVEL_KEY = "enforcementLevel"
 ALL = "all"
-PROD = "prod"
 MAX_BYTES = 1 << 20
 
 SCHEMA_KEYWORDS = frozenset(

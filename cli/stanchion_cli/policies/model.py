@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from google.protobuf.struct_pb2 import Struct
 
 
+PROD = "prod"
+"""The profile without exemptions from critical policies, in which nothing is left undecided."""
 EXEMPTIONS = "exemptions"
 """The setting that names the objects a policy lets be."""
 MAY_WAIT = "may-wait"
@@ -22,7 +24,7 @@ REMEDIABLE = "remediable"
 
 
 class Level(StrEnum):
-    """What a violation does: nothing, a warning, or a refusal."""
+    """What a violation does: nothing, a warning, a refusal, or a refusal if it cannot be mended."""
 
     ADVISORY = "advisory"
     MANDATORY = "mandatory"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import grpc
@@ -19,7 +19,7 @@ from stanchion_cli.policies.model import (
     PolicyInfo,
     Remediation,
 )
-from stanchion_cli.policies.process import PackProcess
+from stanchion_cli.policies.process import ORGANIZATION, Launch, PackProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_BYTES = 400 << 20
 """The engine's own limit; a pack's server is started with the same."""
-
-ORGANIZATION = "organization"
-"""What the engine calls it where a backend has none."""
 
 START_SECONDS = 60.0
 CONCURRENT_QUESTIONS = 4
@@ -70,7 +67,7 @@ class PolicyPack:
             raise PolicyError(
                 "no policy pack here: PulumiPolicy.yaml is missing", where=str(directory)
             )
-        self._launch = _Launch(
+        self._launch = Launch(
             directory, config, project, stack, dry_run, dict(os.environ if env is None else env)
         )
         self._running: _Running | None = None
@@ -116,7 +113,7 @@ class PolicyPack:
         """
         return self._ask("analyze", lambda wire: wire.analyze_request(resource), resource.urn)
 
-    @property
+    @cached_property
     def may_remediate(self) -> bool:
         """Whether any policy may have the level `remediate`, told without waiting for the pack."""
         config = self._launch.config
@@ -164,28 +161,6 @@ class PolicyPack:
         return self._running.ready.result()
 
 
-@dataclass(frozen=True)
-class _Launch:
-    """What a pack is started with."""
-
-    directory: Path
-    config: Path | None
-    project: str
-    stack: str
-    dry_run: bool
-    inherited: Mapping[str, str]
-
-    def environment(self) -> dict[str, str]:
-        """The process's environment with what the engine adds to it."""
-        return {
-            **self.inherited,
-            "PULUMI_ORGANIZATION": ORGANIZATION,
-            "PULUMI_PROJECT": self.project,
-            "PULUMI_STACK": self.stack,
-            "PULUMI_DRY_RUN": str(self.dry_run).lower(),
-        }
-
-
 class _Ready:
     """A pack that listens and is configured."""
 
@@ -224,7 +199,7 @@ class _Ready:
 class _Running:
     """The process, the channel to it and the threads that wait for it."""
 
-    def __init__(self, launch: _Launch) -> None:
+    def __init__(self, launch: Launch) -> None:
         self._launch = launch
         self._channel: grpc.Channel | None = None
         self._engine = EngineService(self._log)

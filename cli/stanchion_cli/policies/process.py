@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from stanchion_cli.policies.model import PolicyError
@@ -16,6 +17,31 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TAIL_LINES = 20
+
+ORGANIZATION = "organization"
+"""What the engine calls it where a backend has none."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a pack is started with; see `PolicyPack` for each."""
+
+    directory: Path
+    config: Path | None
+    project: str
+    stack: str
+    dry_run: bool
+    inherited: Mapping[str, str]
+
+    def environment(self) -> dict[str, str]:
+        """The process's environment with what the engine adds to it."""
+        return {
+            **self.inherited,
+            "PULUMI_ORGANIZATION": ORGANIZATION,
+            "PULUMI_PROJECT": self.project,
+            "PULUMI_STACK": self.stack,
+            "PULUMI_DRY_RUN": str(self.dry_run).lower(),
+        }
 
 
 class PackProcess:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.policies.model import Finding
+from stanchion_cli.policies.model import PROD, Finding
 from stanchion_cli.preview.model import LogLine, Preview, Resource, TypeProblem
 from stanchion_cli.preview.urn import name_of
 from stanchion_cli.report.changes import Change, PropertyChange, changes, differences
@@ -21,9 +21,6 @@ from stanchion_cli.report.place import Place
 
 if TYPE_CHECKING:
     from stanchion_cli.estimate import Estimate
-
-PROD = "prod"
-"""The profile in which nothing may be left undecided."""
 
 
 @dataclass(frozen=True, slots=True)
