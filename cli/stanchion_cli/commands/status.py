@@ -13,8 +13,8 @@ Context = Annotated[
     typer.Option(
         "--context",
         metavar="NAME",
-        help="A context of your kubeconfig that is its cluster.  [default: what the environment "
-        "names; in a cloud, what its stack exports]",
+        help="A context of your kubeconfig that is its cluster; without it, the one that the "
+        "environment names, or in a cloud its stack exports.",
     ),
 ]
 

@@ -75,7 +75,7 @@ class Api:
                 f"cannot be used: {error}",
                 where=self._where,
                 fix="start the cluster with `stanchion cluster up`, or name an existing context "
-                "under stanchion:cluster",
+                "under stanchion:provider",
             ) from None
         self._client.configuration.retries = 2
 
