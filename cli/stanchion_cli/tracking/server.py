@@ -37,7 +37,7 @@ def stopped(api: Api, tracking: Mapping[str, Any], *, allowed: bool) -> Iterator
         raise StanchionError(
             "does not exist yet", where=str(ref), fix="bring the platform up with `stanchion up`"
         )
-    replicas = _replicas(live)
+    replicas, owners = _replicas(live), _owners(live)
     if live["spec"]["replicas"] and not allowed:
         raise StanchionError(
             f"runs with {replicas} replicas, and would write into what is replaced",
@@ -48,7 +48,13 @@ def stopped(api: Api, tracking: Mapping[str, Any], *, allowed: bool) -> Iterator
         _stop(api, ref, live, replicas)
         yield
     finally:
-        _start(api, ref, replicas)
+        _start(api, ref, replicas, owners)
+
+
+def _owners(live: Mapping[str, Any]) -> list[Any]:
+    """Who declares which field, but for a restore that was interrupted."""
+    owners = live["metadata"].get("managedFields") or []
+    return [each for each in owners if each.get("manager") != MANAGER]
 
 
 def _replicas(live: Mapping[str, Any]) -> int:
@@ -70,7 +76,7 @@ def _stop(api: Api, ref: Ref, live: Mapping[str, Any], replicas: int) -> None:
         _await(ref, pods)
 
 
-def _start(api: Api, ref: Ref, replicas: int) -> None:
+def _start(api: Api, ref: Ref, replicas: int, owners: list[Any]) -> None:
     def unready() -> str:
         live = api.get(ref)
         return "is gone" if live is None else readiness.pending(live)
@@ -78,18 +84,10 @@ def _start(api: Api, ref: Ref, replicas: int) -> None:
     with step(f"start MLflow's server ({replicas} replicas)"):
         change = {"metadata": {"annotations": {REPLICAS: None}}, "spec": {"replicas": replicas}}
         api.patch(ref, change, manager=MANAGER)
-        _disown(api, ref)
+        # Whoever declares them would find them taken: an owner's next change would be refused,
+        # and one that changes nothing would still be a change.
+        api.patch(ref, {"metadata": {"managedFields": owners}}, manager=MANAGER)
         _await(ref, unready)
-
-
-def _disown(api: Api, ref: Ref) -> None:
-    """Leave the replicas to whoever declares them: an owner's next change would be refused."""
-    live = api.get(ref)
-    if live is None:
-        return
-    owners = live["metadata"].get("managedFields") or []
-    others = [each for each in owners if each.get("manager") != MANAGER]
-    api.patch(ref, {"metadata": {"managedFields": others}}, manager=MANAGER)
 
 
 def _await(ref: Ref, reason: Callable[[], str]) -> None:

@@ -18,6 +18,8 @@ from stanchion_cli.render import objects
 from stanchion_cli.tracking import Backup, back_up, choose, jobs, listed, restore, server
 
 ROOT = Path(__file__).parents[3]
+REPLICAS = {"f:spec": {"f:replicas": {}}}
+"""How Kubernetes notes who declares them."""
 SERVER = Ref("apps/v1", "Deployment", "tracking", "mlflow")
 NAMES = [f"tracking-2026112{day}T021700Z.tar.gz" for day in range(3)]
 FOUND = [Backup.of({"name": name, "bytes": 1000}) for name in NAMES]
@@ -49,7 +51,7 @@ class Cluster:
                 ids = {"batch.kubernetes.io/controller-uid": "x", "job-name": ref.name}
                 found["spec"]["template"]["metadata"]["labels"] |= ids
         self.server["metadata"]["generation"] = 1
-        self.server["metadata"]["managedFields"] = [{"manager": "pulumi"}]
+        self.server["metadata"]["managedFields"] = [{"manager": "pulumi", "fieldsV1": REPLICAS}]
 
     @property
     def server(self) -> dict[str, Any]:
@@ -98,7 +100,10 @@ class Cluster:
         if "spec" in change:
             self.server["spec"].update(change["spec"])
             self.happened.append(f"{self.replicas} replicas")
-            metadata["managedFields"].append({"manager": manager})
+            metadata["managedFields"] = [
+                {"manager": "pulumi"},
+                {"manager": manager, "fieldsV1": REPLICAS},
+            ]
             metadata.setdefault("annotations", {}).update(change["metadata"]["annotations"])
         else:
             metadata.update(change["metadata"])
@@ -178,7 +183,8 @@ def test_the_replicas_are_left_to_who_declares_them(
     cluster: Cluster, where: Mapping[str, Any]
 ) -> None:
     put_back(cluster, where)
-    assert cluster.server["metadata"]["managedFields"] == [{"manager": "pulumi"}]
+    owners = cluster.server["metadata"]["managedFields"]
+    assert owners == [{"manager": "pulumi", "fieldsV1": REPLICAS}]
 
 
 def test_a_restore_is_the_backups_pod_with_the_migrations_secrets(
