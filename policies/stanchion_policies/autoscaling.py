@@ -54,11 +54,12 @@ def scale_to_zero_budget(
     if minimum > 0 or target is None:
         return
     names = settings.strings("annotations")
-    stated = {
-        **entries(target.body, "metadata", "annotations"),
-        **entries(item.body, "metadata", "annotations"),
-    }
-    budget = next((str(stated[name]) for name in names if name in stated), "")
+    stated = (
+        text(each.body, "metadata", "annotations", name)
+        for each in (item, target)
+        for name in names
+    )
+    budget = next(filter(None, stated), "")
     if not budget.isdecimal():
         yield (
             f"its minimum is 0 and it states no cold-start budget; annotate {names[0]} with "

@@ -28,7 +28,7 @@ def command_line(container: Container) -> str:
 
 
 def image_name(container: Container) -> str:
-    """The image's repository, without registry, tag and digest."""
+    """The image's repository with its registry, without tag and digest."""
     repository = text(container.body, "image").partition("@")[0]
     head, slash, last = repository.rpartition("/")
     return f"{head}{slash}{last.partition(':')[0]}".lower()

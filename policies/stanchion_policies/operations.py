@@ -98,11 +98,14 @@ def llm_guarded(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """A language model is served behind a guardrail, and was evaluated."""
     if not any(serves_llm(container) for container in model_servers(item)) or item.pod is None:
         return
-    annotations = {
-        **entries(item.pod.template, "metadata", "annotations"),
-        **entries(item.body, "metadata", "annotations"),
-    }
-    missing = [name for name in settings.strings("annotations") if not filled(annotations, name)]
+    missing = [
+        name
+        for name in settings.strings("annotations")
+        if not any(
+            filled(place, "metadata", "annotations", name)
+            for place in (item.pod.template, item.body)
+        )
+    ]
     if missing:
         yield f"serves a language model without the annotations {', '.join(missing)}"
 
