@@ -12,6 +12,7 @@ import time
 import pytest
 from e2e.connections import allowed, connections
 from e2e.platform import Platform, eventually
+from e2e.registry import MODEL, Registry
 from e2e.traces import Traces
 from e2e.traffic import Traffic
 from stanchion_cli import cluster
@@ -139,6 +140,40 @@ def test_mlflow_recovers_by_itself_when_its_database_comes_back(platform: Platfo
     eventually(lambda: _mlflow_ready(platform), seconds=180, what="MLflow ready again")
 
 
+def test_what_was_deleted_by_accident_comes_back_from_a_backup(platform: Platform) -> None:
+    """The drill of docs/tracking-backup.md."""
+    registry, number = Registry(platform), platform.pinned_version()
+    before = registry.version(number)
+    assert before is not None
+    platform.stanchion("tracking", "backup")
+    registry.ask("DELETE", "model-versions/delete", name=MODEL, version=number)
+    registry.ask("POST", "runs/delete", run_id=before["run_id"])
+
+    refused = platform.stanchion("tracking", "restore", "--stop-server", check=False)
+    assert refused.returncode == 1
+    assert "--overwrite" in refused.stderr
+    assert registry.version(number) is None, "a refusal changes nothing"
+
+    with Traffic(platform.address(), platform.request(), threads=2) as traffic:
+        platform.stanchion("tracking", "restore", "--stop-server", "--overwrite")
+    assert registry.version(number) == before
+    assert registry.stage(before["run_id"]) == "active"
+    assert traffic.failures == [], "models that serve need no registry"
+    assert "0 created, 0 changed" in platform.stanchion("up", "local").stderr
+
+
+def test_what_was_deleted_today_outlives_the_garbage_collection(platform: Platform) -> None:
+    registry = Registry(platform)
+    version = registry.version(platform.pinned_version())
+    assert version is not None
+    registry.ask("POST", "runs/delete", run_id=version["run_id"])
+    platform.kubectl("create", "job", "gc-now", "--from=cronjob/mlflow-gc", "-n", "tracking")
+    eventually(lambda: _finished(platform, "gc-now"), seconds=180, what="a collection")
+    assert registry.stage(version["run_id"]) == "deleted"
+    registry.ask("POST", "runs/restore", run_id=version["run_id"])
+    platform.kubectl("delete", "job", "gc-now", "-n", "tracking")
+
+
 def test_an_interrupted_up_is_finished_by_the_next(platform: Platform) -> None:
     environment = platform.root / "stacks" / "Pulumi.local.yaml"
     text = environment.read_text()
@@ -228,6 +263,12 @@ def _replicas(platform: Platform) -> int:
 def _mlflow_ready(platform: Platform) -> bool:
     status = platform.get("deployment", "mlflow", "-n", "tracking")["status"]
     return bool(status.get("readyReplicas"))
+
+
+def _finished(platform: Platform, job: str) -> bool:
+    status = platform.get("job", job, "-n", "tracking")["status"]
+    assert not status.get("failed"), platform.kubectl("logs", f"job/{job}", "-n", "tracking")
+    return bool(status.get("succeeded"))
 
 
 def _wait_until_ready(platform: Platform, replicas: int) -> None:
