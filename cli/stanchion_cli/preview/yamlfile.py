@@ -51,6 +51,13 @@ def _construct_int(loader: _Loader, node: yaml.ScalarNode) -> int:
     return int(str(loader.construct_scalar(node)).replace("_", ""), 0)
 
 
+def _construct_timestamp(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """A date or a time; else a text, as what the engine makes of a date in a file that it wrote."""
+    if loader.timestamp_regexp.match(str(node.value)) is None:
+        return loader.construct_scalar(node)
+    return loader.construct_yaml_timestamp(node)
+
+
 def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: set[Hashable] = set()
     for key_node, _ in node.value:
@@ -75,6 +82,7 @@ def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Hashable
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 _Loader.add_constructor("tag:yaml.org,2002:map", _construct_mapping)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _construct_timestamp)
 
 
 def read(path: Path, *, shown: str) -> dict[str, Any]:

@@ -249,8 +249,8 @@ def test_options_that_contradict_are_refused(
     assert world.done == []
 
 
-@pytest.mark.parametrize("written", ["2026-12-31", "'2026-12-31'"])
-def test_a_date_is_the_same_with_and_without_quotes(
+@pytest.mark.parametrize("written", ["2026-12-31", "'2026-12-31'", "2026-12-31 00:00:00 +0000 UTC"])
+def test_a_date_is_the_same_with_and_without_quotes_and_as_the_engine_writes_it(
     world: World, tmp_path: Path, written: str
 ) -> None:
     (tmp_path / "Pulumi.dev.yaml").write_text(f"config:\n  stanchion:expires: {written}\n")
