@@ -18,7 +18,7 @@ from stanchion_cli.render import objects
 from stanchion_cli.tracking import Backup, back_up, choose, jobs, listed, restore, server
 
 ROOT = Path(__file__).parents[3]
-REPLICAS = {"f:spec": {"f:replicas": {}}}
+REPLICAS: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
 """How Kubernetes notes who declares them."""
 SERVER = Ref("apps/v1", "Deployment", "tracking", "mlflow")
 NAMES = [f"tracking-2026112{day}T021700Z.tar.gz" for day in range(3)]
