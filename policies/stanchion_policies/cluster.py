@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from stanchion_policies.by_label import ByPair, Pair, asked_by, labels_of
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject, Resource
 from stanchion_policies.pools import NodePool, pools_of
-from stanchion_policies.reading import get, number, present, selects, some, texts
+from stanchion_policies.reading import entries, get, number, present, selects, some, texts
 from stanchion_policies.unknown import UnknownValueError
 
 WITH_REPLICAS = ("Deployment", "StatefulSet", "Rollout", "DeploymentConfig")
@@ -78,6 +79,7 @@ class Cluster:
         self.resources = resources
         self._by_kinds: dict[tuple[str, ...], list[KubernetesObject]] = {}
         self._by_namespace: dict[tuple[str, ...], _ByNamespace] = {}
+        self._indices: dict[tuple[str, str], ByPair[KubernetesObject]] = {}
 
     def of(self, *kinds: str) -> Sequence[KubernetesObject]:
         """The objects of some kinds."""
@@ -131,25 +133,51 @@ class Cluster:
 
     def selected_by(self, selector: Any, namespace: str) -> list[KubernetesObject]:
         """The workloads of a namespace whose pods a LabelSelector selects."""
+        near = self._with_pods.within(namespace)
+        if not near:
+            return []
+        labelled = self._index(("pods", namespace), near, _own_labels)
         return [
             item
-            for item in self._with_pods.within(namespace)
+            for item in labelled.matching(asked_by(entries(selector, "matchLabels")))
             if item.pod is not None and selects(selector, item.pod.labels)
         ]
 
     def policies_for(self, workload: KubernetesObject, kind: str) -> Sequence[KubernetesObject]:
-        """Objects of `kind` in the workload's namespace, to be tried one by one."""
-        return self._beside(workload, kind)
+        """Objects of `kind` that may select the workload's pods, to be tried one by one."""
+        near = self._beside(workload, kind)
+        if not near:
+            return near
+        asking = self._index((kind, workload.namespace), near, _asked_labels)
+        try:
+            return asking.matching([*_own_labels(workload)])
+        except UnknownValueError:
+            return near
 
     def autoscalers_of(self, workload: KubernetesObject) -> list[KubernetesObject]:
         """The HorizontalPodAutoscalers and ScaledObjects that scale a workload."""
+        near = self._beside(workload, "HorizontalPodAutoscaler", "ScaledObject")
+        if not near:
+            return []
+        scaling = self._index(("autoscalers", workload.namespace), near, _target)
         return [
             item
-            for item in self._beside(workload, "HorizontalPodAutoscaler", "ScaledObject")
+            for item in scaling.matching([(workload.kind, workload.name)])
             if get(item.body, "spec", "scaleTargetRef", "name") == workload.name
             and get(item.body, "spec", "scaleTargetRef", "kind", default="Deployment")
             == workload.kind
         ]
+
+    def _index(
+        self,
+        key: tuple[str, str],
+        near: Sequence[KubernetesObject],
+        pairs: Callable[[KubernetesObject], Iterable[Pair] | None],
+    ) -> ByPair[KubernetesObject]:
+        """The objects near something by pairs, made once for a key."""
+        if key not in self._indices:
+            self._indices[key] = ByPair(near, pairs)
+        return self._indices[key]
 
     def _beside(self, item: KubernetesObject, *kinds: str) -> Sequence[KubernetesObject]:
         """The objects of some kinds in the namespace of `item`, which matters if there are any."""
@@ -195,6 +223,22 @@ class Cluster:
             ),
             self.policies_for(workload, "NetworkPolicy"),
         )
+
+
+def _own_labels(workload: KubernetesObject) -> Iterable[Pair]:
+    return labels_of(workload.pod.labels) if workload.pod is not None else ()
+
+
+def _asked_labels(item: KubernetesObject) -> list[Pair] | None:
+    """A label of those that a NetworkPolicy, a disruption budget and the like select."""
+    selector = "podSelector" if item.kind == "NetworkPolicy" else "selector"
+    return asked_by(entries(item.body, "spec", selector, "matchLabels"))
+
+
+def _target(autoscaler: KubernetesObject) -> list[Pair] | None:
+    target = entries(autoscaler.body, "spec", "scaleTargetRef")
+    kind, name = get(target, "kind", default="Deployment"), get(target, "name")
+    return [(kind, name)] if isinstance(kind, str) and isinstance(name, str) else None
 
 
 def bounds(autoscaler: KubernetesObject) -> tuple[int, str]:
