@@ -66,9 +66,9 @@ def autoscaler_target_exists(
     item: KubernetesObject, cluster: Cluster, _settings: Settings
 ) -> Iterator[str]:
     """An autoscaler's target exists; one of a kind of somebody's own is taken on trust."""
-    reference = get(item.body, "spec", "scaleTargetRef", default={})
-    kind, name = get(reference, "kind", default="Deployment"), get(reference, "name", default="")
-    if kind in REPLICATED and cluster.find(str(kind), item.namespace, str(name)) is None:
+    reference = entries(item.body, "spec", "scaleTargetRef")
+    kind, name = text(reference, "kind", default="Deployment"), text(reference, "name")
+    if kind in REPLICATED and cluster.find(kind, item.namespace, name) is None:
         yield f"scaleTargetRef names {kind} {item.namespace}/{name}, which is not in the stack"
 
 
