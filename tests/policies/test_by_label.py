@@ -6,10 +6,10 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policies.conftest import raise_own_unknowns
 from policies.manifests import UNKNOWN
 from pulumi_policy.proxy import unknown_checking_proxy
 from stanchion_policies.by_label import ByPair, asked_by, labels_of
+from stanchion_policies.pack import raise_own_unknowns
 from stanchion_policies.reading import selects
 from stanchion_policies.unknown import UnknownValueError
 

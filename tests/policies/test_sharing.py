@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stanchion_policies.sharing import _once, _question
+from stanchion_policies.sharing import _once, _question, judged_together
 
 
 class Translator:
@@ -67,3 +67,14 @@ def test_a_translation_with_options_of_its_own_is_its_own() -> None:
     translate = _once(translator)
     _question(lambda: [translate(source), translate(source, True)])()
     assert translator.asked == 2
+
+
+def test_policies_of_one_question_judge_the_same_objects() -> None:
+    first, second = _question(lambda: [judged_together([]), judged_together([])])()
+    (later,) = _question(lambda: [judged_together([])])()
+    assert first is second
+    assert later is not first
+
+
+def test_what_is_asked_outside_a_question_is_not_shared() -> None:
+    assert judged_together([]) is not judged_together([])
