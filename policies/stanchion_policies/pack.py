@@ -95,9 +95,8 @@ def _policy(rule: Rule) -> Policy:
     }
     if rule.sees_stack:
         return StackValidationPolicy(validate=all_of, **metadata)
-    return ResourceValidationPolicy(
-        validate=one, remediate=mended if rule.remedy else None, **metadata
-    )
+    remediate: Any = mended if rule.remedy else None  # the SDK's type wants an awaitable
+    return ResourceValidationPolicy(validate=one, remediate=remediate, **metadata)
 
 
 def _settings(rule: Rule, configured: Mapping[str, Any]) -> Settings:
