@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, Overflow
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -18,6 +18,7 @@ from stanchion_policies.unknown import UnknownValueError
 
 T = TypeVar("T")
 
+_MOST_DIGITS = 20
 _SUFFIXES = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -147,14 +148,18 @@ def some(predicate: Callable[[T], bool], candidates: Iterable[T]) -> bool:
 
 
 def quantity(value: Any) -> Decimal | None:
-    """A Kubernetes quantity (`500m`, `1.5Gi`, `2e3`, 4) as a number; None where it is not one."""
+    """A Kubernetes quantity (`500m`, `1.5Gi`, `2e3`, 4) as a number; None where it is not one.
+
+    What is far above the largest that Kubernetes holds, 2 to the power of 63, is not one either.
+    """
     written = str(value).strip()
     suffix = next((end for end in (written[-2:], written[-1:]) if end in _SUFFIXES), "")
     try:
         size = Decimal(written.removesuffix(suffix)) * _SUFFIXES.get(suffix, Decimal(1))
-    except InvalidOperation:
+    except (InvalidOperation, Overflow):
         return None
-    return size if size.is_finite() and not isinstance(value, bool) else None
+    known = size.is_finite() and size.adjusted() < _MOST_DIGITS and not isinstance(value, bool)
+    return size if known else None
 
 
 def count_or_percent(value: Any, total: int) -> int | None:
