@@ -16,7 +16,7 @@ from stanchion_policies.access import (
 )
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.kubernetes import KubernetesObject
-from stanchion_policies.reading import get, items, text
+from stanchion_policies.reading import entries, get, items, text
 from stanchion_policies.rules import (
     Rule,
     Settings,
@@ -99,6 +99,12 @@ def not_for_default_account(item: KubernetesObject, _settings: Settings) -> Iter
             yield "grants rights to a default service account, which every pod has unasked"
 
 
+def _is_powerful(item: KubernetesObject) -> bool:
+    """Whether a binding is of one of Kubernetes' own roles that may do nearly everything."""
+    reference = entries(item.body, "roleRef")
+    return text(reference, "kind") == "ClusterRole" and text(reference, "name") in POWERFUL
+
+
 def _not_bound(name: str, description: str, why: str, rights: Sequence[Right]) -> Rule:
     """A policy that nobody is bound to a role with some rights, Kubernetes' own roles included."""
 
@@ -106,7 +112,7 @@ def _not_bound(name: str, description: str, why: str, rights: Sequence[Right]) -
         if is_kubernetes_own(item, settings):
             return
         role = _role(item, cluster)
-        if role is None and text(item.body, "roleRef", "name") in POWERFUL:
+        if role is None and _is_powerful(item):
             yield f"roleRef is {text(item.body, 'roleRef', 'name')}, {why}"
         if role is not None:
             for found in granted(role, rights):

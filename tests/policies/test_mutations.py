@@ -187,13 +187,7 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
     (
         ("RoleBinding", "roleRef", "name"),
         "cluster-admin",
-        {
-            "rbac-no-cluster-admin",
-            "rbac-role-exists",
-            "rbac-no-exec-bound",
-            "rbac-no-pod-creation-bound",
-            "rbac-no-secrets-read-bound",
-        },
+        {"rbac-no-cluster-admin", "rbac-role-exists"},
     ),
     (("Namespace", "metadata", "labels"), {}, {"namespace-pod-security"}),
     (("CronJob", "spec", "concurrencyPolicy"), MISSING, {"cron-job-concurrency"}),
