@@ -3,7 +3,7 @@
 from pulumi_policy import PolicyPack
 from stanchion_policies import RULES
 from stanchion_policies.pack import policies
-from stanchion_policies.sharing import share_translations
+from stanchion_policies.sharing import share_work
 
-share_translations()
+share_work(RULES)
 PolicyPack(name="stanchion", policies=policies(RULES))

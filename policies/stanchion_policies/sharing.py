@@ -1,36 +1,94 @@
-"""Lets the policies of one question share what they are asked about.
+"""Lets the policies of one question share the work that the runtime does for each of them.
 
-The runtime translates the resources of a question anew for every policy of the pack: of the time
-that the pack takes, nearly all. Policies only read, so one translation serves them all.
+The runtime translates the resources of a question anew for every policy of the pack, and of a stack
+it makes every resource anew: of the time that the pack takes, nearly all. Policies only read, so
+one translation serves them all, and those that look at no such resource are not asked.
 """
 
 from __future__ import annotations
 
+import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from types import SimpleNamespace
 from typing import Any
 
 from google.protobuf import json_format
+from pulumi_policy import Policy, StackValidationPolicy
 from pulumi_policy import policy as runtime
 
 from stanchion_policies.kubernetes import Resource
+from stanchion_policies.rules import Rule
 from stanchion_policies.running import Judged
 
+_POLICIES = "_PolicyAnalyzerServicer__policies"
 _asked = threading.local()
 """`answers`, while a question is answered in this thread: what was translated from what."""
 
 
-def share_translations() -> None:
-    """Make the runtime translate each resource once a question, from now on."""
+def share_work(rules: Iterable[Rule]) -> None:
+    """Make the runtime do its work once a question, from now on, for policies of these rules."""
+    kinds = {rule.name: rule.kinds for rule in rules}
     servicer = runtime._PolicyAnalyzerServicer
-    for method in ("Analyze", "AnalyzeStack"):
-        setattr(servicer, method, _question(getattr(servicer, method)))
+    for method, fewer in (
+        ("Analyze", _asking_whom_it_concerns(servicer.Analyze, kinds)),
+        ("Remediate", _asking_whom_it_concerns(servicer.Remediate, kinds)),
+        ("AnalyzeStack", _making_resources_once(servicer.AnalyzeStack)),
+    ):
+        setattr(servicer, method, _question(fewer))
     for step in ("deserialize_properties", "unknown_checking_proxy"):
         setattr(runtime, step, _once(getattr(runtime, step)))
     once_read = {**vars(json_format), "MessageToDict": _once(json_format.MessageToDict)}
     setattr(runtime, "json_format", SimpleNamespace(**once_read))  # noqa: B010  not typed as one
+
+
+def _asking_whom_it_concerns(
+    answer: Callable[..., Any], kinds: Mapping[str, frozenset[str]]
+) -> Callable[..., Any]:
+    """`answer`, for the policies alone that look at resources of the type asked about."""
+
+    @wraps(answer)
+    def answering(servicer: Any, request: Any, context: Any) -> Any:
+        policies = [
+            policy
+            for policy in getattr(servicer, _POLICIES)
+            if policy.name not in kinds or _concerns(kinds[policy.name], request.type)
+        ]
+        return answer(_with(servicer, policies), request, context)
+
+    return answering
+
+
+def _concerns(kinds: frozenset[str], token: str) -> bool:
+    kind = token.rpartition(":")[2]
+    # A List is of the kinds of what is in it.
+    return token in kinds or kind in kinds or kind.endswith("List")
+
+
+def _making_resources_once(answer: Callable[..., Any]) -> Callable[..., Any]:
+    """`answer`, where the first policy alone is given the resources: the rest judge the same."""
+
+    @wraps(answer)
+    def answering(servicer: Any, request: Any, context: Any) -> Any:
+        asked = [
+            policy
+            for policy in getattr(servicer, _POLICIES)
+            if isinstance(policy, StackValidationPolicy)
+            and servicer._get_enforcement_level(policy) != runtime.EnforcementLevel.DISABLED
+        ]
+        response = answer(_with(servicer, asked[:1]), request, context)
+        response.MergeFrom(answer(_with(servicer, asked[1:]), type(request)(), context))
+        return response
+
+    return answering
+
+
+def _with(servicer: Any, policies: Sequence[Policy]) -> Any:
+    """The servicer as it is, but for its policies."""
+    other = copy.copy(servicer)
+    setattr(other, _POLICIES, policies)
+    return other
 
 
 def judged_together(resources: Sequence[Resource]) -> Judged:

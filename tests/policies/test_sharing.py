@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from stanchion_policies.sharing import _once, _question, judged_together
+import pytest
+from pulumi.runtime.proto.analyzer_pb2 import (
+    AnalyzeDiagnostic,
+    AnalyzeRequest,
+    AnalyzeResponse,
+    AnalyzerResource,
+    AnalyzeStackRequest,
+)
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    ResourceValidationPolicy,
+    StackValidationPolicy,
+)
+from stanchion_policies.sharing import (
+    _POLICIES,
+    _asking_whom_it_concerns,
+    _making_resources_once,
+    _once,
+    _question,
+    judged_together,
+)
 
 
 class Translator:
@@ -78,3 +100,60 @@ def test_policies_of_one_question_judge_the_same_objects() -> None:
 
 def test_what_is_asked_outside_a_question_is_not_shared() -> None:
     assert judged_together([]) is not judged_together([])
+
+
+class Servicer:
+    """Stands for the runtime's: answers with the policies it has and the resources it is given."""
+
+    def __init__(self, *policies: Policy) -> None:
+        setattr(self, _POLICIES, policies)
+
+    def answer(self, request: AnalyzeStackRequest, _context: None) -> AnalyzeResponse:
+        return AnalyzeResponse(
+            diagnostics=[
+                AnalyzeDiagnostic(policyName=policy.name, message=str(len(request.resources)))
+                for policy in getattr(self, _POLICIES)
+            ]
+        )
+
+    def _get_enforcement_level(self, policy: Policy) -> EnforcementLevel:
+        return policy.enforcement_level or EnforcementLevel.MANDATORY
+
+
+def _said(response: AnalyzeResponse) -> dict[str, str]:
+    return {each.policyName: each.message for each in response.diagnostics}
+
+
+def test_resources_of_a_stack_are_made_once_for_the_first_policy_that_is_not_disabled() -> None:
+    def policy(name: str, **options: Any) -> Policy:
+        return StackValidationPolicy(name, "Looks.", lambda *_: None, **options)
+
+    servicer = Servicer(
+        policy("off", enforcement_level=EnforcementLevel.DISABLED), *map(policy, "abc")
+    )
+    request = AnalyzeStackRequest(resources=[AnalyzerResource(), AnalyzerResource()])
+    answering = _making_resources_once(Servicer.answer)
+    assert _said(answering(servicer, request, None)) == {"a": "2", "b": "0", "c": "0"}
+
+
+@pytest.mark.parametrize(
+    ("token", "asked"),
+    [
+        ("kubernetes:apps/v1:Deployment", {"workloads", "foreign"}),
+        ("kubernetes:apps/v1:DeploymentList", {"workloads", "buckets", "foreign"}),
+        ("aws:s3/bucket:Bucket", {"buckets", "foreign"}),
+        ("random:index/randomId:RandomId", {"foreign"}),
+    ],
+)
+def test_a_policy_is_asked_about_resources_that_it_may_look_at(token: str, asked: set[str]) -> None:
+    kinds = {
+        "workloads": frozenset({"Deployment", "Job"}),
+        "buckets": frozenset({"aws:s3/bucket:Bucket"}),
+    }
+    servicer = Servicer(
+        *(ResourceValidationPolicy(name, "Looks.", lambda *_: None) for name in (*kinds, "foreign"))
+    )
+    answering = _asking_whom_it_concerns(
+        lambda servicer, request, context: {p.name for p in getattr(servicer, _POLICIES)}, kinds
+    )
+    assert answering(servicer, AnalyzeRequest(type=token), None) == asked
