@@ -154,6 +154,6 @@ def test_a_policy_is_asked_about_resources_that_it_may_look_at(token: str, asked
         *(ResourceValidationPolicy(name, "Looks.", lambda *_: None) for name in (*kinds, "foreign"))
     )
     answering = _asking_whom_it_concerns(
-        lambda servicer, request, context: {p.name for p in getattr(servicer, _POLICIES)}, kinds
+        lambda servicer, *_: {policy.name for policy in getattr(servicer, _POLICIES)}, kinds
     )
     assert answering(servicer, AnalyzeRequest(type=token), None) == asked
