@@ -12,7 +12,7 @@ EVERYTHING = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}
 RULE: dict[str, Any] = {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}
 
 
-def rules(kind: str = "Role", **rule: Any) -> Manifest:
+def rules(kind: str = "Role", /, **rule: Any) -> Manifest:
     """A role with one rule."""
     return manifest(kind, rules=[{**RULE, **rule}])
 

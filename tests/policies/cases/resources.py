@@ -8,7 +8,7 @@ from policies.cases.case import Case, fails, passes, undecided
 from policies.manifests import DROP, UNKNOWN, Manifest, workload
 
 
-def sized(kind: str = "Deployment", **bounds: Any) -> Manifest:
+def sized(kind: str = "Deployment", /, **bounds: Any) -> Manifest:
     """A workload whose container has changed resources."""
     return workload(kind, server={"resources": bounds})
 

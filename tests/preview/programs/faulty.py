@@ -1,16 +1,21 @@
 """Objects with a fault for most subjects of the policies."""
 
+from typing import Any
+
 import pulumi_kubernetes as k8s
 
 LABELS = {"app": "web"}
-HERE = {"name": "web", "namespace": "shop"}
-CONTAINER = {
+HERE: Any = {"name": "web", "namespace": "shop"}
+CONTAINER: Any = {
     "name": "web",
     "image": "nginx",
     "security_context": {"privileged": True},
     "env": [{"name": "API_KEY", "value": "not-a-real-one"}],
 }
-POD = {"metadata": {"labels": LABELS}, "spec": {"host_network": True, "containers": [CONTAINER]}}
+POD: Any = {
+    "metadata": {"labels": LABELS},
+    "spec": {"host_network": True, "containers": [CONTAINER]},
+}
 
 k8s.core.v1.Namespace("shop", metadata={"name": "shop"})
 k8s.apps.v1.Deployment(

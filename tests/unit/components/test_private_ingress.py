@@ -22,7 +22,7 @@ from unit.components.world import World, deploy
 HOST = "mlflow.ml.example.com"
 ZONES = {"aws": "Z0123456789ABCDEFGHIJ", "gcp": "ml-example-com"}
 ALB = "alb.ingress.kubernetes.io/"
-COMPUTED = {
+COMPUTED: dict[str, Any] = {
     "aws:acm/certificate:Certificate": {
         "arn": "arn:aws:acm:us-east-1:123456789012:certificate/one",
         "domainValidationOptions": [
