@@ -8,24 +8,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
+from policies.in_process import seen
 from policies.manifests import UNKNOWN, Manifest, resource
 from policies.test_mutations import Path, compliant
-from pulumi_policy import (
-    PolicyResource,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-    StackValidationArgs,
-    StackValidationPolicy,
-)
-from pulumi_policy.proxy import unknown_checking_proxy
+from pulumi_policy.policy import PolicyResource
 from stanchion_policies import RULES
-from stanchion_policies.pack import UndecidedError, policies
-
-POLICIES = policies(RULES)
+from stanchion_policies.rules import Settings
+from stanchion_policies.running import Judged, Run
 
 WRONG: list[Any] = [None, "text", 7.5, True, [None], ["text"], {"a": None}, UNKNOWN]
 
@@ -41,10 +33,7 @@ def paths(body: Any, *above: str | int) -> Iterator[Path]:
 
 def made(whole: Manifest, body: Manifest) -> PolicyResource:
     """The resource of `whole` with the properties of `body`, as a policy sees it."""
-    wire = resource(whole)
-    props: Any = unknown_checking_proxy(copy.deepcopy(body))
-    options: Any = None
-    return PolicyResource(wire.type, props, wire.urn, wire.name, options, None, None, [], {})
+    return seen(resource(whole), copy.deepcopy(body))
 
 
 def malformed(whole: Manifest, path: Path, value: Any) -> Manifest:
@@ -58,19 +47,15 @@ def malformed(whole: Manifest, path: Path, value: Any) -> Manifest:
 
 
 def run(subject: PolicyResource, others: list[PolicyResource]) -> None:
-    """Run resource policies on the subject, stack policies on it among the others."""
-    args = ResourceValidationArgs(
-        subject.resource_type, subject.props, subject.urn, subject.name, subject.opts, None
-    )
-    for policy in POLICIES:
-        with suppress(UndecidedError):
-            if isinstance(policy, StackValidationPolicy):
-                policy.validate(StackValidationArgs([subject, *others]), ignore)
-            elif isinstance(policy, ResourceValidationPolicy):
-                policy.validate(args, ignore)
+    """Run rules on the subject, those that see the stack on it among the others."""
+    alone, together = Judged([subject]), Judged([subject, *others])
+    for rule in RULES:
+        Run(rule, Settings(rule.settings or {}, {}), ignore).over(
+            together if rule.sees_stack else alone
+        )
 
 
-def ignore(_message: str, _urn: str | None = None) -> None:
+def ignore(_message: str, _urn: str) -> None:
     """Violations are welcome here."""
 
 
