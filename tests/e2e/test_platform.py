@@ -138,6 +138,7 @@ def test_mlflow_recovers_by_itself_when_its_database_comes_back(platform: Platfo
     eventually(lambda: not _mlflow_ready(platform), seconds=120, what="MLflow unready")
     platform.kubectl("scale", "statefulset", "database", "-n", "tracking", "--replicas=1")
     eventually(lambda: _mlflow_ready(platform), seconds=180, what="MLflow ready again")
+    platform.stanchion("up", "local")  # takes back the replicas, which were set by hand
 
 
 def test_what_was_deleted_by_accident_comes_back_from_a_backup(platform: Platform) -> None:
