@@ -5,7 +5,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --no-sync
 ENV ?= local
 
-.PHONY: up down preview test test-unit test-components test-offline test-engine lint types e2e e2e-full bench bench-preview bench-check sync sync-up
+.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-full bench bench-preview bench-check sync sync-up
 
 up: sync-up  ## the platform on this machine, with a sample model served
 	@$(RUN) stanchion up $(ENV) --sample
@@ -18,11 +18,14 @@ preview: sync-up  ## resources and policy results, with no engine, cluster or cr
 
 # What keeps one core busy runs two at a time.
 CHECKS := lint types test-unit test-components
-SUITES := test-offline test-engine
+SUITES := test-offline
+SLOW := test-servers test-engine
 
-test: sync  ## everything that needs no cluster
+test: sync  ## everything that needs no server, engine or cluster
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(CHECKS)
 	@$(MAKE) --no-print-directory $(SUITES)
+
+test-slow: $(SLOW)  ## real servers, and the real engine where it is
 
 test-unit: sync
 	@$(RUN) pytest -m "not e2e" tests/unit --ignore tests/unit/components
@@ -32,7 +35,10 @@ test-components: sync
 	@$(RUN) pytest -m "not e2e" tests/unit/components tests/schema
 
 test-offline: sync
-	@$(RUN) pytest -n auto -m "not e2e" tests/images tests/policies tests/preview
+	@$(RUN) pytest -n auto -m "not e2e and not servers" tests/images tests/policies tests/preview
+
+test-servers: sync
+	@$(RUN) pytest -n auto -m servers tests/images
 
 # Skipped, and said so, where `pulumi` is not on PATH.
 test-engine: sync

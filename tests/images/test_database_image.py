@@ -23,9 +23,12 @@ from stanchion_mlflow.settings import Database, Login
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 SCRIPT = Path(__file__).parents[2] / "serving-images" / "postgres" / "stanchion-postgres"
-pytestmark = pytest.mark.skipif(
-    not (BINARIES / "initdb").is_file(), reason="PostgreSQL 15 is not installed"
-)
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.skipif(
+        not (BINARIES / "initdb").is_file(), reason="PostgreSQL 15 is not installed"
+    ),
+]
 
 
 def account() -> dict[str, Any]:

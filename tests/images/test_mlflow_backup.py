@@ -26,9 +26,12 @@ from .buckets import bucket
 from .test_database_image import BINARIES, run, stop, temporary
 from .test_mlflow_buckets import URIS, environment
 
-pytestmark = pytest.mark.skipif(
-    not (BINARIES / "initdb").is_file(), reason="PostgreSQL 15 is not installed"
-)
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.skipif(
+        not (BINARIES / "initdb").is_file(), reason="PostgreSQL 15 is not installed"
+    ),
+]
 # MLflow's stores have no types.
 Runs: Any = tracking.SqlAlchemyStore
 Models: Any = registry.SqlAlchemyStore

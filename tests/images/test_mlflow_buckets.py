@@ -20,6 +20,7 @@ import pytest
 
 from .buckets import MODIFIED, POD_TOKEN, Store, bucket
 
+pytestmark = pytest.mark.servers
 DOCKERFILE = Path(__file__).parents[2] / "serving-images" / "mlflow" / "Dockerfile"
 LARGE = 9 * 1024 * 1024
 """Bytes above which both clients send a file in another way than a small one."""

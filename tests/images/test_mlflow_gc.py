@@ -25,9 +25,12 @@ from stanchion_mlflow.settings import Login
 from .test_database_image import BINARIES, stop, temporary
 from .test_mlflow_backup import LOGINS, Platform, database
 
-pytestmark = pytest.mark.skipif(
-    not (BINARIES / "initdb").is_file(), reason="PostgreSQL 15 is not installed"
-)
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.skipif(
+        not (BINARIES / "initdb").is_file(), reason="PostgreSQL 15 is not installed"
+    ),
+]
 DAY = 24 * 60 * 60 * 1000
 
 

@@ -223,7 +223,7 @@ def test_versions_are_those_of_the_repository() -> None:
 
 def test_every_target_of_make_test_is_a_job() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = " ".join(re.findall(r"^(?:CHECKS|SUITES) := ([\w -]+)$", makefile, re.MULTILINE))
+    targets = " ".join(re.findall(r"^(?:CHECKS|SUITES|SLOW) := ([\w -]+)$", makefile, re.MULTILINE))
     assert read("check.yml")["jobs"]["tests"]["strategy"]["matrix"]["target"] == targets.split()
 
 
