@@ -149,17 +149,6 @@ class _Resource(_Wrapped):
         self._whole.exec_module(module)
 
 
-class _Package(_Wrapped):
-    """Loads a package with all its modules, but for the nested types."""
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run it, and give it its nested types on demand."""
-        self._whole.exec_module(module)
-        if f"{module.__name__}.{_INPUTS}" in sys.modules:
-            find = _member(module, lambda name: _nested(module.__name__, name))
-            vars(module).setdefault("__getattr__", find)
-
-
 class _ThinPackage(ModuleType):
     """A package in which a class comes before a module that is called as it, as in Kubernetes'."""
 
@@ -186,12 +175,19 @@ class _Thin(_Wrapped):
                 held = getattr(found, name, found if home == name else _NOTHING)
                 if held is not _NOTHING:
                     return held
-            del module.__dict__["__getattr__"]
-            _Package(self._whole).exec_module(module)
+            self._load_whole(module)
             return getattr(module, name)
 
         vars(module)["__getattr__"] = _member(module, find, own=("__all__",))
         module.__class__ = _ThinPackage
+
+    def _load_whole(self, module: ModuleType) -> None:
+        """Load all its modules; nested types alone are still made on demand."""
+        del module.__dict__["__getattr__"]
+        self._whole.exec_module(module)
+        if f"{module.__name__}.{_INPUTS}" in sys.modules:
+            find = _member(module, lambda name: _nested(module.__name__, name))
+            vars(module).setdefault("__getattr__", find)
 
     def _homes(self, name: str) -> Iterator[str]:
         """Modules that may hold a name, likeliest first."""
