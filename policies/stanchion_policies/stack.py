@@ -65,14 +65,6 @@ class Stack:
         )
         return [CloudResource(source) for source in derived.get(prop, ())]
 
-    def referring(self, target: CloudResource, prop: str, *types: str) -> list[CloudResource]:
-        """The resources of some types whose property `prop` is derived from `target`."""
-        return [
-            item
-            for item in self.of(*types)
-            if any(source.urn == target.urn for source in self.sources(item, prop))
-        ]
-
     @cached_property
     def _by_type(self) -> Mapping[str, list[CloudResource]]:
         found: dict[str, list[CloudResource]] = {}
