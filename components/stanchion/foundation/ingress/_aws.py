@@ -10,14 +10,18 @@ import pulumi_kubernetes as k8s
 from stanchion.checks import Checks
 from stanchion.children import child_options
 from stanchion.foundation.ingress.contract import (
+    DRAIN_SECONDS,
     TIMEOUT_SECONDS,
+    TTL_SECONDS,
     PrivateIngressArgs,
     PrivateIngressBackend,
     PrivateIngressParts,
+    labels_in_cluster,
+    name_in_cloud,
+    tags_in_cloud,
 )
 from stanchion.foundation.network.contract import PRIVATE_RANGES
-from stanchion.foundation.tags import cloud_tags
-from stanchion.labels import metadata, selector, standard
+from stanchion.labels import metadata
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 """TLS 1.3 and 1.2, with forward secrecy and authenticated ciphers alone."""
@@ -25,8 +29,6 @@ INGRESS_CLASS = "alb"
 """What the load balancer controller's chart makes."""
 _ZONE = re.compile(r"Z[A-Z0-9]{1,31}")
 _LONGEST_BALANCER = 32
-_DRAIN_SECONDS = 30
-_TTL_SECONDS = 300
 
 
 class AwsPrivateIngress:
@@ -40,10 +42,10 @@ class AwsPrivateIngress:
                 f"'{args['dns_zone']}' is no ID of a hosted zone",
                 "write one as Z0123456789ABCDEFGHIJ",
             )
-        if len(_name(args)) > _LONGEST_BALANCER:
+        if len(name_in_cloud(args)) > _LONGEST_BALANCER:
             check.refuse(
                 "environment",
-                f"{_name(args)} is too long for the name of a load balancer",
+                f"{name_in_cloud(args)} is too long for the name of a load balancer",
                 f"write at most {_LONGEST_BALANCER - len(args['service_name']) - 1} letters",
             )
 
@@ -61,11 +63,7 @@ class AwsPrivateIngress:
             metadata=metadata(
                 args["service_name"],
                 args["namespace"],
-                standard(
-                    selector(args["service_name"], args["environment"], "ingress"),
-                    owner=args["owner"],
-                    cost_center=args["cost_center"],
-                ),
+                labels_in_cluster(args),
                 _annotations(args, _certificate(name, args, child)),
             ),
             spec=_spec(args),
@@ -76,15 +74,11 @@ class AwsPrivateIngress:
             zone_id=args["dns_zone"],
             name=args["host"],
             type="CNAME",
-            ttl=_TTL_SECONDS,
+            ttl=TTL_SECONDS,
             records=[ingress.status.load_balancer.ingress[0].hostname],
             opts=child,
         )
         return PrivateIngressParts(host=record.name.apply(lambda _: args["host"]))
-
-
-def _name(args: PrivateIngressArgs) -> str:
-    return f"{args['environment']}-{args['service_name']}"
 
 
 def _certificate(
@@ -95,9 +89,7 @@ def _certificate(
         f"{name}-certificate",
         domain_name=args["host"],
         validation_method="DNS",
-        tags=cloud_tags(
-            owner=args["owner"], cost_center=args["cost_center"], environment=args["environment"]
-        ),
+        tags=tags_in_cloud(args),
         opts=child,
     )
     proof = certificate.domain_validation_options[0]
@@ -106,7 +98,7 @@ def _certificate(
         zone_id=args["dns_zone"],
         name=proof.resource_record_name,
         type=proof.resource_record_type,
-        ttl=_TTL_SECONDS,
+        ttl=TTL_SECONDS,
         records=[proof.resource_record_value],
         # The same host has the same proof, whichever environment asked for it first.
         allow_overwrite=True,
@@ -126,7 +118,7 @@ def _annotations(
 ) -> dict[str, pulumi.Input[str]]:
     timeout = args.get("timeout_seconds", TIMEOUT_SECONDS)
     said: dict[str, pulumi.Input[str]] = {
-        "load-balancer-name": _name(args),
+        "load-balancer-name": name_in_cloud(args),
         "scheme": "internal",
         "target-type": "ip",
         "listen-ports": json.dumps([{"HTTPS": 443}]),
@@ -139,7 +131,7 @@ def _annotations(
         "success-codes": "200",
         "load-balancer-attributes": f"idle_timeout.timeout_seconds={timeout},"
         "routing.http.drop_invalid_header_fields.enabled=true",
-        "target-group-attributes": f"deregistration_delay.timeout_seconds={_DRAIN_SECONDS}",
+        "target-group-attributes": f"deregistration_delay.timeout_seconds={DRAIN_SECONDS}",
     }
     return {f"alb.ingress.kubernetes.io/{key}": value for key, value in said.items()}
 

@@ -10,20 +10,22 @@ import pulumi_kubernetes as k8s
 from stanchion.checks import Checks
 from stanchion.children import child_options
 from stanchion.foundation.ingress.contract import (
+    DRAIN_SECONDS,
     TIMEOUT_SECONDS,
+    TTL_SECONDS,
     PrivateIngressArgs,
     PrivateIngressBackend,
     PrivateIngressParts,
+    labels_in_cluster,
+    name_in_cloud,
+    tags_in_cloud,
 )
-from stanchion.foundation.tags import cloud_tags
-from stanchion.labels import metadata, selector, standard
+from stanchion.labels import metadata
 
 GATEWAY_CLASS = "gke-l7-rilb"
 _GATEWAY_API, _GKE = "gateway.networking.k8s.io", "networking.gke.io"
 _ZONE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _LISTENER = "https"
-_DRAIN_SECONDS = 30
-_TTL_SECONDS = 300
 
 
 class GcpPrivateIngress:
@@ -50,14 +52,14 @@ class GcpPrivateIngress:
         location = args["location"]
         address = gcp.compute.Address(
             f"{name}-address",
-            name=_name(args),
+            name=name_in_cloud(args),
             project=location["account"],
             region=location["region"],
             description=f"https://{args['host']}",
             address_type="INTERNAL",
             purpose="GCE_ENDPOINT",
             subnetwork=args["network"]["subnet_ids"][0],
-            labels=_tags(args),
+            labels=tags_in_cloud(args),
             opts=child,
         )
         _balancer(
@@ -73,21 +75,11 @@ class GcpPrivateIngress:
             managed_zone=args["dns_zone"],
             name=f"{args['host']}.",
             type="A",
-            ttl=_TTL_SECONDS,
+            ttl=TTL_SECONDS,
             rrdatas=[address.address],
             opts=child,
         )
         return PrivateIngressParts(host=record.name.apply(lambda _: args["host"]))
-
-
-def _name(args: PrivateIngressArgs) -> str:
-    return f"{args['environment']}-{args['service_name']}"
-
-
-def _tags(args: PrivateIngressArgs) -> dict[str, str]:
-    return cloud_tags(
-        owner=args["owner"], cost_center=args["cost_center"], environment=args["environment"]
-    )
 
 
 def _certificate(
@@ -97,12 +89,12 @@ def _certificate(
     project, region = args["location"]["account"], args["location"]["region"]
     authorization = gcp.certificatemanager.DnsAuthorization(
         f"{name}-certificate-authorization",
-        name=_name(args),
+        name=name_in_cloud(args),
         project=project,
         location=region,
         domain=args["host"],
         type="PER_PROJECT_RECORD",
-        labels=_tags(args),
+        labels=tags_in_cloud(args),
         opts=child,
     )
     proof = authorization.dns_resource_records[0]
@@ -112,19 +104,19 @@ def _certificate(
         managed_zone=args["dns_zone"],
         name=proof.name,
         type=proof.type,
-        ttl=_TTL_SECONDS,
+        ttl=TTL_SECONDS,
         rrdatas=[proof.data],
         opts=child,
     )
     certificate = gcp.certificatemanager.Certificate(
         f"{name}-certificate",
-        name=_name(args),
+        name=name_in_cloud(args),
         project=project,
         location=region,
         managed=gcp.certificatemanager.CertificateManagedArgs(
             domains=[args["host"]], dns_authorizations=[authorization.id]
         ),
-        labels=_tags(args),
+        labels=tags_in_cloud(args),
         opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[record])),
     )
     return certificate.name
@@ -142,7 +134,7 @@ def _balancer(
     service = args["service_name"]
     tls = gcp.compute.RegionSslPolicy(
         f"{name}-tls",
-        name=_name(args),
+        name=name_in_cloud(args),
         project=args["location"]["account"],
         region=args["location"]["region"],
         description=f"https://{args['host']}",
@@ -171,7 +163,7 @@ def _balancer(
             {
                 "default": {
                     "timeoutSec": args.get("timeout_seconds", TIMEOUT_SECONDS),
-                    "connectionDraining": {"drainingTimeoutSec": _DRAIN_SECONDS},
+                    "connectionDraining": {"drainingTimeoutSec": DRAIN_SECONDS},
                 },
                 "targetRef": service_target,
             },
@@ -181,17 +173,12 @@ def _balancer(
             {"default": _health(args), "targetRef": service_target},
         ),
     }
-    labels = standard(
-        selector(service, args["environment"], "ingress"),
-        owner=args["owner"],
-        cost_center=args["cost_center"],
-    )
     for kind, (api_version, spec) in specs.items():
         k8s.apiextensions.CustomResource(
             f"{name}-{kind.lower()}",
             api_version=api_version,
             kind=kind,
-            metadata=metadata(service, args["namespace"], labels),
+            metadata=metadata(service, args["namespace"], labels_in_cluster(args)),
             spec=spec,
             opts=opts,
         )

@@ -7,8 +7,14 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.foundation.location import Location, NetworkReference
+from stanchion.foundation.tags import cloud_tags
+from stanchion.labels import selector, standard
 
 TIMEOUT_SECONDS = 600
+DRAIN_SECONDS = 30
+"""How long a pod that goes is given for the requests it has."""
+TTL_SECONDS = 300
+"""How long the records of the zone may be remembered."""
 
 
 class PrivateIngressArgs(TypedDict):
@@ -40,6 +46,27 @@ class PrivateIngressArgs(TypedDict):
     name of the managed zone on Google Cloud. It is in the same account or project."""
     timeout_seconds: NotRequired[int]
     """How long a request may go without an answer: 30 to 3600. Default: 600, for large files."""
+
+
+def name_in_cloud(args: PrivateIngressArgs) -> str:
+    """What the load balancer and what belongs to it are called in the cloud."""
+    return f"{args['environment']}-{args['service_name']}"
+
+
+def tags_in_cloud(args: PrivateIngressArgs) -> dict[str, str]:
+    """Tags or labels of what is made in the cloud."""
+    return cloud_tags(
+        owner=args["owner"], cost_center=args["cost_center"], environment=args["environment"]
+    )
+
+
+def labels_in_cluster(args: PrivateIngressArgs) -> dict[str, str]:
+    """Labels of what is made in Kubernetes."""
+    return standard(
+        selector(args["service_name"], args["environment"], "ingress"),
+        owner=args["owner"],
+        cost_center=args["cost_center"],
+    )
 
 
 @dataclass(frozen=True)
