@@ -6,11 +6,10 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from stanchion import labels, network, pods
+from stanchion import pods
 from stanchion.checks import Checks
-from stanchion.children import child_options, once_made
+from stanchion.children import once_made
 from stanchion.foundation.artifact_store.contract import mount_path
-from stanchion.labels import metadata
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.tracking import _pods, _scheduled, _walls
 from stanchion.tracking.arguments import MlflowDatabase, check_access
@@ -86,41 +85,23 @@ class TrackingBackup(pulumi.ComponentResource):
     ) -> None:
         args = checked(name, args)
         super().__init__("stanchion:index:TrackingBackup", name, {}, opts)
-        namespace, service = args["namespace"], args.get("service_name", "mlflow")
-        called = f"{service}-backup"
-        selected = labels.selector("mlflow", service, "backup")
-        labelled = labels.standard(
-            selected,
-            owner=args["owner"],
-            cost_center=args["cost_center"],
-            version=args["image"].rpartition(":")[2],
+        service = _scheduled.server_of(args)
+        container, volumes = _container(service, args)
+        job = _scheduled.cron_job(
+            self,
+            name,
+            "backup",
+            args,
+            opts,
+            container=container,
+            volumes=volumes,
+            allow=_walls.way_out(args["database"], cloud_access=args.get("cloud_access", False)),
+            schedule=args.get("schedule", SCHEDULE),
+            annotations=args.get("service_account_annotations"),
+            priority_class=args.get("priority_class"),
         )
-        child = child_options(self, opts)
-        account = pods.service_account(
-            f"{name}-account",
-            metadata(called, namespace, labelled, args.get("service_account_annotations")),
-            child,
-        )
-        walls = k8s.networking.v1.NetworkPolicy(
-            f"{name}-network",
-            metadata=metadata(called, namespace, labelled),
-            spec=network.policy_spec(
-                selected,
-                admit=[],
-                allow=_walls.way_out(
-                    args["database"], cloud_access=args.get("cloud_access", False)
-                ),
-            ),
-            opts=child,
-        )
-        job = k8s.batch.v1.CronJob(
-            f"{name}-job",
-            metadata=metadata(called, namespace, labelled),
-            spec=_spec(service, called, args, labelled),
-            opts=child_options(self, opts, depends_on=[account, walls]),
-        )
-        self.cron_job_name = once_made(called, job)
-        self.namespace = pulumi.Output.from_input(namespace)
+        self.cron_job_name = once_made(f"{service}-backup", job)
+        self.namespace = pulumi.Output.from_input(args["namespace"])
         self.register_outputs({"cronJobName": self.cron_job_name, "namespace": self.namespace})
 
 
@@ -132,10 +113,7 @@ def checked(name: str, args: TrackingBackupArgs) -> TrackingBackupArgs:
     """
     check = Checks("TrackingBackup", name)
     args = check.arguments(TrackingBackupArgs, args)
-    check.name("service_name", args.get("service_name", "mlflow"))
-    check.label("owner", args["owner"])
-    check.label("cost_center", args["cost_center"])
-    check.image("image", args["image"])
+    _scheduled.check_common(check, args)
     check.between("keep_days", args.get("keep_days", KEEP_DAYS), 1, 3650)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_access(
@@ -163,9 +141,10 @@ def checked(name: str, args: TrackingBackupArgs) -> TrackingBackupArgs:
     return args
 
 
-def _spec(
-    service: str, called: str, args: TrackingBackupArgs, labelled: dict[str, str]
-) -> k8s.batch.v1.CronJobSpecArgs:
+def _container(
+    service: str, args: TrackingBackupArgs
+) -> tuple[k8s.core.v1.ContainerArgs, list[k8s.core.v1.VolumeArgs]]:
+    """What runs, and what it mounts."""
     resources = args.get("resources", DEFAULT_RESOURCES)
     volumes = [
         pods.scratch_volume(pods.scratch_size(resources)),
@@ -193,11 +172,4 @@ def _spec(
         security_context=pods.container_security(),
         volume_mounts=mounts,
     )
-    return _scheduled.cron_job_spec(
-        container,
-        schedule=args.get("schedule", SCHEDULE),
-        labelled=labelled,
-        account=called,
-        volumes=volumes,
-        priority_class=args.get("priority_class"),
-    )
+    return container, volumes

@@ -7,8 +7,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels, network, pods
 from stanchion.checks import Checks
-from stanchion.children import child_options, once_made
-from stanchion.labels import metadata
+from stanchion.children import once_made
 from stanchion.names import service_host
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.tracking import _pods, _scheduled, _walls
@@ -70,38 +69,31 @@ class TrackingGarbageCollection(pulumi.ComponentResource):
     ) -> None:
         args = checked(name, args)
         super().__init__("stanchion:index:TrackingGarbageCollection", name, {}, opts)
-        namespace, service = args["namespace"], args.get("service_name", "mlflow")
-        called = f"{service}-gc"
-        selected = labels.selector("mlflow", service, "gc")
-        labelled = labels.standard(
-            selected,
-            owner=args["owner"],
-            cost_center=args["cost_center"],
-            version=args["image"].rpartition(":")[2],
+        service = _scheduled.server_of(args)
+        server = network.peer(args["namespace"], labels.selector("mlflow", service, "server"))
+        resources = args.get("resources", DEFAULT_RESOURCES)
+        job = _scheduled.cron_job(
+            self,
+            name,
+            "gc",
+            args,
+            opts,
+            container=_container(service, args, resources),
+            volumes=[
+                pods.scratch_volume(pods.scratch_size(resources)),
+                pods.secret_files(
+                    {
+                        "database-server": (f"{service}-{_pods.DATABASE_SERVER}", ("password",)),
+                        "mlflow-admin": (f"{service}-{_pods.ADMIN}", _pods.LOGIN),
+                    }
+                ),
+            ],
+            allow=[*_walls.way_out(args["database"]), network.egress([server], _pods.PORT)],
+            schedule=args.get("schedule", SCHEDULE),
+            priority_class=args.get("priority_class"),
         )
-        child = child_options(self, opts)
-        account = pods.service_account(
-            f"{name}-account", metadata(called, namespace, labelled), child
-        )
-        server = network.peer(namespace, labels.selector("mlflow", service, "server"))
-        walls = k8s.networking.v1.NetworkPolicy(
-            f"{name}-network",
-            metadata=metadata(called, namespace, labelled),
-            spec=network.policy_spec(
-                selected,
-                admit=[],
-                allow=[*_walls.way_out(args["database"]), network.egress([server], _pods.PORT)],
-            ),
-            opts=child,
-        )
-        job = k8s.batch.v1.CronJob(
-            f"{name}-job",
-            metadata=metadata(called, namespace, labelled),
-            spec=_spec(service, called, args, labelled),
-            opts=child_options(self, opts, depends_on=[account, walls]),
-        )
-        self.cron_job_name = once_made(called, job)
-        self.namespace = pulumi.Output.from_input(namespace)
+        self.cron_job_name = once_made(f"{service}-gc", job)
+        self.namespace = pulumi.Output.from_input(args["namespace"])
         self.register_outputs({"cronJobName": self.cron_job_name, "namespace": self.namespace})
 
 
@@ -113,10 +105,7 @@ def checked(name: str, args: TrackingGarbageCollectionArgs) -> TrackingGarbageCo
     """
     check = Checks("TrackingGarbageCollection", name)
     args = check.arguments(TrackingGarbageCollectionArgs, args)
-    check.name("service_name", args.get("service_name", "mlflow"))
-    check.label("owner", args["owner"])
-    check.label("cost_center", args["cost_center"])
-    check.image("image", args["image"])
+    _scheduled.check_common(check, args)
     check.between("deleted_days", args.get("deleted_days", DELETED_DAYS), 1, 3650)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_access(check, args["database"], annotated=False, cloud_access=False)
@@ -125,14 +114,13 @@ def checked(name: str, args: TrackingGarbageCollectionArgs) -> TrackingGarbageCo
     return args
 
 
-def _spec(
-    service: str, called: str, args: TrackingGarbageCollectionArgs, labelled: dict[str, str]
-) -> k8s.batch.v1.CronJobSpecArgs:
-    resources = args.get("resources", DEFAULT_RESOURCES)
+def _container(
+    service: str, args: TrackingGarbageCollectionArgs, resources: ContainerResources
+) -> k8s.core.v1.ContainerArgs:
     address = pulumi.Output.from_input(args["namespace"]).apply(
         lambda inside: f"http://{service_host(service, inside)}:{_pods.PORT}"
     )
-    container = k8s.core.v1.ContainerArgs(
+    return k8s.core.v1.ContainerArgs(
         name="gc",
         image=args["image"],
         image_pull_policy="IfNotPresent",
@@ -147,20 +135,4 @@ def _spec(
         resources=pods.requirements(resources),
         security_context=pods.container_security(),
         volume_mounts=[pods.scratch_mount(), pods.secrets_mount()],
-    )
-    return _scheduled.cron_job_spec(
-        container,
-        schedule=args.get("schedule", SCHEDULE),
-        labelled=labelled,
-        account=called,
-        volumes=[
-            pods.scratch_volume(pods.scratch_size(resources)),
-            pods.secret_files(
-                {
-                    "database-server": (f"{service}-{_pods.DATABASE_SERVER}", ("password",)),
-                    "mlflow-admin": (f"{service}-{_pods.ADMIN}", _pods.LOGIN),
-                }
-            ),
-        ],
-        priority_class=args.get("priority_class"),
     )
