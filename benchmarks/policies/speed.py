@@ -5,7 +5,6 @@ Both look at the same generated manifests in one run, all of their checks on, an
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -14,11 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.progress import console, step
+from stanchion_cli.progress import step
 
 from benchmarks.facts import facts
 from benchmarks.policies.objects import write
 from benchmarks.processes import Usage, measured
+from benchmarks.targets import Target, command, section
 
 _ROOT: Final = Path(__file__).parents[2]
 _RESULTS: Final = _ROOT / "benchmarks" / "CHECK.md"
@@ -32,14 +32,6 @@ _MORE_MEMORY: Final = 2.2
 """Twice the objects may take so many times the memory: twice, and a tenth for what else runs."""
 
 
-class Target(NamedTuple):
-    """One thing that must hold."""
-
-    wanted: str
-    found: str
-    met: bool
-
-
 class Results(NamedTuple):
     """Everything one run measured."""
 
@@ -48,28 +40,6 @@ class Results(NamedTuple):
     """By the number of objects; the first is what starting takes, the best of several."""
     findings: dict[int, int]
     peer: Usage
-
-
-def main() -> int:
-    """Measure, write the results, and say which targets were met.
-
-    Exit status: 0; 1 when a command failed, or with `--check` when a target was missed.
-    """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail when a target is missed")
-    parser.add_argument("--output", type=Path, default=_RESULTS)
-    options = parser.parse_args()
-    try:
-        results = run()
-    except StanchionError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 1
-    options.output.write_text(_page(results), encoding="utf-8")
-    console.print(f"wrote {options.output}", markup=False)
-    found = list(_targets(results))
-    for target in found:
-        console.print(f"{'met   ' if target.met else 'MISSED'} {target.wanted}: {target.found}")
-    return 1 if options.check and not all(target.met for target in found) else 0
 
 
 def run() -> Results:
@@ -151,15 +121,7 @@ def _page(results: Results) -> str:
         "",
         *(f"- {key}: {value}" for key, value in results.facts.items()),
         "",
-        "## Targets",
-        "",
-        "| target | found | met |",
-        "| --- | --- | --- |",
-        *(
-            f"| {t.wanted} | {t.found} | {'yes' if t.met else '**no**'} |"
-            for t in _targets(results)
-        ),
-        "",
+        *section(_targets(results)),
         "## Figures",
         "",
         "| | wall time | processor time | largest process | findings |",
@@ -174,4 +136,4 @@ def _page(results: Results) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, _RESULTS, run, _page, _targets))

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
-from stanchion_cli.errors import StanchionError
-from stanchion_cli.progress import console, step
+from stanchion_cli.progress import step
 
 from benchmarks.facts import facts
 from benchmarks.preview_scale import report
 from benchmarks.preview_scale.environments import ROOT, SIZES, Size, checkout
 from benchmarks.preview_scale.measure import Cost, preview
+from benchmarks.targets import command
 
 _RESULTS: Final = ROOT / "benchmarks" / "PREVIEW.md"
-
-
-def main() -> int:
-    """Measure, write the results, and say which targets were met.
-
-    Exit status: 0; 1 when a preview failed, or with `--check` when a target was missed.
-    """
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="fail when a target is missed")
-    parser.add_argument("--output", type=Path, default=_RESULTS)
-    options = parser.parse_args()
-    try:
-        results = run()
-    except StanchionError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return 1
-    options.output.write_text(report.markdown(results), encoding="utf-8")
-    console.print(f"wrote {options.output}", markup=False)
-    met = [target.met for target in report.targets(results)]
-    for target in report.targets(results):
-        console.print(f"{'met   ' if target.met else 'MISSED'} {target.wanted}: {target.found}")
-    return 1 if not all(met) and options.check else 0
 
 
 def run() -> report.Results:
@@ -57,4 +34,4 @@ def run() -> report.Results:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, _RESULTS, run, report.markdown, report.targets))

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from benchmarks.preview_scale.environments import Size
 from benchmarks.preview_scale.measure import Cost
+from benchmarks.targets import Target, section
 
 _MOST = 2.2
 """Twice the size may cost so many times as much: twice, and a tenth for what else runs."""
@@ -20,15 +21,6 @@ class Results:
     facts: Mapping[str, str]
     costs: Mapping[Size, Cost]
     """By size, smallest first, each twice as large as the one before."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """One thing that must hold."""
-
-    wanted: str
-    found: str
-    met: bool
 
 
 def targets(results: Results) -> list[Target]:
@@ -59,12 +51,7 @@ def markdown(results: Results) -> str:
         "",
         *(f"- {key}: {value}" for key, value in results.facts.items()),
         "",
-        "## Targets",
-        "",
-        "| target | found | met |",
-        "| --- | --- | --- |",
-        *(f"| {t.wanted} | {t.found} | {'yes' if t.met else '**no**'} |" for t in targets(results)),
-        "",
+        *section(targets(results)),
         "## Figures",
         "",
         "| environment | resources | processor time | wall time | memory | largest process |",
