@@ -1,0 +1,1 @@
+"""An OpenAI-compatible gateway: guardrails, limits, budgets, fallback and an audit log."""
