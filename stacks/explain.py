@@ -32,6 +32,8 @@ def _path(prefix: str, detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         steps.append(_discriminator(detail))
     for part in steps:
+        if part == "[key]":  # pydantic's step for a key that is not allowed
+            continue
         if isinstance(part, int):
             path += f"[{part}]"
         else:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self
 
 from explain import explain
 from pydantic import Field, ValidationError, model_validator
+from service_gates import Gates
 from validation import (
     Cpu,
     InvalidFileError,
@@ -108,6 +109,7 @@ class ModelServiceFile(Strict):
     """Largest request body."""
     allow_from: tuple[Name, ...] = ()
     """Namespaces besides the tenant's own that may call it."""
+    gates: Gates = Gates()
 
     @model_validator(mode="after")
     def _gpus_of_a_pool(self) -> Self:

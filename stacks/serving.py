@@ -104,6 +104,7 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
             "model": file.model,
             "image": model_server,
             "memory": file.resources.memory,
+            "gates": file.gates.model_dump(mode="json", by_alias=True),
             "version": pin.version if pin else None,
         }
         if pin is None:
