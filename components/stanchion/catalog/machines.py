@@ -25,7 +25,9 @@ class Accelerator:
 
     name: str
     memory: int
-    """Memory of one, GiB."""
+    """Memory of one, GiB, as it is sold."""
+    usable: float
+    """GiB of it that a program finds."""
     mig: Mapping[str, int] = field(default_factory=dict)
     """Slices of one GPU by MIG profile; empty where it cannot be partitioned."""
 
