@@ -13,6 +13,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `MlflowServer`: experiments and the model registry; `TrackingBackup`: its databases, kept;
   `TrackingGarbageCollection`: what was deleted in it, gone.
 * `ModelService`: a pinned model behind one address.
+* `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
 from stanchion.checks import ArgumentsError
@@ -44,11 +45,27 @@ from stanchion.operators import Operator, Operators, OperatorsArgs
 from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
+    InjectionAction,
+    LlmGateway,
+    LlmGatewayArgs,
+    LlmGatewayAudit,
+    LlmGatewayBackend,
+    LlmGatewayConsumer,
+    LlmGatewayGuardModel,
+    LlmGatewayGuardrails,
+    LlmGatewayLedger,
+    LlmGatewayLimits,
+    LlmGatewayModel,
+    LlmGatewayPolicy,
+    LlmGatewaySecret,
+    LlmGatewayTarget,
     ModelAutoscaling,
     ModelPin,
     ModelRegistryAccess,
     ModelService,
     ModelServiceArgs,
+    PiiAction,
+    PolicyAction,
 )
 from stanchion.tenancy import Role, Tenant, TenantAccess, TenantArgs, TenantQuota
 from stanchion.tracking import (
@@ -69,6 +86,7 @@ COMPONENTS = (
     Database,
     GpuPool,
     ImageRegistry,
+    LlmGateway,
     MlflowServer,
     ModelService,
     Network,
@@ -104,6 +122,20 @@ __all__ = [
     "GrantKind",
     "ImageRegistry",
     "ImageRegistryArgs",
+    "InjectionAction",
+    "LlmGateway",
+    "LlmGatewayArgs",
+    "LlmGatewayAudit",
+    "LlmGatewayBackend",
+    "LlmGatewayConsumer",
+    "LlmGatewayGuardModel",
+    "LlmGatewayGuardrails",
+    "LlmGatewayLedger",
+    "LlmGatewayLimits",
+    "LlmGatewayModel",
+    "LlmGatewayPolicy",
+    "LlmGatewaySecret",
+    "LlmGatewayTarget",
     "Location",
     "MlflowDatabase",
     "MlflowServer",
@@ -121,7 +153,9 @@ __all__ = [
     "Operator",
     "Operators",
     "OperatorsArgs",
+    "PiiAction",
     "Placement",
+    "PolicyAction",
     "PrivateIngress",
     "PrivateIngressArgs",
     "ReleaseChannel",

@@ -45,7 +45,8 @@ class Checks:
         """Hold `given` to the keys and plain types that `declared` names, nested ones too.
 
         Python ignores an unknown key of a dict in silence, and whole numbers from other
-        languages arrive as floats: the first is refused, the second made whole.
+        languages arrive as floats: the first is refused, the second made whole. A whole number
+        where any number may stand is one.
 
         Raises:
             ArgumentsError: at once, since nothing else can be judged on a wrong shape.
@@ -119,10 +120,9 @@ class Checks:
         if origin is list and isinstance(value, Sequence) and not isinstance(value, str):
             (item,) = typing.get_args(declared)
             return [self._shaped(item, part, f"{path}[{at}]") for at, part in enumerate(value)]
-        if declared is int and isinstance(value, float) and value.is_integer():
-            return int(value)
         if isinstance(declared, type) and issubclass(declared, Enum):
             return self._member(declared, value, path)
+        value = _number(declared, value)
         expected = origin or declared
         wrong_number = declared is int and isinstance(value, bool)
         if isinstance(expected, type) and (not isinstance(value, expected) or wrong_number):
@@ -162,10 +162,20 @@ class Checks:
 _ARTICLE = {
     str: "text",
     int: "a whole number",
+    float: "a number",
     bool: "true or false",
     list: "a list",
     dict: "a mapping",
 }
+
+
+def _number(declared: Any, value: Any) -> Any:
+    """`value` as the kind of number that is declared, where nothing is lost."""
+    if declared is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if declared is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
 
 
 def _unwrapped(declared: Any) -> Any:

@@ -1,6 +1,6 @@
 """Parts of pods, hardened to the restricted pod-security level."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NotRequired, TypedDict
 
 import pulumi
@@ -104,12 +104,13 @@ def scratch_mount() -> k8s.core.v1.VolumeMountArgs:
 
 
 def secret_files(
-    folders: Mapping[str, tuple[pulumi.Input[str], Sequence[str]]],
+    folders: Mapping[str, tuple[pulumi.Input[str], Sequence[str] | Mapping[str, str]]],
 ) -> k8s.core.v1.VolumeArgs:
     """Secrets as files, one folder each, readable by the pod's own user and group.
 
     Args:
-        folders: Folder below `SECRETS_ROOT`, with the Secret's name and its keys.
+        folders: Folder below `SECRETS_ROOT`, with the Secret's name and its keys, which name the
+            files too unless a mapping says otherwise.
     """
     return _CORE.VolumeArgs(
         name="secrets",
@@ -120,7 +121,8 @@ def secret_files(
                     secret=_CORE.SecretProjectionArgs(
                         name=secret,
                         items=[
-                            _CORE.KeyToPathArgs(key=key, path=f"{folder}/{key}") for key in keys
+                            _CORE.KeyToPathArgs(key=key, path=f"{folder}/{file}")
+                            for key, file in _named(keys)
                         ],
                     )
                 )
@@ -128,6 +130,10 @@ def secret_files(
             ],
         ),
     )
+
+
+def _named(keys: Sequence[str] | Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    return keys.items() if isinstance(keys, Mapping) else zip(keys, keys, strict=True)
 
 
 def secrets_mount() -> k8s.core.v1.VolumeMountArgs:

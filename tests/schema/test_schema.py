@@ -100,6 +100,10 @@ REQUIRED = {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",
     },
+    "LlmGateway": {
+        "namespace", "tenant", "owner", "costCenter", "image", "backends", "models", "consumers",
+        "autoscaling",
+    },
     "MlflowServer": {
         "namespace", "owner", "costCenter", "image", "database", "artifactsDestination",
     },

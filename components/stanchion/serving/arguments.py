@@ -124,7 +124,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     check.image("image", args["image"])
     _check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
-    _check_autoscaling(check, args["autoscaling"])
+    check_autoscaling(check, args["autoscaling"])
     _check_placement(check, args)
     for field, value, low, high in (
         ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),
@@ -163,7 +163,8 @@ def _check_model(check: Checks, model: ModelPin) -> None:
         )
 
 
-def _check_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
+def check_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
+    """Note numbers of replicas that are out of range or contradict each other."""
     low, high = autoscaling["min_replicas"], autoscaling["max_replicas"]
     check.between("autoscaling.min_replicas", low, 1, 1000)
     check.between("autoscaling.max_replicas", high, 1, 1000)

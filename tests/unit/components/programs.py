@@ -99,6 +99,49 @@ def model_service(*, into: World | None = None, **changes: Any) -> World:
     return deploy(program, into=into)
 
 
+GATEWAY: dict[str, Any] = {
+    "namespace": "demo",
+    "tenant": "demo",
+    **OWNED,
+    "image": f"{IMAGE}/llm-gateway:1.0",
+    "backends": [
+        {
+            "name": "llama",
+            "url": "http://llama.demo.svc.cluster.local/v1",
+            "pods": {"namespace": "demo", "pod_labels": {"app.kubernetes.io/instance": "llama"}},
+        },
+        {
+            "name": "provider",
+            "url": "https://api.example.com/v1",
+            "api_key": {"external_name": "demo/provider", "key": "token"},
+        },
+    ],
+    "models": [
+        {
+            "name": "assistant",
+            "targets": [
+                {"backend": "llama", "model": "meta-llama/Llama-3.1-8B-Instruct"},
+                {"backend": "provider", "model": "gpt", "input_price": 0.01, "output_price": 1},
+            ],
+        }
+    ],
+    "consumers": [{"name": "chat", "limits": {"tokens_per_minute": 50_000}}],
+    "consumer_keys": {"secret_name": "gateway-consumers"},
+    "autoscaling": {"min_replicas": 2, "max_replicas": 6},
+}
+
+
+def llm_gateway(**changes: Any) -> World:
+    """A gateway named gateway, to a model in the cluster and a provider's; None leaves out."""
+    args = {key: value for key, value in {**GATEWAY, **changes}.items() if value is not None}
+
+    def program() -> Any:
+        made = stanchion.LlmGateway("gateway", cast("stanchion.LlmGatewayArgs", args))
+        return {"url": made.url, "name": made.service_name, "labels": made.pod_labels}
+
+    return deploy(program)
+
+
 def platform(*, monitoring: bool = True, preview: bool = False) -> World:
     """Every component, wired as a stack wires them."""
 
@@ -185,6 +228,18 @@ def platform(*, monitoring: bool = True, preview: bool = False) -> World:
                 "allow_from": ["frontend"],
                 "monitoring": monitoring,
             },
+        )
+        stanchion.LlmGateway(
+            "gateway",
+            cast(
+                "stanchion.LlmGatewayArgs",
+                {
+                    **GATEWAY,
+                    "namespace": demo.namespace,
+                    "consumer_keys": {"external_name": "demo/consumers"},
+                    "monitoring": monitoring,
+                },
+            ),
         )
         return {
             "url": service.url,

@@ -24,7 +24,7 @@ CLUSTER_WIDE = {"Namespace"}
 def test_every_object_fits_kubernetes_own_schema(platform: World) -> None:
     judged = 0
     for item in platform.manifests:
-        if item["kind"] != "ServiceMonitor":
+        if item["kind"] not in {"ServiceMonitor", "ExternalSecret"}:
             kubernetes_validate.validate(item, "1.36", strict=True)
             judged += 1
     assert judged > 30
@@ -148,8 +148,16 @@ def test_every_mount_has_its_volume_and_every_secret_exists(platform: World) -> 
             claimed = {"data"} if name.startswith("StatefulSet") else set()
             assert {mount["name"] for mount in container["volumeMounts"]} <= set(volumes) | claimed
         for source in volumes["secrets"]["projected"]["sources"]:
-            held = platform.object("Secret", source["secret"]["name"])["stringData"]
-            assert {item["key"] for item in source["secret"]["items"]} <= set(held)
+            held = _keys(platform, source["secret"]["name"])
+            assert {item["key"] for item in source["secret"]["items"]} <= held
+
+
+def _keys(platform: World, secret: str) -> set[str]:
+    """The keys of a Secret that is made here, or by External Secrets from what is."""
+    if ("ExternalSecret", secret) in platform.objects:
+        wanted = platform.object("ExternalSecret", secret)["spec"]["data"]
+        return {entry["secretKey"] for entry in wanted}
+    return set(platform.object("Secret", secret)["stringData"])
 
 
 def test_long_running_containers_have_three_different_probes(platform: World) -> None:
