@@ -1,4 +1,4 @@
-"""Command line: `stanchion-model-server [serve|check]`, configured by the environment."""
+"""Command line: `stanchion-model-server [serve|check|measure]`, configured by the environment."""
 
 from __future__ import annotations
 
@@ -6,30 +6,39 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 
 # One prediction is too small a job to share between threads, and pods get whole cores at best.
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from stanchion_model_server import logs, settings  # noqa: E402 - after the variables above
+from stanchion_model_server import logs, settings, wanted  # noqa: E402 - after the variables above
 
 
 def main() -> None:
-    """Serve (the default), or check the pinned model and print one JSON line.
+    """Serve (the default), or check or measure the pinned model and print one JSON line.
 
     Exit status: 0 when all went well, 1 when `check` finds the model unfit, 2 when the
-    environment is wrong; then every problem stands on standard error.
+    environment is wrong; then every problem stands on standard error. `measure` ends with 0
+    whatever it found: whoever asked judges.
     """
     parser = argparse.ArgumentParser(prog="stanchion-model-server", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=("serve", "check"), default="serve")
-    command = parser.parse_args().command
+    parser.add_argument(
+        "command", nargs="?", choices=("serve", "check", "measure"), default="serve"
+    )
+    parser.add_argument("--gates", type=Path, help="JSON file with what `measure` finds out")
+    arguments = parser.parse_args()
+    command = arguments.command
+    if (command == "measure") != (arguments.gates is not None):
+        parser.error("measure, and nothing else, takes --gates FILE")
     try:
         configured = settings.from_environment(os.environ)
+        asked = wanted.read(arguments.gates) if arguments.gates is not None else wanted.Wanted()
     except settings.SettingsError as error:
         for problem in error.problems:
             sys.stderr.write(f"{problem}\n")
         sys.exit(2)
-    logs.configure(to_stderr=command == "check")
+    logs.configure(to_stderr=command != "serve")
     # Numerical libraries read those variables when they are first imported: only now.
     if command == "check":
         from stanchion_model_server.check import check  # noqa: PLC0415
@@ -37,6 +46,11 @@ def main() -> None:
         report = check(configured)
         sys.stdout.write(json.dumps(report) + "\n")
         sys.exit(0 if report["ok"] else 1)
+    if command == "measure":
+        from stanchion_model_server.measure import measure  # noqa: PLC0415
+
+        sys.stdout.write(json.dumps(measure(configured, asked)) + "\n")
+        sys.exit(0)
     from stanchion_model_server.server import serve  # noqa: PLC0415
 
     serve(configured)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stanchion_models import RegistryError
 
@@ -15,11 +15,14 @@ from stanchion_model_server.loading import ServedModel, load
 from stanchion_model_server.logs import log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mlflow.models import ModelSignature
 
     from stanchion_model_server.settings import Settings
 
 _CALLS = 20
+_T = TypeVar("_T")
 
 
 def check(settings: Settings, *, tries: int = 3, wait: float = 2.0) -> dict[str, Any]:
@@ -42,17 +45,11 @@ def check(settings: Settings, *, tries: int = 3, wait: float = 2.0) -> dict[str,
         "version": settings.model_version,
         "digest": settings.model_digest,
     }
-    for attempt in range(1, tries + 1):
-        try:
-            served = load(settings)
-            break
-        except (RegistryError, ModelRefusedError) as error:
-            report["reason"] = str(error)
-            if isinstance(error, ModelRefusedError) or attempt == tries:
-                return report
-            log.warning("registry not available, trying again: %s", error)
-            time.sleep(wait)
-    report.pop("reason", None)
+    try:
+        served = patiently(lambda: load(settings), tries=tries, wait=wait)
+    except (RegistryError, ModelRefusedError) as error:
+        report["reason"] = str(error)
+        return report
     signature = served.model.metadata.signature
     report["signature"] = _signature(signature)
     if signature is None or served.example is None:
@@ -69,6 +66,30 @@ def check(settings: Settings, *, tries: int = 3, wait: float = 2.0) -> dict[str,
     return report
 
 
+def patiently(attempt: Callable[[], _T], *, tries: int, wait: float) -> _T:
+    """The outcome of `attempt`, made up to `tries` times while the registry does not answer.
+
+    Raises:
+        RegistryError: The last try's, when none succeeded.
+        ModelRefusedError: At once: another try cannot help.
+    """
+    for left in reversed(range(tries)):
+        try:
+            return attempt()
+        except RegistryError as error:
+            if not left:
+                raise
+            log.warning("registry not available, trying again: %s", error)
+            time.sleep(wait)
+    raise AssertionError("at least one try is made")
+
+
+def ask_example(served: ServedModel, example: bytes) -> bytes:
+    """Read the example, predict and write the answer, as for a request."""
+    item = served.reader.read_fast(example) or served.reader.read(example, invocations.JSON)
+    return invocations.write(served.predictor.any(item))
+
+
 def _signature(signature: ModelSignature | None) -> dict[str, Any] | None:
     """The signature as JSON; MLflow's own form has JSON inside strings."""
     if signature is None:
@@ -82,7 +103,6 @@ def _timed(served: ServedModel, example: bytes) -> tuple[float, str]:
     took = []
     for _ in range(_CALLS):
         started = time.perf_counter()
-        item = served.reader.read_fast(example) or served.reader.read(example, invocations.JSON)
-        body = invocations.write(served.predictor.any(item))
+        body = ask_example(served, example)
         took.append(time.perf_counter() - started)
     return sorted(took)[len(took) // 2], body.decode()[:2000]

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,7 +35,7 @@ from stanchion_model_server.requirements import missing_requirements
 from stanchion_model_server.signature import Batchable, InputSignature, Layout, Unmerged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mlflow.pyfunc import PyFuncModel
 
@@ -96,20 +97,32 @@ def load_with_retries(
 def load(settings: Settings) -> ServedModel:
     """Load the pinned model, once.
 
+    Raises:
+        RegistryUnavailableError: The registry or the version cannot be had now.
+        ModelRefusedError: It was had, and is not to be served: see `fetched`; or a model that
+            fails to load or to predict.
+    """
+    with fetched(settings) as folder:
+        return load_folder(folder, settings.model_digest)
+
+
+@contextmanager
+def fetched(settings: Settings) -> Iterator[Path]:
+    """The folder of the pinned model's files, for as long as the block runs.
+
     The digest of what was downloaded must equal both the pin and the digest that registration
     recorded, before one byte of it is unpickled or imported.
 
     Raises:
         RegistryUnavailableError: The registry or the version cannot be had now.
-        ModelRefusedError: It was had, and is not to be served: another digest, none recorded,
-            requirements that the image lacks, or a model that fails to load or to predict.
+        ModelRefusedError: It was had, and is not to be served: another digest, none recorded, or
+            requirements that the image lacks.
     """
     directory = settings.registry_credentials_dir
     registry = Registry(settings.mlflow_tracking_uri, Credentials(directory) if directory else None)
     scratch = Path(tempfile.mkdtemp(prefix="stanchion-model-"))
     try:
-        folder = _verified(settings, registry, scratch)
-        return load_folder(folder, settings.model_digest)
+        yield _verified(settings, registry, scratch)
     except RegistryUnavailableError:
         raise
     except RegistryError as error:
