@@ -12,10 +12,11 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry; `TrackingBackup`: its databases, kept;
   `TrackingGarbageCollection`: what was deleted in it, gone.
-* `ModelService`: a pinned model behind one address.
+* `ModelService`: a pinned model behind one address; `LlmService`: a language model on GPUs.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
+from stanchion.catalog.llms import LlmWeightFormat
 from stanchion.checks import ArgumentsError
 from stanchion.foundation.artifact_store import ArtifactStore, ArtifactStoreArgs
 from stanchion.foundation.budget import Budget, BudgetArgs
@@ -46,6 +47,9 @@ from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
     InjectionAction,
+    LlmAdapter,
+    LlmAutoscaling,
+    LlmEngine,
     LlmGateway,
     LlmGatewayArgs,
     LlmGatewayAudit,
@@ -59,6 +63,15 @@ from stanchion.serving import (
     LlmGatewayPolicy,
     LlmGatewaySecret,
     LlmGatewayTarget,
+    LlmHubToken,
+    LlmKvCache,
+    LlmModelPin,
+    LlmResources,
+    LlmRouting,
+    LlmService,
+    LlmServiceArgs,
+    LlmStorage,
+    LlmWeightsCache,
     ModelAutoscaling,
     ModelPin,
     ModelRegistryAccess,
@@ -87,6 +100,7 @@ COMPONENTS = (
     GpuPool,
     ImageRegistry,
     LlmGateway,
+    LlmService,
     MlflowServer,
     ModelService,
     Network,
@@ -123,6 +137,9 @@ __all__ = [
     "ImageRegistry",
     "ImageRegistryArgs",
     "InjectionAction",
+    "LlmAdapter",
+    "LlmAutoscaling",
+    "LlmEngine",
     "LlmGateway",
     "LlmGatewayArgs",
     "LlmGatewayAudit",
@@ -136,6 +153,16 @@ __all__ = [
     "LlmGatewayPolicy",
     "LlmGatewaySecret",
     "LlmGatewayTarget",
+    "LlmHubToken",
+    "LlmKvCache",
+    "LlmModelPin",
+    "LlmResources",
+    "LlmRouting",
+    "LlmService",
+    "LlmServiceArgs",
+    "LlmStorage",
+    "LlmWeightFormat",
+    "LlmWeightsCache",
     "Location",
     "MlflowDatabase",
     "MlflowServer",

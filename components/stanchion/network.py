@@ -10,9 +10,14 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
+from stanchion.foundation.network.contract import PRIVATE_RANGES
 from stanchion.labels import NAMESPACE_NAME
 
 _NET = k8s.networking.v1
+ANYWHERE = "0.0.0.0/0"
+_CREDENTIALS = {"169.254.170.23/32": (80,), "169.254.169.254/32": (80, 8080)}
+"""Where pods fetch credentials, with ports: EKS's Pod Identity agent; GKE's metadata server as
+Dataplane V2 sees it. Nodes on EKS answer pods on the second one with nothing (hop limit 1)."""
 DNS_NAMESPACE = "kube-system"
 DNS_PODS = {"k8s-app": "kube-dns"}
 
@@ -42,6 +47,13 @@ def labelled_namespaces(labels: Mapping[str, str]) -> k8s.networking.v1.NetworkP
     """Every pod of the namespaces that carry the labels."""
     return _NET.NetworkPolicyPeerArgs(
         namespace_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels)
+    )
+
+
+def addresses(cidr: str, *without: str) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    """Whoever has an address in `cidr` and in none of `without`."""
+    return _NET.NetworkPolicyPeerArgs(
+        ip_block=_NET.IPBlockArgs(cidr=cidr, except_=list(without) or None)
     )
 
 
@@ -75,6 +87,16 @@ def dns_egress() -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
     return _NET.NetworkPolicyEgressRuleArgs(
         to=[peer(DNS_NAMESPACE, DNS_PODS)], ports=[port(53, "UDP"), port(53)]
     )
+
+
+def public_egress() -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
+    """HTTPS to public addresses, where clouds' own services are; private ones stay closed."""
+    return egress([addresses(ANYWHERE, *PRIVATE_RANGES)], 443)
+
+
+def credentials_egress() -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
+    """Credentials of a service account, from what runs on the node."""
+    return [egress([addresses(cidr)], *ports) for cidr, ports in _CREDENTIALS.items()]
 
 
 def policy_spec(

@@ -3,7 +3,7 @@
 `GpuPool` publishes it and workloads receive it: neither types it a second time.
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from stanchion.checks import Checks
 
@@ -38,6 +38,10 @@ class Placement(TypedDict):
     """How many of it one container may ask for: 1 where GPUs are shared in turns."""
     max_devices: int
     """How many of it the pool has when it is at its largest."""
+    device_memory: NotRequired[float]
+    """GiB that a program finds on one of them. Default: not known, as of GPUs shared in turns."""
+    nvme_cache: NotRequired[bool]
+    """Whether its nodes keep temporary files on local NVMe disks. Default: false."""
 
 
 def check_devices(check: Checks, field: str, asked: int, at: Placement) -> None:

@@ -104,6 +104,10 @@ REQUIRED = {
         "namespace", "tenant", "owner", "costCenter", "image", "backends", "models", "consumers",
         "autoscaling",
     },
+    "LlmService": {
+        "namespace", "tenant", "owner", "costCenter", "image", "model", "engine", "placement",
+        "storage", "autoscaling",
+    },
     "MlflowServer": {
         "namespace", "owner", "costCenter", "image", "database", "artifactsDestination",
     },

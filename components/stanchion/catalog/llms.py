@@ -1,6 +1,7 @@
 """Language models by what their memory depends on, as the catalogue lists them."""
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -133,7 +134,7 @@ def language_model(name: str) -> LanguageModel:
 
 
 def _model(name: str, facts: dict[str, Any]) -> LanguageModel:
-    parts = {
+    parts: dict[str, Callable[..., Any]] = {
         "experts": Experts,
         "latent": Latent,
         "sliding": Sliding,

@@ -6,6 +6,19 @@ from stanchion.serving.arguments import (
     ModelRegistryAccess,
     ModelServiceArgs,
 )
+from stanchion.serving.llm_arguments import (
+    LlmAdapter,
+    LlmAutoscaling,
+    LlmEngine,
+    LlmHubToken,
+    LlmKvCache,
+    LlmModelPin,
+    LlmResources,
+    LlmRouting,
+    LlmServiceArgs,
+    LlmStorage,
+    LlmWeightsCache,
+)
 from stanchion.serving.llm_gateway import LlmGateway
 from stanchion.serving.llm_gateway_arguments import (
     InjectionAction,
@@ -24,10 +37,14 @@ from stanchion.serving.llm_gateway_arguments import (
     PiiAction,
     PolicyAction,
 )
+from stanchion.serving.llm_service import LlmService
 from stanchion.serving.model_service import ModelService
 
 __all__ = [
     "InjectionAction",
+    "LlmAdapter",
+    "LlmAutoscaling",
+    "LlmEngine",
     "LlmGateway",
     "LlmGatewayArgs",
     "LlmGatewayAudit",
@@ -41,6 +58,15 @@ __all__ = [
     "LlmGatewayPolicy",
     "LlmGatewaySecret",
     "LlmGatewayTarget",
+    "LlmHubToken",
+    "LlmKvCache",
+    "LlmModelPin",
+    "LlmResources",
+    "LlmRouting",
+    "LlmService",
+    "LlmServiceArgs",
+    "LlmStorage",
+    "LlmWeightsCache",
     "ModelAutoscaling",
     "ModelPin",
     "ModelRegistryAccess",

@@ -79,7 +79,7 @@ class Estimate:
             "CUDA and NCCL": self.runtime,
             "CUDA graphs": self.graphs,
             "adapters": self.adapters,
-            f"KV cache of {requests} × {self.request:.2f}": requests * self.request,
+            f"KV cache of {requests} of {self.request:.2f}": requests * self.request,
         }
         written = " + ".join(f"{name} {size:.1f}" for name, size in parts.items() if size)
         return f"{written} = {self.needed(requests):.1f} GiB"

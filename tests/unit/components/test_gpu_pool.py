@@ -151,6 +151,8 @@ def test_workloads_receive_the_same_placement_from_either_cloud(cloud: str) -> N
         "devices_per_node": 1,
         "devices_per_container": 1,
         "max_devices": 10,
+        "device_memory": 21.9,
+        "nvme_cache": False,
     }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from stanchion.catalog.llms import LlmWeightFormat, language_model, language_models
-from stanchion.catalog.machines import CatalogueError, accelerator
-from stanchion.serving.llm_memory import GIB, Estimate, Running, estimate, splits, what_fits
+from stanchion.catalog.llms import language_model, language_models
+from stanchion.catalog.machines import accelerator
+from stanchion.serving.llm_memory import GIB, Estimate, Running, estimate
 from unit.components.llm_logs import ELSEWHERE, H100, Report, Weights
 
 TENTH = 0.1

@@ -1,5 +1,7 @@
 """Where workloads of a pool go."""
 
+import re
+
 from stanchion.catalog.machines import accelerator
 from stanchion.foundation.gpu_pool.contract import (
     GPU_DEVICE,
@@ -29,7 +31,7 @@ def placement(args: GpuPoolArgs, plan: PoolPlan, parts: PoolParts) -> Placement:
         gpu = plan.machines[0].accelerator or ""
         slices = accelerator(gpu).mig[args["mig_profile"]]
     devices = plan.gpus * slices
-    return {
+    offered: Placement = {
         "pool": plan.name,
         "node_selector": {POOL_LABEL: plan.name, **parts.node_selector},
         "tolerations": [*([gpu_toleration()] if devices else []), *parts.tolerations],
@@ -37,4 +39,19 @@ def placement(args: GpuPoolArgs, plan: PoolPlan, parts: PoolParts) -> Placement:
         "devices_per_node": devices,
         "devices_per_container": 1 if "time_slices" in args else devices,
         "max_devices": parts.max_nodes * devices,
+        "nvme_cache": args.get("nvme_cache", False),
     }
+    memory = _device_memory(args, plan)
+    if memory is not None:
+        offered["device_memory"] = memory
+    return offered
+
+
+def _device_memory(args: GpuPoolArgs, plan: PoolPlan) -> float | None:
+    """GiB of a GPU or a slice of one; None where several share it in turns, or there is none."""
+    name = plan.machines[0].accelerator
+    if name is None or "time_slices" in args:
+        return None
+    gpu = accelerator(name)
+    sliced = re.search(r"\.(\d+)gb", args.get("mig_profile", ""))
+    return round(gpu.usable * int(sliced[1]) / gpu.memory, 1) if sliced else gpu.usable

@@ -1,0 +1,147 @@
+"""Whether a language model fits the GPUs of its pool."""
+
+from stanchion.catalog.llms import LanguageModel, LlmWeightFormat, language_model
+from stanchion.catalog.machines import CatalogueError
+from stanchion.checks import Checks
+from stanchion.placement import Placement, check_devices
+from stanchion.serving.arguments import MAX_SURGE
+from stanchion.serving.llm_arguments import (
+    DEFAULT_GPU_MEMORY_PERCENT,
+    DEFAULT_MAX_NUM_BATCHED_TOKENS,
+    DEFAULT_MAX_NUM_SEQS,
+    LlmKvCache,
+    LlmServiceArgs,
+)
+from stanchion.serving.llm_memory import Running, estimate, splits, what_fits
+
+
+def running(args: LlmServiceArgs, model: LanguageModel) -> Running:
+    """How the arguments have a model run, with every default."""
+    engine, adapters = args["engine"], args.get("adapters", [])
+    return Running(
+        weights=engine.get("weights", model.weights),
+        max_model_len=engine["max_model_len"],
+        max_num_seqs=engine.get("max_num_seqs", DEFAULT_MAX_NUM_SEQS),
+        max_num_batched_tokens=engine.get("max_num_batched_tokens", DEFAULT_MAX_NUM_BATCHED_TOKENS),
+        kv_bytes=1 if engine.get("kv_cache") is LlmKvCache.FP8 else 2,
+        tensor_parallel=engine.get("tensor_parallel", 1),
+        pipeline_parallel=engine.get("pipeline_parallel", 1),
+        adapters=len(adapters),
+        adapter_rank=max((adapter["rank"] for adapter in adapters), default=0),
+    )
+
+
+def gpus_of(args: LlmServiceArgs) -> int:
+    """GPUs of one replica."""
+    engine = args["engine"]
+    return engine.get("tensor_parallel", 1) * engine.get("pipeline_parallel", 1)
+
+
+def architecture(args: LlmServiceArgs) -> LanguageModel:
+    """The catalogue's model whose architecture the pinned one has.
+
+    Raises:
+        CatalogueError: if the catalogue has none of that name.
+    """
+    pin = args["model"]
+    return language_model(pin.get("like", pin["name"]))
+
+
+def check_fit(check: Checks, args: LlmServiceArgs) -> None:
+    """Note what of the model and its engine the pool's GPUs, or their memory, cannot hold."""
+    try:
+        model = architecture(args)
+    except CatalogueError as error:
+        field = "like" if "like" in args["model"] else "name"
+        fix = error.fix if field == "like" else f"write model.like, and {error.fix}"
+        check.refuse(f"model.{field}", error.reason, fix)
+        return
+    _check_engine(check, args, model)
+    at, gpus = args["placement"], gpus_of(args)
+    if not at["device"]:
+        check.refuse(
+            "placement", f"is of pool '{at['pool']}', whose nodes have no GPU", "use a pool of GPUs"
+        )
+    elif "device_memory" not in at:
+        check.refuse(
+            "placement.device_memory",
+            f"is not known: GPUs of pool '{at['pool']}' are shared in turns",
+            "use a pool of whole GPUs or of MIG slices",
+        )
+    else:
+        check_devices(check, "engine.tensor_parallel times engine.pipeline_parallel", gpus, at)
+        if gpus <= at["devices_per_container"]:
+            _check_room(check, args["autoscaling"]["max_replicas"], gpus, at)
+            _check_memory(check, args, model, at["device_memory"])
+
+
+def _check_engine(check: Checks, args: LlmServiceArgs, model: LanguageModel) -> None:
+    engine = args["engine"]
+    if engine["max_model_len"] > model.context:
+        check.refuse(
+            "engine.max_model_len",
+            f"{engine['max_model_len']} is more than the {model.context} tokens that {model.name} "
+            "was trained for",
+            f"write at most {model.context}",
+        )
+    tensor = engine.get("tensor_parallel", 1)
+    if not splits(model, tensor):
+        even = [str(count) for count in range(1, 17) if splits(model, count)]
+        check.refuse(
+            "engine.tensor_parallel",
+            f"{tensor} GPUs cannot share the {model.heads} heads ({model.kv_heads} of keys and "
+            f"values) and {model.vocabulary} rows of {model.name} evenly",
+            f"write one of {', '.join(even)}",
+        )
+    weights = engine.get("weights", model.weights)
+    if engine.get("quantize_on_load", False) and (
+        weights is not LlmWeightFormat.FP8 or model.weights.bits < LlmWeightFormat.BF16.bits
+    ):
+        check.refuse(
+            "engine.quantize_on_load",
+            f"is given, and engine.weights is {weights}",
+            "write engine.weights fp8 for a model that is published with 16 bits, or remove it",
+        )
+
+
+def _check_room(check: Checks, replicas: int, gpus: int, at: Placement) -> None:
+    """At its most replicas, a new revision must still find GPUs for its first."""
+    room = at["max_devices"] // at["devices_per_node"] * (at["devices_per_node"] // gpus)
+    if replicas + MAX_SURGE > room:
+        fewer = f"lower it to {room - MAX_SURGE}, or " if room > MAX_SURGE else ""
+        check.refuse(
+            "autoscaling.max_replicas",
+            f"{replicas} and the {MAX_SURGE} more that a rollout needs are "
+            f"{replicas + MAX_SURGE} replicas of {gpus} GPUs, and pool '{at['pool']}' at its "
+            f"largest holds {room}",
+            f"{fewer}raise max_nodes of the pool",
+        )
+
+
+def _check_memory(
+    check: Checks, args: LlmServiceArgs, model: LanguageModel, device_memory: float
+) -> None:
+    """The sum of all parts must be within the share of a GPU that vLLM may use."""
+    engine, run = args["engine"], running(args, model)
+    percent = engine.get("gpu_memory_percent", DEFAULT_GPU_MEMORY_PERCENT)
+    requests = engine.get("full_length_requests", 1)
+    budget = device_memory * percent / 100
+    found = estimate(model, run)
+    if found.needed(requests) <= budget:
+        return
+    pool = args["placement"]["pool"]
+    advice = what_fits(
+        model,
+        run,
+        budget=budget,
+        requests=requests,
+        gpus=args["placement"]["devices_per_container"],
+    )
+    check.refuse(
+        "engine",
+        f"{args['model']['name']} needs {found.told(requests)} on each GPU, and {percent} % of the "
+        f"{device_memory:g} GiB that one of pool '{pool}' has are {budget:.1f} GiB",
+        f"write {' or '.join(advice)}, or use larger GPUs"
+        if advice
+        else "use larger GPUs, or several changes at once: a shorter max_model_len, fp8, more GPUs",
+    )

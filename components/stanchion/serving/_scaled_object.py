@@ -1,0 +1,96 @@
+"""Replicas that follow what Prometheus measures: KEDA's ScaledObject."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+PROMETHEUS_URL = "http://prometheus-operated.monitoring.svc:9090"
+"""Where Prometheus Operator's own Service is."""
+_POLLING_SECONDS = 15
+
+
+def prometheus_trigger(
+    address: pulumi.Input[str], query: pulumi.Input[str], per_replica: float
+) -> dict[str, Any]:
+    """Enough replicas that the query's answer, divided among them, stays below a number.
+
+    Args:
+        address: Prometheus' base address.
+        query: PromQL with one number as its answer, the sum over all replicas.
+        per_replica: How much of it one replica takes.
+    """
+    return {
+        "type": "prometheus",
+        "metricType": "AverageValue",
+        "metadata": {
+            "serverAddress": address,
+            "query": query,
+            "threshold": f"{per_replica:g}",
+            # No answer is no reason to go: it is an error, and the replicas stay.
+            "ignoreNullValues": "false",
+        },
+    }
+
+
+def scaled_object(
+    name: str,
+    metadata: k8s.meta.v1.ObjectMetaArgs,
+    *,
+    target: Mapping[str, str],
+    triggers: Sequence[Mapping[str, Any]],
+    min_replicas: int,
+    max_replicas: int,
+    scale_down_seconds: int,
+    opts: pulumi.ResourceOptions,
+) -> k8s.apiextensions.CustomResource:
+    """The one autoscaler of a workload: up fast, down late and one replica at a time.
+
+    It deliberately states no `fallback`: KEDA would serve that number in silence while a trigger
+    fails. The workload it scales must leave its replicas out.
+
+    Args:
+        name: Resource name.
+        metadata: Name, namespace and labels of the ScaledObject.
+        target: apiVersion, kind and name of the workload.
+        triggers: What it follows; the one that asks for most replicas decides.
+        min_replicas: Fewest replicas.
+        max_replicas: Most replicas.
+        scale_down_seconds: How long demand must stay low before replicas go, the last included.
+        opts: Its options.
+    """
+    return k8s.apiextensions.CustomResource(
+        name,
+        api_version="keda.sh/v1alpha1",
+        kind="ScaledObject",
+        metadata=metadata,
+        spec={
+            "scaleTargetRef": dict(target),
+            "pollingInterval": _POLLING_SECONDS,
+            "cooldownPeriod": scale_down_seconds,
+            "minReplicaCount": min_replicas,
+            "maxReplicaCount": max_replicas,
+            "advanced": {
+                "horizontalPodAutoscalerConfig": {
+                    "behavior": {
+                        "scaleUp": {
+                            "stabilizationWindowSeconds": 0,
+                            "selectPolicy": "Max",
+                            "policies": [
+                                {"type": "Percent", "value": 100, "periodSeconds": 60},
+                                {"type": "Pods", "value": 2, "periodSeconds": 60},
+                            ],
+                        },
+                        "scaleDown": {
+                            "stabilizationWindowSeconds": scale_down_seconds,
+                            "selectPolicy": "Max",
+                            "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
+                        },
+                    }
+                }
+            },
+            "triggers": [dict(trigger) for trigger in triggers],
+        },
+        opts=opts,
+    )
