@@ -9,6 +9,7 @@ from environment import from_pulumi_config
 from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
 from layers import Layer, environment_below
+from llm_serving import build_llm_services
 from pulumi.runtime.config import CONFIG, get_config_env
 from serving import Platform, build_services, load_declared
 from tenants import build_tenants, find_tenants
@@ -50,3 +51,6 @@ if layers[-1] is not Layer.FOUNDATION:
 if declared is not None:
     platform = Platform(environment, foundation, tracking, tenants)
     pulumi.export("services", build_services(platform, declared))
+    if declared.llms:
+        llms = build_llm_services(environment, foundation, tenants, declared.llms)
+        pulumi.export("llmServices", llms)

@@ -11,14 +11,28 @@ from typing import Any
 
 from environment import NAMESPACE, Environment
 from layers import UpperStack
+from llm_service import LlmServiceFile
 from service import ModelServiceFile
 
 _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
 def service_schema() -> dict[str, Any]:
-    """The schema of a service file."""
-    return {**_DIALECT, **ModelServiceFile.model_json_schema(by_alias=True)}
+    """The schema of a service file of either kind."""
+    model, llm = (
+        each.model_json_schema(by_alias=True) for each in (ModelServiceFile, LlmServiceFile)
+    )
+    parts = {**model.pop("$defs"), **llm.pop("$defs")}
+    return {
+        **_DIALECT,
+        "title": "Service file",
+        "type": "object",
+        "required": ["kind"],
+        "if": {"properties": {"kind": {"const": "LlmService"}}, "required": ["kind"]},
+        "then": llm,
+        "else": model,
+        "$defs": parts,
+    }
 
 
 def environment_schema() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from explain import explain
+from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_gates import Gates
 from validation import (
@@ -144,25 +145,51 @@ class PoolOffer:
     """Whether a service must not depend on it, because it may be gone at once."""
 
 
+ServiceFile = ModelServiceFile | LlmServiceFile
+_KINDS: Mapping[object, type[ServiceFile]] = {
+    "ModelService": ModelServiceFile,
+    "LlmService": LlmServiceFile,
+}
+
+
 def load_services(directory: Path, environment: str) -> tuple[ModelServiceFile, ...]:
+    """Read every file of kind ModelService that applies to `environment`.
+
+    Raises:
+        InvalidFileError: with every problem of every service file.
+    """
+    files = load_service_files(directory, environment)
+    return tuple(file for file in files if isinstance(file, ModelServiceFile))
+
+
+def load_service_files(directory: Path, environment: str) -> tuple[ServiceFile, ...]:
     """Read every service file that applies to `environment`, in the order of their names.
 
     Raises:
         InvalidFileError: with every problem of every file.
     """
-    services: list[ModelServiceFile] = []
+    services: list[ServiceFile] = []
     problems: list[str] = []
     files: dict[str, str] = {}
     for path in sorted(directory.glob("*.yaml")):
         if path.name.endswith(LOCK_SUFFIX):
             continue
         try:
-            service = ModelServiceFile.model_validate(as_tuples(_read(path)))
-        except ValidationError as error:
-            problems += explain(error, ModelServiceFile, f"{path.name}: ")
-            continue
+            written = _read(path)
         except InvalidFileError as error:
             problems += error.problems
+            continue
+        kind = written.get("kind", "ModelService")
+        if not isinstance(kind, str) or kind not in _KINDS:
+            problems.append(
+                f"{path.name}: kind: {kind!r} is not allowed; write "
+                f"{' or '.join(map(repr, _KINDS))}"
+            )
+            continue
+        try:
+            service = _KINDS[kind].model_validate(as_tuples(written))
+        except ValidationError as error:
+            problems += explain(error, _KINDS[kind], f"{path.name}: ")
             continue
         if service.name in files:
             problems.append(

@@ -1,4 +1,4 @@
-"""The services layer: every service file with its pin becomes a `ModelService`."""
+"""The services layer: every service file becomes what it declares."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
+from llm_service import LlmServiceFile
+from llm_serving import check_llm_services
 from service import (
     ModelServiceFile,
     Pin,
     PoolOffer,
     check_services,
     load_pins,
-    load_services,
+    load_service_files,
 )
 from stanchion import CapacityKind, ModelService, ModelServiceArgs
 from tracking import Tracking
@@ -32,6 +34,7 @@ class Declared:
 
     files: Sequence[ModelServiceFile]
     pins: Mapping[str, Pin]
+    llms: Sequence[LlmServiceFile] = ()
 
 
 def load_declared(
@@ -49,7 +52,12 @@ def load_declared(
         InvalidFileError: with every problem found; in prod also for a service without a pin,
             which other environments leave out with a warning.
     """
-    declared = Declared(load_services(directory, stack), load_pins(directory, stack))
+    files = load_service_files(directory, stack)
+    declared = Declared(
+        [file for file in files if isinstance(file, ModelServiceFile)],
+        load_pins(directory, stack),
+        [file for file in files if isinstance(file, LlmServiceFile)],
+    )
     check_services(
         declared.files,
         declared.pins,
@@ -62,6 +70,16 @@ def load_declared(
                 interruptible=environment.profile is Profile.PROD
                 and set(each.pool.capacity) == {CapacityKind.SPOT},
             )
+            for each in pools
+            if each.placement is not None
+        },
+    )
+    check_llm_services(
+        declared.llms,
+        environment,
+        stack,
+        {
+            each.pool.name: (each.placement, each.pool.capacity)
             for each in pools
             if each.placement is not None
         },

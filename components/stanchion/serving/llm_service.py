@@ -11,7 +11,6 @@ from stanchion.monitoring import service_monitor
 from stanchion.names import label_value, service_host
 from stanchion.serving import _llm_pods, _llm_routing
 from stanchion.serving import _llm_weights as weights
-from stanchion.serving._llm_checks import checked
 from stanchion.serving._llm_fit import architecture
 from stanchion.serving._scaled_object import PROMETHEUS_URL, prometheus_trigger, scaled_object
 from stanchion.serving.llm_arguments import (
@@ -21,6 +20,7 @@ from stanchion.serving.llm_arguments import (
     PORT,
     LlmServiceArgs,
 )
+from stanchion.serving.llm_checks import checked
 
 _NET = k8s.networking.v1
 
