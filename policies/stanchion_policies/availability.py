@@ -238,7 +238,7 @@ def autoscaler_owns_replicas(
     if target.declares("spec", "replicas"):
         yield f"{target.title} also sets spec.replicas, and each deployment resets the number"
     autoscalers = cluster.autoscalers_of(target)
-    if len(autoscalers) > 1 and autoscalers[0] is not item:
+    if len(autoscalers) > 1 and autoscalers[0] != item:
         yield f"{autoscalers[0].title} already scales {target.title}"
     if settings.flag("requests"):
         yield from _missing_requests(item, target)

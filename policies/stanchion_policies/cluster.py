@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from stanchion_policies.among import Among, ByNamespace, Identities, Places
 from stanchion_policies.by_label import ByPair, Pair, asked_by, labels_of
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject, Resource
 from stanchion_policies.pools import NodePool, pools_of
@@ -16,6 +16,9 @@ from stanchion_policies.unknown import UnknownValueError
 
 WITH_REPLICAS = ("Deployment", "StatefulSet", "Rollout", "DeploymentConfig")
 """Kinds whose number of replicas somebody chooses."""
+
+_INDICES = 128
+"""Indices of namespaces that are kept: objects of one namespace mostly come together."""
 
 
 @dataclass(frozen=True)
@@ -35,70 +38,44 @@ class Replicas:
     scaled: bool = False
 
 
-class _ByNamespace:
-    """Objects by the namespaces they are in; an unknown namespace may be any."""
-
-    def __init__(self, objects: Iterable[KubernetesObject]) -> None:
-        self._known: dict[str, list[KubernetesObject]] = {}
-        self._anywhere: list[KubernetesObject] = []
-        self._unknown: UnknownValueError | None = None
-        for item in objects:
-            try:
-                self._known.setdefault(item.namespace, []).append(item)
-            except UnknownValueError as unknown:
-                self._unknown = self._unknown or unknown
-                self._anywhere.append(item)
-
-    def within(self, namespace: str) -> Sequence[KubernetesObject]:
-        """The objects in `namespace`, in their order.
-
-        Raises:
-            UnknownValueError: The namespace of one of all objects is not known yet.
-        """
-        if self._unknown is not None:
-            raise self._unknown.with_traceback(None)
-        return self._known.get(namespace, ())
-
-    def possibly_within(self, namespace: str) -> Sequence[KubernetesObject]:
-        """The objects in `namespace`, then those that may be there."""
-        return [*self._known.get(namespace, ()), *self._anywhere]
-
-
 class Cluster:
     """Every Kubernetes object of a stack, those of releases and of other stacks left out.
 
     Args:
-        objects: The objects in the order of their registration.
+        objects: The objects in the order of their registration; fetched one by one where they are
+            too many to be held.
         resources: All resources of the stack, among which are its pools of nodes.
+        identities: What the objects are, where that is known without fetching them.
     """
 
     def __init__(
-        self, objects: Sequence[KubernetesObject], resources: Iterable[Resource] = ()
+        self,
+        objects: Sequence[KubernetesObject],
+        resources: Iterable[Resource] = (),
+        identities: Identities | None = None,
     ) -> None:
         self.objects = objects
         self.resources = resources
-        self._by_kinds: dict[tuple[str, ...], list[KubernetesObject]] = {}
-        self._by_namespace: dict[tuple[str, ...], _ByNamespace] = {}
+        self._given = identities
+        self._by_kinds: dict[tuple[str, ...], Places] = {}
+        self._by_namespace: dict[tuple[str, ...], ByNamespace] = {}
         self._indices: dict[tuple[str, str], ByPair[KubernetesObject]] = {}
 
-    def of(self, *kinds: str) -> Sequence[KubernetesObject]:
+    def of(self, *kinds: str) -> Among:
         """The objects of some kinds."""
+        return Among(self.objects, self._places_of(*kinds))
+
+    def _places_of(self, *kinds: str) -> Places:
         if kinds not in self._by_kinds:
-            places = sorted(place for kind in {*kinds} for place in self._by_kind.get(kind, ()))
-            self._by_kinds[kinds] = [self.objects[place] for place in places]
+            self._by_kinds[kinds] = self._identities.of(*kinds)
         return self._by_kinds[kinds]
 
     @cached_property
-    def _by_kind(self) -> Mapping[str, list[int]]:
-        """The places of the objects of each kind."""
-        places: dict[str, list[int]] = {}
-        for place, item in enumerate(self.objects):
-            if item.is_a(item.kind):
-                places.setdefault(item.kind, []).append(place)
-        return places
+    def _identities(self) -> Identities:
+        return self._given or Identities(self.objects)
 
-    @cached_property
-    def workloads(self) -> Sequence[KubernetesObject]:
+    @property
+    def workloads(self) -> Among:
         """Everything that makes pods."""
         return self.of(*WORKLOADS)
 
@@ -112,11 +89,11 @@ class Cluster:
         """The pools of nodes that the stack declares."""
         return pools_of(self.resources)
 
-    def workloads_in(self, namespace: str) -> Sequence[KubernetesObject]:
+    def workloads_in(self, namespace: str) -> Among:
         """Everything that makes pods in a namespace."""
         return self._places(*WORKLOADS).within(namespace)
 
-    def possibly_in(self, namespace: str, kind: str) -> Sequence[KubernetesObject]:
+    def possibly_in(self, namespace: str, kind: str) -> Among:
         """The objects of `kind` in a namespace, and those whose own is not known yet."""
         return self._places(kind).possibly_within(namespace)
 
@@ -129,11 +106,12 @@ class Cluster:
 
     def find(self, kind: str, namespace: str, name: str) -> KubernetesObject | None:
         """The object of that kind and name; objects whose own name is unknown are passed over."""
-        return self._named.get((kind, namespace, name))
+        place = self._identities.named(kind, namespace, name)
+        return None if place is None else self.objects[place]
 
     def selected_by(self, selector: Any, namespace: str) -> list[KubernetesObject]:
         """The workloads of a namespace whose pods a LabelSelector selects."""
-        near = self._with_pods.within(namespace)
+        near = self._places(*WORKLOADS).within(namespace)
         if not near:
             return []
         labelled = self._index(("pods", namespace), near, _own_labels)
@@ -174,32 +152,22 @@ class Cluster:
         near: Sequence[KubernetesObject],
         pairs: Callable[[KubernetesObject], Iterable[Pair] | None],
     ) -> ByPair[KubernetesObject]:
-        """The objects near something by pairs, made once for a key."""
+        """The objects near something by pairs, made once for a key while it is asked for."""
         if key not in self._indices:
+            if len(self._indices) == _INDICES:
+                del self._indices[next(iter(self._indices))]
             self._indices[key] = ByPair(near, pairs)
         return self._indices[key]
 
     def _beside(self, item: KubernetesObject, *kinds: str) -> Sequence[KubernetesObject]:
         """The objects of some kinds in the namespace of `item`, which matters if there are any."""
-        return self._places(*kinds).within(item.namespace) if self.of(*kinds) else ()
+        return self._places(*kinds).within(item.namespace) if self._places_of(*kinds) else ()
 
-    def _places(self, *kinds: str) -> _ByNamespace:
+    def _places(self, *kinds: str) -> ByNamespace:
         if kinds not in self._by_namespace:
-            self._by_namespace[kinds] = _ByNamespace(self.of(*kinds))
+            places = self._places_of(*kinds)
+            self._by_namespace[kinds] = ByNamespace(self.objects, places, self._identities)
         return self._by_namespace[kinds]
-
-    @cached_property
-    def _with_pods(self) -> _ByNamespace:
-        return _ByNamespace([item for item in self.workloads if item.pod is not None])
-
-    @cached_property
-    def _named(self) -> Mapping[tuple[str, str, str], KubernetesObject]:
-        named: dict[tuple[str, str, str], KubernetesObject] = {}
-        for item in self.objects:
-            with contextlib.suppress(UnknownValueError):
-                if item.is_a(item.kind):
-                    named.setdefault((item.kind, item.namespace, item.name), item)
-        return named
 
     def replicas_of(self, workload: KubernetesObject) -> Replicas | None:
         """What the workload runs with at least; None for kinds without replicas."""

@@ -148,7 +148,7 @@ def _speaks_for_its_namespace(item: KubernetesObject, cluster: Cluster) -> bool:
     """Whether it is the first workload of a namespace that another stack declares."""
     namespace = item.namespace
     first = cluster.workloads_in(namespace)[0]
-    return namespace not in cluster.namespaces and first is item
+    return namespace not in cluster.namespaces and first == item
 
 
 def _all_covered(namespace: str, direction: str, cluster: Cluster) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,9 @@ def _monitors(cluster: Cluster, namespace: str, *kinds: str) -> Iterator[Kuberne
 
 
 @lru_cache(maxsize=4)
-def _far_sighted(cluster: Cluster, kind: str) -> tuple[KubernetesObject, ...]:
+def _far_sighted(cluster: Cluster, kind: str) -> Sequence[KubernetesObject]:
     """The monitors that say which namespaces they look into; collected once for all workloads."""
-    return tuple(
-        monitor
-        for monitor in cluster.of(kind)
-        if present(monitor.body, "spec", "namespaceSelector")
-    )
+    return cluster.of(kind).where(lambda each: present(each.body, "spec", "namespaceSelector"))
 
 
 def _services_of(item: KubernetesObject, cluster: Cluster) -> Iterator[KubernetesObject]:

@@ -170,7 +170,7 @@ def _same_variant(item: KubernetesObject, cluster: Cluster) -> Iterator[str]:
     label = own[0]
     for other in cluster.workloads_in(item.namespace):
         theirs = _track(other)
-        if other is item or theirs is None or theirs[1] == own[1] or theirs[0] != label:
+        if other == item or theirs is None or theirs[1] == own[1] or theirs[0] != label:
             continue
         if _without(item, label) == _without(other, label) and _runs(item) == _runs(other):
             yield f"runs the same image and model version as {other.title}; they tell nothing apart"

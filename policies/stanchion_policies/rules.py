@@ -156,6 +156,10 @@ class Scope(StrEnum):
     STACK = "stack"
 
 
+OF_OBJECTS = frozenset({Scope.OBJECT, Scope.CLUSTER})
+"""Scopes of what looks at Kubernetes objects by their kinds, not at resources by their types."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """A check and what is to be known of it.

@@ -15,14 +15,12 @@ from typing import Any, NamedTuple
 
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.kubernetes import KubernetesObject, Resource, objects_of
-from stanchion_policies.rules import Rule, Scope, Settings
+from stanchion_policies.rules import OF_OBJECTS, Rule, Scope, Settings
 from stanchion_policies.stack import CloudResource, Stack
 from stanchion_policies.unknown import UnknownValueError
 
-WHOLE = slice(None)
-"""A part that is all."""
-
-_OF_OBJECTS = {Scope.OBJECT, Scope.CLUSTER}
+Around = tuple[Cluster] | tuple[Stack] | tuple[()]
+"""What a rule looks at something among."""
 
 Report = Callable[[str, str], None]
 """Takes a message and the URN of the resource that it is about."""
@@ -51,33 +49,37 @@ class Judged:
 
     Args:
         resources: The resources, in the order of their registration.
+        cluster: The Kubernetes objects, where they are not to be made of the resources.
 
     Attributes:
         unreadable: The reason for each list of objects that cannot be read yet, by its URN; known
             from the first use of `stack`.
     """
 
-    def __init__(self, resources: Sequence[Resource]) -> None:
-        self._resources = resources
+    def __init__(self, resources: Sequence[Resource], cluster: Cluster | None = None) -> None:
+        self._resources, self._cluster = resources, cluster
         self.unreadable: dict[str, str] = {}
 
     @cached_property
     def stack(self) -> Stack:
         """All resources, and all Kubernetes objects that can be read."""
+        return Stack(self._resources, self._cluster or self._declared())
+
+    def _declared(self) -> Cluster:
         objects: list[KubernetesObject] = []
         for resource in self._resources:
             try:
                 objects.extend(objects_of(resource))
             except UnknownValueError as unknown:
                 self.unreadable[resource.urn] = unknown.message
-        return Stack(self._resources, objects)
+        return Cluster(objects, self._resources)
 
     def of(self, rule: Rule) -> Sequence[KubernetesObject | CloudResource]:
         """What a rule looks at."""
         kinds = sorted(rule.kinds)
-        return self.stack.cluster.of(*kinds) if rule.scope in _OF_OBJECTS else self.stack.of(*kinds)
+        return self.stack.cluster.of(*kinds) if rule.scope in OF_OBJECTS else self.stack.of(*kinds)
 
-    def around(self, rule: Rule) -> tuple[Cluster] | tuple[Stack] | tuple[()]:
+    def around(self, rule: Rule) -> Around:
         """What a rule looks at it among."""
         if rule.scope is Scope.CLUSTER:
             return (self.stack.cluster,)
@@ -102,19 +104,15 @@ class Run:
         self.undecided: dict[str, str] = {}
         self.exempted: list[Exempted] = []
 
-    def over(self, judged: Judged, part: slice = WHOLE) -> None:
+    def over(self, judged: Judged) -> None:
         """Judge what the rule is for, each by itself or, where it takes that, among all.
-
-        Args:
-            judged: The resources.
-            part: Which of those that the rule looks at, where several runs share the work.
 
         Raises:
             CheckCrashedError: The check has a fault.
         """
         around = judged.around(self._rule)
-        for item in judged.of(self._rule)[part]:
-            self._judge(item, around)
+        for item in judged.of(self._rule):
+            self.on(item, around)
         if self._rule.scope is not Scope.RESOURCE:
             self.undecided |= judged.unreadable
 
@@ -130,7 +128,16 @@ class Run:
                     mended = mended or done
         return mended
 
-    def _judge(self, item: KubernetesObject | CloudResource, around: tuple[Any, ...]) -> None:
+    def on(self, item: KubernetesObject | CloudResource, around: Around) -> None:
+        """Judge one of those that the rule is for.
+
+        Args:
+            item: What the rule looks at.
+            around: What it looks at it among, as `Judged.around` has it.
+
+        Raises:
+            CheckCrashedError: The check has a fault.
+        """
         check = partial(self._rule.check, item, *around, self._settings)
         messages = [*self._guarded(item, check)]
         if messages or item.urn in self.undecided:

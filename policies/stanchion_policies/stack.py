@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from stanchion_policies.cluster import Cluster
-from stanchion_policies.kubernetes import KubernetesObject, Resource
+from stanchion_policies.kubernetes import Resource
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Stack:
 
     Args:
         resources: The resources, in the order of their registration.
-        objects: The Kubernetes objects they declare.
+        cluster: The Kubernetes objects they declare.
     """
 
-    def __init__(self, resources: Sequence[Resource], objects: Sequence[KubernetesObject]) -> None:
+    def __init__(self, resources: Sequence[Resource], cluster: Cluster) -> None:
         self.resources = [CloudResource(resource) for resource in resources]
-        self.cluster = Cluster(objects, resources)
+        self.cluster = cluster
 
     def of(self, *types: str) -> list[CloudResource]:
         """The resources of some types."""

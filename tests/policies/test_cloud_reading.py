@@ -13,6 +13,7 @@ from stanchion_cli.policies import AnalyzedResource
 from stanchion_policies.addresses import is_everywhere
 from stanchion_policies.aws_cluster import in_support
 from stanchion_policies.aws_documents import statements
+from stanchion_policies.cluster import Cluster
 from stanchion_policies.linking import belonging, named_by
 from stanchion_policies.stack import CloudResource, Stack
 from stanchion_policies.unknown import UnknownValueError
@@ -115,7 +116,7 @@ def test_a_document_that_is_not_known_stops_the_check() -> None:
 
 
 def stack(*resources: AnalyzedResource) -> Stack:
-    return Stack(linked(map(seen, resources), resources), [])
+    return Stack(linked(map(seen, resources), resources), Cluster([]))
 
 
 def names(found: list[CloudResource]) -> list[str]:

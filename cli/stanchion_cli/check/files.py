@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ _MARK: Final = b"apiVersion"
 
 
 class Manifests:
-    """The objects of files and folders.
+    """The objects of files and folders, read as they are gone over: one file in memory at a time.
 
     Args:
         paths: Files, whatever their names; folders, of which everything below is looked at that
@@ -26,38 +27,45 @@ class Manifests:
             and the templates of Helm charts are left out, and so is what holds no object.
 
     Attributes:
-        files: How many files hold objects.
-        objects: The objects, in the order of the paths and within folders of the names.
+        files: How many files with objects were read.
+        kinds: How many objects of each kind there were.
         malformed: What could not be read.
         templates: The folders of Helm templates that were left out.
-
-    Raises:
-        InputError: A path does not exist, or cannot be opened.
     """
 
     def __init__(self, paths: Sequence[str]) -> None:
+        self._paths = paths
         self.files = 0
-        self.objects: list[Manifest] = []
+        self.kinds: Counter[str] = Counter()
         self.malformed: list[MalformedError] = []
         self.templates: list[str] = []
-        for file in dict.fromkeys(paths):
+
+    def __iter__(self) -> Iterator[Manifest]:
+        """The objects, in the order of the paths and within folders of the names; to be had once.
+
+        Raises:
+            InputError: A path does not exist, or cannot be opened.
+        """
+        for file in dict.fromkeys(self._paths):
             if file == STDIN:
-                self._take("stdin", sys.stdin.buffer.read())
+                yield from self._in("stdin", sys.stdin.buffer.read())
             elif Path(file).is_dir():
                 for found in self._below(file):
                     content = _read(found)
                     if _MARK in content:
-                        self._take(found, content)
+                        yield from self._in(found, content)
             else:
-                self._take(file, _read(file))
+                yield from self._in(file, _read(file))
 
-    def _take(self, file: str, content: bytes) -> None:
-        before = len(self.objects)
+    def _in(self, file: str, content: bytes) -> Iterator[Manifest]:
+        before = self.kinds.total()
         try:
-            self.objects.extend(manifests(file, content))
+            for each in manifests(file, content):
+                self.kinds[each.body["kind"]] += 1
+                yield each
         except MalformedError as error:
             self.malformed.append(error)
-        self.files += len(self.objects) > before
+        self.files += self.kinds.total() > before
 
     def _below(self, folder: str) -> Iterator[str]:
         for here, folders, files in os.walk(folder):

@@ -5,61 +5,33 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final, NamedTuple
+from contextlib import contextmanager
+from typing import Final
 
+from stanchion_cli.check.findings import Findings, Told
 from stanchion_cli.check.manifests import Manifest
-from stanchion_cli.policies.model import Finding, Level, PolicyError, PolicyInfo, Severity
+from stanchion_cli.check.objects import Objects
+from stanchion_cli.policies.model import Level, PolicyError, PolicyInfo, Severity
 from stanchion_policies import RULES
+from stanchion_policies.cluster import Cluster
+from stanchion_policies.kubernetes import KubernetesObject
 from stanchion_policies.rules import Rule, Settings
-from stanchion_policies.running import WHOLE, CheckCrashedError, Judged, Run
+from stanchion_policies.running import Around, CheckCrashedError, Judged, Run
+from stanchion_policies.stack import CloudResource
 
 _WORTH_A_FORK: Final = 1000
 """Objects from which on a second process saves more time than it takes."""
+_AT_ONCE: Final = 250
+"""Objects that a process is given at a time."""
+_COLLECTED: Final = 20_000
+"""Containers made since, at which cycles are looked for; Python's own number is 700."""
 _FORK: Final = "fork"
 
-_shared: list[tuple[Judged, Sequence[tuple[Rule, Settings]]]] = []
-"""What forks judge: they have it without being sent it."""
-
-
-class Verdict(NamedTuple):
-    """What the rules say.
-
-    Attributes:
-        findings: In the order of the objects, and for each in the order of the policies.
-        places: The place in the manifests of the object that each URN is for.
-        titles: How messages name it; those with findings alone.
-    """
-
-    findings: Sequence[Finding]
-    places: Mapping[str, int]
-    titles: Mapping[str, str]
-
-
-@dataclass(slots=True)
-class _Declared:
-    """A manifest as rules see resources."""
-
-    resource_type: str
-    props: Mapping[str, Any]
-    urn: str
-    name: str
-    provider: None = None
-
-
-class _Told(NamedTuple):
-    """What a rule says: `exemption` is its place in the settings, -1 where there is none."""
-
-    rule: int
-    urn: str
-    message: str
-    undecided: bool = False
-    exemption: int = -1
+_shared: list[_Court] = []
+"""What forks judge with: they have it without being sent it."""
 
 
 def policy_infos() -> list[PolicyInfo]:
@@ -67,95 +39,128 @@ def policy_infos() -> list[PolicyInfo]:
     return [_info(rule) for rule in RULES]
 
 
-def judge(objects: Sequence[Manifest], policies: Iterable[PolicyInfo]) -> Verdict:
+def judge(objects: Iterable[Manifest], policies: Iterable[PolicyInfo]) -> Findings:
     """Hold objects to policies.
 
     Args:
-        objects: The objects, which are one cluster's to rules that look at several.
+        objects: The objects, which are one cluster's to rules that look at several; gone over once.
         policies: The policies with the levels and settings in force.
 
     Raises:
         PolicyError: A check has a fault.
     """
     enabled = [policy for policy in policies if policy.level is not Level.DISABLED]
-    rules = {rule.name: rule for rule in RULES}
-    configured = [
-        (rules[policy.name], Settings(rules[policy.name].settings or {}, policy.settings))
-        for policy in enabled
-    ]
-    resources = _resources(objects)
-    judged = Judged(resources)
+    held, findings = Objects(), Findings(enabled)
+    with _few_collections():
+        for each in objects:
+            held.add(each)
+        held.settle()
+        try:
+            for told in _told(_Court(held, enabled)):
+                findings.add(told)
+        except CheckCrashedError as error:
+            raise PolicyError(f"a check of the policy pack crashed: {error}") from None
+    return findings
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Seldom look for cycles, which manifests have none of: it takes a tenth of the time."""
+    before = gc.get_threshold()
+    gc.freeze()  # what there is need not be looked at, nor be copied by forks that do
+    gc.set_threshold(_COLLECTED)
     try:
-        told = _told(judged, configured, len(objects))
-    except CheckCrashedError as error:
-        raise PolicyError(f"a check of the policy pack crashed: {error}") from None
-    places = {resource.urn: place for place, resource in enumerate(resources)}
-    told.sort(key=lambda each: (places[each.urn], each.rule))
-    about = {each.urn for each in told}
-    return Verdict(
-        findings=[_finding(enabled[each.rule], each) for each in told],
-        places=places,
-        titles={item.urn: item.title for item in judged.stack.cluster.objects if item.urn in about},
-    )
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
-def _resources(objects: Sequence[Manifest]) -> list[_Declared]:
-    seen: Counter[str] = Counter()
-    made = []
-    for place, body in objects:
-        token = f"kubernetes:{body['apiVersion']}:{body['kind']}"
-        metadata = body.get("metadata")
-        known = metadata if isinstance(metadata, dict) else {}
-        name = str(known.get("name") or known.get("generateName") or "")
-        where = f"{known['namespace']}/" if known.get("namespace") else ""
-        urn = f"urn:pulumi:check::manifests::{token}::{place.file}#{where}{name}"
-        seen[urn] += 1
-        if seen[urn] > 1:
-            urn = f"{urn}#{seen[urn]}"
-        made.append(_Declared(token, body, urn, name))
-    return made
+class _Court:
+    """Objects, and what they are held to: each is looked at by all rules, then the next.
+
+    Args:
+        objects: The objects.
+        policies: The policies that are asked.
+    """
+
+    def __init__(self, objects: Objects, policies: Iterable[PolicyInfo]) -> None:
+        self.objects = objects
+        resources = [each.resource for each in objects.resources.values()]
+        judged = Judged(resources, Cluster(objects, resources, objects.identities))
+        self._said: list[str] = []
+        self._runs: dict[str, list[tuple[int, Run, Around]]] = {}
+        rules = {rule.name: rule for rule in RULES}
+        for place, policy in enumerate(policies):
+            rule = rules[policy.name]
+            run = Run(rule, Settings(rule.settings or {}, policy.settings), self._say)
+            for kind in rule.kinds:
+                self._runs.setdefault(kind, []).append((place, run, judged.around(rule)))
+
+    def part(self, places: range) -> list[Told]:
+        """What the rules say of some of the objects, in the order of these and of the policies."""
+        looked_at: dict[str, list[tuple[int, KubernetesObject | CloudResource]]] = {}
+        for place in places:
+            item = self.objects[place]
+            if item.is_a(item.kind):
+                looked_at.setdefault(item.kind, []).append((place, item))
+            if item.urn in self.objects.resources:
+                resource = self.objects.resources[item.urn]
+                looked_at.setdefault(resource.type, []).append((place, resource))
+        told: dict[int, list[Told]] = {}
+        # Rule by rule: a processor is half again as fast at what it has just done.
+        for kind, items in looked_at.items():
+            for rule, run, around in self._runs.get(kind, ()):
+                for place, each in items:
+                    run.on(each, around)
+                    if self._said or run.undecided or run.exempted:
+                        told.setdefault(place, []).extend(self._taken(rule, run, place))
+        return [each for place in sorted(told) for each in sorted(told[place], key=_policy)]
+
+    def _taken(self, rule: int, run: Run, place: int) -> list[Told]:
+        """What a rule said of an object, which it now has forgotten."""
+        item, (file, line) = self.objects.held(place)
+        answers = [
+            *((message, False, -1) for message in self._said),
+            *((reason, True, -1) for reason in run.undecided.values()),
+            *((message, False, exemption) for exemption, _, message in run.exempted),
+        ]
+        for said in (self._said, run.undecided, run.exempted):
+            said.clear()
+        return [Told(rule, *answer, item.urn, item.title, file, line) for answer in answers]
+
+    def _say(self, message: str, _urn: str) -> None:
+        self._said.append(message)
 
 
-def _told(judged: Judged, configured: Sequence[tuple[Rule, Settings]], objects: int) -> list[_Told]:
+def _policy(told: Told) -> int:
+    return told.policy
+
+
+def _told(court: _Court) -> Iterator[Told]:
+    objects = len(court.objects)
+    parts = [range(first, min(first + _AT_ONCE, objects)) for first in range(0, objects, _AT_ONCE)]
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     forks = _FORK in multiprocessing.get_all_start_methods()
     if objects < _WORTH_A_FORK or workers < 2 or not forks:
-        return _part(judged, configured, WHOLE)
-    judged.stack.cluster.of()  # indexed before the forks, so that each has it
-    gc.freeze()
-    _shared[:] = [(judged, configured)]
+        for part in parts:
+            yield from court.part(part)
+        return
+    _shared[:] = [court]
     try:
         with ProcessPoolExecutor(workers, multiprocessing.get_context(_FORK)) as pool:
-            parts = pool.map(
-                _shared_part, [slice(first, None, workers) for first in range(workers)]
-            )
-            return [told for part in parts for told in part]
+            for told in pool.map(_shared_part, parts):
+                yield from told
     except BrokenProcessPool:
         raise PolicyError(
             "a process that checked was ended", fix="give it more memory, or fewer files at once"
         ) from None
     finally:
         _shared.clear()
-        gc.unfreeze()
 
 
-def _shared_part(part: slice) -> list[_Told]:
-    return _part(*_shared[0], part)
-
-
-def _part(judged: Judged, configured: Sequence[tuple[Rule, Settings]], part: slice) -> list[_Told]:
-    """What the rules say of a part of what each looks at."""
-    told: list[_Told] = []
-    for place, (rule, settings) in enumerate(configured):
-        run = Run(rule, settings, partial(_tell, told, place))
-        run.over(judged, part)
-        told += [_Told(place, urn, reason, True) for urn, reason in run.undecided.items()]
-        told += [_Told(place, urn, message, False, number) for number, urn, message in run.exempted]
-    return told
-
-
-def _tell(told: list[_Told], place: int, message: str, urn: str) -> None:
-    told.append(_Told(place, urn, message))
+def _shared_part(part: range) -> list[Told]:
+    return _shared[0].part(part)
 
 
 def _info(rule: Rule) -> PolicyInfo:
@@ -172,13 +177,4 @@ def _info(rule: Rule) -> PolicyInfo:
         tags=rule.marks,
         remediation=rule.fix,
         url=rule.url,
-    )
-
-
-def _finding(policy: PolicyInfo, told: _Told) -> Finding:
-    return policy.finding(
-        told.message,
-        told.urn,
-        undecided=told.undecided,
-        exemption=policy.exemptions[told.exemption] if told.exemption >= 0 else None,
     )

@@ -59,9 +59,9 @@ def check(
 
     policies = read_config(policy_config or _levels(environment), policy_infos())
     found = Manifests(paths)
+    report = _report(found, policies, "" if policy_config else environment.value)
     for folder in found.templates:
         console.print(f"left out: {folder}, templates; check what helm template says", style="dim")
-    report = _report(found, policies, "" if policy_config else environment.value)
     failures = [Failure(str(each.place), each.reason, each.place) for each in found.malformed]
     put(Format(form), [report], failures, files={}, output=output)
     if failures:
@@ -88,29 +88,25 @@ def _levels(environment: Profile) -> Path:
 
 
 def _report(found: Manifests, policies: tuple[PolicyInfo, ...], profile: str) -> Report:
-    from collections import Counter
-
     from stanchion_cli.check.judging import judge
     from stanchion_cli.report.exemptions import uses_of_exemptions
-    from stanchion_cli.report.model import Report, ranked
+    from stanchion_cli.report.model import Report
 
-    verdict = judge(found.objects, policies)
-    objects, files = len(found.objects), found.files
+    findings = judge(found, policies)
+    objects, files = found.kinds.total(), found.files
     return Report(
         environment=_MANIFESTS,
         project="",
         profile=profile,
         tree=(),
-        kinds=dict(Counter(item.body["kind"] for item in found.objects).most_common()),
+        kinds=dict(found.kinds.most_common()),
         outputs={},
-        findings=ranked(verdict.findings),
+        findings=findings,
         problems=(),
         log=(),
         policies=len(policies),
         policies_run=True,
         unknowns=0,
-        exemptions=uses_of_exemptions(policies, verdict.findings),
+        exemptions=uses_of_exemptions(policies, findings),
         size=f"{objects} object{'s' * (objects != 1)} in {files} file{'s' * (files != 1)}",
-        titles=verdict.titles,
-        places={urn: found.objects[verdict.places[urn]].place for urn in verdict.titles},
     )

@@ -12,6 +12,8 @@ from stanchion_cli.errors import StanchionError
 if TYPE_CHECKING:
     from google.protobuf.struct_pb2 import Struct
 
+    from stanchion_cli.report.place import Place
+
 
 PROD = "prod"
 """The profile without exemptions from critical policies, in which nothing is left undecided."""
@@ -146,6 +148,8 @@ class PolicyInfo:
         level: Level | None = None,
         undecided: bool = False,
         exemption: Exemption | None = None,
+        title: str = "",
+        place: Place | None = None,
     ) -> Finding:
         """A finding of the policy, at its own level unless told otherwise."""
         return Finding(
@@ -160,6 +164,8 @@ class PolicyInfo:
             url=self.url,
             description=self.description,
             exemption=exemption,
+            title=title,
+            place=place,
         )
 
 
@@ -194,6 +200,8 @@ class Finding:
         url: The policy's page.
         description: The rule, in one sentence.
         exemption: What lets the object be, or None.
+        title: How messages name the object, where no plan says so.
+        place: Where the object stands in a file, or None.
     """
 
     policy: str
@@ -207,6 +215,8 @@ class Finding:
     url: str
     description: str
     exemption: Exemption | None = None
+    title: str = ""
+    place: Place | None = None
 
     @property
     def enforced(self) -> bool:

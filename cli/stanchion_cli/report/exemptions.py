@@ -28,9 +28,6 @@ def uses_of_exemptions(
     policies: Iterable[PolicyInfo], findings: Iterable[Finding]
 ) -> tuple[ExemptionUse, ...]:
     """Every exemption that the policies are configured with, in their order."""
-    used = Counter(finding.exemption for finding in findings)
-    return tuple(
-        ExemptionUse(exemption, used[exemption])
-        for policy in policies
-        for exemption in policy.exemptions
-    )
+    exemptions = [exemption for policy in policies for exemption in policy.exemptions]
+    used = Counter(finding.exemption for finding in findings) if exemptions else Counter()
+    return tuple(ExemptionUse(exemption, used[exemption]) for exemption in exemptions)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from stanchion_cli.policies.model import Finding
 from stanchion_cli.report.changes import Change
 from stanchion_cli.report.form import Format
 from stanchion_cli.report.indent import indent
+from stanchion_cli.report.long_json import Many, dump
 from stanchion_cli.report.model import Failure, Node, Report
 
 if TYPE_CHECKING:
     from stanchion_cli.estimate import Estimate
+
+_TOLD: Final = [each.name for each in fields(Finding) if each.name not in {"title", "place"}]
 
 
 def written(
@@ -25,42 +28,59 @@ def written(
     files: dict[str, str],
     color: bool = False,
 ) -> str:
-    """The report in one format.
+    """The report in one format; the arguments are those of `write`."""
+    stream = io.StringIO()
+    write(form, reports, failures, stream, files=files, color=color)
+    return stream.getvalue()
+
+
+def write(
+    form: Format,
+    reports: Sequence[Report],
+    failures: Sequence[Failure],
+    stream: TextIO,
+    *,
+    files: dict[str, str],
+    color: bool = False,
+) -> None:
+    """Write the report in one format; text, JSON and SARIF one finding after the other.
 
     Args:
         form: Which.
         reports: The environments that were evaluated.
         failures: Those that were not, and why.
+        stream: Where to.
         files: Each environment's configuration file, relative to the project.
         color: Whether text may hold a terminal's colour codes.
     """
     # Each imports what only it needs: the template engine, the terminal library.
     if form is Format.TEXT:
-        from stanchion_cli.report.text import text
+        from stanchion_cli.report.text import write_text
 
-        return text(reports, failures, color=color)
-    if form is Format.MARKDOWN:
+        write_text(reports, failures, stream, color=color)
+    elif form is Format.MARKDOWN:
         from stanchion_cli.report.markdown import markdown
 
-        return markdown(reports, failures)
-    if form is Format.HTML:
+        stream.write(markdown(reports, failures))
+    elif form is Format.HTML:
         from stanchion_cli.report.html import html
 
-        return html(reports, failures)
-    if form is Format.SARIF:
-        from stanchion_cli.report.sarif import sarif
+        stream.write(html(reports, failures))
+    elif form is Format.SARIF:
+        from stanchion_cli.report.sarif import write_sarif
 
-        return sarif(reports, failures, files)
-    return _json(reports, failures)
+        write_sarif(reports, failures, files, stream)
+    else:
+        _write_json(reports, failures, stream)
 
 
-def _json(reports: Sequence[Report], failures: Sequence[Failure]) -> str:
+def _write_json(reports: Sequence[Report], failures: Sequence[Failure], stream: TextIO) -> None:
     document = {
         "version": 1,
         "environments": [_environment(report) for report in reports],
         "failures": [asdict(failure) for failure in failures],
     }
-    return json.dumps(document, indent=indent(reports), ensure_ascii=False) + "\n"
+    dump(document, stream, indent=indent(reports), ensure_ascii=False)
 
 
 def _environment(report: Report) -> dict[str, Any]:
@@ -75,7 +95,7 @@ def _environment(report: Report) -> dict[str, Any]:
         "changes": None if report.changes is None else [_change(each) for each in report.changes],
         "base": report.base or None,
         "baseNote": report.base_note or None,
-        "findings": [_finding(report, finding) for finding in report.findings],
+        "findings": Many(map(_finding, report.findings)),
         "exemptions": [
             {**asdict(use.exemption), "findings": use.findings} for use in report.exemptions
         ],
@@ -90,12 +110,11 @@ def _environment(report: Report) -> dict[str, Any]:
     }
 
 
-def _finding(report: Report, finding: Finding) -> dict[str, Any]:
-    place = report.places.get(finding.urn)
+def _finding(finding: Finding) -> dict[str, Any]:
     # Not by asdict, which copies every text of what may be tens of thousands.
-    told = {each.name: getattr(finding, each.name) for each in fields(finding)}
+    told = {name: getattr(finding, name) for name in _TOLD}
     told["exemption"] = finding.exemption and asdict(finding.exemption)
-    return told if place is None else {**told, **place._asdict()}
+    return told if finding.place is None else {**told, **finding.place._asdict()}
 
 
 def _change(change: Change) -> dict[str, Any]:

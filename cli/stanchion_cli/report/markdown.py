@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from stanchion_cli.policies.model import Finding
@@ -146,7 +146,7 @@ def _problems(report: Report) -> Iterable[str]:
         yield ""
 
 
-def _findings(report: Report, title: str, found: Sequence[Finding]) -> Iterable[str]:
+def _findings(report: Report, title: str, found: Collection[Finding]) -> Iterable[str]:
     if not found:
         return
     unfolded = " open" if title.startswith("Mandatory") else ""

@@ -6,7 +6,7 @@ Secrets are masked on the way in, so no format can show one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ from stanchion_cli.report.place import Place
 
 if TYPE_CHECKING:
     from stanchion_cli.estimate import Estimate
+
+Rank = tuple[bool, bool, int]
+"""What comes first in reports is the lowest: see `rank_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,36 @@ class Mended:
     properties: tuple[PropertyChange, ...]
 
 
+class Those(Collection[Finding]):
+    """The findings of which something holds; gone through anew each time, never held."""
+
+    def __init__(self, findings: Collection[Finding], holds: Callable[[Finding], bool]) -> None:
+        self._findings, self._holds = findings, holds
+
+    def __iter__(self) -> Iterator[Finding]:
+        """One after the other."""
+        return filter(self._holds, self._findings)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return sum(1 for _ in self)
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return any(True for _ in self)
+
+    def __contains__(self, finding: object) -> bool:
+        """Whether it is one of them."""
+        return any(each == finding for each in self)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One environment, or the files that were checked.
 
-    `size` says what was looked at, where that is not the tree; `places` has where what each URN is
-    for stands in a file. `changes` is None where no base was asked for; `base_note` says why a base
-    could not be compared with. `estimate` is None where nothing with a price is declared, as in
-    `local`.
+    `size` says what was looked at, where that is not the tree. `changes` is None where no base was
+    asked for; `base_note` says why a base could not be compared with. `estimate` is None where
+    nothing with a price is declared, as in `local`.
     """
 
     environment: str
@@ -95,7 +120,7 @@ class Report:
     tree: tuple[Node, ...]
     kinds: Mapping[str, int]
     outputs: Mapping[str, Any]
-    findings: tuple[Finding, ...]
+    findings: Collection[Finding]
     problems: tuple[TypeProblem, ...]
     log: tuple[LogLine, ...]
     policies: int
@@ -109,7 +134,6 @@ class Report:
     changes: tuple[Change, ...] | None = None
     size: str = ""
     titles: Mapping[str, str] = field(default_factory=dict)
-    places: Mapping[str, Place] = field(default_factory=dict)
     estimate: Estimate | None = None
     base_estimate: Estimate | None = None
 
@@ -119,30 +143,30 @@ class Report:
         return [node for root in self.tree for node in root.walk()]
 
     @property
-    def mandatory(self) -> list[Finding]:
+    def mandatory(self) -> Collection[Finding]:
         """Violations that stop a deployment, worst first."""
-        return [f for f in self.findings if f.enforced and f.violates]
+        return Those(self.findings, lambda f: f.enforced and f.violates)
 
     @property
-    def undecided(self) -> list[Finding]:
+    def undecided(self) -> Collection[Finding]:
         """Checks that met a value nobody knows before deployment."""
-        return [f for f in self.findings if f.undecided]
+        return Those(self.findings, lambda f: f.undecided)
 
     @property
-    def advisory(self) -> list[Finding]:
+    def advisory(self) -> Collection[Finding]:
         """Violations that are only reported."""
-        return [f for f in self.findings if not f.enforced and f.violates]
+        return Those(self.findings, lambda f: not f.enforced and f.violates)
 
     @property
-    def exempted(self) -> list[Finding]:
+    def exempted(self) -> Collection[Finding]:
         """What exemptions cover."""
-        return [f for f in self.findings if f.exemption is not None]
+        return Those(self.findings, lambda f: f.exemption is not None)
 
     @property
-    def refused_undecided(self) -> list[Finding]:
+    def refused_undecided(self) -> Collection[Finding]:
         """Undecided checks that stop a deployment: in prod, mandatory ones that may not wait."""
-        found = self.undecided if self.profile == PROD else []
-        return [f for f in found if f.enforced and not f.may_wait]
+        found = self.undecided if self.profile == PROD else ()
+        return Those(found, lambda f: f.enforced and not f.may_wait)
 
     @property
     def failed(self) -> bool:
@@ -157,18 +181,27 @@ class Report:
     def verdict(self) -> str:
         """The result in a few words."""
         counts = {
-            "mandatory violation": len(self.mandatory),
+            "mandatory violation": 0,
             "type problem": len(self.problems),
-            "undecided check": len(self.undecided),
-            "advisory finding": len(self.advisory),
-            "exempted finding": len(self.exempted),
+            "undecided check": 0,
+            "advisory finding": 0,
+            "exempted finding": 0,
         }
+        for finding in self.findings:  # once, since they may not all be in memory
+            counts["mandatory violation"] += finding.violates and finding.enforced
+            counts["undecided check"] += finding.undecided
+            counts["advisory finding"] += finding.violates and not finding.enforced
+            counts["exempted finding"] += finding.exemption is not None
         said = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
         return ", ".join(said) or ("clean" if self.policies_run else "clean; no policies were run")
 
     def message(self, finding: Finding) -> str:
         """What a finding says, without the object's name where it begins with that."""
-        return finding.message.removeprefix(f"{self.title(finding.urn)}: ")
+        return finding.message.removeprefix(f"{self.about(finding)}: ")
+
+    def about(self, finding: Finding) -> str:
+        """How messages name what a finding is about; empty where that is the whole stack."""
+        return finding.title or (self.title(finding.urn) if finding.urn else "")
 
     def title(self, urn: str) -> str:
         """How messages name a resource: `Deployment demo/web`."""
@@ -275,10 +308,11 @@ def options_of(resource: Resource) -> dict[str, Any]:
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings in the order of reports: what refuses first, then the worst, then as they came."""
-    return tuple(sorted(findings, key=_rank))
+    return tuple(sorted(findings, key=rank_of))
 
 
-def _rank(finding: Finding) -> tuple[bool, bool, int]:
+def rank_of(finding: Finding) -> Rank:
+    """Where findings come in reports: the lowest first."""
     severities = ["critical", "high", "medium", "low"]
     severity = str(finding.severity)
     position = severities.index(severity) if severity in severities else len(severities)

@@ -25,20 +25,20 @@ def put(
 ) -> None:
     """Write a report to a file, or to standard output where none is named.
 
-    The arguments are those of `report.formats.written`.
+    The arguments are those of `report.formats.write`.
 
     Raises:
         InputError: The file cannot be written.
     """
-    from stanchion_cli.report.formats import written
+    from stanchion_cli.report.formats import write
 
-    color = output is None and sys.stdout.isatty()
-    document = written(form, reports, failures, files=files, color=color)
     if output is None:
-        sys.stdout.write(document)
+        color = sys.stdout.isatty()
+        write(form, reports, failures, sys.stdout, files=files, color=color)
         return
     try:
-        output.write_text(document, encoding="utf-8")
+        with output.open("w", encoding="utf-8") as stream:
+            write(form, reports, failures, stream, files=files)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", where=str(output)) from None
     console.print(f"  wrote {output}", style="dim", markup=False)

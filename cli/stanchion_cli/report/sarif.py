@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
 from urllib.parse import quote
 
 from stanchion_cli.policies.model import Finding
 from stanchion_cli.report.indent import indent
+from stanchion_cli.report.long_json import Many, dump
 from stanchion_cli.report.model import Failure, Report
 from stanchion_cli.report.place import Place
 
@@ -17,55 +17,72 @@ _SCORES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "3.0"}
 _TYPES, _INPUT = "provider-types", "valid-input"
 
 
-def sarif(reports: Sequence[Report], failures: Sequence[Failure], files: dict[str, str]) -> str:
-    """One run for all environments.
+def write_sarif(
+    reports: Sequence[Report], failures: Sequence[Failure], files: dict[str, str], stream: TextIO
+) -> None:
+    """Write one run for all environments.
 
     Args:
         reports: The environments that were evaluated.
         failures: Those that were not.
         files: The configuration file of each environment, relative to the repository: the place
             a result points at where what it is about stands in no file.
+        stream: Where to.
     """
-    results, rules = [], {}
-    for report in reports:
-        for finding in report.findings:
-            rules[finding.policy] = _rule(finding)
-            results.append(_finding(report, finding, files))
-        for problem in report.problems:
-            rules[_TYPES] = _own_rule(_TYPES, "Inputs have the shape that the provider declares.")
-            results.append(
-                _result(
-                    _TYPES,
-                    "error",
-                    str(problem),
-                    environment=report.environment,
-                    urn=problem.urn,
-                    files=files,
-                )
-            )
-    for failure in failures:
-        rules[_INPUT] = _own_rule(_INPUT, "The environment and its files are valid.")
-        results.append(
-            _result(
-                _INPUT,
-                "error",
-                failure.message,
-                environment=failure.environment,
-                urn="",
-                files=files,
-                place=failure.place,
-            )
-        )
+    rules = _rules(reports, failures)
     order = {name: index for index, name in enumerate(rules)}
-    for result in results:
-        result["ruleIndex"] = order[result["ruleId"]]
+    results = (
+        {**result, "ruleIndex": order[result["ruleId"]]}
+        for result in _results(reports, failures, files)
+    )
     driver = {
         "name": "stanchion",
         "rules": list(rules.values()),
     }
-    run = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": results}
+    run = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits", "results": Many(results)}
     document = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(document, indent=indent(reports)) + "\n"
+    dump(document, stream, indent=indent(reports))
+
+
+def _rules(reports: Sequence[Report], failures: Sequence[Failure]) -> dict[str, Any]:
+    """What the results are of, by name."""
+    rules: dict[str, Any] = {}
+    for report in reports:
+        for finding in report.findings:
+            if finding.policy not in rules:
+                rules[finding.policy] = _rule(finding)
+        if report.problems:
+            rules[_TYPES] = _own_rule(_TYPES, "Inputs have the shape that the provider declares.")
+    if failures:
+        rules[_INPUT] = _own_rule(_INPUT, "The environment and its files are valid.")
+    return rules
+
+
+def _results(
+    reports: Sequence[Report], failures: Sequence[Failure], files: dict[str, str]
+) -> Iterator[dict[str, Any]]:
+    for report in reports:
+        for finding in report.findings:
+            yield _finding(report, finding, files)
+        for problem in report.problems:
+            yield _result(
+                _TYPES,
+                "error",
+                str(problem),
+                environment=report.environment,
+                urn=problem.urn,
+                files=files,
+            )
+    for failure in failures:
+        yield _result(
+            _INPUT,
+            "error",
+            failure.message,
+            environment=failure.environment,
+            urn="",
+            files=files,
+            place=failure.place,
+        )
 
 
 def _rule(finding: Finding) -> dict[str, Any]:
@@ -89,7 +106,7 @@ def _own_rule(name: str, text: str) -> dict[str, Any]:
 
 
 def _finding(report: Report, finding: Finding, files: dict[str, str]) -> dict[str, Any]:
-    about = f"{report.title(finding.urn)}: " if finding.urn else ""
+    about = f"{report.about(finding)}: " if finding.urn else ""
     message = f"{about}{report.message(finding)}"
     level = "note" if finding.undecided else "error" if finding.enforced else "warning"
     result = _result(
@@ -99,7 +116,7 @@ def _finding(report: Report, finding: Finding, files: dict[str, str]) -> dict[st
         environment=report.environment,
         urn=finding.urn,
         files=files,
-        place=report.places.get(finding.urn),
+        place=finding.place,
     )
     if finding.undecided:
         result["kind"], result["level"] = "open", "none"  # SARIF's word for undecided

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal, TextIO
 
 from rich.console import Console
 from rich.table import Table
@@ -32,17 +31,17 @@ _WIDTH = 160
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def text(reports: Sequence[Report], failures: Sequence[Failure], *, color: bool) -> str:
-    """The whole text; with terminal colours where `color` says so."""
-    buffer = io.StringIO()
+def write_text(
+    reports: Sequence[Report], failures: Sequence[Failure], stream: TextIO, *, color: bool
+) -> None:
+    """Write the whole text; with terminal colours where `color` says so."""
     console = Console(
-        file=buffer, force_terminal=color, no_color=not color, width=_WIDTH, soft_wrap=True
+        file=stream, force_terminal=color, no_color=not color, width=_WIDTH, soft_wrap=True
     )
     for report in reports:
         _environment(console, report)
     for failure in failures:
         console.print(_text(f"\n{failure.environment}: {failure.message}", style="red"))
-    return buffer.getvalue()
 
 
 def _environment(console: Console, report: Report) -> None:
@@ -114,7 +113,7 @@ def _changes(console: Console, report: Report, found: Iterable[Change]) -> None:
 
 
 def _findings(
-    console: Console, title: str, items: Sequence[Any], describe: Any, style: str
+    console: Console, title: str, items: Collection[Any], describe: Any, style: str
 ) -> None:
     if not items:
         return
@@ -147,10 +146,9 @@ def _properties(console: Console, found: Iterable[PropertyChange]) -> None:
 
 def _describer(report: Report) -> Any:
     def describe(finding: Finding) -> str:
-        about = f"{report.title(finding.urn)}: " if finding.urn else ""
-        place = report.places.get(finding.urn)
+        about = f"{report.about(finding)}: " if finding.urn else ""
         line = f"{finding.policy} [{finding.severity}] {about}{report.message(finding)}"
-        return f"{place}: {line}" if place else line
+        return f"{finding.place}: {line}" if finding.place else line
 
     return describe
 

@@ -158,13 +158,15 @@ def test_processes_share_the_work_without_a_difference(
     (tmp_path / "many.yaml").write_text(
         "---\n".join(PRIVILEGED.replace("bad", f"bad-{number}") for number in range(40))
     )
-    objects = Manifests([str(tmp_path)]).objects
     policies = read_config(environments() / "prod.json", policy_infos())
 
     def told() -> list[Any]:
-        return [(each.urn, each.policy, each.message) for each in judge(objects, policies).findings]
+        findings = judge(Manifests([str(tmp_path)]), policies)
+        return [(each.urn, each.policy, each.message) for each in findings]
 
     alone = told()
+    monkeypatch.setattr(judging, "_AT_ONCE", 7)
+    assert told() == alone
     monkeypatch.setattr(judging, "_WORTH_A_FORK", 10)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
     assert told() == alone

@@ -18,6 +18,14 @@ def found(text: str, file: str = "a.yaml") -> list[tuple[int, str]]:
     return [(place.line, body.get("metadata", {}).get("name", "")) for place, body in objects]
 
 
+def read(paths: list[str]) -> Manifests:
+    """All of it, of which the objects do not matter."""
+    looked = Manifests(paths)
+    for _ in looked:
+        pass
+    return looked
+
+
 def test_an_object_stands_where_its_first_line_is() -> None:
     one, two, three = (POD % name for name in ("one", "two", "three"))
     text = f"# top\n---\n\n# of one\n{one}--- # of two\n{two}---\n---\n{three}...\n"
@@ -95,17 +103,17 @@ def test_of_a_folder_everything_that_may_hold_objects_is_looked_at(tmp_path: Pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('{"apiVersion": "v1", "kind": "Pod"}')
     looked = Manifests([str(tmp_path)])
-    names = [Path(item.place.file).relative_to(tmp_path).as_posix() for item in looked.objects]
+    names = [Path(item.place.file).relative_to(tmp_path).as_posix() for item in looked]
     assert names == ["a.yaml", "b.yml", "deep/er/c.json"]
-    assert looked.files == 3
+    assert (looked.files, looked.kinds) == (3, {"Pod": 3})
 
 
 def test_in_a_folder_what_is_malformed_matters_where_it_may_be_an_object(tmp_path: Path) -> None:
     (tmp_path / "tsconfig.json").write_text("{ // a comment\n}")
     (tmp_path / "object.yaml").write_text("apiVersion: v1\nkind: [\n")
-    looked = Manifests([str(tmp_path)])
+    looked = read([str(tmp_path)])
     assert [Path(error.place.file).name for error in looked.malformed] == ["object.yaml"]
-    named = Manifests([str(tmp_path / "tsconfig.json")])
+    named = read([str(tmp_path / "tsconfig.json")])
     assert len(named.malformed) == 1
 
 
@@ -113,11 +121,11 @@ def test_templates_of_a_chart_are_left_out_and_told(tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: x\n")
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "a.yaml").write_text("apiVersion: v1\n{{ if .Values.x }}\n")
-    looked = Manifests([str(tmp_path)])
+    looked = read([str(tmp_path)])
     assert looked.templates == [str(tmp_path / "templates")]
     assert not looked.malformed
 
 
 def test_a_path_that_is_not_there_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere: cannot be read"):
-        Manifests([str(tmp_path / "nowhere")])
+        read([str(tmp_path / "nowhere")])
