@@ -5,36 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pulumi
 from environment import Environment
 from foundation import Foundation
-from images import image, vllm_image
-from llm_service import ExternalModel, LlmServiceFile, SecretSource
+from llm_arguments import gateway_args, llm_args, own_name
+from llm_service import LlmServiceFile
 from pydantic.alias_generators import to_camel
 from stanchion import (
     ArgumentsError,
     CapacityKind,
     GrantKind,
     LlmGateway,
-    LlmGatewayArgs,
-    LlmGatewaySecret,
     LlmService,
-    LlmServiceArgs,
     LlmWeightFormat,
     Operator,
     Placement,
     WorkloadIdentity,
 )
-from stanchion.labels import selector
 from stanchion.serving import _llm_gateway_checks, llm_checks
 from validation import InvalidFileError, amount
 
-OWN = "own"
-"""The gateway's name for the model on the environment's own GPUs."""
 _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
+_GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit"}
+"""What of `LlmGateway`'s arguments a file has under `gateway`."""
 _VALUES = {str(value) for value in LlmWeightFormat}
 
 
@@ -63,7 +58,9 @@ def check_llm_services(
             found += _pool_problems(file, environment, stack, pools)
         if file.gateway is not None:
             args = gateway_args(file, environment, stack, file.tenant, None)
-            found += _refused(partial(_llm_gateway_checks.checked, file.name, args))
+            found += _refused(
+                partial(_llm_gateway_checks.checked, file.name, args), partial(_gateway_path, file)
+            )
         problems += [f"services/{file.name}: {problem}" for problem in dict.fromkeys(found)]
     if problems:
         raise InvalidFileError(problems)
@@ -118,131 +115,39 @@ def _pool_problems(
             f"autoscaling: needs {Operator.KEDA}, which operators.enabled of {stack} lacks; add it"
         )
     args = llm_args(file, environment, stack, placement, file.tenant)
-    return [*problems, *_refused(partial(llm_checks.checked, file.name, args))]
+    return [*problems, *_refused(partial(llm_checks.checked, file.name, args), _own_path)]
 
 
-def _refused(check: Callable[[], object]) -> list[str]:
-    """What a component has against its arguments, in the notation of files."""
+def _refused(check: Callable[[], object], path: Callable[[str], str]) -> list[str]:
+    """What a component has against its arguments, in the notation and by the paths of files."""
     try:
         check()
     except ArgumentsError as error:
+        split = (problem.partition(": ") for problem in error.problems)
         return [
-            _SNAKE.sub(lambda word: word[0] if word[0] in _VALUES else to_camel(word[0]), problem)
-            for problem in error.problems
+            _SNAKE.sub(
+                lambda word: word[0] if word[0] in _VALUES else to_camel(word[0]),
+                f"{path(field)}: {reason}",
+            )
+            for field, _, reason in split
         ]
     return []
 
 
-def llm_args(
-    file: LlmServiceFile,
-    environment: Environment,
-    stack: str,
-    placement: Placement,
-    namespace: pulumi.Input[str],
-) -> LlmServiceArgs:
-    """The arguments of the file's `LlmService`.
-
-    Raises:
-        TypeError: if the file has no model of its own.
-    """
-    if file.model is None or file.engine is None or file.storage is None:
-        raise TypeError(f"{file.name} has no model of its own")
-    scaling = file.autoscaling
-    args: dict[str, Any] = {
-        "namespace": namespace,
-        "tenant": file.tenant,
-        "owner": file.owner,
-        "cost_center": file.cost_center,
-        "image": file.image or vllm_image(environment, stack),
-        "model": file.model.model_dump(exclude_none=True),
-        "engine": file.engine.model_dump(exclude_none=True),
-        "placement": placement,
-        "storage": file.storage.model_dump(exclude_none=True),
-        "autoscaling": {
-            **scaling.model_dump(exclude_none=True),
-            "min_replicas": scaling.min_replicas or environment.min_replicas,
-        },
-        "service_name": _own_name(file),
-        "resources": file.resources.model_dump(),
-        "load_seconds": file.load_seconds,
-        "stream_seconds": file.stream_seconds,
-        "monitoring": environment.monitored,
-    }
-    if file.adapters:
-        args["adapters"] = [adapter.model_dump() for adapter in file.adapters]
-    if file.hub_token is not None:
-        token = {"source": file.hub_token.cloud_secret, "key": file.hub_token.key}
-        args["hub_token"] = {key: value for key, value in token.items() if value is not None}
-    if file.evaluation is not None:
-        args["evaluation"] = file.evaluation
-    if file.gateway is not None:
-        args["guardrail"] = file.name
-    elif file.allow_from:
-        args["allow_from"] = list(file.allow_from)
-    return cast("LlmServiceArgs", args)
+def _own_path(field: str) -> str:
+    """Where a file says what `LlmService` takes as `field`."""
+    head = re.split(r"[.\[]", field)[0]
+    return {"placement": "pool", "service_name": "name"}.get(head, field)
 
 
-def gateway_args(
-    file: LlmServiceFile,
-    environment: Environment,
-    stack: str,
-    namespace: pulumi.Input[str],
-    own_url: pulumi.Input[str] | None,
-) -> LlmGatewayArgs:
-    """The arguments of the file's `LlmGateway`.
-
-    Args:
-        file: The file.
-        environment: The environment.
-        stack: Its name.
-        namespace: The tenant's.
-        own_url: Address of the own model; a stand-in where that is not yet known.
-
-    Raises:
-        TypeError: if the file has no gateway.
-    """
-    config = file.gateway
-    if config is None:
-        raise TypeError(f"{file.name} has no gateway")
-    backends, targets = [_external(each) for each in file.external], _targets(file)
-    if file.model is not None:
-        pods = {"namespace": namespace, "pod_labels": selector("vllm", _own_name(file), "server")}
-        url = own_url or f"http://{_own_name(file)}.{file.tenant}.svc/v1"
-        backends.insert(0, {"name": OWN, "url": url, "pods": pods})
-    args: dict[str, Any] = {
-        "namespace": namespace,
-        "tenant": file.tenant,
-        "owner": file.owner,
-        "cost_center": file.cost_center,
-        "image": image(environment, stack, "llm-gateway"),
-        "backends": backends,
-        "models": [
-            {"name": file.name, "targets": targets},
-            *(
-                {"name": adapter.name, "targets": [{**targets[0], "model": adapter.name}]}
-                for adapter in file.adapters
-            ),
-        ],
-        "consumers": [
-            {"name": each.name, "limits": each.limits.model_dump(exclude_none=True)}
-            for each in config.consumers
-        ],
-        "consumer_keys": _secret(config.consumer_keys),
-        "autoscaling": {
-            "min_replicas": environment.min_replicas,
-            "max_replicas": config.max_replicas,
-        },
-        "total": config.total.model_dump(exclude_none=True),
-        "guardrails": _lists(config.guardrails.model_dump()),
-        "audit": {"retention_days": config.retention_days},
-        "service_name": file.name,
-        "stream_seconds": file.stream_seconds,
-        "allow_from": list(file.allow_from),
-        "monitoring": environment.monitored,
-    }
-    if config.ledger is not None:
-        args["ledger"] = {"url": _secret(config.ledger)}
-    return cast("LlmGatewayArgs", args)
+def _gateway_path(file: LlmServiceFile, field: str) -> str:
+    """Where a file says what `LlmGateway` takes as `field`."""
+    provider = re.fullmatch(r"backends\[(\d+)\](.*)", field)
+    if provider is not None:
+        place = int(provider[1]) - (file.model is not None)
+        return f"external[{place}]{provider[2]}" if place >= 0 else "model"
+    head = re.split(r"[.\[]", field)[0]
+    return f"gateway.{field}" if head in _GATEWAYS_OWN else _own_path(field)
 
 
 def build_llm_services(
@@ -260,7 +165,7 @@ def build_llm_services(
             identity = _identity(file, foundation)
             if identity is not None:
                 args["service_account_annotations"] = identity.annotations
-            own = LlmService(_own_name(file), args, foundation.pools[file.pool])
+            own = LlmService(own_name(file), args, foundation.pools[file.pool])
         url = own.url if own else None
         if file.gateway is not None:
             guarded = gateway_args(file, environment, stack, namespace, url)
@@ -282,7 +187,7 @@ def _identity(file: LlmServiceFile, foundation: Foundation) -> WorkloadIdentity 
         return None
     bucket = urlsplit(file.model.uri).netloc
     return WorkloadIdentity(
-        f"{_own_name(file)}-identity",
+        f"{own_name(file)}-identity",
         {
             "location": site.location,
             "environment": site.environment,
@@ -290,56 +195,8 @@ def _identity(file: LlmServiceFile, foundation: Foundation) -> WorkloadIdentity 
             "cost_center": file.cost_center,
             "cluster": site.cluster,
             "namespace": file.tenant,
-            "service_account": _own_name(file),
+            "service_account": own_name(file),
             "grants": [{"name": "weights", "kind": GrantKind.BUCKET_READ, "resource": bucket}],
         },
         foundation.opts,
     )
-
-
-def _own_name(file: LlmServiceFile) -> str:
-    """Name of the model's own Service: the address is the gateway's where there is one."""
-    return f"{file.name}-vllm" if file.gateway is not None else file.name
-
-
-def _targets(file: LlmServiceFile) -> list[dict[str, Any]]:
-    prices = file.gateway.price if file.gateway else None
-    own = []
-    if file.model is not None and prices is not None:
-        own.append({"backend": OWN, "model": _own_name(file), **_price(prices)})
-    return [
-        *own,
-        *(
-            {"backend": each.name, "model": each.model, **_price(each.price)}
-            for each in file.external
-        ),
-    ]
-
-
-def _price(price: Any) -> dict[str, float]:
-    return {"input_price": price.input, "output_price": price.output}
-
-
-def _external(provider: ExternalModel) -> dict[str, Any]:
-    return {
-        "name": provider.name,
-        "url": provider.url,
-        "api_key": _secret(provider.api_key),
-    }
-
-
-def _secret(source: SecretSource) -> LlmGatewaySecret:
-    named = {"external_name": source.cloud_secret, "secret_name": source.kubernetes_secret}
-    given = {**named, "key": source.key}
-    return cast(
-        "LlmGatewaySecret", {key: value for key, value in given.items() if value is not None}
-    )
-
-
-def _lists(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Tuples as the lists that components take, without the empty ones."""
-    return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in values.items()
-        if value != ()
-    }

@@ -1,0 +1,188 @@
+"""Service files of kind LlmService: what is refused and where, and what becomes of the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from environment import Environment, parse_environment
+from llm_arguments import gateway_args, llm_args
+from llm_service import LlmServiceFile
+from llm_serving import check_llm_services
+from schemas import service_schema
+from service import load_service_files, load_services
+from stanchion import CapacityKind, Placement
+from validation import InvalidFileError
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = (ROOT / "examples" / "llm" / "assistant.yaml").read_text("utf-8")
+L4: Placement = {
+    "pool": "l4",
+    "node_selector": {"stanchion.dev/pool": "l4"},
+    "tolerations": [],
+    "device": "nvidia.com/gpu",
+    "devices_per_node": 1,
+    "devices_per_container": 1,
+    "max_devices": 8,
+    "device_memory": 21.9,
+    "nvme_cache": True,
+}
+QUOTA = {"cpu": "40", "memory": "120Gi", "gpus": 8}
+
+
+def environment(**changes: Any) -> Environment:
+    written = yaml.safe_load((ROOT / "stacks" / "Pulumi.prod-aws.yaml").read_text("utf-8"))
+    values = {key.partition(":")[2]: value for key, value in written["config"].items()}
+    values["tenants"][0]["quota"] = QUOTA
+    values["images"] = {"tag": "v1"}
+    return parse_environment({**values, **changes})
+
+
+def files(folder: Path, text: str, stack: str = "prod-aws") -> tuple[LlmServiceFile, ...]:
+    (folder / "assistant.yaml").write_text(text)
+    found = load_service_files(folder, stack)
+    return tuple(file for file in found if isinstance(file, LlmServiceFile))
+
+
+def edited(*changes: tuple[str, str]) -> str:
+    text = EXAMPLE
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def problems(folder: Path, text: str, **changes: Any) -> list[str]:
+    with pytest.raises(InvalidFileError) as error:
+        check_llm_services(
+            files(folder, text),
+            environment(**changes),
+            "prod-aws",
+            {"l4": (L4, (CapacityKind.ON_DEMAND,)), "cheap": (L4, (CapacityKind.SPOT,))},
+        )
+    return list(error.value.problems)
+
+
+def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) -> None:
+    jsonschema.validate(yaml.safe_load(EXAMPLE), service_schema())
+    found = files(tmp_path, EXAMPLE)
+    assert [file.name for file in found] == ["assistant"]
+    pools = {"l4": (L4, (CapacityKind.ON_DEMAND,))}
+    check_llm_services(found, environment(), "prod-aws", pools)
+
+
+def test_the_schema_refuses_a_misspelt_key_of_its_kind() -> None:
+    wrong = yaml.safe_load(edited(("fullLengthRequests", "fullLengthRequest")))
+    with pytest.raises(jsonschema.ValidationError, match="fullLengthRequest"):
+        jsonschema.validate(wrong, service_schema())
+
+
+def test_files_of_both_kinds_share_one_folder_and_its_names(tmp_path: Path) -> None:
+    wine = (ROOT / "stacks" / "services" / "wine.yaml").read_text("utf-8")
+    (tmp_path / "wine.yaml").write_text(wine)
+    assert len(files(tmp_path, EXAMPLE)) == 1
+    assert [file.name for file in load_services(tmp_path, "prod-aws")] == ["wine"]
+    (tmp_path / "wine.yaml").write_text(wine.replace("name: wine", "name: assistant"))
+    with pytest.raises(InvalidFileError, match=r"'assistant' is also in assistant\.yaml; rename"):
+        load_services(tmp_path, "prod-aws")
+
+
+def test_it_is_of_the_environments_that_it_names(tmp_path: Path) -> None:
+    assert files(tmp_path, EXAMPLE, "local") == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (("maxModelLen", "maxLen"), "assistant.yaml: engine.maxLen: unknown key; did you mean"),
+        (("weights: fp8", "weights: fp9"), "assistant.yaml: engine.weights: 'fp9' is not allowed"),
+        (("pool: l4\n", ""), "assistant.yaml: `model` needs `pool`; add it"),
+        (("nodeNvme", "hostPath"), "assistant.yaml: storage.cache: 'hostPath' is not allowed"),
+        (("revision: b968826d9c46dd6066d109eabc6255188de91218", ""), "model.revision: is required"),
+        (("{cloudSecret: assistant-provider}", "{}"), "external[0].apiKey: needs exactly one of"),
+        (("kind: LlmService", "kind: LLM"), "kind: 'LLM' is not allowed; write 'ModelService' or"),
+    ],
+)
+def test_a_malformed_file_is_told_by_its_path(
+    tmp_path: Path, changes: tuple[str, str], told: str
+) -> None:
+    with pytest.raises(InvalidFileError) as error:
+        files(tmp_path, edited(changes))
+    assert told in "\n".join(error.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (("tenant: demo", "tenant: demos"), "tenant: 'demos' is not declared; add it under"),
+        (("pool: l4", "pool: l40"), "pool: 'l40' is not under stanchion:pools of prod-aws"),
+        (("pool: l4", "pool: cheap"), "pool: 'cheap' of prod-aws has spot capacity alone"),
+        (("de91218", "main"), "model.revision: 'b968826d9c46dd6066d109eabc6255188main' pins"),
+        (("maxModelLen: 16384", "maxModelLen: 50000"), "engine.maxModelLen: 50000 is more than"),
+        (
+            ("fullLengthRequests: 2", "fullLengthRequests: 16"),
+            "engine: Qwen/Qwen3-8B needs weights 8.8 + ",
+        ),
+        (("https://api.example.com/v1", "api.example.com/"), "external[0].url: "),
+        (("maxReplicas: 4", "maxReplicas: 1"), "autoscaling.minReplicas: 2 is above autoscaling."),
+        (
+            ("maxReplicas: 4", "maxReplicas: 8"),
+            "autoscaling.maxReplicas: 8 and the 1 more that a rollout needs take 9 times 1 of gpus,"
+            " and tenant 'demo' of prod-aws may have 8; raise quota.gpus of the tenant",
+        ),
+        (
+            ("requestsPerMinute: 60}", "dollarsPerDay: 5}"),
+            "gateway.consumers[1].limits.dollarsPerDay: ",
+        ),
+    ],
+)
+def test_what_the_environment_cannot_hold_is_told_by_its_path(
+    tmp_path: Path, changes: tuple[str, str], told: str
+) -> None:
+    found = problems(tmp_path, edited(changes))
+    assert any(each.startswith("services/assistant: ") and told in each for each in found), found
+
+
+def test_without_keda_nothing_would_scale_it(tmp_path: Path) -> None:
+    enabled = ["external-secrets", "kube-prometheus-stack", "aws-load-balancer-controller"]
+    (problem,) = problems(tmp_path, EXAMPLE, operators={"enabled": enabled})
+    assert problem == (
+        "services/assistant: autoscaling: needs keda, which operators.enabled of prod-aws lacks; "
+        "add it"
+    )
+
+
+def test_the_own_model_is_asked_first_and_then_the_provider(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, EXAMPLE)
+    args = gateway_args(file, environment(), "prod-aws", "demo", None)
+    (model,) = args["models"]
+    assert model["name"] == "assistant"
+    assert [(t["backend"], t["model"]) for t in model["targets"]] == [
+        ("own", "assistant-vllm"),
+        ("provider", "chat-small"),
+    ]
+    own, provider = args["backends"]
+    assert own["pods"]["namespace"] == "demo"
+    assert "pods" not in provider
+    assert provider["api_key"] == {"external_name": "assistant-provider"}
+    assert llm_args(file, environment(), "prod-aws", L4, "demo")["guardrail"] == "assistant"
+
+
+def test_a_provider_alone_needs_no_gpu(tmp_path: Path) -> None:
+    written = yaml.safe_load(EXAMPLE)
+    for key in ("model", "pool", "engine", "storage", "evaluation"):
+        del written[key]
+    found = files(tmp_path, yaml.safe_dump(written))
+    check_llm_services(found, environment(), "prod-aws", {})
+    args = gateway_args(found[0], environment(), "prod-aws", "demo", None)
+    assert [backend["name"] for backend in args["backends"]] == ["provider"]
+
+
+def test_the_image_is_the_environments_copy_of_the_pinned_version(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, EXAMPLE)
+    args = llm_args(file, environment(images={}), "prod-aws", L4, "demo")
+    assert args["image"].startswith("333333333333.dkr.ecr.us-east-1.amazonaws.com/prod-aws/vllm-")
+    assert args["image"].rpartition(":")[2] == "v0.26.0"
