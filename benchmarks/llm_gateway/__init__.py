@@ -1,0 +1,1 @@
+"""What the LLM gateway finds and misses, and what it costs."""

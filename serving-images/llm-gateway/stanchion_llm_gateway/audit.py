@@ -1,0 +1,102 @@
+"""A line per request: who asked what, what was found, what it cost. Never as it was typed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from logging.handlers import RotatingFileHandler
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from stanchion_serving.logs import AccessLog, timestamp
+
+from stanchion_llm_gateway.errors import OK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stanchion_llm_gateway.configuration import Audit as Configured
+    from stanchion_llm_gateway.exchange import Exchange
+
+_DAY: Final = 86_400
+_MEGABYTE: Final = 1_000_000
+_AROUND: Final = 256
+"""What is looked through beyond what is kept, so that no half of a match is left at the end."""
+
+
+class Audit:
+    """Writes the lines to standard output, in batches, and to a file where one is named.
+
+    Args:
+        configured: What is kept, and for how long.
+        redacted: Takes personal data out of a text.
+    """
+
+    def __init__(self, configured: Configured, redacted: Callable[[str], str]) -> None:
+        self._configured, self._redacted = configured, redacted
+        self._output = AccessLog()
+        self._file: RotatingFileHandler | None = None
+        if configured.file is not None:
+            configured.file.parent.mkdir(parents=True, exist_ok=True)
+            self._file = RotatingFileHandler(
+                configured.file,
+                maxBytes=configured.file_megabytes * _MEGABYTE,
+                backupCount=configured.files,
+                encoding="utf-8",
+            )
+        self.forget()
+
+    def write(self, exchange: Exchange) -> None:
+        """One line."""
+        entry: dict[str, Any] = {
+            "time": timestamp(),
+            "level": "info" if exchange.outcome == OK else "warning",
+            "message": "request",
+            "request_id": exchange.request_id,
+            "path": exchange.path,
+            "consumer": exchange.consumer,
+            "model": exchange.model,
+            "backend": exchange.backend,
+            "streamed": exchange.streamed,
+            "status": exchange.status,
+            "outcome": exchange.outcome,
+            "duration_ms": round(exchange.seconds * 1000, 3),
+            "input_tokens": exchange.input_tokens,
+            "output_tokens": exchange.output_tokens,
+            "tokens_estimated": not exchange.counted,
+            "dollars": exchange.microdollars / 1_000_000,
+            "guardrails": [
+                {"direction": direction, "kind": hit.kind, "name": hit.name, "action": hit.action}
+                for direction, hit in exchange.hits
+            ],
+        }
+        if exchange.error:
+            entry["error"] = exchange.error
+        if self._configured.content:
+            entry["prompt"] = self._kept("\n".join(exchange.prompt))
+            entry["answer"] = self._kept("".join(exchange.answer))
+        self._output.add(asyncio.get_running_loop(), entry)
+        if self._file is not None:
+            line = msgspec.json.encode(entry).decode()
+            self._file.emit(logging.makeLogRecord({"msg": line}))
+
+    def forget(self) -> None:
+        """Delete files that were set aside and are too old."""
+        if self._configured.file is None:
+            return
+        oldest = time.time() - self._configured.retention_days * _DAY
+        for path in self._configured.file.parent.glob(f"{self._configured.file.name}.*"):
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Write what waits."""
+        self._output.flush()
+        if self._file is not None:
+            self._file.close()
+
+    def _kept(self, text: str) -> str:
+        longest = self._configured.max_chars
+        kept = self._redacted(text[: longest + _AROUND])
+        return kept if len(kept) <= longest else kept[:longest] + "…"

@@ -1,0 +1,93 @@
+"""One request and its answer, as metrics and the audit log see them."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stanchion_llm_gateway.errors import OK
+from stanchion_llm_gateway.ledger import DOLLAR
+from stanchion_llm_gateway.metrics import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from stanchion_llm_gateway.configuration import Target
+    from stanchion_llm_gateway.guardrails.hits import Hit
+
+_CHARS_PER_TOKEN = 4
+
+
+def estimated_tokens(chars: int) -> int:
+    """Tokens of a text where nobody has counted them: about one for four characters."""
+    return -(-chars // _CHARS_PER_TOKEN)
+
+
+@dataclass
+class Exchange:
+    """What is known of a request so far."""
+
+    request_id: str
+    path: str
+    started: float = field(default_factory=time.perf_counter)
+    consumer: str = UNKNOWN
+    model: str = UNKNOWN
+    backend: str = ""
+    streamed: bool = False
+    outcome: str = OK
+    status: int = 200
+    error: str = ""
+    hits: list[tuple[str, Hit]] = field(default_factory=list)
+    """Matches with their direction, input or output."""
+    prompt: list[str] = field(default_factory=list)
+    prompt_chars: int = 0
+    answer: list[str] = field(default_factory=list)
+    answer_chars: int = 0
+    """Of what the backend said, whether the client saw it or not."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    counted: bool = False
+    """Whether the backend has counted the tokens; else they are estimated."""
+    microdollars: int = 0
+    waited: float = 0.0
+    """Seconds spent waiting for others."""
+
+    @property
+    def seconds(self) -> float:
+        """Since the request came."""
+        return time.perf_counter() - self.started
+
+    def note(self, direction: str, hits: Iterable[Hit]) -> None:
+        """Keep what guardrails found."""
+        self.hits += [(direction, hit) for hit in hits]
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The time inside is not the gateway's own."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.waited += time.perf_counter() - began
+
+    def count(self, usage: object) -> None:
+        """Take the backend's own count of tokens, where it gives one."""
+        if isinstance(usage, dict) and isinstance(usage.get("prompt_tokens"), int):
+            self.input_tokens = usage["prompt_tokens"]
+            self.output_tokens = usage.get("completion_tokens") or 0
+            self.counted = True
+
+    def price(self, target: Target) -> None:
+        """Work out what the answer cost; tokens nobody counted are estimated."""
+        if not self.counted:
+            self.input_tokens = estimated_tokens(self.prompt_chars)
+            self.output_tokens = estimated_tokens(self.answer_chars)
+        self.microdollars = microdollars(target, self.input_tokens, self.output_tokens)
+
+
+def microdollars(target: Target, input_tokens: int, output_tokens: int) -> int:
+    """What so many tokens cost at a target."""
+    thousandths = input_tokens * target.input_price + output_tokens * target.output_price
+    return round(thousandths / 1000 * DOLLAR)

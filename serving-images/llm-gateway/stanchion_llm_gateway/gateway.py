@@ -1,0 +1,219 @@
+"""From a request to its answer: who asks, what is allowed, what is found, who answers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from stanchion_llm_gateway.backends import Stream
+from stanchion_llm_gateway.consumers import Consumers
+from stanchion_llm_gateway.errors import GatewayError, bad_request
+from stanchion_llm_gateway.exchange import Exchange, estimated_tokens, microdollars
+from stanchion_llm_gateway.guardrails.chain import AnswerGuard, PromptGuard
+from stanchion_llm_gateway.guardrails.hits import BlockedError
+from stanchion_llm_gateway.guardrails.judge import Judge
+from stanchion_llm_gateway.ledger import Usage
+from stanchion_llm_gateway.limits import Meter
+from stanchion_llm_gateway.passing import Passing
+from stanchion_llm_gateway.texts import of_answer, of_prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from stanchion_llm_gateway.backends import Backends
+    from stanchion_llm_gateway.configuration import Backend, Configuration, Model, Target
+    from stanchion_llm_gateway.ledger import Ledger
+    from stanchion_llm_gateway.metrics import Metrics
+    from stanchion_llm_gateway.reply import Reply
+    from stanchion_llm_gateway.texts import Text
+
+PATHS: Final = {
+    "/v1/chat/completions": "/chat/completions",
+    "/v1/completions": "/completions",
+    "/v1/embeddings": "/embeddings",
+}
+"""Our paths, and those below a backend's address."""
+_EMBEDDINGS: Final = "/v1/embeddings"
+
+
+class Gateway:
+    """Answers requests by asking backends."""
+
+    def __init__(
+        self, configuration: Configuration, backends: Backends, ledger: Ledger, metrics: Metrics
+    ) -> None:
+        rails = configuration.guardrails
+        self._models = {model.name: model for model in configuration.models}
+        self._backends, self._metrics = backends, metrics
+        self._consumers = Consumers(configuration)
+        self.meter = Meter(configuration, ledger, metrics)
+        self.prompt_guard = PromptGuard(rails.input)
+        self._answer_guard = AnswerGuard(rails.output)
+        self._window = rails.output.window_chars
+        self._judge = Judge(rails.model, backends)
+
+    def models(self, headers: Mapping[str, str]) -> dict[str, Any]:
+        """The models that a consumer may use, as OpenAI lists them.
+
+        Raises:
+            GatewayError: 401, where it cannot be told who asks.
+        """
+        allowed = self._consumers.of(headers).models
+        names = [name for name in self._models if allowed is None or name in allowed]
+        listed = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "stanchion"} for name in names
+        ]
+        return {"object": "list", "data": listed}
+
+    async def answer(
+        self, exchange: Exchange, headers: Mapping[str, str], raw: bytes, reply: Reply
+    ) -> None:
+        """Answer one request, whole or streamed.
+
+        Raises:
+            GatewayError: where it is refused before anything was sent.
+        """
+        consumer = self._consumers.of(headers)
+        exchange.consumer = consumer.name
+        body = _decoded(raw)
+        model = self._model(body, consumer.models)
+        exchange.model = model.name
+        texts = of_prompt(body)
+        exchange.prompt_chars = sum(len(text.value) for text in texts)
+        reservation = self.meter.admit(consumer.name, _estimate(body, model, exchange))
+        try:
+            await self._guard_prompt(texts, exchange)
+            exchange.streamed = body.get("stream") is True and exchange.path != _EMBEDDINGS
+            if exchange.streamed:
+                await self._stream(body, texts, model, exchange, reply)
+            else:
+                await self._whole(body, texts, model, exchange, reply)
+        finally:
+            reservation.settle(
+                exchange.input_tokens + exchange.output_tokens, exchange.microdollars
+            )
+
+    def _model(self, body: dict[str, Any], allowed: list[str] | None) -> Model:
+        name = body.get("model")
+        model = self._models.get(name) if isinstance(name, str) else None
+        if model is None or (allowed is not None and model.name not in allowed):
+            raise GatewayError(
+                HTTPStatus.NOT_FOUND,
+                "no such model for this consumer; GET /v1/models lists them",
+                code="model_not_found",
+            )
+        return model
+
+    async def _guard_prompt(self, texts: list[Text], exchange: Exchange) -> None:
+        try:
+            exchange.note("input", await self.prompt_guard.check(texts))
+            exchange.prompt = [text.value for text in texts]
+            await self._judge.check("\n".join(exchange.prompt), None, exchange)
+        except BlockedError as blocked:
+            exchange.prompt = [text.value for text in texts]
+            exchange.note("input", blocked.hits)
+            raise
+
+    def _request(
+        self, body: dict[str, Any], texts: list[Text]
+    ) -> Callable[[Target, Backend], Awaitable[bytes]]:
+        """Makes what is sent to a target; for somebody else's without personal data."""
+        cleaned = False
+
+        async def made(target: Target, backend: Backend) -> bytes:
+            nonlocal cleaned
+            if backend.external and not cleaned:
+                # In place: should a backend of our own come after it, it gets no less.
+                await self.prompt_guard.redact(texts)
+                cleaned = True
+            return msgspec.json.encode({**body, "model": target.model or body["model"]})
+
+        return made
+
+    async def _whole(
+        self,
+        body: dict[str, Any],
+        texts: list[Text],
+        model: Model,
+        exchange: Exchange,
+        reply: Reply,
+    ) -> None:
+        target, status, answer = await self._backends.whole(
+            model, PATHS[exchange.path], self._request(body, texts), exchange
+        )
+        exchange.status = status
+        if status != HTTPStatus.OK:
+            raise _refused_by_backend(status, answer)
+        said = of_answer(answer)
+        exchange.answer_chars = sum(len(text.value) for text in said)
+        self._account(answer.get("usage"), target, exchange)
+        try:
+            exchange.note("output", await self._answer_guard.check(answer))
+            exchange.answer = [text.value for text in said]
+            await self._judge.check(
+                "\n".join(exchange.prompt), "\n".join(exchange.answer), exchange
+            )
+        except BlockedError as blocked:
+            exchange.note("output", blocked.hits)
+            exchange.answer = []
+            raise
+        await reply.whole(HTTPStatus.OK, msgspec.json.encode({**answer, "model": model.name}))
+
+    async def _stream(
+        self,
+        body: dict[str, Any],
+        texts: list[Text],
+        model: Model,
+        exchange: Exchange,
+        reply: Reply,
+    ) -> None:
+        options = body.get("stream_options") or {}
+        if not isinstance(options, dict):
+            raise bad_request("stream_options is no object")
+        wants_usage = options.get("include_usage") is True
+        body["stream_options"] = {**options, "include_usage": True}
+        target, stream = await self._backends.streamed(
+            model, PATHS[exchange.path], self._request(body, texts), exchange
+        )
+        if not isinstance(stream, Stream):
+            exchange.status = stream[0]
+            raise _refused_by_backend(*stream)
+        self._metrics.first_token.labels(model.name, target.backend).observe(exchange.seconds)
+        passing = Passing(self._answer_guard, self._window, self._judge, exchange, reply)
+        try:
+            await passing.run(stream, model.name, wants_usage=wants_usage)
+        finally:
+            stream.close()
+            self._account(None, target, exchange)
+
+    def _account(self, usage: object, target: Target, exchange: Exchange) -> None:
+        exchange.count(usage)
+        exchange.price(target)
+        labels = (exchange.consumer, exchange.model, target.backend)
+        self._metrics.tokens.labels(*labels, "input").inc(exchange.input_tokens)
+        self._metrics.tokens.labels(*labels, "output").inc(exchange.output_tokens)
+        self._metrics.cost.labels(*labels).inc(exchange.microdollars / 1_000_000)
+
+
+def _decoded(raw: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(raw, type=dict)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise bad_request("the body is no JSON object") from None
+
+
+def _estimate(body: dict[str, Any], model: Model, exchange: Exchange) -> Usage:
+    """What a request may come to use: its prompt, and the longest answer it allows."""
+    longest = body.get("max_completion_tokens") or body.get("max_tokens") or 0
+    longest = longest if isinstance(longest, int) and longest > 0 else 0
+    said = estimated_tokens(exchange.prompt_chars)
+    return Usage(1, said + longest, microdollars(model.targets[0], said, longest))
+
+
+def _refused_by_backend(status: int, answer: dict[str, Any]) -> GatewayError:
+    """What a backend says is wrong with the request; it is the client's to mend."""
+    error = answer.get("error")
+    message = error.get("message") if isinstance(error, dict) else answer.get("message")
+    return GatewayError(HTTPStatus(status), str(message or "the backend refuses the request")[:500])
