@@ -6,6 +6,7 @@ tests hold every part to published reports of more than eight models.
 """
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 
 from stanchion.catalog.llms import LanguageModel, LlmWeightFormat
@@ -17,6 +18,8 @@ _SINGLE = 4
 """Bytes of a 32-bit number."""
 _BLOCK = 16
 """Tokens in a block of the KV cache."""
+_STEP = 256
+"""Tokens; lengths of requests are advised in multiples of it."""
 _LOGIT_COPIES = 3.75
 """How many copies of all requests' logits the sampler has at its peak."""
 _RUNTIME = 0.25
@@ -116,13 +119,14 @@ def what_fits(
 
     found = []
     room = budget - estimate(model, run).fixed
-    shorter = run.max_model_len
-    while shorter > _BLOCK and requests * _request(model, replace(run, max_model_len=shorter)) > (
-        room * GIB
-    ):
-        shorter //= 2
-    if room > 0 and _BLOCK < shorter < run.max_model_len:
-        found.append(f"max_model_len {shorter}")
+    lengths = range(_STEP, run.max_model_len, _STEP)
+    fitting = bisect_right(
+        lengths,
+        room * GIB,
+        key=lambda length: requests * _request(model, replace(run, max_model_len=length)),
+    )
+    if fitting:
+        found.append(f"max_model_len {lengths[fitting - 1]}")
     wider = [
         count
         for count in range(run.tensor_parallel + 1, gpus // run.pipeline_parallel + 1)
