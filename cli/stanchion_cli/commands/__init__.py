@@ -15,6 +15,7 @@ from stanchion_cli.commands.preview import preview
 from stanchion_cli.commands.promote import promote
 from stanchion_cli.commands.quota import quota
 from stanchion_cli.commands.render import render
+from stanchion_cli.commands.rollback import rollback
 from stanchion_cli.commands.status import status
 from stanchion_cli.commands.tracking import app as tracking
 from stanchion_cli.commands.up import up
@@ -22,7 +23,20 @@ from stanchion_cli.commands.up import up
 
 def register(app: typer.Typer) -> None:
     """Attach every subcommand to `app`."""
-    for command in (preview, render, check, up, down, promote, status, diff, quota, images, doctor):
+    for command in (
+        preview,
+        render,
+        check,
+        up,
+        down,
+        promote,
+        rollback,
+        status,
+        diff,
+        quota,
+        images,
+        doctor,
+    ):
         app.command()(command)
     app.add_typer(cluster, name="cluster")
     app.add_typer(operators, name="operators")

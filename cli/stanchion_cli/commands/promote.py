@@ -24,8 +24,11 @@ def promote(
     ] = True,
     context: Context = "",
 ) -> None:
-    """Check a version (digest, signature, smoke test), pin it, roll it out, move the alias."""
-    from stanchion_cli.commands.up import roll_out, use_engine
+    """Run a version's gates, pin it, roll it out, and move the alias when it is healthy.
+
+    Run again after an interruption or --no-wait, it goes on: gates passed once are not run again.
+    """
+    from stanchion_cli.commands.up import roll_out
     from stanchion_cli.deploy.reach import preview_with, reached
     from stanchion_cli.models.promotion import Request, promote_version
 
@@ -33,15 +36,7 @@ def promote(
     environment, preview = preview_with(root, environment, "services")
     stack = preview.environment
     if wait:
-        try:
-            use_engine(stack, None)
-        except StanchionError as error:
-            raise StanchionError(
-                error.reason,
-                where=error.where,
-                fix=f"{error.fix}, or add --no-wait: the version is checked and pinned here, and "
-                "whoever has the engine rolls it out",
-            ) from None
+        needs_engine_or_no_wait(stack)
     with reached(root, environment, preview, context) as target:
         path = promote_version(
             Request(root, environment, model, version),
@@ -52,4 +47,26 @@ def promote(
     if wait:
         console.print(f"{model} version {version} serves in {environment}", style="bold")
     else:
-        console.print(f"commit {path.relative_to(root)}; the next `up` of {stack} rolls it out")
+        console.print(
+            f"commit {path.relative_to(root)}; the next `up` of {stack} rolls it out, and this "
+            "command again without --no-wait moves the alias"
+        )
+
+
+def needs_engine_or_no_wait(stack: str) -> None:
+    """Make sure, before anything is begun, that what is pinned can be rolled out from here.
+
+    Raises:
+        StanchionError: when it takes the engine, which is not here.
+    """
+    from stanchion_cli.commands.up import use_engine
+
+    try:
+        use_engine(stack, None)
+    except StanchionError as error:
+        raise StanchionError(
+            error.reason,
+            where=error.where,
+            fix=f"{error.fix}, or add --no-wait: the version is pinned here, and whoever has the "
+            "engine rolls it out",
+        ) from None

@@ -14,6 +14,7 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import (
+    ConflictError,
     DynamicApiError,
     NotFoundError,
     ResourceNotFoundError,
@@ -160,6 +161,33 @@ class Api:
             )
         except (HTTPError, DynamicApiError) as error:
             raise self._failed("apply", ref, error) from None
+
+    def create(self, manifest: Manifest) -> bool:
+        """Create it; False, and nothing happens, when it is there already."""
+        ref = Ref.of(manifest)
+        resource = self._resource(ref.api_version, ref.kind)
+        try:
+            resource.create(body=manifest, namespace=ref.namespace or None)
+        except ConflictError:
+            return False
+        except (HTTPError, DynamicApiError) as error:
+            raise self._failed("create", ref, error) from None
+        return True
+
+    def replace(self, manifest: Manifest) -> bool:
+        """Replace it; False, and nothing happens, when it is gone or has changed since.
+
+        Since when says `metadata.resourceVersion`.
+        """
+        ref = Ref.of(manifest)
+        resource = self._resource(ref.api_version, ref.kind)
+        try:
+            resource.replace(body=manifest, name=ref.name, namespace=ref.namespace or None)
+        except (ConflictError, NotFoundError):
+            return False
+        except (HTTPError, DynamicApiError) as error:
+            raise self._failed("replace", ref, error) from None
+        return True
 
     def patch(self, ref: Ref, change: Mapping[str, Any], *, manager: str) -> None:
         """Merge `change` into the object, its fields then owned by `manager`."""

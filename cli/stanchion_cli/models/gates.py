@@ -1,26 +1,26 @@
 """What a model version must pass before it is pinned.
 
-Here: a digest that registration recorded, a signature that today's callers can live with,
-and a smoke test in the image that will serve it.
+Always: a digest that registration recorded, a signature that today's callers can live with, and a
+smoke test in the image that will serve it. A service file's `gates:` demands more. Every gate is
+run and every failure told, so that one promotion shows all there is to mend.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from stanchion_models import ModelVersion, Registry, RegistryError
 
-from stanchion_cli.deploy import task
 from stanchion_cli.deploy.api import Api
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.models.signature import incompatibilities
-
-_CREDENTIALS = "/run/secrets/stanchion/registry"
+from stanchion_cli.models import card, judging, measuring, signature
+from stanchion_cli.models.judging import Champion, Outcome
+from stanchion_cli.progress import step
 
 
 class GateError(StanchionError):
@@ -28,11 +28,32 @@ class GateError(StanchionError):
 
 
 @dataclass(frozen=True)
-class Smoke:
-    """What the smoke test measured: milliseconds per prediction, MiB of resident memory."""
+class Gated:
+    """A service, and what its version must pass.
 
-    latency_ms: float
-    rss_mb: float
+    `declared` is the service as the program's outputs describe it, `serving` the version that
+    its callers are used to, and `data` its evaluation data where the repository holds them.
+    """
+
+    name: str
+    declared: Mapping[str, Any]
+    serving: str | None
+    data: str | None
+
+    @property
+    def gates(self) -> Mapping[str, Any]:
+        """Its file's `gates:`, every default filled in."""
+        found: Mapping[str, Any] = self.declared["gates"]
+        return found
+
+    @property
+    def compares(self) -> bool:
+        """Whether the champion has to be measured as well."""
+        evaluation = self.gates["evaluation"] or {}
+        return bool(
+            evaluation.get("notWorseThanChampionBy")
+            or self.gates["smoke"]["maxLatencyRatioToChampion"] is not None
+        )
 
 
 def candidate(registry: Registry, model: str, version: str) -> tuple[ModelVersion, str]:
@@ -59,82 +80,133 @@ def candidate(registry: Registry, model: str, version: str) -> tuple[ModelVersio
     return found, found.digest
 
 
-def check_signature(registry: Registry, candidate: ModelVersion, serving: str | None) -> None:
-    """Check that the candidate has a signature that callers of version `serving` can live with.
+def gated(
+    root: Path, services: Mapping[str, Mapping[str, Any]], serving: Mapping[str, str | None]
+) -> tuple[Gated, ...]:
+    """The services with what their gates need from the repository.
 
     Raises:
-        GateError: with every incompatibility.
+        InputError: when a data set is not the file that is pinned.
     """
-    where = f"model {candidate.name} version {candidate.version}"
-    new = _signature(registry, candidate.name, candidate.version)
-    if not new.get("inputs"):
-        raise GateError(
-            "has no signature",
-            where=where,
-            fix="log the model with `signature=` or `input_example=`",
-        )
-    if serving is None:
-        return
-    problems = incompatibilities(_signature(registry, candidate.name, serving), new)
-    if problems:
-        raise GateError(
-            f"breaks callers of version {serving}:\n  " + "\n  ".join(problems),
-            where=where,
-            fix="keep the signature, or serve it under another service name",
-        )
+    found = []
+    for name, declared in services.items():
+        evaluation = declared["gates"]["evaluation"]
+        data = measuring.read_data(root, name, evaluation) if evaluation else None
+        found.append(Gated(name, declared, serving[name], data))
+    return tuple(found)
 
 
-def smoke_test(
-    api: Api, version: ModelVersion, *, image: str, memory: str, tracking: Mapping[str, Any]
-) -> Smoke:
-    """Load, verify and ask the candidate once, in the image and memory that will serve it.
+def settings_of(services: Sequence[Gated], champion: str | None) -> str:
+    """A digest of everything that the gates' outcome depends on besides the version itself."""
+    asked = [
+        {
+            "service": each.name,
+            "gates": each.gates,
+            "image": each.declared["image"],
+            "memory": each.declared["memory"],
+            "serving": each.serving,
+            "champion": champion if each.compares else None,
+        }
+        for each in services
+    ]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def run(
+    api: Api,
+    registry: Registry,
+    version: ModelVersion,
+    services: Sequence[Gated],
+    *,
+    champion: ModelVersion | None,
+    tracking: Mapping[str, Any],
+) -> tuple[Outcome, ...]:
+    """Run every gate of every service, and tell what came of each; raises for none of them."""
+    outcomes: list[Outcome] = []
+    for each in services:
+        outcomes += [
+            _signature(registry, version, each),
+            *_measured(api, version, each, champion, tracking),
+            *_card(registry, version, each),
+        ]
+    return tuple(outcomes)
+
+
+def refuse(version: ModelVersion, outcomes: Sequence[Outcome], *, run_id: str) -> None:
+    """Refuse the version when a gate failed.
 
     Raises:
-        GateError: when it does not load, does not match its digest or does not answer.
+        GateError: with every failure of every gate.
     """
-    smoke = task.Task(
-        name="smoke-test",
-        namespace=tracking["namespace"],
-        image=image,
-        command=("stanchion-model-server", "check"),
-        environment={
-            "MODEL_NAME": version.name,
-            "MODEL_VERSION": version.version,
-            "MODEL_DIGEST": version.digest or "",
-            "MLFLOW_TRACKING_URI": tracking["url"],
-            "REGISTRY_CREDENTIALS_DIR": _CREDENTIALS,
-        },
-        secrets={_CREDENTIALS: tracking["readerSecret"]},
-        memory=memory,
-    )
-    try:
-        printed = task.run(api, smoke)
-    except StanchionError as error:
+    failures = [
+        f"{outcome.service}: {outcome.gate}: {failure}"
+        for outcome in outcomes
+        for failure in outcome.failures
+    ]
+    if failures:
+        failed = sum(bool(outcome.failures) for outcome in outcomes)
         raise GateError(
-            f"fails its smoke test in {image}: {error.reason}",
+            f"does not pass {failed} of {len(outcomes)} gates, and nothing was pinned:\n  "
+            + "\n  ".join(failures),
             where=f"model {version.name} version {version.version}",
-        ) from None
-    measured = task.result(printed, f"smoke test of model {version.name}")
-    return Smoke(float(measured["latency_ms"]), float(measured["rss_mb"]))
+            fix=f"every figure stands in MLflow's run {run_id}",
+        )
 
 
-def _signature(registry: Registry, model: str, version: str) -> dict[str, Any]:
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
+def _signature(registry: Registry, version: ModelVersion, service: Gated) -> Outcome:
+    title = f"signature against version {service.serving or '(none serves)'} of {service.name}"
+    with step(f"gate: {title}") as running:
+        failures = tuple(signature.failures(registry, version, service.serving))
+        running.note("does not pass" if failures else "")
+    return Outcome(service.name, "signature", failures=failures)
 
-    try:
-        source = registry.client().get_model_version_download_uri(model, version)
-        with tempfile.TemporaryDirectory(prefix="stanchion-signature-") as scratch:
-            file = download_artifacts(
-                artifact_uri=f"{source}/MLmodel",
-                dst_path=scratch,
-                tracking_uri=registry.tracking_uri,
+
+def _measured(
+    api: Api,
+    version: ModelVersion,
+    service: Gated,
+    champion: ModelVersion | None,
+    tracking: Mapping[str, Any],
+) -> list[Outcome]:
+    def measure(each: ModelVersion, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        return measuring.measure(
+            api,
+            each,
+            service=service.name,
+            image=service.declared["image"],
+            memory=service.declared["memory"],
+            tracking=tracking,
+            wanted=wanted,
+            data=service.data,
+        )
+
+    gates, theirs = service.gates, None
+    if service.compares and champion is not None and champion.version != version.version:
+        with step(f"measure champion version {champion.version} for {service.name}"):
+            theirs = Champion(champion.version, measure(champion, {**gates, "scan": None}))
+    names = [name for name in ("scan", "smoke", "evaluation") if gates[name] is not None]
+    with step(f"gate: {', '.join(names)} in the serving image of {service.name}") as running:
+        found = measure(version, gates)
+        outcomes = [judging.smoke(service.name, gates["smoke"], found, theirs)]
+        if gates["scan"] is not None:
+            outcomes.insert(0, judging.scan(service.name, found))
+        if gates["evaluation"] is not None:
+            judged = judging.evaluation(service.name, gates["evaluation"], found, theirs)
+            outcomes.append(judged)
+        running.note(
+            "; ".join(
+                f"{outcome.gate} does not pass" if outcome.failures else outcome.figures
+                for outcome in outcomes
             )
-            document = yaml.safe_load(Path(file).read_text("utf-8"))
-    except MlflowException as error:
-        raise GateError(
-            f"cannot be read from the artifact store: {error}",
-            where=f"model {model} version {version}",
-        ) from None
-    signature: dict[str, Any] = document.get("signature") or {}
-    return signature
+        )
+    return outcomes
+
+
+def _card(registry: Registry, version: ModelVersion, service: Gated) -> list[Outcome]:
+    wanted = service.gates["modelCard"]
+    if wanted is None:
+        return []
+    with step(f"gate: model card for {service.name}") as running:
+        outcome = card.judge(service.name, card.of(registry, version), wanted["sections"])
+        running.note("does not pass" if outcome.failures else outcome.figures)
+    return [outcome]

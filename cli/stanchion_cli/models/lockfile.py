@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +52,33 @@ def read(root: Path, environment: str) -> dict[str, Pin]:
         ) from None
 
 
-def write(root: Path, environment: str, pins: Mapping[str, Pin]) -> Path:
-    """Replace the lock file in one step: an interruption leaves the old one or the new one."""
+def write(root: Path, environment: str, pins: Mapping[str, Pin | None]) -> Path:
+    """Pin each of these services anew, or no more (None), and leave every other pin as it is.
+
+    Two that change one file at a time wait for each other; an interruption leaves the old file or
+    the new one.
+
+    Returns:
+        The lock file.
+    """
+    with _alone(path(root, environment).parent):
+        kept = {name: pin for name, pin in read(root, environment).items() if name not in pins}
+        given = {name: pin for name, pin in pins.items() if pin is not None}
+        return _write(root, environment, {**kept, **given})
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Nobody else on this machine is in here meanwhile; the folder itself is what is locked."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _write(root: Path, environment: str, pins: Mapping[str, Pin]) -> Path:
     file = path(root, environment)
     services = {name: vars(pin) for name, pin in sorted(pins.items())}
     text = _HEADER + yaml.safe_dump({"services": services}, sort_keys=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,16 @@ from stanchion_models import ModelVersion, Registry
 
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError, StanchionError
-from stanchion_cli.models import gates, lockfile
-from stanchion_cli.models.registry_access import move_champion, open_registry
+from stanchion_cli.models import gates, lease, lockfile
+from stanchion_cli.models.lockfile import Pin
+from stanchion_cli.models.records import HEALTHY, PINNED, Records
+from stanchion_cli.models.registry_access import champion_of, move_champion, open_registry
 from stanchion_cli.preview import Preview
 from stanchion_cli.progress import console, step
 
-_RESULT_TAG = "stanchion.promotion"
+RollOut = Callable[[], None]
+"""Brings the environment to what is pinned. Returns when it is healthy at full weight; raises a
+`StanchionError`, with the reason, when it is not and will not be."""
 
 
 @dataclass(frozen=True)
@@ -30,101 +34,199 @@ class Request:
     version: str
 
 
+@dataclass(frozen=True)
+class Release:
+    """An environment whose services of one model are being changed, and its lock."""
+
+    root: Path
+    environment: str
+    services: Mapping[str, Mapping[str, Any]]
+    """Each service as the program's outputs describe it, by name."""
+    target: Target
+    tracking: Mapping[str, Any]
+    hold: lease.Hold
+
+    @contextmanager
+    def registry(self) -> Iterator[Registry]:
+        """The environment's registry; every failure of it is a `StanchionError`."""
+        with open_registry(self.target, self.target.api(), self.tracking) as registry:
+            yield registry
+
+    def pins(self) -> dict[str, Pin | None]:
+        """What each of the services is pinned to now."""
+        found = lockfile.read(self.root, self.environment)
+        return {name: found.get(name) for name in self.services}
+
+    def pin(self, pins: Mapping[str, Pin | None]) -> Path:
+        """Write the pins, if the lock is still held."""
+        self.hold.check()
+        return lockfile.write(self.root, self.environment, pins)
+
+
+@contextmanager
+def release(
+    root: Path,
+    environment: str,
+    services: Mapping[str, Mapping[str, Any]],
+    preview: Preview,
+    target: Target,
+    *,
+    doing: str,
+) -> Iterator[Release]:
+    """Hold the services' lock while the block changes what they serve.
+
+    Raises:
+        StanchionError: when somebody else is changing one of them.
+    """
+    namespaces = {name: str(service["namespace"]) for name, service in services.items()}
+    with lease.held(target.api, namespaces, doing) as hold:
+        yield Release(root, environment, services, target, preview.outputs["tracking"], hold)
+
+
 def promote_version(
-    request: Request, preview: Preview, target: Target, *, roll_out: Callable[[], None] | None
+    request: Request, preview: Preview, target: Target, *, roll_out: RollOut | None
 ) -> Path:
     """Run the gates, pin the version for every service of the model, and roll it out.
+
+    Run again after an interruption, or with `roll_out` after without, it goes on: gates that the
+    same files passed under the same settings are not run a second time.
 
     Args:
         request: The version, and where to.
         preview: The environment's services as they are declared now.
         target: The cluster that they run on.
-        roll_out: Brings the environment up and returns when it is healthy; None: only pin.
+        roll_out: How to roll out; None: only pin.
 
     Returns:
         The lock file that was written.
 
     Raises:
-        InputError: when no service of the environment serves the model.
+        InputError: when no service of the environment serves the model, or evaluation data are
+            not those that are pinned.
         gates.GateError: when the version does not pass; nothing is pinned.
-        StanchionError: when the rollout fails; the old pin is restored and rolled out, the
-            reason stands as a tag on the version, and the alias has not moved.
+        StanchionError: when somebody else is at it; or when the rollout fails: then the old pin
+            is restored and rolled out, the reason stands as a tag on the version, and the alias
+            has not moved.
     """
-    services = _services(request, preview)
-    api = target.api()
-    tracking = preview.outputs["tracking"]
-    pins = lockfile.read(request.root, request.environment)
-
-    def opened() -> AbstractContextManager[Registry]:
-        return open_registry(target, target.api(), tracking)
-
-    with opened() as registry:
-        with step(f"gate: {request.model} version {request.version} is registered with a digest"):
-            version, digest = gates.candidate(registry, request.model, request.version)
-        for name, service in services.items():
-            serving = pins[name].version if name in pins else None
-            with step(f"gate: signature against version {serving or '(none serves)'} of {name}"):
-                gates.check_signature(registry, version, serving)
-            with step(f"gate: smoke test in the serving image of {name}") as running:
-                smoke = gates.smoke_test(
-                    api,
-                    version,
-                    image=service["image"],
-                    memory=service["memory"],
-                    tracking=tracking,
-                )
-                running.note(f"{smoke.latency_ms:.1f} ms, {smoke.rss_mb:.0f} MiB")
-        pin = lockfile.Pin(request.model, version.version, digest)
-        path = lockfile.write(
-            request.root, request.environment, {**pins, **dict.fromkeys(services, pin)}
-        )
-        console.print(f"  pinned {request.model} version {version.version} in {path.name}")
-    if roll_out is not None:
-        _roll_out(request, opened, pins, version, roll_out)
+    services = services_of(preview, request.model, request.environment)
+    doing = f"promotes {request.model} version {request.version}"
+    with release(request.root, request.environment, services, preview, target, doing=doing) as held:
+        with held.registry() as registry:
+            version, digest, before = _gate(request, held, registry)
+            pin = Pin(request.model, version.version, digest)
+            records = Records(registry.client(), version, request.environment)
+            if dict.fromkeys(services, pin) != held.pins():
+                records.keep_before(before)
+                records.say(PINNED)
+            path = held.pin(dict.fromkeys(services, pin))
+            console.print(f"  pinned {request.model} version {version.version} in {path.name}")
+        if roll_out is not None:
+            _roll_out(held, before, version, roll_out)
     return path
 
 
+def services_of(preview: Preview, model: str, environment: str) -> dict[str, Mapping[str, Any]]:
+    """The services of an environment that serve a model.
+
+    Raises:
+        InputError: when there is none.
+    """
+    declared: Mapping[str, Mapping[str, Any]] = preview.outputs["services"]
+    found = {name: s for name, s in declared.items() if s["model"] == model}
+    if not found:
+        known = ", ".join(sorted({str(s["model"]) for s in declared.values()})) or "none"
+        raise InputError(
+            f"no service of {environment} serves it (models served: {known})",
+            where=f"model {model}",
+            fix="correct the name, or add a file under stacks/services/",
+        )
+    return found
+
+
+def _gate(
+    request: Request, held: Release, registry: Registry
+) -> tuple[ModelVersion, str, Mapping[str, Pin | None]]:
+    """The version, its digest, and what was pinned before it; all gates passed."""
+    with step(f"gate: {request.model} version {request.version} is registered with a digest"):
+        version, digest = gates.candidate(registry, request.model, request.version)
+    records = Records(registry.client(), version, request.environment)
+    before = _before(held.pins(), Pin(request.model, version.version, digest), records)
+    serving = {name: pin.version if pin else None for name, pin in before.items()}
+    services = gates.gated(held.root, held.services, serving)
+    champion = champion_of(registry, request.model)
+    settings = gates.settings_of(services, champion.version if champion else None)
+    passed = records.passed()
+    if passed is not None and passed.holds_for(digest, settings):
+        console.print(f"  gates: passed before, see MLflow's run {passed.run_id}")
+        return version, digest, before
+    outcomes = gates.run(
+        held.target.api(),
+        registry,
+        version,
+        services,
+        champion=champion,
+        tracking=held.tracking,
+    )
+    run_id = records.keep_gates(digest, settings, outcomes)
+    try:
+        gates.refuse(version, outcomes, run_id=run_id)
+    except gates.GateError as error:
+        records.say(f"refused: {error.reason}")
+        raise
+    return version, digest, before
+
+
+def _before(pins: Mapping[str, Pin | None], pin: Pin, records: Records) -> Mapping[str, Pin | None]:
+    """What each service served before `pin`: what an interrupted promotion of it recorded."""
+    recorded = records.before()
+    return {
+        name: recorded.get(name, current) if current == pin else current
+        for name, current in pins.items()
+    }
+
+
 def _roll_out(
-    request: Request,
-    opened: Callable[[], AbstractContextManager[Registry]],
-    before: Mapping[str, lockfile.Pin],
-    version: ModelVersion,
-    roll_out: Callable[[], None],
+    held: Release, before: Mapping[str, Pin | None], version: ModelVersion, roll_out: RollOut
 ) -> None:
     try:
         roll_out()
     except StanchionError as error:
-        lockfile.write(request.root, request.environment, before)
-        with opened() as registry:
-            _record(registry, version, f"aborted: {error.reason}")
-        with step("restore the version that served before"):
-            roll_out()
-        raise StanchionError(
-            f"did not roll out and was taken back: {error.reason}",
-            where=f"model {version.name} version {version.version}",
-            fix="the reason stands as a tag on the version; the alias has not moved",
-        ) from None
-    with opened() as registry:
+        _take_back(held, before, version, roll_out, error)
+    held.hold.check()
+    with held.registry() as registry:
         with step(f"alias champion → version {version.version}") as running:
             previous = move_champion(registry.client(), version.name, version.version)
             running.note(f"previous → version {previous}" if previous else "")
-        _record(registry, version, "healthy at full weight")
+        records = Records(registry.client(), version, held.environment)
+        records.say(HEALTHY)
+        records.keep_before({})
 
 
-def _record(registry: Registry, version: ModelVersion, outcome: str) -> None:
-    registry.client().set_model_version_tag(
-        version.name, version.version, _RESULT_TAG, outcome[:4000]
-    )
-
-
-def _services(request: Request, preview: Preview) -> dict[str, Mapping[str, Any]]:
-    declared: Mapping[str, Mapping[str, Any]] = preview.outputs["services"]
-    found = {name: s for name, s in declared.items() if s["model"] == request.model}
-    if not found:
-        known = ", ".join(sorted({str(s["model"]) for s in declared.values()})) or "none"
-        raise InputError(
-            f"no service of {request.environment} serves it (models served: {known})",
-            where=f"model {request.model}",
-            fix="correct the name, or add a file under stacks/services/",
-        )
-    return found
+def _take_back(
+    held: Release,
+    before: Mapping[str, Pin | None],
+    version: ModelVersion,
+    roll_out: RollOut,
+    error: StanchionError,
+) -> None:
+    """Serve again what served before, record why, and raise."""
+    held.pin(before)
+    after = "was taken back"
+    try:
+        with step("restore the version that served before"):
+            roll_out()
+    except StanchionError as again:
+        after = f"its old pin was restored, which does not roll out either ({again.reason})"
+    # After the users are served: the registry may be what is gone.
+    kept = "the reason stands as a tag on the version"
+    try:
+        with held.registry() as registry:
+            records = Records(registry.client(), version, held.environment)
+            records.say(f"aborted: {error.reason}")
+    except StanchionError as unrecorded:
+        kept = f"the reason could not be recorded ({unrecorded.reason})"
+    raise StanchionError(
+        f"did not roll out and {after}: {error.reason}",
+        where=f"model {version.name} version {version.version}",
+        fix=f"{kept}; the alias has not moved",
+    ) from None

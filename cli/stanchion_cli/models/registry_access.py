@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from stanchion_models import Registry
+from stanchion_models import ModelVersion, Registry, RegistryError
 
 from stanchion_cli.deploy.api import Api, Ref
 from stanchion_cli.deploy.forward import forward
@@ -24,8 +24,11 @@ def open_registry(target: Target, api: Api, tracking: Mapping[str, Any]) -> Iter
     """Forward a port to MLflow and sign in; both end with the block.
 
     Raises:
-        StanchionError: when MLflow is not up, or its administrator's secret is not there.
+        StanchionError: when MLflow is not up, its administrator's secret is not there, or it
+            fails while the block runs.
     """
+    from mlflow.exceptions import MlflowException
+
     secret = Ref("v1", "Secret", tracking["namespace"], tracking["adminSecret"])
     live = api.get(secret)
     if live is None:
@@ -41,21 +44,43 @@ def open_registry(target: Target, api: Api, tracking: Mapping[str, Any]) -> Iter
         os.environ["MLFLOW_TRACKING_PASSWORD"] = data["password"]
         try:
             yield Registry(url)
+        except (MlflowException, RegistryError) as error:
+            raise StanchionError(
+                f"failed: {' '.join(str(error).split())[:500]}",
+                where="the model registry",
+                fix="see whether MLflow runs, then run the same command again to go on",
+            ) from None
         finally:
             del os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]
 
 
+def champion_of(registry: Registry, model: str) -> ModelVersion | None:
+    """The version with the alias `champion`; None when no version has it."""
+    version = aliases_of(registry.client(), model).get("champion")
+    return None if version is None else registry.resolve(model, version)
+
+
+def aliases_of(client: MlflowClient, model: str) -> Mapping[str, str]:
+    """Every alias of a model and its version."""
+    found = client.get_registered_model(model).aliases
+    return {str(alias): str(version) for alias, version in found.items()}
+
+
 def move_champion(client: MlflowClient, model: str, version: str) -> str | None:
     """Point alias `champion` at `version` and `previous` at what it was; returns the latter."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        before = str(client.get_model_version_by_alias(model, "champion").version)
-    except MlflowException:
-        before = None
+    before = aliases_of(client, model).get("champion")
     if before == version:
         return None
     if before is not None:
         client.set_registered_model_alias(model, "previous", before)
     client.set_registered_model_alias(model, "champion", version)
     return before
+
+
+def take_back_champion(client: MlflowClient, model: str, version: str) -> None:
+    """Point alias `champion` back at `version`; what was left behind does not become `previous`.
+
+    There is nothing to go back to then, until the next promotion.
+    """
+    client.set_registered_model_alias(model, "champion", version)
+    client.delete_registered_model_alias(model, "previous")

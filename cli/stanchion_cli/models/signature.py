@@ -3,11 +3,51 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import yaml
+from stanchion_models import ModelVersion, Registry
 
 # MLflow accepts the narrower type where the wider one is declared.
 _WIDENING = {("integer", "long"), ("integer", "double"), ("float", "double"), ("long", "double")}
+
+
+def failures(registry: Registry, candidate: ModelVersion, serving: str | None) -> list[str]:
+    """Why callers of version `serving` cannot be answered by the candidate; empty: they can.
+
+    A candidate without a signature fails whether anything serves or not.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        new = _read(registry, candidate.name, candidate.version)
+        if not new.get("inputs"):
+            return ["the model has no signature; log it with `signature=` or `input_example=`"]
+        if serving is None:
+            return []
+        problems = incompatibilities(_read(registry, candidate.name, serving), new)
+    except (MlflowException, OSError) as error:
+        return [f"a signature cannot be read from the artifact store: {error}"]
+    return [f"breaks callers of version {serving}: {problem}" for problem in problems]
+
+
+def _read(registry: Registry, model: str, version: str) -> dict[str, Any]:
+    """`signature` of a version's MLmodel file, which is YAML: nothing is loaded."""
+    from mlflow.artifacts import download_artifacts
+
+    source = registry.client().get_model_version_download_uri(model, version)
+    with tempfile.TemporaryDirectory(prefix="stanchion-signature-") as scratch:
+        file = download_artifacts(
+            artifact_uri=f"{source}/MLmodel",
+            dst_path=scratch,
+            tracking_uri=registry.tracking_uri,
+        )
+        document = yaml.safe_load(Path(file).read_text("utf-8"))
+    found: dict[str, Any] = document.get("signature") or {}
+    return found
 
 
 def incompatibilities(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,59 @@
+"""`stanchion rollback`: a service back to the version that served before."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from stanchion_cli.commands.promote import needs_engine_or_no_wait
+from stanchion_cli.commands.status import Context
+from stanchion_cli.progress import console
+from stanchion_cli.project import find_root
+
+
+def rollback(
+    service: Annotated[
+        str,
+        typer.Argument(help="Service; with it goes every other that serves the same model."),
+    ],
+    *,
+    to: Annotated[
+        str, typer.Option("--to", metavar="VERSION", help="Version; default: the one before.")
+    ] = "",
+    environment: Annotated[
+        str, typer.Option("--env", help="Environment to roll it back in.")
+    ] = "local",
+    reason: Annotated[
+        str, typer.Option(help="Why, kept as a tag on the version that is left.")
+    ] = "by hand",
+    wait: Annotated[
+        bool,
+        typer.Option(help="Roll the pin out, wait until it is healthy and move the alias."),
+    ] = True,
+    context: Context = "",
+) -> None:
+    """Pin the version that served before, roll it out, and move the alias back."""
+    from stanchion_cli.commands.up import roll_out
+    from stanchion_cli.deploy.reach import preview_with, reached
+    from stanchion_cli.models.rollback import Request, roll_back
+
+    root = find_root()
+    environment, preview = preview_with(root, environment, "services")
+    stack = preview.environment
+    if wait:
+        needs_engine_or_no_wait(stack)
+    with reached(root, environment, preview, context) as target:
+        pin = roll_back(
+            Request(root, environment, service, to or None, reason),
+            preview,
+            target,
+            roll_out=(lambda: roll_out(root, stack)) if wait else None,
+        )
+    if wait:
+        console.print(f"{pin.model} version {pin.version} serves in {environment}", style="bold")
+    else:
+        console.print(
+            f"commit the lock file; the next `up` of {stack} rolls it out, and this command again "
+            f"without --no-wait, with --to {pin.version}, moves the alias"
+        )

@@ -1,0 +1,121 @@
+"""Roll a service back: pin what served before, roll it out, and move the alias back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stanchion_models import Registry
+
+from stanchion_cli.deploy.target import Target
+from stanchion_cli.errors import InputError, StanchionError
+from stanchion_cli.models import gates
+from stanchion_cli.models.lockfile import Pin
+from stanchion_cli.models.promotion import Release, RollOut, release, services_of
+from stanchion_cli.models.records import HEALTHY, Records
+from stanchion_cli.models.registry_access import aliases_of, take_back_champion
+from stanchion_cli.preview import Preview
+from stanchion_cli.progress import console, step
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: a service of an environment, the version to go back to, and why."""
+
+    root: Path
+    environment: str
+    service: str
+    version: str | None
+    """None: the one that served before."""
+    reason: str
+
+
+def roll_back(
+    request: Request, preview: Preview, target: Target, *, roll_out: RollOut | None
+) -> Pin:
+    """Pin the version that served before for every service of the model, and roll it out.
+
+    No gate is run: the version has served. Its files are verified by their digest as always.
+
+    Args:
+        request: What is asked for.
+        preview: The environment's services as they are declared now.
+        target: The cluster that they run on.
+        roll_out: How to roll out; None: only pin.
+
+    Returns:
+        What is pinned now.
+
+    Raises:
+        InputError: when the environment has no such service.
+        StanchionError: when there is nothing to go back to, somebody else is at it, or the
+            rollout fails; then the pin stays as it was asked for, and the alias has not moved.
+    """
+    model = _model_of(preview, request)
+    services = services_of(preview, model, request.environment)
+    doing = f"rolls back {model}"
+    with release(request.root, request.environment, services, preview, target, doing=doing) as held:
+        with held.registry() as registry:
+            left = held.pins()[request.service]
+            aliases = aliases_of(registry.client(), model)
+            wanted = request.version or _version_before(request, left, aliases, held, registry)
+            version, digest = gates.candidate(registry, model, wanted)
+            pin = Pin(model, version.version, digest)
+            if left is not None and left.version != pin.version:
+                gone, _ = gates.candidate(registry, model, left.version)
+                records = Records(registry.client(), gone, request.environment)
+                records.say(f"rolled back to version {pin.version}: {request.reason}")
+        path = held.pin(dict.fromkeys(services, pin))
+        console.print(f"  pinned {model} version {pin.version} in {path.name}")
+        if roll_out is not None:
+            with step(f"roll back {', '.join(services)} to version {pin.version}"):
+                roll_out()
+            held.hold.check()
+            with held.registry() as registry:
+                if aliases.get("champion") != pin.version:
+                    take_back_champion(registry.client(), model, pin.version)
+                Records(registry.client(), version, request.environment).say(HEALTHY)
+    return pin
+
+
+def _model_of(preview: Preview, request: Request) -> str:
+    declared: Mapping[str, Mapping[str, object]] = preview.outputs["services"]
+    if request.service not in declared:
+        raise InputError(
+            f"{request.environment} has no such service (it has: {', '.join(declared) or 'none'})",
+            where=f"service {request.service}",
+            fix="write the name of a service; `stanchion status` shows them",
+        )
+    return str(declared[request.service]["model"])
+
+
+def _version_before(
+    request: Request,
+    pinned: Pin | None,
+    aliases: Mapping[str, str],
+    held: Release,
+    registry: Registry,
+) -> str:
+    """The version to go back to: what the one that is pinned now replaced, or was to replace.
+
+    Raises:
+        StanchionError: when nothing says which.
+    """
+    champion, previous = aliases.get("champion"), aliases.get("previous")
+    if pinned is not None and pinned.version == champion and previous is not None:
+        return previous
+    if pinned is not None and pinned.version == previous:
+        return previous  # pinned by hand already: what remains is the rollout and the alias
+    if pinned is not None and pinned.version != champion:
+        version, _ = gates.candidate(registry, pinned.model, pinned.version)
+        before = Records(registry.client(), version, held.environment).before()
+        replaced = before.get(request.service)
+        if replaced is not None:
+            return replaced.version  # in trial: its promotion has not ended
+    serves = f"version {pinned.version} is pinned" if pinned else "no version is pinned"
+    raise StanchionError(
+        f"{serves} and no version is known to have served before it",
+        where=f"service {request.service}",
+        fix="name the version to go back to with --to",
+    )

@@ -1,0 +1,372 @@
+"""A version is pinned when it passes every gate, and the alias moves when it serves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from stanchion_cli.deploy import task
+from stanchion_cli.errors import InputError, StanchionError
+from stanchion_cli.models import lockfile
+from stanchion_cli.models.gates import GateError
+from stanchion_cli.models.lease import LeaseLostError, held
+from stanchion_cli.models.lockfile import Pin
+from stanchion_cli.models.promotion import Request, promote_version
+
+from .conftest import ENVIRONMENT, NORTH, SERVICE, World, data
+
+FAILS = StanchionError("7 of 10 requests failed")
+
+
+def _refused(world: World, version: str) -> str:
+    """The refusal of a version, after which nothing is pinned and no alias has moved."""
+    before, alias = world.pinned(), world.alias("champion")
+    with pytest.raises(GateError) as caught:
+        world.promote(version)
+    assert (world.pinned(), world.alias("champion")) == (before, alias)
+    assert world.rolled_out == ([before] if before else [])
+    assert world.tags(version)["stanchion.promotion"].startswith("refused: ")
+    return str(caught.value)
+
+
+def test_a_version_that_passes_is_pinned_rolled_out_and_becomes_champion(world: World) -> None:
+    world.gates = {
+        "evaluation": world.evaluation(
+            thresholds={"accuracy": {"min": 0.9}},
+            slices=[{"column": "region", "metric": "accuracy", "maxDisparity": 0.1}],
+        ),
+        "modelCard": {},
+        "scan": {},
+        "smoke": {"maxMemoryMebibytes": 100_000},
+    }
+    version = world.register()
+    world.promote(version)
+    assert world.rolled_out == [world.pinned()]
+    assert world.alias("champion") == version
+    tags = world.tags(version)
+    assert tags["stanchion.promotion"] == "healthy at full weight"
+    assert tags["stanchion.promotion.environment"] == ENVIRONMENT
+    assert "@" in tags["stanchion.promotion.by"]
+    assert tags["stanchion.promotion.digest"] == tags["stanchion.digest"]
+
+
+def test_every_figure_is_kept_as_a_run_that_is_tied_to_the_version(world: World) -> None:
+    world.gates = {
+        "evaluation": world.evaluation(
+            slices=[{"column": "region", "metric": "recall", "maxDisparity": 1}]
+        )
+    }
+    version = world.register()
+    world.promote(version)
+    run = world.client.get_run(world.tags(version)["stanchion.promotion.evaluation_run"])
+    assert run.data.metrics["wine/evaluation/accuracy"] > 0.9
+    assert run.data.metrics["wine/evaluation/slice/region/north/recall"] > 0.9
+    assert run.data.metrics["wine/smoke/p99_ms"] > 0
+    assert run.data.tags["stanchion.version"] == version
+    assert run.data.tags["stanchion.gates"] == "passed"
+    assert run.info.status == "FINISHED"
+    model = world.client.get_logged_model(world.logged["right"])
+    assert "wine/evaluation/accuracy" in {metric.key for metric in model.metrics}
+
+
+def test_a_metric_below_its_threshold_refuses_with_both_numbers(world: World) -> None:
+    world.gates = {"evaluation": world.evaluation(thresholds={"accuracy": {"min": 0.9}})}
+    version = world.register("wrong in the north")
+    wrong = float((data()["a"] < NORTH).mean())
+    said = _refused(world, version)
+    assert f"wine: evaluation: accuracy {1 - wrong:.6g} < 0.9" in said
+
+
+def test_a_slice_that_is_served_worse_refuses_with_the_distance(world: World) -> None:
+    world.gates = {
+        "evaluation": world.evaluation(
+            slices=[{"column": "region", "metric": "accuracy", "maxDisparity": 0.1}]
+        )
+    }
+    said = _refused(world, world.register("wrong in the north"))
+    assert "slice region=north: accuracy 0, 1 below the best slice, at most 0.1" in said
+
+
+def test_a_version_worse_than_the_champion_refuses_with_the_difference(world: World) -> None:
+    world.gates = {"evaluation": world.evaluation(notWorseThanChampionBy={"accuracy": 0.02})}
+    first = world.register()
+    world.promote(first)
+    said = _refused(world, world.register("wrong below 0.1"))
+    wrong = float((data()["a"] < 0.1).mean())
+    assert f"accuracy {1 - wrong:.6g} is " in said
+    assert f"worse than the champion's 1 (version {first}), at most 0.02" in said
+
+
+def test_the_first_version_has_no_champion_to_be_compared_with(world: World) -> None:
+    world.gates = {"evaluation": world.evaluation(notWorseThanChampionBy={"accuracy": 0})}
+    version = world.register()
+    world.promote(version)
+    assert world.measured == [version]
+
+
+def test_too_few_rows_refuse_with_both_numbers(world: World) -> None:
+    asked = world.evaluation(thresholds={"accuracy": {"min": 0.1}}, minRows=500)
+    world.gates = {"evaluation": asked}
+    assert "evaluation: 200 rows < 500" in _refused(world, world.register())
+
+
+def test_a_signature_that_breaks_callers_refuses_with_the_input(world: World) -> None:
+    world.promote(world.register())
+    said = _refused(world, world.register("of one input more"))
+    assert "breaks callers of version 1: input 'c' is required now" in said
+
+
+def test_a_model_card_without_its_sections_refuses_with_their_names(world: World) -> None:
+    world.gates = {"modelCard": {}}
+    said = _refused(world, world.register(card="# Wine\n## Data\n## Intended use\nTests.\n"))
+    assert "model card: no section 'Limits'" in said
+    assert "model card: section 'Data' is empty" in said
+
+
+def test_a_version_without_a_model_card_is_told_where_one_belongs(world: World) -> None:
+    world.gates = {"modelCard": {}}
+    said = _refused(world, world.register(card=""))
+    assert "there is none; write the version's description in MLflow" in said
+
+
+def test_a_pickle_that_refers_to_other_code_refuses_and_is_not_loaded(world: World) -> None:
+    world.gates = {"scan": {}}
+    said = _refused(world, world.register("wrong below 0.1"))
+    assert "scan: model.pkl: refers to" in said
+    assert "conftest.Flipped" in said
+    assert "smoke: not run: the scan speaks against loading the model" in said
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ({"maxP99Milliseconds": 0.000001}, "ms > 1e-06 ms"),
+        ({"maxMemoryMebibytes": 1}, "MiB > 1 MiB"),
+    ],
+)
+def test_a_smoke_test_beyond_its_limits_refuses_with_the_figures(
+    world: World, limit: dict[str, Any], says: str
+) -> None:
+    world.gates = {"smoke": limit}
+    assert says in _refused(world, world.register())
+
+
+def test_a_version_slower_than_the_champion_refuses_with_the_ratio(world: World) -> None:
+    world.promote(world.register())
+    world.gates = {"smoke": {"maxLatencyRatioToChampion": 0.000001}}
+    said = _refused(world, world.register())
+    assert "times the champion's" in said
+    assert "(version 1), at most 1e-06" in said
+
+
+def test_every_failing_gate_is_told_at_once(world: World) -> None:
+    world.gates = {
+        "evaluation": world.evaluation(
+            thresholds={"accuracy": {"min": 0.99}, "recall": {"min": 0.99}}
+        ),
+        "modelCard": {},
+        "smoke": {"maxMemoryMebibytes": 1},
+    }
+    said = _refused(world, world.register("wrong in the north", card=""))
+    assert "does not pass 3 of 4 gates" in said
+    for each in ("accuracy 0", "recall 0", "model card: there is none", "memory "):
+        assert each in said
+
+
+def test_a_container_that_was_killed_is_a_failed_gate_with_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> str:
+        raise StanchionError("OOMKilled")
+
+    monkeypatch.setattr(task, "run", killed)
+    said = _refused(world, world.register())
+    assert "smoke: did not end well in model-server:test with 512Mi: OOMKilled" in said
+
+
+def test_evaluation_data_that_changed_are_bad_input_before_anything_runs(world: World) -> None:
+    world.gates = {"evaluation": world.evaluation(thresholds={"accuracy": {"min": 0.9}})}
+    (world.root / "evaluation.csv").write_text("a,b,label\n1,2,0\n")
+    with pytest.raises(InputError, match=r"services/wine: gates\.evaluation\.data.*is pinned"):
+        world.promote(world.register())
+    assert world.measured == []
+
+
+@pytest.mark.parametrize("named", ["../secret.csv", "none.csv"])
+def test_evaluation_data_outside_the_repository_are_bad_input(world: World, named: str) -> None:
+    (world.root.parent / "secret.csv").write_text("a\n1\n")
+    asked = world.evaluation(thresholds={"accuracy": {"min": 0.9}})
+    world.gates = {"evaluation": {**asked, "data": named}}
+    with pytest.raises(InputError, match="is no file of this repository"):
+        world.promote(world.register())
+
+
+def test_a_rollout_that_fails_is_taken_back_and_its_reason_kept(world: World) -> None:
+    world.promote(world.register())
+    served, second = world.pinned(), world.register()
+    tried: list[Pin | None] = []
+
+    def fails_once() -> None:
+        tried.append(world.pinned())
+        if len(tried) == 1:
+            raise FAILS
+
+    with pytest.raises(StanchionError, match="was taken back: 7 of 10 requests failed"):
+        world.promote(second, roll_out=fails_once)
+    assert [pin.version if pin else None for pin in tried] == [second, "1"]
+    assert world.pinned() == served
+    assert (world.alias("champion"), world.alias("previous")) == ("1", None)
+    assert world.tags(second)["stanchion.promotion"] == "aborted: 7 of 10 requests failed"
+
+
+def test_a_pin_that_does_not_roll_out_again_either_is_said(world: World) -> None:
+    def fails() -> None:
+        raise FAILS
+
+    with pytest.raises(StanchionError, match="does not roll out either"):
+        world.promote(world.register(), roll_out=fails)
+    assert world.pinned() is None
+
+
+def test_users_are_served_again_even_while_the_registry_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.promote(world.register())
+    second, tried = world.register(), []
+
+    def gone(*_: Any) -> Any:
+        raise StanchionError("MLflow does not answer")
+
+    def fails_once() -> None:
+        tried.append(world.pinned())
+        if len(tried) == 1:
+            monkeypatch.setattr("stanchion_cli.models.promotion.open_registry", gone)
+            raise FAILS
+
+    with pytest.raises(StanchionError, match=r"could not be recorded .MLflow does not answer"):
+        world.promote(second, roll_out=fails_once)
+    pin = world.pinned()
+    assert pin is not None
+    assert pin.version == "1"
+    assert len(tried) == 2
+
+
+def test_pins_of_other_services_stay_when_a_rollout_is_taken_back(world: World) -> None:
+    other = Pin("other", "4", f"sha256:{'a' * 64}")
+    tried = []
+
+    def fails_once() -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            lockfile.write(world.root, ENVIRONMENT, {"other": other})
+            raise FAILS
+
+    with pytest.raises(StanchionError, match="taken back"):
+        world.promote(world.register(), roll_out=fails_once)
+    assert lockfile.read(world.root, ENVIRONMENT) == {"other": other}
+
+
+def _pin_only(world: World, version: str) -> None:
+    request = Request(world.root, ENVIRONMENT, "wine-cultivar", version)
+    promote_version(request, world.preview, world.target, roll_out=None)
+
+
+def test_a_promotion_goes_on_without_running_its_gates_again(world: World) -> None:
+    world.promote(world.register())
+    second = world.register()
+    _pin_only(world, second)
+    assert (world.alias("champion"), len(world.rolled_out)) == ("1", 1)
+    assert world.tags(second)["stanchion.promotion"].startswith("pinned")
+    asked = len(world.measured)
+    world.promote(second)
+    assert len(world.measured) == asked
+    assert (world.alias("champion"), world.alias("previous")) == (second, "1")
+
+
+def test_gates_run_again_when_their_settings_have_changed(world: World) -> None:
+    version = world.register()
+    _pin_only(world, version)
+    world.gates = {"smoke": {"maxMemoryMebibytes": 1}}
+    with pytest.raises(GateError, match="MiB > 1 MiB"):
+        world.promote(version)
+
+
+def test_a_promotion_that_goes_on_and_fails_is_taken_back_to_what_it_replaced(
+    world: World,
+) -> None:
+    world.promote(world.register())
+    second, tried = world.register(), []
+    _pin_only(world, second)
+
+    def fails_once() -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise FAILS
+
+    with pytest.raises(StanchionError, match="taken back"):
+        world.promote(second, roll_out=fails_once)
+    pin = world.pinned()
+    assert pin is not None
+    assert pin.version == "1"
+
+
+def test_of_two_promotions_at_once_one_wins_and_the_other_says_so(world: World) -> None:
+    first, second = world.register(), world.register()
+    said: list[str] = []
+
+    def meanwhile() -> None:
+        with pytest.raises(StanchionError) as caught:
+            world.promote(second)
+        said.append(str(caught.value))
+
+    world.promote(first, roll_out=meanwhile)
+    assert "service wine: " in said[0]
+    assert f"promotes wine-cultivar version {first}, since 2" in said[0]
+    assert "run this again" in said[0]
+    pin = world.pinned()
+    assert pin is not None
+    assert (pin.version, world.alias("champion")) == (first, first)
+    world.promote(second)
+    assert world.alias("champion") == second
+
+
+def test_the_alias_stays_when_the_lock_was_lost_meanwhile(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(_: Any) -> None:
+        raise LeaseLostError("lost its lock")
+
+    def rolled_out() -> None:
+        monkeypatch.setattr("stanchion_cli.models.lease.Hold.check", lost)
+
+    with pytest.raises(LeaseLostError):
+        world.promote(world.register(), roll_out=rolled_out)
+    assert world.alias("champion") is None
+
+
+def test_an_interrupted_promotion_leaves_its_lock_free(world: World) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.promote(world.register(), roll_out=interrupted)
+    with held(lambda: world.cluster, {SERVICE: "demo"}, "looks"):
+        pass
+
+
+def test_records_that_were_edited_by_hand_only_mean_that_gates_run_again(world: World) -> None:
+    version = world.register()
+    _pin_only(world, version)
+    for tag, value in (("gates", json.dumps([1])), ("before", "{")):
+        world.client.set_model_version_tag(
+            "wine-cultivar", version, f"stanchion.promotion.{tag}", value
+        )
+    world.promote(version)
+    assert len(world.measured) == 2
+
+
+def test_a_model_that_nothing_serves_is_bad_input(world: World) -> None:
+    request = Request(world.root, ENVIRONMENT, "beer", "1")
+    with pytest.raises(InputError, match=r"no service of local serves it .*wine-cultivar"):
+        promote_version(request, world.preview, world.target, roll_out=None)

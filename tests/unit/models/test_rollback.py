@@ -1,0 +1,126 @@
+"""A rollback serves what served before, with the alias, and never goes on to what was left."""
+
+from __future__ import annotations
+
+import pytest
+from stanchion_cli.errors import InputError, StanchionError
+from stanchion_cli.models import lockfile
+from stanchion_cli.models.promotion import Request as Promotion
+from stanchion_cli.models.promotion import RollOut, promote_version
+from stanchion_cli.models.rollback import Request, roll_back
+
+from .conftest import ENVIRONMENT, MODEL, SERVICE, World
+
+
+def _back(world: World, to: str | None = None, *, roll_out: RollOut | None = None) -> str:
+    request = Request(world.root, ENVIRONMENT, SERVICE, to, "it answers nonsense")
+    return roll_back(
+        request, world.preview, world.target, roll_out=roll_out or world.roll_out
+    ).version
+
+
+def _served(world: World) -> str | None:
+    pin = world.pinned()
+    return None if pin is None else pin.version
+
+
+def test_the_version_before_is_pinned_rolled_out_and_champion_again(world: World) -> None:
+    world.promote(world.register())
+    world.promote(world.register())
+    assert (world.alias("champion"), world.alias("previous")) == ("2", "1")
+    assert _back(world) == "1"
+    assert world.rolled_out[-1] == world.pinned()
+    assert (_served(world), world.alias("champion"), world.alias("previous")) == ("1", "1", None)
+    assert world.tags("2")["stanchion.promotion"] == (
+        "rolled back to version 1: it answers nonsense"
+    )
+    assert world.tags("1")["stanchion.promotion"] == "healthy at full weight"
+
+
+def test_a_second_rollback_does_not_return_to_what_was_left(world: World) -> None:
+    world.promote(world.register())
+    world.promote(world.register())
+    _back(world)
+    with pytest.raises(StanchionError, match=r"version 1 is pinned and no version.*--to"):
+        _back(world)
+    assert _served(world) == "1"
+
+
+def test_the_first_version_has_nothing_to_go_back_to(world: World) -> None:
+    world.promote(world.register())
+    with pytest.raises(StanchionError, match="no version is known to have served before it"):
+        _back(world)
+
+
+def test_a_service_that_nothing_is_pinned_for_has_nothing_to_go_back_to(world: World) -> None:
+    world.register()
+    with pytest.raises(StanchionError, match="no version is pinned"):
+        _back(world)
+
+
+def test_a_named_version_is_gone_back_to_with_the_digest_of_the_registry(world: World) -> None:
+    for _ in range(3):
+        world.promote(world.register())
+    assert _back(world, "1") == "1"
+    pin = world.pinned()
+    assert pin is not None
+    assert pin.digest == world.tags("1")["stanchion.digest"]
+    assert (world.alias("champion"), world.alias("previous")) == ("1", None)
+
+
+def test_a_version_in_trial_is_left_for_the_one_it_was_to_replace(world: World) -> None:
+    world.promote(world.register())
+    second = world.register()
+    request = Promotion(world.root, ENVIRONMENT, MODEL, second)
+    promote_version(request, world.preview, world.target, roll_out=None)
+    assert _back(world) == "1"
+    assert (_served(world), world.alias("champion")) == ("1", "1")
+
+
+def test_a_pin_that_was_edited_by_hand_is_rolled_out_and_its_alias_follows(world: World) -> None:
+    world.promote(world.register())
+    first = world.pinned()
+    world.promote(world.register())
+    lockfile.write(world.root, ENVIRONMENT, {SERVICE: first})
+    assert _back(world) == "1"
+    assert (_served(world), world.alias("champion")) == ("1", "1")
+
+
+def test_a_rollback_that_does_not_roll_out_moves_no_alias_and_keeps_the_pin(world: World) -> None:
+    world.promote(world.register())
+    world.promote(world.register())
+
+    def fails() -> None:
+        raise StanchionError("no node has room")
+
+    with pytest.raises(StanchionError, match="no node has room"):
+        _back(world, roll_out=fails)
+    assert (_served(world), world.alias("champion")) == ("1", "2")
+    assert _back(world) == "1"
+    assert world.alias("champion") == "1"
+
+
+def test_a_rollback_waits_for_no_promotion_that_is_under_way(world: World) -> None:
+    world.promote(world.register())
+    second, said = world.register(), []
+
+    def meanwhile() -> None:
+        with pytest.raises(StanchionError) as caught:
+            _back(world)
+        said.append(str(caught.value))
+
+    world.promote(second, roll_out=meanwhile)
+    assert f"promotes {MODEL} version {second}" in said[0]
+
+
+def test_a_version_that_is_not_there_is_refused_and_nothing_changes(world: World) -> None:
+    world.promote(world.register())
+    with pytest.raises(StanchionError, match="version 99"):
+        _back(world, "99")
+    assert _served(world) == "1"
+
+
+def test_a_service_that_is_not_there_is_bad_input_with_those_that_are(world: World) -> None:
+    request = Request(world.root, ENVIRONMENT, "beer", None, "")
+    with pytest.raises(InputError, match=r"no such service \(it has: wine\)"):
+        roll_back(request, world.preview, world.target, roll_out=None)
