@@ -56,8 +56,10 @@ def check_fit(check: Checks, args: LlmServiceArgs) -> None:
         fix = error.fix if field == "like" else f"write model.like, and {error.fix}"
         check.refuse(f"model.{field}", error.reason, fix)
         return
-    _check_engine(check, args, model)
     at, gpus = args["placement"], gpus_of(args)
+    if gpus < 1:
+        return  # Noted as out of range, and nothing can be divided by it.
+    _check_engine(check, args, model)
     if not at["device"]:
         check.refuse(
             "placement", f"is of pool '{at['pool']}', whose nodes have no GPU", "use a pool of GPUs"

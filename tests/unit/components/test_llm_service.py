@@ -8,8 +8,14 @@ from typing import Any, cast
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import stanchion
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from stanchion import ArgumentsError
+from stanchion.catalog.llms import language_models
 from stanchion.catalog.machines import load
+from stanchion.serving._llm_fit import architecture, running
+from stanchion.serving.llm_checks import checked
+from stanchion.serving.llm_memory import estimate
 from unit.components.programs import OWNED
 from unit.components.test_gpu_pool import pool
 from unit.components.world import World, deploy
@@ -46,21 +52,23 @@ IN_GCS: dict[str, Any] = {
 }
 
 
+ARGUMENTS: dict[str, Any] = {
+    "namespace": "demo",
+    "tenant": "demo",
+    **OWNED,
+    "image": IMAGE,
+    "model": {"name": "Qwen/Qwen3-8B", "revision": REVISION},
+    "engine": {"max_model_len": 8192, "weights": "fp8", "quantize_on_load": True},
+    "placement": L4,
+    "storage": NVME,
+    "autoscaling": {"min_replicas": 2, "max_replicas": 4},
+    "monitoring": True,
+}
+
+
 def llm(*, into: World | None = None, **changes: Any) -> World:
     """A language model's service named chat."""
-    args = {
-        "namespace": "demo",
-        "tenant": "demo",
-        **OWNED,
-        "image": IMAGE,
-        "model": {"name": "Qwen/Qwen3-8B", "revision": REVISION},
-        "engine": {"max_model_len": 8192, "weights": "fp8", "quantize_on_load": True},
-        "placement": L4,
-        "storage": NVME,
-        "autoscaling": {"min_replicas": 2, "max_replicas": 4},
-        "monitoring": True,
-        **changes,
-    }
+    args = {**ARGUMENTS, **changes}
 
     def program() -> Any:
         made = stanchion.LlmService("chat", cast("stanchion.LlmServiceArgs", args))
@@ -423,6 +431,36 @@ def test_the_advice_fits() -> None:
 )
 def test_a_wrong_argument_is_named_with_its_fix(wrong: dict[str, Any], message: str) -> None:
     assert message in told(**wrong)
+
+
+@given(
+    numbers=st.fixed_dictionaries(
+        {"max_model_len": st.integers(-1, 200_000)},
+        optional={
+            field: st.integers(-1, 70_000)
+            for field in (
+                "max_num_seqs",
+                "max_num_batched_tokens",
+                "full_length_requests",
+                "gpu_memory_percent",
+                "tensor_parallel",
+                "pipeline_parallel",
+            )
+        },
+    ),
+    model=st.sampled_from(sorted(language_models())),
+)
+@settings(deadline=None, max_examples=60)
+def test_any_numbers_fit_or_are_refused_with_reasons(numbers: dict[str, int], model: str) -> None:
+    asked = {**ARGUMENTS, "engine": numbers, "model": {"name": model, "revision": REVISION}}
+    try:
+        args = checked("chat", cast("stanchion.LlmServiceArgs", asked))
+    except ArgumentsError as error:
+        assert all(": " in problem and "; " in problem for problem in error.problems)
+        return
+    needed = estimate(architecture(args), running(args, architecture(args)))
+    budget = L4["device_memory"] * numbers.get("gpu_memory_percent", 90) / 100
+    assert needed.needed(numbers.get("full_length_requests", 1)) <= budget
 
 
 def test_every_problem_is_told_at_once_and_nothing_is_made() -> None:
