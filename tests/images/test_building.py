@@ -193,7 +193,9 @@ def test_an_unknown_base_that_cannot_be_pulled_is_told(monkeypatch: pytest.Monke
         base.provide(fake, "ghcr.io/x/y:1")
 
 
-@pytest.mark.parametrize(("image", "pruned"), [("model-server", []), ("mlflow", PRUNED)])
+@pytest.mark.parametrize(
+    ("image", "pruned"), [("llm-gateway", []), ("model-server", []), ("mlflow", PRUNED)]
+)
 def test_what_an_image_installs_is_what_the_lock_file_says(image: str, pruned: list[str]) -> None:
     """When this fails: run the command below with `-o serving-images/<image>/requirements.txt`."""
     command = ["uv", "export", "--frozen", "--offline", "--quiet", "--no-header"]

@@ -13,6 +13,8 @@ from benchmarks.llm_gateway.stand_in import ANSWER, Behaviour, StandIn
 
 from .conftest import KEYS, Start, chat, said
 
+pytestmark = pytest.mark.servers
+
 AUTHORIZED = {"authorization": f"Bearer {KEYS['chat']}"}
 
 
