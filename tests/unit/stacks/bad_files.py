@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = (ROOT / "stacks" / "Pulumi.local.yaml").read_text("utf-8")
-SERVICE = (ROOT / "stacks" / "services" / "wine.yaml").read_text("utf-8")
+SERVICE = (ROOT / "stacks" / "services" / "wine.yaml").read_text("utf-8").partition("gates:")[0]
 
 
 @dataclass(frozen=True)
