@@ -1,7 +1,7 @@
 """Language models by what their memory depends on, as the catalogue lists them."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -113,7 +113,8 @@ class LanguageModel:
 def language_models() -> dict[str, LanguageModel]:
     """Every model of the catalogue, by its name on the Hugging Face Hub."""
     return {
-        name: _model(name, facts) for name, facts in load("llms.yaml")["models"]["entries"].items()
+        name: described(name, facts)
+        for name, facts in load("llms.yaml")["models"]["entries"].items()
     }
 
 
@@ -128,12 +129,13 @@ def language_model(name: str) -> LanguageModel:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)
         raise CatalogueError(
             f"'{name}' is no language model of the catalogue, so its memory is unknown",
-            f"name one of the same architecture: {', '.join(near)}",
+            f"name one of the same architecture, as {', '.join(near)}",
         )
     return known[name]
 
 
-def _model(name: str, facts: dict[str, Any]) -> LanguageModel:
+def described(name: str, facts: Mapping[str, Any]) -> LanguageModel:
+    """A model of which the same is known as the catalogue says of its own."""
     parts: dict[str, Callable[..., Any]] = {
         "experts": Experts,
         "latent": Latent,

@@ -1,6 +1,6 @@
 """Whether a language model fits the GPUs of its pool."""
 
-from stanchion.catalog.llms import LanguageModel, LlmWeightFormat, language_model
+from stanchion.catalog.llms import LanguageModel, LlmWeightFormat, described, language_model
 from stanchion.catalog.machines import CatalogueError
 from stanchion.checks import Checks
 from stanchion.placement import Placement, check_devices
@@ -38,12 +38,14 @@ def gpus_of(args: LlmServiceArgs) -> int:
 
 
 def architecture(args: LlmServiceArgs) -> LanguageModel:
-    """The catalogue's model whose architecture the pinned one has.
+    """The pinned model's architecture: its own, or that of a model of the catalogue.
 
     Raises:
-        CatalogueError: if the catalogue has none of that name.
+        CatalogueError: if it has none, and the catalogue no model of that name.
     """
     pin = args["model"]
+    if "architecture" in pin:
+        return described(pin["name"], pin["architecture"])
     return language_model(pin.get("like", pin["name"]))
 
 
@@ -53,8 +55,14 @@ def check_fit(check: Checks, args: LlmServiceArgs) -> None:
         model = architecture(args)
     except CatalogueError as error:
         field = "like" if "like" in args["model"] else "name"
-        fix = error.fix if field == "like" else f"write model.like, and {error.fix}"
-        check.refuse(f"model.{field}", error.reason, fix)
+        way = "" if field == "like" else "write model.like and "
+        check.refuse(
+            f"model.{field}",
+            error.reason,
+            f"{way}{error.fix}; or describe it in model.architecture",
+        )
+        return
+    if not _check_architecture(check, args, model):
         return
     at, gpus = args["placement"], gpus_of(args)
     if gpus < 1:
@@ -75,6 +83,48 @@ def check_fit(check: Checks, args: LlmServiceArgs) -> None:
         if gpus <= at["devices_per_container"]:
             _check_room(check, args["autoscaling"]["max_replicas"], gpus, at)
             _check_memory(check, args, model, at["device_memory"])
+
+
+def _check_architecture(check: Checks, args: LlmServiceArgs, model: LanguageModel) -> bool:
+    """Note what is no architecture, and tell whether it can be reckoned with."""
+    pin = args["model"]
+    if "architecture" not in pin:
+        return True
+    where, sound = "model.architecture", True
+    if "like" in pin:
+        check.refuse(where, "is given beside model.like", "leave out one of the two")
+    parts = {
+        field: getattr(model, field)
+        for field in (
+            "layers",
+            "hidden",
+            "intermediate",
+            "heads",
+            "kv_heads",
+            "head_dim",
+            "context",
+        )
+    }
+    parts["vocabulary"] = model.vocabulary
+    for field, value in parts.items():
+        if value < 1:
+            sound = False
+            check.refuse(f"{where}.{field}", f"is {value}", "copy it from the model's config.json")
+    if model.parameters < model.embeddings * model.embedding + model.unquantised:
+        sound = False
+        check.refuse(
+            f"{where}.parameters",
+            f"{model.parameters} is fewer than its embeddings alone have",
+            "write the number of all parameters",
+        )
+    if model.sliding is not None and not 0 < model.sliding.layers <= model.layers:
+        sound = False
+        check.refuse(
+            f"{where}.sliding.layers",
+            f"{model.sliding.layers} is not of the {model.layers} layers",
+            "write how many of them see a window",
+        )
+    return sound
 
 
 def _check_engine(check: Checks, args: LlmServiceArgs, model: LanguageModel) -> None:

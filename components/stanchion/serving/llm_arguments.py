@@ -22,6 +22,68 @@ DEFAULT_KV_CACHE_PERCENT = 80
 DEFAULT_SCALE_DOWN_SECONDS = 600
 
 
+class LlmExperts(TypedDict):
+    """Feed-forward layers of which few answer a token."""
+
+    per_token: int
+    """How many answer one token."""
+    intermediate: int
+    """Width of one."""
+
+
+class LlmLatent(TypedDict):
+    """Attention that keeps one compressed vector a layer for all its heads."""
+
+    rank: int
+    """Its rank, kv_lora_rank in config.json."""
+    rotary: int
+    """Its rotary part, qk_rope_head_dim."""
+
+
+class LlmSliding(TypedDict):
+    """Layers that see the last tokens alone."""
+
+    layers: int
+    """How many do."""
+    window: int
+    """Tokens that they see."""
+
+
+class LlmArchitecture(TypedDict):
+    """What a model's memory depends on, as its config.json says."""
+
+    parameters: int
+    """All of them."""
+    layers: int
+    """Layers, num_hidden_layers."""
+    hidden: int
+    """Width of a layer, hidden_size."""
+    intermediate: int
+    """Width of a dense feed-forward layer, intermediate_size."""
+    heads: int
+    """Attention heads, num_attention_heads."""
+    kv_heads: int
+    """Heads of keys and values, num_key_value_heads."""
+    head_dim: int
+    """Width of a head."""
+    vocabulary: int
+    """Rows of the embedding, vocab_size."""
+    context: int
+    """Longest context that it was trained for, tokens."""
+    tied: NotRequired[bool]
+    """Whether output and input embedding are one. Default: false."""
+    experts: NotRequired[LlmExperts]
+    """Its experts. Default: none, every layer is dense."""
+    latent: NotRequired[LlmLatent]
+    """Its compressed attention. Default: none, keys and values are kept."""
+    sliding: NotRequired[LlmSliding]
+    """Its layers that see a window. Default: none, all see everything."""
+    weights: NotRequired[LlmWeightFormat]
+    """Format in which it is published. Default: bf16."""
+    unquantised: NotRequired[int]
+    """Parameters that keep 16 bits besides the embeddings. Default: 0."""
+
+
 class LlmModelPin(TypedDict):
     """The one revision of a language model that a service runs."""
 
@@ -33,6 +95,8 @@ class LlmModelPin(TypedDict):
     like: NotRequired[str]
     """Model of the catalogue whose architecture it has, where it is a derivative of one. Default:
     `name`."""
+    architecture: NotRequired[LlmArchitecture]
+    """Its architecture, where the catalogue has none like it. Default: as `like` says."""
     uri: NotRequired[str]
     """Folder of a bucket that holds its files, s3:// or gs://, which ends with the revision: other
     weights are another folder. Only with `storage.cache` bucketMount. Default: the hub's files."""

@@ -54,8 +54,10 @@ H100 = (
     Report("deepseek-ai/DeepSeek-V2-Lite-Chat", F.BF16, 29.43, 31.62, 43.61, 1_505_552),
     Report("google/gemma-2-9b-it", F.BF16, 17.22, 21.11, 54.12, 168_880),
     Report("google/gemma-2-27b-it", F.BF16, 50.72, 54.64, 20.59, 58_672),
+    Report("google/gemma-3-4b-it", F.BF16, 8.58, 12.72, 62.51, 468_144),
     Report("google/gemma-3-12b-it", F.BF16, 23.31, 27.51, 47.72, 130_304),
     Report("google/gemma-3-27b-it", F.BF16, 51.45, 55.70, 19.53, 36_560),
+    Report("ibm-granite/granite-3.1-8b-instruct", F.BF16, 15.25, 16.57, 58.66, 384_432),
     Report("microsoft/phi-4", F.BF16, 27.39, 29.15, 46.08, 241_568),
     Report("mistralai/Mixtral-8x7B-Instruct-v0.1", F.BF16, 43.51, 46.79, 28.44, 465_936, 2),
     Report("mistralai/Mistral-Small-3.1-24B-Instruct-2503", F.BF16, 44.76, 47.04, 28.19, 184_752),
@@ -78,6 +80,12 @@ class Weights:
 
 
 ELSEWHERE = (
+    Weights(
+        "Qwen/Qwen3-14B",
+        F.BF16,
+        27.52,
+        "https://github.com/jgchn/llm-d-planner/tree/main/accuracy/results/v0.19.0 (0.15 to 0.18)",
+    ),
     Weights(
         "Qwen/Qwen2.5-32B-Instruct",
         F.BF16,

@@ -38,6 +38,17 @@ L4: dict[str, Any] = {
 }
 FIXED: dict[str, Any] = {"autoscaling": {"min_replicas": 1, "max_replicas": 1}}
 NVME: dict[str, Any] = {"cache": "nodeNvme"}
+OWN = {
+    "parameters": 8_190_735_360,
+    "layers": 36,
+    "hidden": 4096,
+    "intermediate": 12_288,
+    "heads": 32,
+    "kv_heads": 8,
+    "head_dim": 128,
+    "vocabulary": 151_936,
+    "context": 40_960,
+}
 IN_S3: dict[str, Any] = {
     "model": {
         "name": "Qwen/Qwen3-8B",
@@ -368,7 +379,7 @@ def test_the_advice_fits() -> None:
         (
             {"model": {"name": "team/tuned-qwen", "revision": REVISION}},
             "model.name: 'team/tuned-qwen' is no language model of the catalogue, so its memory is "
-            "unknown; write model.like, and name one of the same architecture: ",
+            "unknown; write model.like and name one of the same architecture, as ",
         ),
         (
             {"model": {**IN_S3["model"], "uri": "s3://weights/qwen"}, "storage": IN_S3["storage"]},
@@ -431,6 +442,30 @@ def test_the_advice_fits() -> None:
 )
 def test_a_wrong_argument_is_named_with_its_fix(wrong: dict[str, Any], message: str) -> None:
     assert message in told(**wrong)
+
+
+def test_a_model_of_no_catalogue_is_described_or_is_like_another() -> None:
+    pin = {"name": "team/model", "revision": REVISION}
+    described = llm(model={**pin, "architecture": OWN})
+    like = llm(model={**pin, "like": "Qwen/Qwen3-8B"})
+    assert container(described)["command"] == container(like)["command"]
+    assert volumes(described)["models"] == volumes(like)["models"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"layers": 0}, "model.architecture.layers: is 0; copy it from the model's config.json"),
+        ({"parameters": 10_000_000}, "parameters: 10000000 is fewer than its embeddings alone"),
+        ({"sliding": {"layers": 40, "window": 9}}, "sliding.layers: 40 is not of the 36 layers"),
+        ({"heads": 30}, "engine.tensor_parallel: 4 GPUs cannot share the 30 heads (8 of keys"),
+        ({"experts": {"per_token": 2}}, "model.architecture.experts.intermediate: is missing"),
+        ({"weights": "fp9"}, "model.architecture.weights: 'fp9' is unknown; write one of bf16,"),
+    ],
+)
+def test_an_architecture_that_is_none_is_refused(changes: dict[str, Any], message: str) -> None:
+    pin = {"name": "team/model", "revision": REVISION, "architecture": {**OWN, **changes}}
+    assert message in told(model=pin, engine=engine(tensor_parallel=4))
 
 
 @given(
