@@ -206,7 +206,9 @@ class Application:
             else await asyncio.to_thread(v2.read, body, served.signature)
         )
         result = await self._predict(parsed.rows)
-        return v2.write(result, parsed.id, self._head, self._output_name)
+        answer = v2.write(result, parsed.id, self._head, self._output_name)
+        self._metrics.outputs.observe(result)
+        return answer
 
     async def _invoke(self, body: bytes, media_type: str) -> bytes:
         if media_type not in (invocations.JSON, invocations.CSV):
@@ -223,7 +225,10 @@ class Application:
             )
         if item is None:
             item = await asyncio.to_thread(reader.read, body, media_type)
-        return invocations.write(await self._predict(item))
+        result = await self._predict(item)
+        answer = invocations.write(result)
+        self._metrics.outputs.observe(result)
+        return answer
 
     async def _predict(self, item: Batchable | Unmerged) -> Any:
         """The model's answer, with what it refuses told apart from what breaks it."""

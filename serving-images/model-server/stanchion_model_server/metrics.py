@@ -9,6 +9,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from stanchion_model_server.outputs import Outputs
+
 if TYPE_CHECKING:
     from stanchion_model_server.settings import Settings
 
@@ -29,6 +31,9 @@ class Metrics:
     """One process's metrics, all labelled with the served model and version.
 
     Every outcome's series exists from the start, so that a rate over errors is 0 and not absent.
+
+    Attributes:
+        outputs: What the model predicts.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -87,6 +92,8 @@ class Metrics:
             registered_model=settings.model_name,
             digest=settings.model_digest,
         ).set(1)
+        self.outputs = Outputs(of_model)
+        self.registry.register(self.outputs)
 
     def observe(self, outcome: str, seconds: float) -> None:
         """Count one answered request."""

@@ -74,6 +74,8 @@ class Service:
             sizes=self.metrics.batch_size,
         )
         self.served = served
+        signature = served.model.metadata.signature
+        self.metrics.outputs.watch(signature.outputs if signature is not None else None)
         if self.phase is Phase.LOADING:
             self.phase, self.reason = Phase.READY, ""
             self.metrics.ready.set(1)

@@ -6,8 +6,10 @@ from collections import defaultdict
 from importlib.resources import files
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
+from mlflow.types.schema import ColSpec, Schema
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from stanchion_model_server.metrics import Metrics
@@ -36,7 +38,11 @@ def families() -> list[Metric]:
             "MLFLOW_TRACKING_URI": "http://mlflow:5000",
         }
     )
-    exposed = text_string_to_metric_families(Metrics(settings).exposition().decode())
+    metrics = Metrics(settings)
+    # What a model predicts is counted under its outputs' names.
+    metrics.outputs.watch(Schema([ColSpec("string", "label"), ColSpec("double", "score")]))
+    metrics.outputs.observe(pd.DataFrame({"label": ["a"], "score": [0.5]}))
+    exposed = text_string_to_metric_families(metrics.exposition().decode())
     return [
         family
         for family in exposed
