@@ -51,7 +51,9 @@ _USUAL: Final = (
     "decimal:Decimal", "uuid:UUID",
 )  # fmt: skip
 # What these hold opens files, listens and starts threads.
-_NEVER_USUAL: Final = re.compile(r"sklearn\.(callback|datasets|externals|conftest|.*\btests)\b")
+_NEVER_USUAL: Final = re.compile(
+    r"sklearn\.(callback|datasets|externals|conftest|utils\._testing|.*\btests)\b"
+)
 _PICKLE_NAMES: Final = frozenset({".pkl", ".pickle", ".joblib", ".cloudpickle", ".dill"})
 _LOOKED_INTO: Final = frozenset({".skops", ".npz", ".pt", ".pth"})
 _PICKLE: Final = re.compile(rb"\x80[\x02-\x05]")
