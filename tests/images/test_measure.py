@@ -19,6 +19,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from mlflow.models import infer_signature
 from sklearn.cluster import KMeans
 from sklearn.compose import ColumnTransformer
@@ -314,7 +315,6 @@ def _npy_of_objects() -> bytes:
         ("data.npy", _npy_of_objects, "array of objects"),
         ("model.joblib", lambda: b"\x1f\x8b\x08rest", "compressed"),
         ("libmodel.so", lambda: b"\x7fELF", "files of type .so are refused"),
-        ("model.skops", lambda: _zipped(schema=b"{}"), "cannot be read as skops"),
     ],
 )
 def test_what_would_run_code_or_cannot_be_looked_into_is_found(
@@ -351,7 +351,23 @@ def test_models_as_mlflow_saves_them_pass(tmp_path: Path, format_: str) -> None:
         input_example=frame.head(2),
         pip_requirements=["scikit-learn"],
     )
-    assert problems(tmp_path / "m", (), (".so",)) == []
+    assert scan(tmp_path / "m", allow=(), refused_file_types=(".so",)) == []
+
+
+def test_a_skops_file_that_needs_trust_is_found_unless_it_is_allowed(tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    folder.mkdir()
+    skops.io.dump({"model": _Fragile()}, folder / "model.skops")
+    (found,) = scan(folder, allow=(), refused_file_types=())
+    assert found.startswith("model.skops: refers to ")
+    assert "_Fragile" in found
+    assert scan(folder, allow=("*:_Fragile",), refused_file_types=()) == []
+
+
+def test_an_archive_that_only_looks_like_skops_is_found(tmp_path: Path) -> None:
+    folder = _saved(tmp_path / "m", "model.skops", _zipped(other=b"{}"))
+    (found,) = scan(folder, allow=(), refused_file_types=())
+    assert "cannot be read as skops" in found
 
 
 def test_the_usual_estimators_pass(tmp_path: Path) -> None:

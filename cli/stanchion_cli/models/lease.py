@@ -98,7 +98,7 @@ class Hold:
             try:
                 live = self._api.get(ref)
                 if live is not None and _holder(live) == self._holder:
-                    live["spec"]["holderIdentity"] = ""
+                    del live["spec"]["holderIdentity"]
                     self._api.replace(live)
             except StanchionError:
                 continue  # it runs out by itself

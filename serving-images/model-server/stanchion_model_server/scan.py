@@ -3,7 +3,8 @@
 A pickle is a program: whoever loads it runs it. Here it is run with every object that it refers
 to replaced by one that does nothing, as Python's own documentation of `pickle` shows, so that what
 is told is what loading would look up, however it is written. That happens in a process of its
-own: a file made to crash or to fill the memory takes nothing else with it.
+own: a file made to crash or to fill the memory takes nothing else with it. Files of skops, which
+are no programs, go through skops' own check.
 
 It does not judge code that MLflow imports from a model's `code/` folder, nor weights.
 """
@@ -96,12 +97,14 @@ def scan(folder: Path, *, allow: tuple[str, ...], refused_file_types: tuple[str,
         reason = f"status {error.returncode}: {lines[-1][:300]}"
         raise ScanError(f"looking into the files crashed ({reason})") from None
     found: list[str] = json.loads(done.stdout)
+    for path in sorted(folder.rglob("*.skops")):
+        found += [f"{path.relative_to(folder).as_posix()}: {each}" for each in _skops(path, allow)]
     more = len(found) - _SHOWN
     return found if more <= 0 else [*found[:_SHOWN], f"and {more} more"]
 
 
 def problems(folder: Path, allow: tuple[str, ...], refused: tuple[str, ...]) -> list[str]:
-    """`scan`, in this process."""
+    """`scan` in this process, of all but skops files."""
     found = []
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -149,7 +152,7 @@ def _archive(stream: IO[bytes], suffix: str, allow: tuple[str, ...]) -> list[str
     if suffix not in _LOOKED_INTO:
         return [f"is an archive; only {', '.join(sorted(_LOOKED_INTO))} are looked into"]
     if suffix == ".skops":
-        return _skops(stream, allow)
+        return []  # `scan` reads it: scikit-learn, which that takes, is in memory once then
     found = []
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -162,13 +165,11 @@ def _archive(stream: IO[bytes], suffix: str, allow: tuple[str, ...]) -> list[str
     return found
 
 
-def _skops(stream: IO[bytes], allow: tuple[str, ...]) -> list[str]:
-    from skops.io import (  # type: ignore[import-untyped]  # noqa: PLC0415 - imports scikit-learn
-        get_untrusted_types,
-    )
+def _skops(file: Path, allow: tuple[str, ...]) -> list[str]:
+    from skops.io import get_untrusted_types  # noqa: PLC0415 - imports scikit-learn
 
     try:
-        types = get_untrusted_types(data=stream.read())
+        types = get_untrusted_types(file=file)
     except Exception as error:  # noqa: BLE001 - a hostile file may raise anything
         return [f"cannot be read as skops: {error}"]
     return _refused({":".join(name.rpartition(".")[::2]) for name in types}, allow)

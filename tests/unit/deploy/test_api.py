@@ -6,9 +6,12 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
+from kubernetes.dynamic.exceptions import ConflictError, NotFoundError
 from stanchion_cli.deploy.api import Api, Ref
 from stanchion_cli.errors import StanchionError
 
@@ -54,3 +57,26 @@ def test_credentials_that_are_turned_away_are_told_apart_from_silence(
 def test_a_server_that_does_not_answer_is_told_with_where_to_look(tmp_path: Path) -> None:
     with pytest.raises(StanchionError, match=r"does not answer.*in a network that reaches it"):
         _api(tmp_path, "http://127.0.0.1:1").get(SECRET)
+
+
+def _refusing(error: type[Exception]) -> Any:
+    def refuse(**_: object) -> None:
+        raise error(SimpleNamespace(status=409, reason="no", body="{}", headers={}))
+
+    return SimpleNamespace(create=refuse, replace=refuse)
+
+
+LEASE = {"apiVersion": "v1", "kind": "Lease", "metadata": {"name": "wine", "namespace": "demo"}}
+
+
+def test_who_comes_second_to_create_or_replace_is_told_and_nothing_is_raised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = _api(tmp_path, "http://127.0.0.1:1")
+    monkeypatch.setattr(api, "_resource", lambda *_: _refusing(ConflictError))
+    assert not api.create(LEASE)
+    assert not api.replace(LEASE)
+    monkeypatch.setattr(api, "_resource", lambda *_: _refusing(NotFoundError))
+    assert not api.replace(LEASE)
+    with pytest.raises(StanchionError, match=r"Lease demo/wine.*refused to create it"):
+        api.create(LEASE)

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 from stanchion_cli.commands.promote import promote
+from stanchion_cli.commands.rollback import rollback
 from stanchion_cli.commands.status import status
 from stanchion_cli.deploy import engine, reach
 from stanchion_cli.deploy.api import Ref
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.models import lockfile, promotion
+from stanchion_cli.models import rollback as rollbacks
 
 SERVICE = {
     "name": "wine",
@@ -35,6 +37,7 @@ class World:
         self.context = ""
         self.rolled_out: list[str] = []
         self.requests: list[promotion.Request] = []
+        self.rolled_back: list[rollbacks.Request] = []
         self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
 
     def preview_with(self, _root: Path, name: str, layer: str) -> tuple[str, Any]:
@@ -56,6 +59,13 @@ class World:
             roll_out()
         return lockfile.path(self.root, request.environment)
 
+    def roll_back(self, request: Any, _preview: Any, target: Target, *, roll_out: Any) -> Any:
+        assert target.context == self.context
+        self.rolled_back.append(request)
+        if roll_out is not None:
+            roll_out()
+        return lockfile.Pin("wine-cultivar", "1", f"sha256:{'a' * 64}")
+
     def get(self, ref: Ref) -> dict[str, Any] | None:
         assert ref == Ref("apps/v1", "Deployment", "demo", "wine")
         return self.replicas
@@ -71,6 +81,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(reach, "preview_with", made.preview_with)
     monkeypatch.setattr(reach, "reached", made.reached)
     monkeypatch.setattr(promotion, "promote_version", made.promote)
+    monkeypatch.setattr(rollbacks, "roll_back", made.roll_back)
     # The package's attribute of this name is the command itself.
     up = importlib.import_module("stanchion_cli.commands.up")
     monkeypatch.setattr(up, "roll_out", lambda _root, stack: made.rolled_out.append(stack))
@@ -105,6 +116,23 @@ def test_without_the_engine_a_version_is_pinned_through_a_context(
     assert (world.context, world.rolled_out) == ("eks-prod", [])
     said = capsys.readouterr().err
     assert "commit stacks/services/prod.lock.yaml; the next `up` of prod-services" in said
+
+
+def test_a_rollback_goes_to_the_services_stack_with_its_reason(world: World) -> None:
+    rollback("wine", environment="prod", reason="drift", context="eks-prod")
+    (request,) = world.rolled_back
+    assert (request.environment, request.service, request.version) == ("prod", "wine", None)
+    assert (request.reason, world.rolled_out) == ("drift", ["prod-services"])
+
+
+def test_a_rollback_that_does_not_wait_tells_how_to_go_on(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rollback("wine", to="1", environment="prod", wait=False)
+    assert world.rolled_out == []
+    said = capsys.readouterr().err
+    assert "the next `up` of prod-services rolls it out" in said
+    assert "--to 1" in said
 
 
 def test_status_tells_pins_replicas_and_the_way_to_a_service(
