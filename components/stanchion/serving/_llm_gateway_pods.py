@@ -104,18 +104,12 @@ def way_out(args: LlmGatewayArgs) -> list[k8s.networking.v1.NetworkPolicyEgressR
         database = (
             [network.peer(known["namespace"], known.get("pod_labels"))]
             if known
-            else [_addresses(cidr) for cidr in PRIVATE_RANGES]
+            else [network.addresses(cidr) for cidr in PRIVATE_RANGES]
         )
         rules.append(network.egress(database, ledger.get("port", DEFAULT_LEDGER_PORT)))
     if any("pods" not in backend for backend in args["backends"]):
-        rules.append(network.egress([_addresses("0.0.0.0/0", *PRIVATE_RANGES)], 443))
+        rules.append(network.public_egress())
     return rules
-
-
-def _addresses(cidr: str, *without: str) -> k8s.networking.v1.NetworkPolicyPeerArgs:
-    return _NET.NetworkPolicyPeerArgs(
-        ip_block=_NET.IPBlockArgs(cidr=cidr, except_=list(without) or None)
-    )
 
 
 def _pod(service: str, args: LlmGatewayArgs, selected: dict[str, str]) -> k8s.core.v1.PodSpecArgs:
