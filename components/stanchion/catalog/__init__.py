@@ -1,1 +1,1 @@
-"""Dated data with their sources: machines, prices, quotas, language models, and what images export."""
+"""Dated data with their sources: machines, prices, quotas, language models, exported metrics."""
