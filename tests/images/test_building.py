@@ -82,7 +82,8 @@ def test_a_copy_of_what_is_not_there_is_told(sources: Path) -> None:
 
 
 def test_an_unknown_image_is_told_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match="choose one of mlflow, model-server, postgres"):
+    known = "llm-gateway, mlflow, model-server, postgres"
+    with pytest.raises(InputError, match=f"choose one of {known}"):
         context.reference.__wrapped__("nothing")
 
 

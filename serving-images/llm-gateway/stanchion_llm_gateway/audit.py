@@ -74,8 +74,8 @@ class Audit:
         if exchange.error:
             entry["error"] = exchange.error
         if self._configured.content:
-            entry["prompt"] = self._kept("\n".join(exchange.prompt))
-            entry["answer"] = self._kept("".join(exchange.answer))
+            entry["prompt"] = self._kept("\n".join(exchange.prompt), exchange.prompt_is_clean)
+            entry["answer"] = self._kept("".join(exchange.answer), exchange.answer_is_clean)
         self._output.add(asyncio.get_running_loop(), entry)
         if self._file is not None:
             line = msgspec.json.encode(entry).decode()
@@ -96,7 +96,7 @@ class Audit:
         if self._file is not None:
             self._file.close()
 
-    def _kept(self, text: str) -> str:
+    def _kept(self, text: str, is_clean: bool) -> str:
         longest = self._configured.max_chars
-        kept = self._redacted(text[: longest + _AROUND])
+        kept = text if is_clean else self._redacted(text[: longest + _AROUND])
         return kept if len(kept) <= longest else kept[:longest] + "…"

@@ -42,8 +42,11 @@ class Exchange:
     hits: list[tuple[str, Hit]] = field(default_factory=list)
     """Matches with their direction, input or output."""
     prompt: list[str] = field(default_factory=list)
+    prompt_is_clean: bool = False
+    """Whether a guardrail has taken every kind of personal data out of it already."""
     prompt_chars: int = 0
     answer: list[str] = field(default_factory=list)
+    answer_is_clean: bool = False
     answer_chars: int = 0
     """Of what the backend said, whether the client saw it or not."""
     input_tokens: int = 0

@@ -110,6 +110,7 @@ class Gateway:
         try:
             exchange.note("input", await self.prompt_guard.check(texts))
             exchange.prompt = [text.value for text in texts]
+            exchange.prompt_is_clean = self.prompt_guard.cleans
             await self._judge.check("\n".join(exchange.prompt), None, exchange)
         except BlockedError as blocked:
             exchange.prompt = [text.value for text in texts]
@@ -152,6 +153,7 @@ class Gateway:
         try:
             exchange.note("output", await self._answer_guard.check(answer))
             exchange.answer = [text.value for text in said]
+            exchange.answer_is_clean = self._answer_guard.cleans
             await self._judge.check(
                 "\n".join(exchange.prompt), "\n".join(exchange.answer), exchange
             )

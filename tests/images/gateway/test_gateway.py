@@ -44,8 +44,8 @@ def test_completions_embeddings_and_models_are_spoken(
     body = {"model": "assistant", "prompt": "Once upon a time"}
     status, _, raw = shared_gateway.ask("/v1/completions", body, AUTHORIZED)
     assert (status, json.loads(raw)["choices"][0]["text"]) == (200, ANSWER)
-    body = {"model": "assistant", "input": ["one", "two"]}
-    status, _, raw = shared_gateway.ask("/v1/embeddings", body, AUTHORIZED)
+    texts = {"model": "assistant", "input": ["one", "two"]}
+    status, _, raw = shared_gateway.ask("/v1/embeddings", texts, AUTHORIZED)
     assert (status, json.loads(raw)["data"][0]["embedding"]) == (200, [0.0])
     status, _, raw = shared_gateway.ask("/v1/models", None, AUTHORIZED)
     assert [model["id"] for model in json.loads(raw)["data"]] == ["assistant", "own-only"]

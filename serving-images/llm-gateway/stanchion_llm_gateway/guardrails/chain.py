@@ -15,12 +15,17 @@ from stanchion_llm_gateway.texts import USER, Text, of_answer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stanchion_llm_gateway.guard_configuration import InputGuard, OutputGuard
+    from stanchion_llm_gateway.guard_configuration import InputGuard, OutputGuard, Pii
 
 _LARGE: Final = 8192
 """Characters from which looking through takes long enough for other requests to notice."""
 PROMPT: Final = "prompt"
 ANSWER: Final = "answer"
+
+
+def _takes_all_out(pii: Pii) -> bool:
+    """Whether no kind of personal data is left in what passes."""
+    return pii.entities is None and pii.action is not PiiAction.OFF
 
 
 class PromptGuard:
@@ -34,6 +39,8 @@ class PromptGuard:
         self._injection_action = configured.injection
         self._policy = PolicyFinder(configured.policy)
         self._topics = Topics(configured.allowed_topics)
+        self.cleans = _takes_all_out(configured.pii)
+        """Whether no kind of personal data is left in a prompt that passed."""
         self.rules_date = self._injection.date
         """Date of the list of injection rules."""
 
@@ -81,6 +88,8 @@ class AnswerGuard:
         self._policy = PolicyFinder(configured.policy)
         self.active = self._action is not PiiAction.OFF or bool(configured.policy)
         """Whether there is anything to look for."""
+        self.cleans = _takes_all_out(configured.pii)
+        """Whether no kind of personal data is left in an answer that passed."""
 
     def find(self, text: str) -> list[Hit]:
         """Every match in a text."""

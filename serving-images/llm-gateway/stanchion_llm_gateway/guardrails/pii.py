@@ -34,8 +34,10 @@ _NOTHING: Final[Any] = None
 _CONTEXT: Final = 60
 _CONTEXT_GAIN: Final = 0.35
 _NUMBER: Final = re.compile(r"(?<![\w.])\+?\(?\d[\d\s().\-/]{5,20}\d(?![\w])")
-_REGIONS: Final = ("US", "GB")
-"""Whose numbers are known without the country's code."""
+_REGIONS: Final = {"US": "", "GB": "0"}
+"""Whose numbers are known without the country's code, and what those begin with."""
+_WITHIN: Final = re.compile(r"\d\.?\Z")
+"""Before digits that are a part of a longer number, whatever their checksum."""
 _SUFFIXES: Final = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 """Over the list that comes with the library: by default it is fetched, in the midst of a request.
 """
@@ -110,17 +112,21 @@ class _Phone(LocalRecognizer):
 
 def _phone_score(number: str) -> float:
     """How sure it is that this is a telephone number; bare digits alone are not enough."""
-    digits = sum(character.isdigit() for character in number)
-    if not 7 <= digits <= 15:
+    digits = "".join(character for character in number if character.isdigit())
+    if not 7 <= len(digits) <= 15:
         return 0
-    regions = (None,) if number.startswith("+") else _REGIONS
-    for region in regions:
-        try:
-            if phonenumbers.is_valid_number(phonenumbers.parse(number, region)):
-                return 0.6 if region is None else 0.4 if digits < len(number) else 0.3
-        except phonenumbers.NumberParseException:
-            continue
+    if number.startswith("+"):
+        return 0.6 if _is_phone(number, None) else 0
+    if any(digits.startswith(first) and _is_phone(number, of) for of, first in _REGIONS.items()):
+        return 0.4 if len(digits) < len(number) else 0.3
     return 0
+
+
+def _is_phone(number: str, region: str | None) -> bool:
+    try:
+        return bool(phonenumbers.is_valid_number(phonenumbers.parse(number, region)))
+    except phonenumbers.NumberParseException:
+        return False
 
 
 class PiiFinder:
@@ -179,17 +185,15 @@ class PiiFinder:
         for start, end in _regions(text):
             part = text[start:end]
             for recognizer, context in self._recognizers:
-                for match in (
-                    recognizer.analyze(part, recognizer.supported_entities, _NOTHING) or ()
-                ):
+                for match in recognizer.analyze(part, recognizer.supported_entities, _NOTHING):
                     before = part[max(0, match.start - _CONTEXT) : match.start]
+                    if part[match.start : match.end].isdigit() and (
+                        _WITHIN.search(before) or part[match.end : match.end + 1].isdigit()
+                    ):
+                        continue
                     gain = _CONTEXT_GAIN if context and context.search(before) else 0
-                    yield (
-                        match.entity_type,
-                        start + match.start,
-                        start + match.end,
-                        (match.score + gain),
-                    )
+                    score = round(match.score + gain, 2)
+                    yield match.entity_type, start + match.start, start + match.end, score
 
 
 def _regions(text: str) -> Iterator[tuple[int, int]]:
