@@ -96,8 +96,8 @@ def page(results: Results) -> str:
         " the first run over them, in which 44 of 50 injections and 46 of 50 of personal data were"
         " found and 9 of 100 harmless ones flagged, four faults were corrected: a rule for Romance"
         " languages that also matched English, parts of longer numbers taken for identities,"
-        " British telephone numbers without their leading 0, and a sum of scores that missed its threshold"
-        " by a rounding error. No rule was fitted to a prompt it had missed.",
+        " British telephone numbers without their leading 0, and a sum of scores that missed its"
+        " threshold by a rounding error. No rule was fitted to a prompt it had missed.",
         "",
         "| prompts | flagged | of | |",
         "| --- | --- | --- | --- |",

@@ -10,8 +10,11 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow.types.schema import ColSpec, Schema
+from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from stanchion_llm_gateway.configuration import parse
+from stanchion_llm_gateway.metrics import Metrics as GatewayMetrics
 from stanchion_model_server.metrics import Metrics
 from stanchion_model_server.settings import from_environment
 from unit.components.world import DIGEST
@@ -21,15 +24,7 @@ COMMON = ("python_", "process_")
 CREATED = "_created"
 
 
-@pytest.fixture(scope="module")
-def listed() -> dict[str, Any]:
-    catalogue = yaml.safe_load((files("stanchion") / "catalog" / "metrics.yaml").read_text())
-    server: dict[str, Any] = catalogue["images"]["model-server"]
-    return server
-
-
-@pytest.fixture(scope="module")
-def families() -> list[Metric]:
+def _model_server() -> bytes:
     settings = from_environment(
         {
             "MODEL_NAME": "wine",
@@ -42,7 +37,39 @@ def families() -> list[Metric]:
     # What a model predicts is counted under its outputs' names.
     metrics.outputs.watch(Schema([ColSpec("string", "label"), ColSpec("double", "score")]))
     metrics.outputs.observe(pd.DataFrame({"label": ["a"], "score": [0.5]}))
-    exposed = text_string_to_metric_families(metrics.exposition().decode())
+    return metrics.exposition()
+
+
+def _llm_gateway() -> bytes:
+    configuration = parse(
+        {
+            "backends": [{"name": "llama", "url": "http://llama/v1"}],
+            "models": [{"name": "assistant", "targets": [{"backend": "llama"}]}],
+        }
+    )
+    return generate_latest(GatewayMetrics(configuration).registry)
+
+
+IMAGES = {"model-server": _model_server, "llm-gateway": _llm_gateway}
+
+
+@pytest.fixture(scope="module", params=IMAGES)
+def image(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def listed(image: str) -> dict[str, Any]:
+    catalogue = yaml.safe_load((files("stanchion") / "catalog" / "metrics.yaml").read_text())
+    assert set(catalogue["images"]) == set(IMAGES)
+    of_image: dict[str, Any] = catalogue["images"][image]
+    return of_image
+
+
+@pytest.fixture(scope="module")
+def families(image: str) -> list[Metric]:
+    exposed = text_string_to_metric_families(IMAGES[image]().decode())
     return [
         family
         for family in exposed
