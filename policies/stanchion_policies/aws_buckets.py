@@ -95,7 +95,13 @@ def _blocks_all(block: CloudResource) -> bool:
     kinds=BUCKETS,
     severity=Severity.MEDIUM,
     fix="Add a BucketServerSideEncryptionConfiguration with sseAlgorithm aws:kms and your key.",
-    settings={"kms": flag("Whether it takes a KMS key of your own.", default=False)},
+    settings={
+        "kms": flag(
+            "Whether it takes a KMS key of your own; S3 writes access logs with none, so the "
+            "buckets they go to need none.",
+            default=False,
+        )
+    },
 )
 def encrypted(item: CloudResource, stack: Stack, settings: Settings) -> Iterator[str]:
     """A bucket's encryption is stated."""
@@ -112,7 +118,11 @@ def encrypted(item: CloudResource, stack: Stack, settings: Settings) -> Iterator
             defaults.extend(items(rule, "applyServerSideEncryptionByDefaults"))
     if not any(text(default, "sseAlgorithm") for default in defaults):
         yield "has no server-side encryption configuration"
-    elif settings.flag("kms") and not any(present(each, "kmsMasterKeyId") for each in defaults):
+    elif (
+        settings.flag("kms")
+        and not any(present(each, "kmsMasterKeyId") for each in defaults)
+        and not _takes_logs(stack, item)
+    ):
         yield "its server-side encryption configuration lacks kmsMasterKeyId, a key of your own"
 
 

@@ -164,6 +164,13 @@ AWS = [
     ),
     lacking("aws-s3-lifecycle", "artifacts-bucket", "artifacts-lifecycle", told="lifecycle"),
     lacking("aws-s3-tls-only", "backups-bucket", "backups-tls-only", told="aws:SecureTransport"),
+    lacking(
+        "aws-s3-access-logs",
+        "artifacts-bucket",
+        "artifacts-logging",
+        "artifacts-access-logs",
+        told="BucketLogging",
+    ),
     changed("aws-rds-private", "database-server", "publiclyAccessible", to=True),
     changed("aws-rds-encrypted", "database-server", "storageEncrypted"),
     changed("aws-rds-backups", "database-server", "backupRetentionPeriod", to=1),

@@ -18,6 +18,7 @@ from unit.components.test_network import LOCATIONS, TAGS, of, one
 from unit.components.world import Registered, World, deploy
 
 S3 = "dev-artifacts-123456789012"
+S3_LOGS = "dev-artifacts-access-123456789012"
 GCS = "dev-artifacts-stanchion-dev"
 GCS_BUCKET = "gcp:storage/bucket:Bucket"
 
@@ -51,6 +52,12 @@ def bucket(world: World) -> Registered:
     """The bucket that holds the artifacts."""
     (found,) = [each for each in of(world, "Bucket") if each.name == "store-bucket"]
     return found
+
+
+def setting(world: World, kind: str, of_bucket: str = S3) -> Mapping[str, Any]:
+    """The inputs of a bucket's setting on AWS, which is a resource of its own."""
+    (found,) = [each for each in of(world, kind) if each.inputs["bucket"] == of_bucket]
+    return found.inputs
 
 
 @pytest.fixture(scope="module")
@@ -107,26 +114,27 @@ def test_cost_tags_are_on_everything_that_can_have_them(on_aws: World, on_gcp: W
         assert each.inputs["labels"] == TAGS
 
 
-def test_the_bucket_is_closed_to_the_public(on_aws: World, on_gcp: World) -> None:
-    closed = one(on_aws, "BucketPublicAccessBlock")
+def test_every_bucket_is_closed_to_the_public(on_aws: World, on_gcp: World) -> None:
     blocks = ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets")
-    assert all(closed[each] is True for each in blocks)
-    assert one(on_aws, "BucketOwnershipControls")["rule"] == {
-        "objectOwnership": "BucketOwnerEnforced"
-    }
+    for name in (S3, S3_LOGS):
+        closed = setting(on_aws, "BucketPublicAccessBlock", name)
+        assert all(closed[each] is True for each in blocks)
+        assert setting(on_aws, "BucketOwnershipControls", name)["rule"] == {
+            "objectOwnership": "BucketOwnerEnforced"
+        }
     for each in of(on_gcp, "Bucket"):
         assert each.inputs["publicAccessPrevention"] == "enforced"
         assert each.inputs["uniformBucketLevelAccess"] is True
 
 
-def test_every_setting_is_of_the_one_bucket(on_aws: World) -> None:
+def test_every_setting_is_of_one_of_the_two_buckets(on_aws: World) -> None:
     named = {each.inputs["bucket"] for each in on_aws.resources if "bucket" in each.inputs}
-    assert named == {S3}
+    assert named == {S3, S3_LOGS}
     assert bucket(on_aws).inputs["bucket"] == S3
 
 
 def test_objects_are_encrypted_with_the_stores_own_rotating_key(on_aws: World) -> None:
-    (rule,) = one(on_aws, "BucketServerSideEncryptionConfiguration")["rules"]
+    (rule,) = setting(on_aws, "BucketServerSideEncryptionConfiguration")["rules"]
     assert rule["applyServerSideEncryptionByDefault"] == {
         "sseAlgorithm": "aws:kms",
         "kmsMasterKeyId": "arn:key",
@@ -151,13 +159,14 @@ def test_google_encrypts_with_a_key_that_storage_may_use_before_the_bucket_is_ma
     assert on_gcp.waits_for(bucket(on_gcp), right)
 
 
-def test_nothing_is_read_or_written_without_tls(on_aws: World) -> None:
-    statements = json.loads(one(on_aws, "BucketPolicy")["policy"])["Statement"]
-    assert {each["Effect"] for each in statements} == {"Deny"}
-    for each in statements:
-        assert each["Resource"] == [f"arn:aws:s3:::{S3}", f"arn:aws:s3:::{S3}/*"]
+@pytest.mark.parametrize("name", [S3, S3_LOGS])
+def test_nothing_is_read_or_written_without_tls(on_aws: World, name: str) -> None:
+    statements = json.loads(setting(on_aws, "BucketPolicy", name)["policy"])["Statement"]
+    refusals = [each for each in statements if each["Effect"] == "Deny"]
+    for each in refusals:
+        assert each["Resource"] == [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
         assert (each["Principal"], each["Action"]) == ("*", "s3:*")
-    assert [each["Condition"] for each in statements] == [
+    assert [each["Condition"] for each in refusals] == [
         {"Bool": {"aws:SecureTransport": "false"}},
         {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
     ]
@@ -166,7 +175,7 @@ def test_nothing_is_read_or_written_without_tls(on_aws: World) -> None:
 def test_old_versions_go_after_their_days_and_current_ones_never() -> None:
     aws, gcp = store("aws", retention_days=30), store("gcp", retention_days=30)
     assert one(aws, "BucketVersioning")["versioningConfiguration"] == {"status": "Enabled"}
-    (rule,) = one(aws, "BucketLifecycleConfiguration")["rules"]
+    (rule,) = setting(aws, "BucketLifecycleConfiguration")["rules"]
     assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 30}
     assert rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
     assert rule["expiration"] == {"expiredObjectDeleteMarker": True}
@@ -187,21 +196,58 @@ def test_access_is_logged_in_a_bucket_that_only_google_writes(on_gcp: World) -> 
     assert right["role"] == "roles/storage.objectCreator"
 
 
+def test_access_is_logged_in_a_bucket_that_only_s3_writes_for_this_bucket(on_aws: World) -> None:
+    logging = one(on_aws, "BucketLogging")
+    assert (logging["bucket"], logging["targetBucket"]) == (S3, S3_LOGS)
+    statements = json.loads(setting(on_aws, "BucketPolicy", S3_LOGS)["policy"])["Statement"]
+    (allowed,) = [each for each in statements if each["Effect"] == "Allow"]
+    assert allowed == {
+        "Sid": "AccessLogs",
+        "Effect": "Allow",
+        "Principal": {"Service": "logging.s3.amazonaws.com"},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{S3_LOGS}/{logging['targetPrefix']}*",
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{S3}"},
+            "StringEquals": {"aws:SourceAccount": "123456789012"},
+        },
+    }
+    own = json.loads(setting(on_aws, "BucketPolicy")["policy"])["Statement"]
+    assert {each["Effect"] for each in own} == {"Deny"}
+
+
+def test_logs_are_switched_on_once_s3_may_write_them_and_never_of_the_logs(on_aws: World) -> None:
+    (logging,) = of(on_aws, "BucketLogging")
+    assert logging.inputs["bucket"] != S3_LOGS
+    for kind in ("BucketPolicy", "BucketServerSideEncryptionConfiguration"):
+        (ready,) = [each for each in of(on_aws, kind) if each.inputs["bucket"] == S3_LOGS]
+        assert on_aws.waits_for(logging, ready)
+
+
+def test_logs_are_encrypted_as_s3_can_write_them_and_go_after_their_days(on_aws: World) -> None:
+    (rule,) = setting(on_aws, "BucketServerSideEncryptionConfiguration", S3_LOGS)["rules"]
+    assert rule["applyServerSideEncryptionByDefault"] == {"sseAlgorithm": "AES256"}
+    (old,) = setting(on_aws, "BucketLifecycleConfiguration", S3_LOGS)["rules"]
+    assert (old["status"], old["expiration"]) == ("Enabled", {"days": 90})
+
+
 def test_aws_enumerations_are_botocores(on_aws: World) -> None:
     model = botocore.session.get_session().get_service_model("s3")
-    (encryption,) = one(on_aws, "BucketServerSideEncryptionConfiguration")["rules"]
-    (rule,) = one(on_aws, "BucketLifecycleConfiguration")["rules"]
+    (encryption,) = setting(on_aws, "BucketServerSideEncryptionConfiguration")["rules"]
+    (rule,) = setting(on_aws, "BucketLifecycleConfiguration")["rules"]
     used = {
         "ServerSideEncryption": encryption["applyServerSideEncryptionByDefault"]["sseAlgorithm"],
-        "ObjectOwnership": one(on_aws, "BucketOwnershipControls")["rule"]["objectOwnership"],
+        "ObjectOwnership": setting(on_aws, "BucketOwnershipControls")["rule"]["objectOwnership"],
         "BucketVersioningStatus": one(on_aws, "BucketVersioning")["versioningConfiguration"][
             "status"
         ],
         "ExpirationStatus": rule["status"],
+        "PartitionDateSource": one(on_aws, "BucketLogging")["targetObjectKeyFormat"][
+            "partitionedPrefix"
+        ]["partitionDateSource"],
     }
     for shape, value in used.items():
         assert value in model.shape_for(shape).enum, shape
-    assert len(of(on_aws, "Bucket")) == 1
 
 
 def test_google_enumerations_are_the_discovery_documents(on_gcp: World) -> None:
@@ -239,6 +285,7 @@ def _schema(document: str, name: str) -> Mapping[str, Any]:
             },
             "longer than 63 characters; shorten it",
         ),
+        ("aws", {"environment": "a" * 40}, "-artifacts-access-123456789012' longer than 63"),
         (
             "aws",
             {"location": {**LOCATIONS["aws"], "zones": ["us-east-1a"]}},

@@ -1,14 +1,18 @@
 """Artifacts in an S3 bucket with a key of its own."""
 
-import json
-
 import pulumi
 import pulumi_aws as aws
 
 from stanchion.checks import Checks
 from stanchion.children import child_options
+from stanchion.foundation.artifact_store._aws_access_logs import log_access
+from stanchion.foundation.artifact_store._aws_bucket import (
+    ACTIVE,
+    abandoned_uploads,
+    close,
+    everything,
+)
 from stanchion.foundation.artifact_store.contract import (
-    ABANDONED_UPLOAD_DAYS,
     RETENTION_DAYS,
     ArtifactStoreArgs,
     ArtifactStoreBackend,
@@ -21,14 +25,12 @@ from stanchion.foundation.encryption.aws import customer_key
 from stanchion.foundation.location import aws_partition
 from stanchion.foundation.tags import cloud_tags
 
-OLDEST_TLS = "1.2"
-
 
 class AwsArtifactStore:
-    """A bucket closed to the public, versioned and encrypted."""
+    """A bucket closed to the public, versioned and encrypted, its use logged in a second one."""
 
     def check(self, check: Checks, args: ArtifactStoreArgs) -> None:
-        """The place and a name that fits."""
+        """The place and names that fit."""
         check_bucket(check, args)
 
     def build(
@@ -60,26 +62,15 @@ class AwsArtifactStore:
             tags=tags,
             opts=held,
         )
-        settings = _settings(name, args, bucket, key, plain)
-        closed = aws.s3.BucketPublicAccessBlock(
-            f"{name}-private",
-            bucket=bucket.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=plain,
-        )
         arn = f"arn:{aws_partition(args['location']['region'])}:s3:::{bucket_name(args)}"
-        policy = aws.s3.BucketPolicy(
-            f"{name}-tls-only",
-            bucket=bucket.bucket,
-            policy=json.dumps(_tls_only(arn)),
-            opts=child_options(parent, opts, depends_on=[closed]),
-        )
-        names = [each.bucket for each in (bucket, closed, policy, *settings)]
+        closed = close(name, bucket, arn, parent=parent, opts=opts)
+        settings = _settings(name, args, bucket, key, plain)
+        logging = log_access(name, args, bucket, tags, parent=parent, opts=opts)
+        made = (bucket, closed.ownership, closed.public, closed.policy, *settings, logging)
         return ArtifactStoreParts(
-            destination=pulumi.Output.all(*names).apply(lambda known: f"s3://{known[0]}"),
+            destination=pulumi.Output.all(*(each.bucket for each in made)).apply(
+                lambda known: f"s3://{known[0]}"
+            ),
             encryption_key=key.arn,
         )
 
@@ -91,24 +82,15 @@ def _settings(
     key: aws.kms.Key,
     opts: pulumi.ResourceOptions,
 ) -> tuple[
-    aws.s3.BucketOwnershipControls,
     aws.s3.BucketVersioning,
     aws.s3.BucketServerSideEncryptionConfiguration,
     aws.s3.BucketLifecycleConfiguration,
 ]:
-    """Owner, versions, encryption and lifecycle."""
-    ownership = aws.s3.BucketOwnershipControls(
-        f"{name}-ownership",
-        bucket=bucket.bucket,
-        rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-        opts=opts,
-    )
+    """Versions, encryption and lifecycle."""
     versioning = aws.s3.BucketVersioning(
         f"{name}-versioning",
         bucket=bucket.bucket,
-        versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(
-            status="Enabled"
-        ),
+        versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(status=ACTIVE),
         opts=opts,
     )
     encryption = aws.s3.BucketServerSideEncryptionConfiguration(
@@ -131,45 +113,23 @@ def _settings(
         rules=[_lifecycle_rule(args.get("retention_days", RETENTION_DAYS))],
         opts=opts,
     )
-    return ownership, versioning, encryption, lifecycle
+    return versioning, encryption, lifecycle
 
 
 def _lifecycle_rule(retention_days: int) -> aws.s3.BucketLifecycleConfigurationRuleArgs:
     """Old versions and what is left of uploads go; a current version never does."""
     return aws.s3.BucketLifecycleConfigurationRuleArgs(
         id="old-versions-and-abandoned-uploads",
-        status="Enabled",
-        filter=aws.s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
+        status=ACTIVE,
+        filter=everything(),
         noncurrent_version_expiration=aws.s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
             noncurrent_days=retention_days
         ),
         expiration=aws.s3.BucketLifecycleConfigurationRuleExpirationArgs(
             expired_object_delete_marker=True
         ),
-        abort_incomplete_multipart_upload=aws.s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-            days_after_initiation=ABANDONED_UPLOAD_DAYS
-        ),
+        abort_incomplete_multipart_upload=abandoned_uploads(),
     )
-
-
-def _tls_only(arn: str) -> dict[str, object]:
-    """Refuses plain HTTP and old TLS to everyone, the account's administrators included."""
-    refused = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "NoPlainHttp",
-                **refused,
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            },
-            {
-                "Sid": "NoOldTls",
-                **refused,
-                "Condition": {"NumericLessThan": {"s3:TlsVersion": OLDEST_TLS}},
-            },
-        ],
-    }
 
 
 BACKEND: ArtifactStoreBackend = AwsArtifactStore()

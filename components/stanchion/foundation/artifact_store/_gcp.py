@@ -7,13 +7,14 @@ from stanchion.checks import Checks
 from stanchion.children import child_options
 from stanchion.foundation.artifact_store.contract import (
     ABANDONED_UPLOAD_DAYS,
-    LONGEST_BUCKET,
+    ACCESS_LOG_DAYS,
     RETENTION_DAYS,
     ArtifactStoreArgs,
     ArtifactStoreBackend,
     ArtifactStoreParts,
     bucket_name,
     check_bucket,
+    log_bucket_name,
     purpose,
 )
 from stanchion.foundation.encryption.gcp import customer_key
@@ -22,7 +23,6 @@ from stanchion.foundation.tags import cloud_tags
 DAY = 24 * 60 * 60
 SOFT_DELETE_DAYS = 7
 """Days in which even a deleted version can be had back: the fewest there are, none aside."""
-ACCESS_LOG_DAYS = 90
 _LOG_WRITER = "group:cloud-storage-analytics@google.com"
 _KEY_USER = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 
@@ -31,16 +31,8 @@ class GcpArtifactStore:
     """A bucket closed to the public, versioned and encrypted, its use logged in a second one."""
 
     def check(self, check: Checks, args: ArtifactStoreArgs) -> None:
-        """The place and a name that fits, with room for that of the logs."""
+        """The place and names that fit."""
         check_bucket(check, args)
-        if "location" in args and "environment" in args:
-            names = (bucket_name(args), _log_bucket_name(args))
-            if len(names[0]) <= LONGEST_BUCKET < len(names[1]):
-                check.refuse(
-                    "environment",
-                    f"makes '{names[1]}' longer than {LONGEST_BUCKET} characters",
-                    "shorten it",
-                )
 
     def build(
         self,
@@ -98,7 +90,7 @@ class _Store:
             f"{self._name}-access-logs",
             project=self._project,
             location=self._region,
-            name=_log_bucket_name(self._args),
+            name=log_bucket_name(self._args),
             storage_class="STANDARD",
             uniform_bucket_level_access=True,
             public_access_prevention="enforced",
@@ -188,10 +180,6 @@ class _Store:
             deletion_policy=self._deletion,
             opts=opts,
         )
-
-
-def _log_bucket_name(args: ArtifactStoreArgs) -> str:
-    return f"{args['environment']}-{purpose(args)}-access-{args['location']['account']}"
 
 
 def _delete(*, age: int) -> gcp.storage.BucketLifecycleRuleArgs:

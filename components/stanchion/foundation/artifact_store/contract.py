@@ -14,6 +14,8 @@ ARTIFACTS = "artifacts"
 RETENTION_DAYS = 90
 ABANDONED_UPLOAD_DAYS = 7
 """After which the parts of an upload that was never finished are deleted."""
+ACCESS_LOG_DAYS = 90
+"""After which the log of an access is deleted."""
 LONGEST_BUCKET = 63
 """Characters of a bucket's name in either cloud."""
 
@@ -42,7 +44,8 @@ class ArtifactStoreArgs(TypedDict):
     """Account or project, region and zones; needed for aws and gcp. Default: none."""
     environment: NotRequired[str]
     """Name of the environment, as prod-aws; needed for aws and gcp, where the bucket is called
-    ENVIRONMENT-PURPOSE-ACCOUNT. Default: none."""
+    ENVIRONMENT-PURPOSE-ACCOUNT, and that of its access logs ENVIRONMENT-PURPOSE-access-ACCOUNT.
+    Default: none."""
     retention_days: NotRequired[int]
     """Days that overwritten and deleted objects can be had back from a bucket: 1 to 3650.
     Default: 90."""
@@ -92,6 +95,11 @@ def bucket_name(args: ArtifactStoreArgs) -> str:
     return f"{args['environment']}-{purpose(args)}-{args['location']['account']}"
 
 
+def log_bucket_name(args: ArtifactStoreArgs) -> str:
+    """The name of the bucket for the logs of who uses it."""
+    return f"{args['environment']}-{purpose(args)}-access-{args['location']['account']}"
+
+
 def check_bucket(check: Checks, args: ArtifactStoreArgs) -> None:
     """What a bucket of either cloud needs."""
     for field in ("location", "environment"):
@@ -108,9 +116,11 @@ def check_bucket(check: Checks, args: ArtifactStoreArgs) -> None:
             )
     if "environment" in args:
         check.name("environment", args["environment"])
-    if "location" in args and "environment" in args and len(bucket_name(args)) > LONGEST_BUCKET:
-        check.refuse(
-            "environment",
-            f"makes '{bucket_name(args)}' longer than {LONGEST_BUCKET} characters",
-            "shorten it",
-        )
+    if "location" in args and "environment" in args:
+        longest = log_bucket_name(args)
+        if len(longest) > LONGEST_BUCKET:
+            check.refuse(
+                "environment",
+                f"makes '{longest}' longer than {LONGEST_BUCKET} characters",
+                "shorten it",
+            )
