@@ -204,7 +204,13 @@ class LlmServiceFile(Strict):
     def _something_answers(self) -> Self:
         own = {"pool": self.pool, "engine": self.engine, "storage": self.storage}
         if self.model is None:
-            given = [field for field, value in own.items() if value is not None]
+            further = {
+                "adapters": self.adapters or None,
+                "hubToken": self.hub_token,
+                "image": self.image,
+                "evaluation": self.evaluation,
+            }
+            given = [field for field, value in {**own, **further}.items() if value is not None]
             if given:
                 raise ValueError(f"`{given[0]}` goes with `model`; add it or remove {given[0]}")
             if not self.external:

@@ -147,6 +147,8 @@ def _gateway_path(file: LlmServiceFile, field: str) -> str:
         place = int(provider[1]) - (file.model is not None)
         return f"external[{place}]{provider[2]}" if place >= 0 else "model"
     head = re.split(r"[.\[]", field)[0]
+    if head == "autoscaling":
+        return "gateway.max_replicas"
     return f"gateway.{field}" if head in _GATEWAYS_OWN else _own_path(field)
 
 

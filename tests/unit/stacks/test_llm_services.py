@@ -74,6 +74,18 @@ def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) ->
     check_llm_services(found, environment(), "prod-aws", pools)
 
 
+def test_the_guides_file_and_its_refusal_are_true(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "llm.md").read_text("utf-8")
+    text = guide.partition("```yaml\n")[2].partition("```")[0]
+    jsonschema.validate(yaml.safe_load(text), service_schema())
+    pools = {"l4": (L4, (CapacityKind.ON_DEMAND,))}
+    check_llm_services(files(tmp_path, text), environment(), "prod-aws", pools)
+    shown = guide.partition("```text\n")[2].partition("\n```")[0]
+    engine = "{maxModelLen: 16384, weights: fp8, quantizeOnLoad: true, fullLengthRequests: 2}"
+    large = edited((engine, "{maxModelLen: 40960, fullLengthRequests: 2}"))
+    assert problems(tmp_path, large) == [shown]
+
+
 def test_the_schema_refuses_a_misspelt_key_of_its_kind() -> None:
     wrong = yaml.safe_load(edited(("fullLengthRequests", "fullLengthRequest")))
     with pytest.raises(jsonschema.ValidationError, match="fullLengthRequest"):
@@ -127,6 +139,7 @@ def test_a_malformed_file_is_told_by_its_path(
             "engine: Qwen/Qwen3-8B needs weights 8.8 + ",
         ),
         (("https://api.example.com/v1", "api.example.com/"), "external[0].url: "),
+        (("gateway:\n", "gateway:\n  maxReplicas: 1\n"), "gateway.maxReplicas: 2 is above "),
         (("maxReplicas: 4", "maxReplicas: 1"), "autoscaling.minReplicas: 2 is above autoscaling."),
         (
             ("maxReplicas: 4", "maxReplicas: 8"),
@@ -179,6 +192,22 @@ def test_a_provider_alone_needs_no_gpu(tmp_path: Path) -> None:
     check_llm_services(found, environment(), "prod-aws", {})
     args = gateway_args(found[0], environment(), "prod-aws", "demo", None)
     assert [backend["name"] for backend in args["backends"]] == ["provider"]
+
+
+@pytest.mark.parametrize(
+    ("line", "field"),
+    [
+        ("adapters: [{name: a, hubName: b/c, revision: d, rank: 8}]", "adapters"),
+        ("evaluation: run", "evaluation"),
+        ("pool: l4", "pool"),
+    ],
+)
+def test_what_is_of_the_own_model_alone_needs_it(tmp_path: Path, line: str, field: str) -> None:
+    written = yaml.safe_load(EXAMPLE)
+    for key in ("model", "pool", "engine", "storage", "evaluation"):
+        del written[key]
+    with pytest.raises(InvalidFileError, match=f"`{field}` goes with `model`; add it or remove"):
+        files(tmp_path, f"{yaml.safe_dump(written)}{line}\n")
 
 
 def test_the_image_is_the_environments_copy_of_the_pinned_version(tmp_path: Path) -> None:
