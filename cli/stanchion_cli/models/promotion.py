@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlflow.exceptions import MlflowException
 from stanchion_models import ModelVersion, Registry
 
 from stanchion_cli.deploy.target import Target
@@ -150,7 +151,7 @@ def _gate(
     with step(f"gate: {request.model} version {request.version} is registered with a digest"):
         version, digest = gates.candidate(registry, request.model, request.version)
     records = Records(registry.client(), version, request.environment)
-    before = _before(held.pins(), Pin(request.model, version.version, digest), records)
+    before = _before(held, registry, Pin(request.model, version.version, digest))
     serving = {name: pin.version if pin else None for name, pin in before.items()}
     services = gates.gated(held.root, held.services, serving)
     champion = champion_of(registry, request.model)
@@ -176,13 +177,26 @@ def _gate(
     return version, digest, before
 
 
-def _before(pins: Mapping[str, Pin | None], pin: Pin, records: Records) -> Mapping[str, Pin | None]:
-    """What each service served before `pin`: what an interrupted promotion of it recorded."""
-    recorded = records.before()
+def _before(held: Release, registry: Registry, pin: Pin) -> Mapping[str, Pin | None]:
+    """What each service served before `pin`, and was healthy: what an abort goes back to."""
     return {
-        name: recorded.get(name, current) if current == pin else current
-        for name, current in pins.items()
+        name: _settled(name, current, held, registry, pin) for name, current in held.pins().items()
     }
+
+
+def _settled(
+    name: str, current: Pin | None, held: Release, registry: Registry, pin: Pin
+) -> Pin | None:
+    """The pin itself, or what it was to replace if its promotion was never brought to an end."""
+    if current is None or current.model != pin.model:
+        return current
+    version = ModelVersion(current.model, current.version, current.digest)
+    records = Records(registry.client(), version, held.environment)
+    try:
+        in_trial = current == pin or records.state() == PINNED
+        return records.before().get(name, current) if in_trial else current
+    except MlflowException:  # it was deleted from the registry
+        return current
 
 
 def _roll_out(

@@ -109,7 +109,10 @@ class Records:
     def before(self) -> Mapping[str, Pin | None]:
         """What `keep_before` recorded in this environment, by service."""
         found = _parsed(self._read(".before")).get(self._environment) or {}
-        return {name: Pin(**pin) if pin else None for name, pin in found.items()}
+        try:
+            return {name: Pin(**pin) if pin else None for name, pin in found.items()}
+        except (TypeError, AttributeError):  # edited by hand
+            return {}
 
     def _model_id(self) -> str | None:
         """The logged model behind the version: MLflow's pages of both show metrics tied to it."""

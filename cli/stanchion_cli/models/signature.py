@@ -22,15 +22,17 @@ def failures(registry: Registry, candidate: ModelVersion, serving: str | None) -
     """
     from mlflow.exceptions import MlflowException
 
-    try:
-        new = _read(registry, candidate.name, candidate.version)
-        if not new.get("inputs"):
-            return ["the model has no signature; log it with `signature=` or `input_example=`"]
-        if serving is None:
-            return []
-        problems = incompatibilities(_read(registry, candidate.name, serving), new)
-    except (MlflowException, OSError) as error:
-        return [f"a signature cannot be read from the artifact store: {error}"]
+    found = {}
+    for version in dict.fromkeys((candidate.version, serving or candidate.version)):
+        try:
+            found[version] = _read(registry, candidate.name, version)
+        except (MlflowException, OSError) as error:
+            reason = " ".join(str(error).split())[:300]
+            return [f"the signature of version {version} cannot be read: {reason}"]
+    new = found[candidate.version]
+    if not new.get("inputs"):
+        return ["the model has no signature; log it with `signature=` or `input_example=`"]
+    problems = incompatibilities(found[serving], new) if serving is not None else []
     return [f"breaks callers of version {serving}: {problem}" for problem in problems]
 
 

@@ -311,6 +311,32 @@ def test_a_promotion_that_goes_on_and_fails_is_taken_back_to_what_it_replaced(
     assert pin.version == "1"
 
 
+def test_a_failed_rollout_never_goes_back_to_a_version_that_was_only_in_trial(
+    world: World,
+) -> None:
+    world.promote(world.register())
+    interrupted, third, tried = world.register(), world.register(), []
+    _pin_only(world, interrupted)
+
+    def fails_once() -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise FAILS
+
+    with pytest.raises(StanchionError, match="taken back"):
+        world.promote(third, roll_out=fails_once)
+    pin = world.pinned()
+    assert pin is not None
+    assert pin.version == "1"
+
+
+def test_a_serving_version_that_is_gone_from_the_registry_is_told_as_such(world: World) -> None:
+    gone = Pin("wine-cultivar", "9", f"sha256:{'a' * 64}")
+    lockfile.write(world.root, ENVIRONMENT, {SERVICE: gone})
+    with pytest.raises(GateError, match=r"the signature of version 9 cannot be read"):
+        world.promote(world.register())
+
+
 def test_of_two_promotions_at_once_one_wins_and_the_other_says_so(world: World) -> None:
     first, second = world.register(), world.register()
     said: list[str] = []
@@ -358,7 +384,7 @@ def test_an_interrupted_promotion_leaves_its_lock_free(world: World) -> None:
 def test_records_that_were_edited_by_hand_only_mean_that_gates_run_again(world: World) -> None:
     version = world.register()
     _pin_only(world, version)
-    for tag, value in (("gates", json.dumps([1])), ("before", "{")):
+    for tag, value in (("gates", json.dumps([1])), ("before", '{"local": [1]}')):
         world.client.set_model_version_tag(
             "wine-cultivar", version, f"stanchion.promotion.{tag}", value
         )
