@@ -65,6 +65,9 @@ SERVING = [
         },
         "--revision",
     ),
+    served(
+        "llm-guarded", (*MAIN, "command"), ["vllm", "serve", "/models"], "stanchion.dev/guardrail"
+    ),
 ]
 
 ON_GPUS = [
