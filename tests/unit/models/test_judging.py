@@ -95,6 +95,25 @@ def test_small_groups_are_not_judged_but_no_group_at_all_fails() -> None:
     assert _failures(wanted, _groups(south=(4, 9.0))) == ("slice region: no group has 5 rows",)
 
 
+def test_each_limit_of_the_smoke_test_is_told_with_its_unit() -> None:
+    limits = {
+        "maxP99Milliseconds": 20,
+        "maxMemoryMebibytes": 300,
+        "maxMemoryGrowthMebibytes": 8,
+        "maxLatencyRatioToChampion": 1.5,
+    }
+    gates = Gates.model_validate({"smoke": limits}).model_dump(mode="json", by_alias=True)
+    found = {"requests": 200, "latency_ms": 4.0, "p99_ms": 25.5, "rss_mb": 310, "growth_mb": 9.5}
+    champion = Champion("4", {"smoke": {**found, "latency_ms": 2.0}})
+    outcome = judging.smoke("wine", gates["smoke"], {"smoke": found}, champion)
+    assert outcome.failures == (
+        "p99 latency 25.5 ms > 20 ms",
+        "memory 310 MiB > 300 MiB",
+        "memory growth over 200 requests 9.5 MiB > 8 MiB",
+        "median latency 4 ms is 2 times the champion's 2 ms (version 4), at most 1.5",
+    )
+
+
 def test_a_card_counts_text_under_lower_headings_as_its_sections() -> None:
     text = "# M\n## Intended Use\n### Who\nAll.\n## Data\n\n## Limits ##\nNone known.\n"
     found = card.judge("wine", text, ["Intended use", "Data", "Limits", "Owner"]).failures

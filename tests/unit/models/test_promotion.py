@@ -111,6 +111,15 @@ def test_too_few_rows_refuse_with_both_numbers(world: World) -> None:
     assert "evaluation: 200 rows < 500" in _refused(world, world.register())
 
 
+def test_a_version_without_a_digest_is_refused_with_the_way_to_get_one(world: World) -> None:
+    source = f"models:/{world.logged['right']}"
+    world.client.create_registered_model("wine-cultivar")
+    world.client.create_model_version("wine-cultivar", source)
+    with pytest.raises(GateError, match=r"has no recorded digest; register it with"):
+        world.promote("1")
+    assert (world.pinned(), world.measured) == (None, [])
+
+
 def test_a_signature_that_breaks_callers_refuses_with_the_input(world: World) -> None:
     world.promote(world.register())
     said = _refused(world, world.register("of one input more"))
