@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from google.protobuf.struct_pb2 import Struct
@@ -67,6 +67,20 @@ def changed(base: Any, change: Any) -> Any:
         else:
             merged[key] = changed(merged.get(key), value)
     return merged
+
+
+def put(body: Any, path: Sequence[str | int], value: Any) -> None:
+    """Set the field at a path of `body`, or take it away where the value is `DROP`.
+
+    A mapping on the way that is not there is made.
+    """
+    *above, last = path
+    for step in above:
+        body = body.setdefault(step, {}) if isinstance(body, dict) else body[step]
+    if value is DROP:
+        del body[last]
+    else:
+        body[last] = value
 
 
 def container(**change: Any) -> Manifest:

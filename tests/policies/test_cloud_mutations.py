@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from functools import cache
-from typing import Any
 
 import pytest
 from policies.cloud_mutations import MUTATIONS, Mutation
 from policies.conftest import PACK
 from policies.in_process import inputs_of, judged, linked, seen
-from policies.manifests import DROP
+from policies.manifests import put
 from policies.own_environment import deployed, registered
 from pulumi_policy.policy import PolicyResource
 from stanchion_cli.policies import AnalyzedResource
@@ -52,23 +51,13 @@ def broken(mutation: Mutation) -> list[PolicyResource]:
         target = named(mutation.environment, name)
         inputs = copy.deepcopy(inputs_of(target))
         for path, value in changes.items():
-            _set(inputs, path, value)
+            put(inputs, path, value)
         resources[target.urn] = seen(target, inputs)
     for name in mutation.without:
         del resources[named(mutation.environment, name).urn]
     if mutation.added is not None:
         resources[mutation.added.urn] = seen(mutation.added)
     return linked(map(copy.copy, resources.values()), registered(mutation.environment))
-
-
-def _set(inputs: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
-    holder: Any = inputs
-    for step in path[:-1]:
-        holder = holder[step]
-    if value is DROP:
-        del holder[path[-1]]
-    else:
-        holder[path[-1]] = value
 
 
 def outcome(

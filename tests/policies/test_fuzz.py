@@ -15,7 +15,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from policies.manifests import API_VERSIONS, Manifest
+from policies.manifests import API_VERSIONS, Manifest, put
 from policies.test_malformed import paths
 from policies.test_mutations import compliant
 from stanchion_cli.check.judging import judge, policy_infos
@@ -109,8 +109,5 @@ def test_compliant_objects_with_anything_in_some_fields_crash_no_rule(data: st.D
 
 def replace(body: Manifest, data: st.DataObject) -> None:
     """Put anything in the place of one field."""
-    *above, last = data.draw(st.sampled_from([*paths(body)]))
-    holder: Any = body
-    for step in above:
-        holder = holder[step]
-    holder[last] = copy.deepcopy(data.draw(st.sampled_from(WRONG) | JSON))
+    path = data.draw(st.sampled_from([*paths(body)]))
+    put(body, path, copy.deepcopy(data.draw(st.sampled_from(WRONG) | JSON)))

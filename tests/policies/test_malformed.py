@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from policies.in_process import seen
-from policies.manifests import UNKNOWN, Manifest, resource
+from policies.manifests import UNKNOWN, Manifest, put, resource
 from policies.test_mutations import Path, compliant
 from pulumi_policy.policy import PolicyResource
 from stanchion_policies import RULES
@@ -39,10 +39,7 @@ def made(whole: Manifest, body: Manifest) -> PolicyResource:
 def malformed(whole: Manifest, path: Path, value: Any) -> Manifest:
     """A copy with the value at the path replaced."""
     body = copy.deepcopy(whole)
-    holder: Any = body
-    for step in path[:-1]:
-        holder = holder[step]
-    holder[path[-1]] = value
+    put(body, path, value)
     return body
 
 

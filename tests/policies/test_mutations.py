@@ -14,6 +14,7 @@ from policies.cases.operations import burning, monitor
 from policies.conftest import Packs
 from policies.manifests import (
     DIGEST,
+    DROP,
     NAMESPACE,
     Manifest,
     autoscaler,
@@ -23,6 +24,7 @@ from policies.manifests import (
     manifest,
     namespace,
     network_policy,
+    put,
     resource,
     service,
     workload,
@@ -37,7 +39,6 @@ POD = ("Deployment", "spec", "template", "spec")
 SERVER = (*POD, "containers", 0)
 SAFETY = (*SERVER, "securityContext")
 HPA, PDB = "HorizontalPodAutoscaler", "PodDisruptionBudget"
-MISSING = object()
 UNPINNED = {"image-pinned", "image-digest", "image-pull-policy"}
 
 Path = tuple[str | int, ...]
@@ -81,13 +82,7 @@ def drift() -> Manifest:
 def broken(path: Path, value: Any) -> dict[str, Manifest]:
     """The compliant objects with one field set, or taken away."""
     objects = copy.deepcopy(compliant())
-    holder: Any = objects
-    for step in path[:-1]:
-        holder = holder[step]
-    if value is MISSING:
-        del holder[path[-1]]
-    else:
-        holder[path[-1]] = value
+    put(objects, path, value)
     return objects
 
 
@@ -100,15 +95,15 @@ def violated(objects: dict[str, Manifest], packs: Packs) -> set[str]:
 
 
 MUTATIONS: list[tuple[Path, Any, set[str]]] = [
-    ((*SERVER, "livenessProbe"), MISSING, {"workload-liveness-probe"}),
-    ((*SERVER, "readinessProbe"), MISSING, {"workload-readiness-probe"}),
+    ((*SERVER, "livenessProbe"), DROP, {"workload-liveness-probe"}),
+    ((*SERVER, "readinessProbe"), DROP, {"workload-readiness-probe"}),
     (
         (*SERVER, "resources", "requests", "cpu"),
-        MISSING,
+        DROP,
         {"workload-cpu-request", "autoscaler-owns-replicas"},
     ),
     ((*SERVER, "resources", "requests", "memory"), "2Gi", {"workload-requests-within-limits"}),
-    ((*SERVER, "resources", "limits", "memory"), MISSING, {"workload-memory-limit"}),
+    ((*SERVER, "resources", "limits", "memory"), DROP, {"workload-memory-limit"}),
     ((*SERVER, "image"), "registry.example/churn", UNPINNED),
     ((*SERVER, "imagePullPolicy"), "Never", {"image-pull-policy"}),
     ((*SERVER, "ports", 0, "name"), "web", {"service-selects-pods", "workload-probe-ports"}),
@@ -121,17 +116,17 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
     ),
     ((*SERVER, "envFrom"), [{"secretRef": {"name": "churn"}}], {"secrets-as-files"}),
     ((*SAFETY, "privileged"), True, {"pod-not-privileged"}),
-    ((*SAFETY, "allowPrivilegeEscalation"), MISSING, {"pod-no-privilege-escalation"}),
+    ((*SAFETY, "allowPrivilegeEscalation"), DROP, {"pod-no-privilege-escalation"}),
     ((*SAFETY, "readOnlyRootFilesystem"), False, {"pod-read-only-root"}),
     ((*SAFETY, "runAsUser"), 0, {"pod-non-root", "pod-no-root-user", "pod-high-user-id"}),
-    ((*SAFETY, "capabilities"), MISSING, {"pod-drops-capabilities", "pod-drops-net-raw"}),
+    ((*SAFETY, "capabilities"), DROP, {"pod-drops-capabilities", "pod-drops-net-raw"}),
     ((*SAFETY, "procMount"), "Unmasked", {"pod-proc-mount"}),
-    ((*POD, "securityContext", "runAsNonRoot"), MISSING, {"pod-non-root-enforced"}),
-    ((*POD, "securityContext", "seccompProfile"), MISSING, {"pod-seccomp"}),
+    ((*POD, "securityContext", "runAsNonRoot"), DROP, {"pod-non-root-enforced"}),
+    ((*POD, "securityContext", "seccompProfile"), DROP, {"pod-seccomp"}),
     ((*POD, "initContainers", 0, "securityContext", "privileged"), True, {"pod-not-privileged"}),
     ((*POD, "initContainers", 0, "image"), "busybox", UNPINNED),
     ((*POD, "serviceAccountName"), "default", {"pod-service-account"}),
-    ((*POD, "automountServiceAccountToken"), MISSING, {"pod-service-account-token"}),
+    ((*POD, "automountServiceAccountToken"), DROP, {"pod-service-account-token"}),
     ((*POD, "hostPID"), True, {"pod-no-host-pid"}),
     (
         (*POD, "volumes"),
@@ -139,7 +134,7 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
         {"pod-no-host-path", "pod-volume-types", "pod-no-runtime-socket"},
     ),
     ((*POD, "terminationGracePeriodSeconds"), 0, {"workload-graceful-end", "serving-drains"}),
-    ((*POD, "topologySpreadConstraints"), MISSING, {"topology-spread"}),
+    ((*POD, "topologySpreadConstraints"), DROP, {"topology-spread"}),
     (("Deployment", "metadata", "labels"), {}, {"owner-labels"}),
     (("Deployment", "spec", "replicas"), 3, {"autoscaler-owns-replicas"}),
     (("Deployment", "spec", "strategy"), {"type": "Recreate"}, {"workload-rolling-update"}),
@@ -158,9 +153,9 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
     ),
     (("Service", "spec", "ports", 0, "port"), 81, {"ingress-backend-exists"}),
     (("Service", "metadata", "name"), "other", {"ingress-backend-exists"}),
-    (("Ingress", "spec", "tls"), MISSING, {"ingress-tls"}),
+    (("Ingress", "spec", "tls"), DROP, {"ingress-tls"}),
     ((HPA, "spec", "minReplicas"), 1, {"autoscaler-bounds", "workload-replicas"}),
-    ((HPA, "spec", "maxReplicas"), MISSING, {"autoscaler-bounds"}),
+    ((HPA, "spec", "maxReplicas"), DROP, {"autoscaler-bounds"}),
     (
         (HPA, "spec", "scaleTargetRef", "name"),
         "other",
@@ -190,7 +185,7 @@ MUTATIONS: list[tuple[Path, Any, set[str]]] = [
         {"rbac-no-cluster-admin", "rbac-role-exists"},
     ),
     (("Namespace", "metadata", "labels"), {}, {"namespace-pod-security"}),
-    (("CronJob", "spec", "concurrencyPolicy"), MISSING, {"cron-job-concurrency"}),
+    (("CronJob", "spec", "concurrencyPolicy"), DROP, {"cron-job-concurrency"}),
     (
         ("CronJob", "metadata", "namespace"),
         NAMESPACE + "-2",
@@ -207,7 +202,7 @@ def test_a_compliant_service_has_no_finding(packs: Packs) -> None:
     ("path", "value", "policies"),
     MUTATIONS,
     ids=[
-        f"{'.'.join(map(str, path))}={'missing' if value is MISSING else value}"
+        f"{'.'.join(map(str, path))}={'missing' if value is DROP else value}"
         for path, value, _ in MUTATIONS
     ],
 )

@@ -6,12 +6,11 @@ import copy
 import json
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 import pytest
 from policies.conftest import PACK
 from policies.in_process import inputs_of, judged, linked, seen
-from policies.manifests import DROP
+from policies.manifests import put
 from policies.mutations import objects, pods, services
 from policies.mutations.mutation import Mutation
 from policies.own_environment import registered
@@ -61,7 +60,8 @@ def broken(environment: str, mutation: Mutation) -> tuple[AnalyzedResource, list
     assert target is not None
     inputs = copy.deepcopy(inputs_of(target))
     for path, value in mutation.changes.items():
-        _set(inputs, path, value)
+        if path:
+            put(inputs, path, value)
     resources = dict(shown(environment))
     token = mutation.type_token or target.type
     resources[target.urn] = seen(replace(target, type=token), inputs)
@@ -71,20 +71,6 @@ def broken(environment: str, mutation: Mutation) -> tuple[AnalyzedResource, list
         if _kind(each.resource_type) in mutation.without and beside == namespace:
             del resources[urn]
     return target, linked(map(copy.copy, resources.values()), registered(environment))
-
-
-def _set(inputs: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
-    if not path:
-        return
-    holder: Any = inputs
-    for step in path[:-1]:
-        if isinstance(holder, dict):
-            holder.setdefault(step, {})
-        holder = holder[step]
-    if value is DROP:
-        del holder[path[-1]]
-    else:
-        holder[path[-1]] = value
 
 
 def said(rule: Rule, resources: list[PolicyResource]) -> list[tuple[str, str]]:
