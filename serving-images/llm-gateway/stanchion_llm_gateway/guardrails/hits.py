@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from stanchion_llm_gateway.errors import BLOCKED, GatewayError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 PII: Final = "pii"
 INJECTION: Final = "injection"
@@ -20,6 +20,9 @@ REDACT: Final = "redact"
 REPORT: Final = "report"
 BLOCK: Final = "block"
 ACTIONS: Final = (REDACT, REPORT, BLOCK)
+
+_SLICE: Final = 4096
+_OVERLAP: Final = 512
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,15 @@ class BlockedError(GatewayError):
             "content_filter",
         )
         self.hits = tuple(hits)
+
+
+def slices(text: str) -> Iterator[tuple[int, str]]:
+    """A long text in parts that overlap, each with where it begins.
+
+    A pattern holds Python's lock while it searches; between two parts others may go on.
+    """
+    for start in range(0, max(1, len(text) - _OVERLAP), _SLICE - _OVERLAP):
+        yield start, text[start : start + _SLICE]
 
 
 def blocking(hits: Iterable[Hit]) -> list[Hit]:

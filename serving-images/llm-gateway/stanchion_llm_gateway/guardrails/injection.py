@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-import regex
 import yaml
 
-from stanchion_llm_gateway.guardrails.hits import INJECTION, Hit
+from stanchion_llm_gateway.guardrails.hits import INJECTION, Hit, slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MATCH_SECONDS: Final = 0.25
-"""Longest time a pattern may take; a text that takes longer counts as a match."""
 _REFUSED_FROM: Final = 1.0
 _LOOK_ALIKES: Final = str.maketrans("асеорхуіѕԁһӏԛԝᴀαεοικντρυ", "aceopxyisdhlqwaaeoikvtpu")
 _QUOTES: Final = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
@@ -34,7 +31,7 @@ _SPACES: Final = re.compile(r"[^\S\n]+")
 class _Rule:
     name: str
     weight: float
-    pattern: regex.Pattern[str]
+    pattern: re.Pattern[str]
 
 
 class InjectionFinder:
@@ -49,7 +46,7 @@ class InjectionFinder:
             _Rule(
                 rule["name"],
                 float(rule["weight"]),
-                regex.compile(rule["pattern"]),
+                re.compile(rule["pattern"]),
             )
             for rule in listed["rules"]
         ]
@@ -57,20 +54,13 @@ class InjectionFinder:
     def find(self, text: str, action: str) -> list[Hit]:
         """The rules that together refuse the text; none where they do not suffice."""
         best: dict[str, float] = {}
-        for form in _forms(text):
-            found = {rule.name: rule.weight for rule in self._rules if _matches(rule, form)}
+        for form in (form for _, part in slices(text) for form in _forms(part)):
+            found = {rule.name: rule.weight for rule in self._rules if rule.pattern.search(form)}
             if sum(found.values()) > sum(best.values()):
                 best = found
             if sum(best.values()) >= _REFUSED_FROM:
                 return [Hit(INJECTION, name, action) for name in best]
         return []
-
-
-def _matches(rule: _Rule, text: str) -> bool:
-    try:
-        return rule.pattern.search(text, timeout=MATCH_SECONDS) is not None
-    except TimeoutError:
-        return True
 
 
 def _forms(text: str) -> Iterator[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import regex
 
 from stanchion_llm_gateway.guardrails.hits import BLOCK, POLICY, Hit
-from stanchion_llm_gateway.guardrails.injection import MATCH_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stanchion_llm_gateway.guard_configuration import PolicyRule
+
+_MATCH_SECONDS: Final = 0.25
+"""Longest time a pattern may take: it is not ours, and may be one that never ends."""
 
 
 class PolicyFinder:
@@ -31,7 +33,7 @@ class PolicyFinder:
             try:
                 hits += [
                     Hit(POLICY, name, action, found.start(), found.end())
-                    for found in pattern.finditer(text, timeout=MATCH_SECONDS)
+                    for found in pattern.finditer(text, timeout=_MATCH_SECONDS)
                     if found.end() > found.start()
                 ]
             except TimeoutError:
@@ -54,6 +56,6 @@ class Topics:
     @staticmethod
     def _about(pattern: regex.Pattern[str], text: str) -> bool:
         try:
-            return pattern.search(text, timeout=MATCH_SECONDS) is not None
+            return pattern.search(text, timeout=_MATCH_SECONDS) is not None
         except TimeoutError:
             return False
