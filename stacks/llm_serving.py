@@ -178,6 +178,7 @@ def build_llm_services(
             "model": file.model.name if file.model else None,
             "revision": file.model.revision if file.model else None,
             "external": [each.name for each in file.external],
+            "gpuMemory": own.gpu_memory if own else None,
         }
     return summary
 

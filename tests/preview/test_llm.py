@@ -97,7 +97,9 @@ def test_clients_have_one_address_and_only_the_gateway_reaches_the_model(
     made = {
         (item.kind, item.manifest["metadata"]["name"]): item.manifest for item in objects(evaluated)
     }
-    assert evaluated.outputs["llmServices"]["assistant"]["url"].startswith("http://assistant.demo.")
+    made_known = evaluated.outputs["llmServices"]["assistant"]
+    assert made_known["url"].startswith("http://assistant.demo.")
+    assert made_known["gpuMemory"].startswith("weights 8.8 + ")
     walls = made["NetworkPolicy", "assistant-vllm"]["spec"]["ingress"]
     (guard, *scrapers) = walls[0]["from"]
     assert guard["podSelector"]["matchLabels"]["app.kubernetes.io/name"] == "llm-gateway"

@@ -11,7 +11,7 @@ from stanchion.monitoring import service_monitor
 from stanchion.names import label_value, service_host
 from stanchion.serving import _llm_pods, _llm_routing
 from stanchion.serving import _llm_weights as weights
-from stanchion.serving._llm_fit import architecture
+from stanchion.serving._llm_fit import architecture, running
 from stanchion.serving._scaled_object import PROMETHEUS_URL, prometheus_trigger, scaled_object
 from stanchion.serving.llm_arguments import (
     DEFAULT_KV_CACHE_PERCENT,
@@ -21,6 +21,7 @@ from stanchion.serving.llm_arguments import (
     LlmServiceArgs,
 )
 from stanchion.serving.llm_checks import checked
+from stanchion.serving.llm_memory import estimate
 
 _NET = k8s.networking.v1
 
@@ -47,6 +48,8 @@ class LlmService(pulumi.ComponentResource):
     """Name of its Service, and of the model in requests."""
     pod_labels: pulumi.Output[dict[str, str]]
     """Labels of its pods, for network policies and queries."""
+    gpu_memory: pulumi.Output[str]
+    """The estimate of what each GPU holds, part by part, with its sum in GiB."""
 
     def __init__(
         self, name: str, args: LlmServiceArgs, opts: pulumi.ResourceOptions | None = None
@@ -131,12 +134,18 @@ class LlmService(pulumi.ComponentResource):
         self.namespace = pulumi.Output.from_input(namespace)
         self.service_name = pulumi.Output.from_input(service)
         self.pod_labels = pulumi.Output.from_input(selected)
+        self.gpu_memory = pulumi.Output.from_input(
+            estimate(model, running(args, model)).told(
+                args["engine"].get("full_length_requests", 1)
+            )
+        )
         self.register_outputs(
             {
                 "url": self.url,
                 "namespace": self.namespace,
                 "serviceName": self.service_name,
                 "podLabels": self.pod_labels,
+                "gpuMemory": self.gpu_memory,
             }
         )
 

@@ -83,7 +83,7 @@ def llm(*, into: World | None = None, **changes: Any) -> World:
 
     def program() -> Any:
         made = stanchion.LlmService("chat", cast("stanchion.LlmServiceArgs", args))
-        return {"url": made.url, "name": made.service_name, "labels": made.pod_labels}
+        return {"url": made.url, "name": made.service_name, "memory": made.gpu_memory}
 
     return deploy(program, into=into)
 
@@ -355,6 +355,11 @@ def test_what_does_not_fit_is_refused_with_the_sum_and_what_would() -> None:
         r"the 21\.9 GiB that one of pool 'l4' has are 19\.7 GiB; write .*tensor_parallel 2",
         message,
     ), message
+
+
+def test_what_fits_says_what_each_gpu_holds() -> None:
+    told = llm(engine=engine(full_length_requests=2)).exports["memory"]
+    assert re.fullmatch(r"weights 8\.8 \+ .* \+ KV cache of 2 of 1\.12 2\.2 = \d+\.\d GiB", told)
 
 
 def test_the_advice_fits() -> None:
