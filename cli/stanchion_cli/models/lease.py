@@ -80,11 +80,12 @@ class Hold:
         Raises:
             LeaseLostError: when they are not.
         """
-        if not self._lost and time.monotonic() - self._renewed > self._timing.duration:
-            self._lost = "could not be renewed in time"
-        if self._lost:
+        lost = self._lost
+        if not lost and time.monotonic() - self._renewed > self._timing.duration:
+            lost = self._renew_all()
+        if lost:
             raise LeaseLostError(
-                f"lost its lock, which {self._lost}; nothing more is changed by this run",
+                f"lost its lock: {lost}; nothing more is changed by this run",
                 where=", ".join(map(str, self._refs)),
                 fix="see with `stanchion status` what serves, then run this again",
             )
@@ -93,7 +94,7 @@ class Hold:
         """Stop renewing, and let the next one in at once."""
         self._done.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(self._timing.renewal)
         for ref in self._refs:
             try:
                 live = self._api.get(ref)
@@ -104,14 +105,19 @@ class Hold:
                 continue  # it runs out by itself
 
     def _renew(self) -> None:
-        while not self._done.wait(self._timing.renewal):
-            try:
-                if not all(self._renewed_one(ref) for ref in tuple(self._refs)):
-                    self._lost = "somebody else has taken over"
-                    return
-            except StanchionError:
-                continue  # the server may be back before the lease runs out
-            self._renewed = time.monotonic()
+        while not self._done.wait(self._timing.renewal) and not self._lost:
+            self._renew_all()  # a server that is back before the lease runs out is early enough
+
+    def _renew_all(self) -> str:
+        """Renew every lease; why that was not possible, empty when it was."""
+        try:
+            if not all(self._renewed_one(ref) for ref in tuple(self._refs)):
+                self._lost = "somebody else has taken over"
+                return self._lost
+        except StanchionError as error:
+            return f"it could not be renewed in time ({error.reason})"
+        self._renewed = time.monotonic()
+        return ""
 
     def _renewed_one(self, ref: Ref) -> bool:
         while True:

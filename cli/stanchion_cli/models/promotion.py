@@ -224,10 +224,12 @@ def _take_back(
     error: StanchionError,
 ) -> None:
     """Serve again what served before, record why, and raise."""
-    held.pin(before)
+    # Without a look at the lock: this is our own file, and the version in it is not fit to serve.
+    lockfile.write(held.root, held.environment, before)
     after = "was taken back"
     try:
         with step("restore the version that served before"):
+            held.hold.check()
             roll_out()
     except StanchionError as again:
         after = f"its old pin was restored, which does not roll out either ({again.reason})"

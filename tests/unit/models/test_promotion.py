@@ -380,6 +380,27 @@ def test_the_alias_stays_when_the_lock_was_lost_meanwhile(
     assert world.alias("champion") is None
 
 
+def test_who_lost_the_lock_restores_its_own_file_and_rolls_nothing_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.promote(world.register())
+    tried = []
+
+    def lost(_: Any) -> None:
+        raise LeaseLostError("lost its lock")
+
+    def fails() -> None:
+        tried.append(1)
+        monkeypatch.setattr("stanchion_cli.models.lease.Hold.check", lost)
+        raise FAILS
+
+    with pytest.raises(StanchionError, match=r"does not roll out either \(lost its lock\)"):
+        world.promote(world.register(), roll_out=fails)
+    pin = world.pinned()
+    assert pin is not None
+    assert (pin.version, tried, world.alias("champion")) == ("1", [1], "1")
+
+
 def test_an_interrupted_promotion_leaves_its_lock_free(world: World) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
