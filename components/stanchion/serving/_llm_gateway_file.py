@@ -22,6 +22,9 @@ CONSUMERS = "consumers"
 LEDGER = "ledger"
 _TIMES = ("connect_seconds", "first_byte_seconds", "idle_seconds", "retries")
 _AUDIT_FILE = "/tmp/audit/audit.jsonl"  # noqa: S108 - the pod's own scratch volume
+_AUDIT_MEGABYTES = 20
+_AUDIT_FILES = 10
+"""With the one being written 220 MB, which fits the smallest scratch volume that makes sense."""
 
 
 def backend_folder(backend: LlmGatewayBackend) -> str:
@@ -48,6 +51,8 @@ def configuration(args: LlmGatewayArgs) -> pulumi.Output[str]:
             "audit": {
                 "content": audit.get("content", True),
                 "file": _AUDIT_FILE,
+                "file_megabytes": _AUDIT_MEGABYTES,
+                "files": _AUDIT_FILES,
                 "retention_days": audit.get("retention_days", DEFAULT_RETENTION_DAYS),
             },
             "max_body_bytes": args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES),

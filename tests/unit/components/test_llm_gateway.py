@@ -163,6 +163,14 @@ def test_replicas_belong_to_the_autoscaler_and_the_budget_holds_them() -> None:
     assert world.object("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 
 
+def test_the_audit_files_fit_the_pods_scratch_volume() -> None:
+    world = llm_gateway()
+    audit = _configuration(world).audit
+    (scratch,) = [v for v in _pod(world)["volumes"] if v["name"] == "tmp"]
+    assert scratch["emptyDir"]["sizeLimit"] == "1Gi"
+    assert audit.file_megabytes * (audit.files + 1) < 500
+
+
 def test_no_secret_is_in_the_configuration_or_the_environment() -> None:
     world = llm_gateway(ledger=LEDGER)
     (container,) = _pod(world)["containers"]
