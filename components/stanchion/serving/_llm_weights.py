@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 from stanchion import pods
 from stanchion.catalog.llms import LanguageModel, LlmWeightFormat
 from stanchion.labels import metadata
+from stanchion.names import short_hash
 from stanchion.serving.llm_arguments import LlmServiceArgs, LlmWeightsCache
 from stanchion.serving.llm_memory import GIB
 
@@ -87,7 +88,7 @@ def volume(service: str, args: LlmServiceArgs, model: LanguageModel) -> k8s.core
         case LlmWeightsCache.VOLUME:
             return _claim(storage["claim"], read_only=not is_fetched(args))
     if not is_on_google(args):
-        return _claim(_mount_name(service), read_only=True)
+        return _claim(_mount_name(service, args), read_only=True)
     bucket, folder = _bucket(args)
     return _CORE.VolumeArgs(
         name=_VOLUME,
@@ -170,7 +171,7 @@ def mounted_bucket(
         return []
     bucket, folder = _bucket(args)
     namespace = args["namespace"]
-    claimed = _mount_name(service)
+    claimed = _mount_name(service, args)
     named = pulumi.Output.concat(namespace, "-", claimed)
     spec: dict[str, Any] = {"access_modes": ["ReadOnlyMany"], "storage_class_name": ""}
     # The driver ignores the size, which Kubernetes demands.
@@ -205,8 +206,9 @@ def mounted_bucket(
     return [volume_, claim]
 
 
-def _mount_name(service: str) -> str:
-    return f"{service}-weights"
+def _mount_name(service: str, args: LlmServiceArgs) -> str:
+    """Another folder is another volume: replicas of the old revision keep theirs."""
+    return f"{service}-weights-{short_hash(args['model']['uri'])}"
 
 
 def _claim(name: str, *, read_only: bool) -> k8s.core.v1.VolumeArgs:

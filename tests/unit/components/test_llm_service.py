@@ -175,12 +175,22 @@ def test_a_bucket_of_aws_is_a_volume_of_its_own_and_nothing_is_fetched() -> None
     assert volume["csi"]["volumeAttributes"]["bucketName"] == "weights"
     assert f"prefix qwen/{REVISION}/" in volume["mountOptions"]
     claim = volumes(world)["models"]["persistentVolumeClaim"]
-    assert claim == {"claimName": "chat-weights", "readOnly": True}
-    assert world.object("PersistentVolumeClaim")["spec"]["volumeName"] == "demo-chat-weights"
+    claimed = world.object("PersistentVolumeClaim")
+    assert claim == {"claimName": claimed["metadata"]["name"], "readOnly": True}
+    assert claimed["spec"]["volumeName"] == world.object("PersistentVolume")["metadata"]["name"]
+    assert volume["claimRef"]["name"] == claimed["metadata"]["name"]
     assert not pod(world).get("initContainers")
     assert container(world)["command"][2] == "/models"
     (dns,) = world.object("NetworkPolicy")["spec"]["egress"]
     assert {port["port"] for port in dns["ports"]} == {53}
+
+
+def test_another_revision_is_another_volume_so_that_old_replicas_keep_theirs() -> None:
+    old = llm(**IN_S3)
+    pin = {**IN_S3["model"], "revision": "b" * 40, "uri": f"s3://weights/qwen/{'b' * 40}"}
+    new = llm(**{**IN_S3, "model": pin})
+    for kind in ("PersistentVolume", "PersistentVolumeClaim"):
+        assert old.object(kind)["metadata"]["name"] != new.object(kind)["metadata"]["name"]
 
 
 def test_a_bucket_of_google_cloud_is_mounted_within_the_pod() -> None:
