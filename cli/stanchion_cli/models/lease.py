@@ -171,8 +171,17 @@ def who() -> str:
 
 def _take(api: LeaseApi, service: str, wanted: dict[str, Any], timing: Timing) -> None:
     ref = Ref.of(wanted)
-    if api.create(wanted):
-        return
+    try:
+        if api.create(wanted):
+            return
+    except StanchionError as error:
+        raise StanchionError(
+            error.reason,
+            where=error.where,
+            fix=error.fix
+            or "bring the platform up first; whoever promotes needs to create and change Leases "
+            f"in namespace {ref.namespace}",
+        ) from None
     live = api.get(ref) or {}
     if _holder(live):
         left = _seconds_left(live)

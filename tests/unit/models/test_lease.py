@@ -159,6 +159,15 @@ def test_who_cannot_renew_in_time_stops_changing_anything() -> None:
         hold.check()
 
 
+def test_who_may_not_lock_learns_what_is_needed() -> None:
+    class Forbidding(Cluster):
+        def create(self, manifest: Manifest) -> bool:
+            raise StanchionError("the API server refused to create it", where=str(Ref.of(manifest)))
+
+    with pytest.raises(StanchionError, match=r"create and change Leases in namespace demo"):
+        _enter(Forbidding(), SERVICES, "works")
+
+
 def test_two_services_are_locked_both_or_none() -> None:
     cluster = Cluster()
     first = held(lambda: cluster, {"wine": "demo"}, "works")
