@@ -5,6 +5,7 @@ A gateway with its default guardrails, no guard model, in front of a scripted ba
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ class Results:
 
 def run() -> Results:
     """Start what is measured, and measure it."""
-    where = facts(ROOT)
+    where = {**facts(ROOT), "scheduling": _scheduling()}
     with tempfile.TemporaryDirectory() as made, _backend() as port:
         folder = Path(made)
         blocking = {"input": {"pii": {"action": "block"}, "injection": "block"}}
@@ -64,15 +65,17 @@ def run() -> Results:
 
 def targets(results: Results) -> list[Target]:
     """What must hold."""
-    added = results.times[LENGTHS[0]].added(0.99)
+    added = {length: times.added(0.99) for length, times in results.times.items()}
+    total = sum(found.total for found in results.found.values())
     return [
-        Target(
-            "200 labelled prompts judged", str(_total(results.found)), _total(results.found) >= 200
-        ),
-        Target(
-            f"added latency at p99 under 10 ms, prompts of {LENGTHS[0]} characters",
-            f"{added:.1f} ms",
-            added < 10,
+        Target("200 labelled prompts judged", str(total), total >= 200),
+        *(
+            Target(
+                f"added latency at p99 under 10 ms, prompts of {length} characters",
+                f"{milliseconds:.1f} ms",
+                milliseconds < 10,
+            )
+            for length, milliseconds in added.items()
         ),
     ]
 
@@ -107,7 +110,8 @@ def page(results: Results) -> str:
         "## What it adds",
         "",
         f"{ROUNDS} requests each past the gateway and through it in turns, one at a time, half of"
-        " the prompts with personal data in them.",
+        " the prompts with personal data in them. What is added is the difference of the two"
+        " quantiles.",
         "",
         "| prompt | | p50 | p90 | p99 |",
         "| --- | --- | --- | --- | --- |",
@@ -123,8 +127,11 @@ def page(results: Results) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _total(found: dict[str, Found]) -> int:
-    return sum(each.total for each in found.values())
+def _scheduling() -> str:
+    """Whether other work on the machine could make the measured processes wait."""
+    if os.sched_getscheduler(0) == os.SCHED_OTHER:
+        return "as any other process"
+    return "real-time priority (`chrt`), so that the machine's other work does not count"
 
 
 def _row(kind: str, found: Found) -> str:
