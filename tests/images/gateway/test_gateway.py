@@ -186,12 +186,9 @@ def test_prices_and_tokens_are_counted_by_target(
             )
             assert f"llm_gateway_tokens_total{{{labels}}} {requests * each:.1f}" in metrics
         cost = requests * (10 * prices[0] + words * prices[1]) / 1000
-        (line,) = [
-            line
-            for line in metrics.splitlines()
-            if line.startswith(f'llm_gateway_cost_dollars_total{{backend="{backend}",')
-            and 'consumer="chat"' in line
-        ]
+        labels = f'backend="{backend}",consumer="chat",model="assistant"'
+        begin = f"llm_gateway_cost_dollars_total{{{labels}}}"
+        (line,) = [each for each in metrics.splitlines() if each.startswith(begin)]
         assert float(line.split()[-1]) == pytest.approx(cost)
 
 
