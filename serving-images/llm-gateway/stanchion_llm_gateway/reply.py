@@ -10,8 +10,6 @@ from stanchion_llm_gateway.sse import DONE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-JSON = "application/json"
-
 
 class Reply:
     """The response to one request.
@@ -27,14 +25,11 @@ class Reply:
         """Whether the client has seen something of it."""
 
     async def whole(
-        self,
-        status: int,
-        body: bytes,
-        headers: Mapping[str, str] | None = None,
-        media_type: str = JSON,
+        self, status: int, body: bytes, headers: Mapping[str, str] | None = None
     ) -> None:
-        """All of it at once."""
-        own = {"content-type": media_type, "content-length": str(len(body)), **(headers or {})}
+        """All of it at once, as JSON."""
+        length = str(len(body))
+        own = {"content-type": "application/json", "content-length": length, **(headers or {})}
         await self._start(status, own)
         await self._send({"type": "http.response.body", "body": body})
 
