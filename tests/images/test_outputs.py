@@ -151,6 +151,25 @@ def test_an_answer_that_is_not_as_the_signature_says_is_left_out(result: Any) ->
     assert Watching(ColSpec(Array(DataType.double)))(result).predictions() == {}
 
 
+class Odd:
+    """What numpy makes nothing of."""
+
+    def __array__(self, *_args: Any, **_options: Any) -> Any:
+        raise RuntimeError("no array")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *([[1], [1, 2]], Odd(), {"output-0": Odd()}, np.zeros(1, dtype=[("a", "i4")])),
+        pd.DataFrame([[1.0, 2.0]], columns=["output-0", "output-0"]),
+    ],
+)
+def test_no_answer_is_lost_for_what_cannot_be_counted(result: Any) -> None:
+    for spec in (ColSpec("double"), ColSpec("string")):
+        Watching(spec)(result, np.zeros(1, dtype=[("b", "f4")]), result, result)._series("s")
+
+
 def test_answers_of_several_forms_are_counted_in_any_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outputs, "_AT_ONCE", 3)
     watching = Watching(ColSpec("long"))

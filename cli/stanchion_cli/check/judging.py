@@ -30,7 +30,7 @@ _COLLECTED: Final = 20_000
 """Containers made since, at which cycles are looked for; Python's own number is 700."""
 _FORK: Final = "fork"
 
-_shared: list[_Court] = []
+_shared: list[_Judging] = []
 """What forks judge with: they have it without being sent it."""
 
 
@@ -56,7 +56,7 @@ def judge(objects: Iterable[Manifest], policies: Iterable[PolicyInfo]) -> Findin
             held.add(each)
         held.settle()
         try:
-            for told in _told(_Court(held, enabled)):
+            for told in _told(_Judging(held, enabled)):
                 findings.add(told)
         except CheckCrashedError as error:
             raise PolicyError(f"a check of the policy pack crashed: {error}") from None
@@ -76,8 +76,8 @@ def _few_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-class _Court:
-    """Objects, and what they are held to: each is looked at by all rules, then the next.
+class _Judging:
+    """The rules, made to run over objects part by part.
 
     Args:
         objects: The objects.
@@ -137,16 +137,16 @@ def _policy(told: Told) -> int:
     return told.policy
 
 
-def _told(court: _Court) -> Iterator[Told]:
-    objects = len(court.objects)
+def _told(judging: _Judging) -> Iterator[Told]:
+    objects = len(judging.objects)
     parts = [range(first, min(first + _AT_ONCE, objects)) for first in range(0, objects, _AT_ONCE)]
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     forks = _FORK in multiprocessing.get_all_start_methods()
     if objects < _WORTH_A_FORK or workers < 2 or not forks:
         for part in parts:
-            yield from court.part(part)
+            yield from judging.part(part)
         return
-    _shared[:] = [court]
+    _shared[:] = [judging]
     try:
         with ProcessPoolExecutor(workers, multiprocessing.get_context(_FORK)) as pool:
             for told in pool.map(_shared_part, parts):

@@ -14,14 +14,13 @@ from stanchion_cli.report.place import Place
 from stanchion_policies import RULES
 from stanchion_policies.among import Among, Identities
 from stanchion_policies.kubernetes import KubernetesObject, objects_of
+from stanchion_policies.pools import POOLS
 from stanchion_policies.rules import OF_OBJECTS
 from stanchion_policies.stack import CloudResource
 
 _KEPT: Final = 512
 """Objects in memory: those that are looked at together mostly stand together."""
-_RESOURCES: Final = frozenset().union(
-    *(rule.kinds for rule in RULES if rule.scope not in OF_OBJECTS)
-)
+_RESOURCES: Final = POOLS.union(*(rule.kinds for rule in RULES if rule.scope not in OF_OBJECTS))
 """Types that rules look at as resources: node pools, of what manifests can hold."""
 
 

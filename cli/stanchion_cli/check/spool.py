@@ -6,7 +6,11 @@ import marshal
 import os
 import tempfile
 from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+
+from stanchion_cli.errors import StanchionError
 
 _BUFFER: Final = 1 << 18
 
@@ -16,10 +20,14 @@ class Spool:
 
     The file is gone when the process ends, however it ends. Forks may read what was put in before
     they began, all at once; only one process may append. Eight bytes of each value stay in memory.
+
+    Raises:
+        StanchionError: The folder for temporary files cannot be written; so does what appends.
     """
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=_BUFFER)  # noqa: SIM115 - lives as this does
+        with _told_where():
+            self._file = tempfile.TemporaryFile(buffering=_BUFFER)  # noqa: SIM115 - kept
         self._starts = array("Q", [0])
         self._flushed = True
 
@@ -29,7 +37,8 @@ class Spool:
 
     def append(self, value: Any) -> None:
         """Put a value at the end."""
-        written = self._file.write(marshal.dumps(value))
+        with _told_where():
+            written = self._file.write(marshal.dumps(value))
         self._starts.append(self._starts[-1] + written)
         self._flushed = False
 
@@ -46,8 +55,21 @@ class Spool:
     def flush(self) -> None:
         """Make what was appended readable for forks that begin now."""
         if not self._flushed:
-            self._file.flush()
+            with _told_where():
+                self._file.flush()
             self._flushed = True
+
+
+@contextmanager
+def _told_where() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StanchionError(
+            f"what is checked cannot be put aside: {error.strerror}",
+            where=str(tempfile.tempdir or "temporary files"),
+            fix="make room there, or name another folder in the variable TMPDIR",
+        ) from None
 
 
 def _read(file: int, start: int, size: int) -> bytes:

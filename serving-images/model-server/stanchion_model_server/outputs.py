@@ -171,8 +171,11 @@ class Outputs(Collector):
         """
         if not self._watched:
             return
-        # A copy, since a model may use its array again; frames and dictionaries are made anew.
-        kept = result if isinstance(result, pd.DataFrame | dict) else np.array(result, ndmin=1)
+        try:
+            # A copy, since a model may use its array again; frames and dictionaries are made anew.
+            kept = result if isinstance(result, pd.DataFrame | dict) else np.array(result, ndmin=1)
+        except Exception:  # noqa: BLE001 - whatever it is, it was answered
+            return
         self._waiting.append(kept)
         self._rows += len(kept)
         if len(self._waiting) >= _AT_ONCE or self._rows >= _MOST_ROWS:
@@ -187,7 +190,7 @@ class Outputs(Collector):
                         values = self._values(source, together)
                         if values is not None and len(values):
                             output.add(values)
-                    except (TypeError, ValueError):  # text for a number, an object for a category
+                    except Exception:  # noqa: BLE001, S112 - text for a number, an object for text
                         continue
 
     def _values(self, source: _Source, result: Any) -> Array | None:
@@ -259,9 +262,12 @@ def _joined(results: list[Any]) -> list[Any]:
     """Results of one form as one, where they can be joined."""
     if len(results) == 1 or isinstance(results[0], dict):
         return results
-    if isinstance(results[0], pd.DataFrame):
-        return [pd.concat(results, ignore_index=True)]
-    return [np.concatenate(results)]
+    try:
+        if isinstance(results[0], pd.DataFrame):
+            return [pd.concat(results, ignore_index=True)]
+        return [np.concatenate(results)]
+    except (TypeError, ValueError):
+        return results
 
 
 def _sources(schema: Schema | None) -> Iterator[tuple[_Source, Any]]:

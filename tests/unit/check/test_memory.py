@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import pytest
 from stanchion_cli.check.spool import Spool
+from stanchion_cli.errors import StanchionError
 
 from benchmarks.policies.objects import write
 
@@ -61,3 +64,16 @@ def test_what_is_put_aside_comes_back_as_it_was() -> None:
     assert spool[1] == values[1]
     spool.append(values[2])
     assert [spool[place] for place in range(len(spool))] == values
+
+
+def test_a_full_disk_is_told_with_the_folder_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, full = tempfile.gettempdir(), Path("/dev/full")
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full.open("wb+"))
+    spool = Spool()
+    spool.append("x")
+    with pytest.raises(StanchionError, match="No space left on device") as told:
+        spool.flush()
+    assert folder in str(told.value)
+    assert "TMPDIR" in str(told.value)
