@@ -27,15 +27,26 @@ def main() -> None:
     parser.add_argument("command", nargs="?", choices=("serve", "check"), default="serve")
     command = parser.parse_args().command
     try:
-        configuration = load(Path(os.environ.get("CONFIGURATION", "/etc/stanchion/gateway.json")))
-        port, metrics_port = _port("PORT", 8080), _port("METRICS_PORT", 9090)
+        _run(command)
     except ConfigurationError as error:
         sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
         sys.exit(2)
+
+
+def _run(command: str) -> None:
+    configuration = load(Path(os.environ.get("CONFIGURATION", "/etc/stanchion/gateway.json")))
+    port, metrics_port = _port("PORT", 8080), _port("METRICS_PORT", 9090)
+    # It takes seconds to import what finds personal data: not for a wrong file.
     if command == "check":
+        from stanchion_llm_gateway.guardrails.chain import (  # noqa: PLC0415
+            AnswerGuard,
+            PromptGuard,
+        )
+
+        PromptGuard(configuration.guardrails.input)
+        AnswerGuard(configuration.guardrails.output)
         return
     logs.configure()
-    # It takes seconds to import what finds personal data: not for a wrong configuration.
     from stanchion_llm_gateway.server import serve  # noqa: PLC0415
 
     serve(configuration, os.environ.get("HOST") or _EVERYWHERE, port, metrics_port)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg2
 
+from stanchion_llm_gateway.configuration import ConfigurationError
 from stanchion_llm_gateway.ledger import Key, Usage, day
 
 if TYPE_CHECKING:
@@ -40,11 +41,18 @@ _FORGET_MINUTES: Final = "DELETE FROM llm_gateway_usage WHERE LENGTH(period) > 1
 
 
 def opened(configured: Configured) -> Store | None:
-    """The store that is configured, or None."""
+    """The store that is configured, or None.
+
+    Raises:
+        ConfigurationError: for a file that cannot be opened.
+    """
     if configured.url_file is not None:
         return PostgresStore(configured.url_file)
     if configured.file is not None:
-        return SqliteStore(configured.file)
+        try:
+            return SqliteStore(configured.file)
+        except sqlite3.Error as error:
+            raise ConfigurationError([f"ledger.file: {configured.file}: {error}"]) from None
     return None
 
 

@@ -192,3 +192,25 @@ def test_a_wrong_configuration_ends_with_every_problem_and_status_2(tmp_path: Pa
             "models[0].targets",
             "model",
         ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["check"]])
+def test_an_unknown_kind_of_personal_data_is_told_with_the_known_ones(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(
+        "backends: [{name: own, url: 'http://x/v1'}]\n"
+        "models: [{name: m, targets: [{backend: own}]}]\n"
+        "guardrails: {output: {pii: {entities: [NAMES]}}}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "stanchion_llm_gateway", *arguments],
+        env={**os.environ, "CONFIGURATION": str(file)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    told = "guardrails.output.pii.entities: NAMES not known; known are AU_TFN"
+    assert done.stderr.splitlines()[-1].startswith(told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+from stanchion_llm_gateway.configuration import ConfigurationError
 from stanchion_llm_gateway.guard_configuration import PiiAction, RuleAction
 from stanchion_llm_gateway.guardrails.hits import REDACT, BlockedError, Hit, blocking, redacted
 from stanchion_llm_gateway.guardrails.injection import InjectionFinder
@@ -28,11 +29,22 @@ def _takes_all_out(pii: Pii) -> bool:
     return pii.entities is None and pii.action is not PiiAction.OFF
 
 
+def _finder(pii: Pii, path: str) -> PiiFinder:
+    try:
+        return PiiFinder(pii.entities, pii.minimum_score)
+    except ValueError as error:
+        raise ConfigurationError([f"{path}.entities: {error}"]) from None
+
+
 class PromptGuard:
-    """What happens to prompts before any backend sees them."""
+    """What happens to prompts before any backend sees them.
+
+    Raises:
+        ConfigurationError: for a kind of personal data that is not known.
+    """
 
     def __init__(self, configured: InputGuard) -> None:
-        self._pii = PiiFinder(configured.pii.entities, configured.pii.minimum_score)
+        self._pii = _finder(configured.pii, "guardrails.input.pii")
         self._everything = PiiFinder(minimum_score=configured.pii.minimum_score)
         self._pii_action = configured.pii.action
         self._injection = InjectionFinder()
@@ -80,10 +92,14 @@ class PromptGuard:
 
 
 class AnswerGuard:
-    """What happens to answers before the client sees them."""
+    """What happens to answers before the client sees them.
+
+    Raises:
+        ConfigurationError: for a kind of personal data that is not known.
+    """
 
     def __init__(self, configured: OutputGuard) -> None:
-        self._pii = PiiFinder(configured.pii.entities, configured.pii.minimum_score)
+        self._pii = _finder(configured.pii, "guardrails.output.pii")
         self._action = configured.pii.action
         self._policy = PolicyFinder(configured.policy)
         self.active = self._action is not PiiAction.OFF or bool(configured.policy)

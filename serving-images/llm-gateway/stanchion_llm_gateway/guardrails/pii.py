@@ -155,7 +155,7 @@ class PiiFinder:
         wanted = kinds if entities is None else set(entities)
         if wanted - kinds:
             raise ValueError(
-                f"entities: {', '.join(sorted(wanted - kinds))} not known; "
+                f"{', '.join(sorted(wanted - kinds))} not known; "
                 f"known are {', '.join(sorted(kinds))}"
             )
         self.entities = frozenset(wanted)
