@@ -39,10 +39,33 @@ class ClusterConfig(Strict):
 
 
 class OperatorsConfig(Strict):
-    """The third-party controllers of an environment in a cloud."""
+    """The third-party controllers of an environment."""
 
     enabled: tuple[Annotated[Operator, by_value(Operator)], ...] | None = None
-    """Which to install; default: all that the cloud lacks."""
+    """Which to install; default: all that the cloud lacks, none on the bundled node."""
     mirror: Annotated[str, Field(max_length=200)] | None = None
     """Where all charts are, for closed networks: a prefix with oci:// or https://; default: their
-    makers' repositories."""
+    makers' repositories. Clouds alone."""
+
+    def check_on_one_machine(self, *, bundled: bool) -> None:
+        """Hold it to what a local environment can have.
+
+        Args:
+            bundled: Whether the cluster is the bundled node.
+
+        Raises:
+            ValueError: A cluster that is there is not ours, and the node runs only some of them.
+        """
+        from stanchion_cli.cluster.operators import OPERATORS
+
+        if self.model_fields_set and not bundled:
+            raise ValueError(
+                "operators: a cluster of your own has those that you gave it; remove it"
+            )
+        if self.mirror is not None:
+            raise ValueError("operators.mirror: the bundled node installs no charts; remove it")
+        if unfit := [each for each in self.enabled or () if each not in OPERATORS]:
+            raise ValueError(
+                f"operators.enabled: the bundled node cannot run {', '.join(unfit)}; "
+                f"write some of {', '.join(OPERATORS)}"
+            )

@@ -91,7 +91,7 @@ class Environment(Strict):
     tracking: TrackingConfig = TrackingConfig()
     tenants: tuple[TenantConfig, ...] = ()
     operators: OperatorsConfig = OperatorsConfig()
-    """Third-party controllers; clouds alone."""
+    """Third-party controllers: in a cloud from charts, on the bundled node from their modules."""
     monitoring: bool | None = None
     """Whether Prometheus Operator's objects (ServiceMonitor) can be created; default: whether
     `operators` brings it."""
@@ -116,11 +116,12 @@ class Environment(Strict):
         return self
 
     def _only_what_one_cluster_has(self, provider: LocalProvider) -> None:
-        for field in ("network", "cluster", "pools", "operators", "budget"):
+        for field in ("network", "cluster", "pools", "budget"):
             if field in self.model_fields_set:
                 raise ValueError(f"{field}: means nothing to `cloud: local`; remove it")
         if self.tracking.private_ingress:
             raise ValueError("tracking.privateIngress: means nothing to `cloud: local`; remove it")
+        self.operators.check_on_one_machine(bundled=provider.bundled is not None)
         if self.layers != ALL and provider.bundled is not None:
             raise ValueError(
                 "layers: a node on this machine is one stack's, which makes and deletes it; "
@@ -175,9 +176,9 @@ class Environment(Strict):
         """Whether there is a Prometheus Operator."""
         if self.monitoring is not None:
             return self.monitoring
-        enabled = self.operators.enabled
-        in_cloud = not isinstance(self.provider, LocalProvider)
-        return in_cloud and (enabled is None or Operator.KUBE_PROMETHEUS_STACK in enabled)
+        if self.operators.enabled is None:
+            return not isinstance(self.provider, LocalProvider)
+        return Operator.KUBE_PROMETHEUS_STACK in self.operators.enabled
 
     @property
     def tracking_replicas(self) -> int:

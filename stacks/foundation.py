@@ -75,11 +75,14 @@ class Foundation:
     """Of the cloud's cluster; it holds no credentials."""
     bundled: str | None = None
     """Name of the node on this machine that is its cluster, if it is one."""
+    operators: Sequence[str] = ()
+    """Controllers that this node is to have."""
 
     def cluster_summary(self) -> Mapping[str, object]:
         """Which cluster it is and how to reach it, for the stack's outputs."""
         reference = _in_the_notation_of_outputs(self.site.cluster) if self.site else {"name": None}
-        return {"bundled": self.bundled, "kubeconfig": self.kubeconfig, **reference}
+        node = {"bundled": self.bundled, "operators": [*self.operators]} if self.bundled else {}
+        return {"bundled": None, "kubeconfig": self.kubeconfig, **node, **reference}
 
     def network_summary(self) -> Mapping[str, object] | None:
         """Which network it is in, for the stack's outputs; None for a cluster that was there."""
@@ -94,7 +97,7 @@ def build_foundation(environment: Environment, name: str) -> Foundation:
     """Make the foundation of the environment `name`, or find the cluster that is its own."""
     provider = environment.provider
     if isinstance(provider, LocalProvider):
-        return _of_existing_cluster(provider, name)
+        return _of_existing_cluster(environment, provider, name)
     cloud = provider.pulumi_provider()
     in_cloud = pulumi.ResourceOptions(provider=cloud)
     network = Network("network", network_args(environment, provider, name), in_cloud)
@@ -158,7 +161,7 @@ def find_foundation(
     """Find the foundation of the environment `name` in what `base` exports; it makes none of it."""
     provider = environment.provider
     if isinstance(provider, LocalProvider):
-        return _of_existing_cluster(provider, name)
+        return _of_existing_cluster(environment, provider, name)
     site = _found_site(environment, provider, name, base)
     kubeconfig = base.output("cluster")["kubeconfig"]
     inside = _provider(name, kubeconfig=kubeconfig)
@@ -211,14 +214,25 @@ def _upon(opts: pulumi.ResourceOptions, *pools: GpuPool) -> pulumi.ResourceOptio
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[*pools]))
 
 
-def _of_existing_cluster(provider: LocalProvider, name: str) -> Foundation:
+def _of_existing_cluster(
+    environment: Environment, provider: LocalProvider, name: str
+) -> Foundation:
     if provider.bundled is None:
         cluster = _provider(name, kubeconfig=provider.kubeconfig, context=provider.context)
     else:
         node = bundled_node(provider.bundled)
         cluster = _provider(name, kubeconfig=str(node.kubeconfig), context=node.node)
     opts = pulumi.ResourceOptions(provider=cluster)
-    return Foundation(name, opts, opts, None, {}, {}, bundled=provider.bundled)
+    return Foundation(
+        name,
+        opts,
+        opts,
+        None,
+        {},
+        {},
+        bundled=provider.bundled,
+        operators=environment.operators.enabled or (),
+    )
 
 
 def _provider(

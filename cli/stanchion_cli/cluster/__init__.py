@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stanchion_cli.cluster import images
+from stanchion_cli.cluster import images, operators
 from stanchion_cli.cluster.checks import preflight
 from stanchion_cli.cluster.health import status
 from stanchion_cli.cluster.lifecycle import caches, down, find, inside, up
@@ -32,6 +32,7 @@ __all__ = [
     "images",
     "inside",
     "installed_packages",
+    "operators",
     "preflight",
     "status",
     "up",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
@@ -55,10 +56,10 @@ def controller_images() -> dict[str, ScratchImage]:
     }
 
 
-def load_images(cluster: Cluster, layout: Layout) -> int:
-    """Bring the node's own image and the controllers' into the node; return how many were new."""
+def load_images(cluster: Cluster, layout: Layout, more: Iterable[ScratchImage] = ()) -> int:
+    """Bring the node's own image, the controllers' and `more` into it; return how many were new."""
     loaded = 0
-    for image in (node_image(), *controller_images().values()):
+    for image in (node_image(), *controller_images().values(), *more):
         # Reading 50 MB of program to find that nothing changed costs more than asking first.
         mark = layout.run / "images" / hashlib.sha256(image.reference.encode()).hexdigest()[:16]
         built = f"{image.program}\n{images.present(cluster, image.reference)}"

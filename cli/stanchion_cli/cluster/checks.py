@@ -9,12 +9,14 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from stanchion_cli.cluster import cgroups, packages, process, ranges, toolchain
 from stanchion_cli.cluster.layout import Layout, cache_folder, recorded, state_parent
 from stanchion_cli.cluster.model import DEFAULT_NAME, Check, ClusterError
 from stanchion_cli.cluster.scratch import ARCHITECTURES
+from stanchion_cli.cluster.toolchain import Tool
 
 _GIB = 1024**3
 DISK_COLD = 15 * _GIB
@@ -36,11 +38,12 @@ _KERNEL_TRIALS = {
 }
 
 
-def preflight(name: str = DEFAULT_NAME) -> list[Check]:
+def preflight(name: str = DEFAULT_NAME, tools: Sequence[Tool] = ()) -> list[Check]:
     """Look at everything that `cluster up` needs, and change nothing.
 
     Args:
         name: The cluster that is meant: what is its own does not count as taken.
+        tools: What it is built from beside the tools of every node.
     """
     return [
         _system(),
@@ -48,9 +51,9 @@ def preflight(name: str = DEFAULT_NAME) -> list[Check]:
         _state_folder(name),
         _kernel(),
         _control_groups(),
-        _disk(),
+        _disk(tools),
         _memory(),
-        _go(),
+        _go(tools),
         _packages(),
         _addresses(name),
     ]
@@ -164,8 +167,8 @@ def _control_groups() -> Check:
     return Check("control groups", True, found)
 
 
-def _disk() -> Check:
-    needed = DISK_COLD if toolchain.missing() else DISK_WARM
+def _disk(tools: Sequence[Tool]) -> Check:
+    needed = DISK_COLD if toolchain.missing(tools) else DISK_WARM
     folders = {_existing(state_parent()), _existing(cache_folder())}
     free, where = min((shutil.disk_usage(folder).free, folder) for folder in folders)
     found = f"{free / _GIB:.0f} GiB free at {where}"
@@ -183,10 +186,10 @@ def _memory() -> Check:
     return Check("memory", True, found)
 
 
-def _go() -> Check:
+def _go(tools: Sequence[Tool]) -> Check:
     path, version = toolchain.go()
     wanted = ".".join(map(str, toolchain.OLDEST_GO))
-    lacking = toolchain.missing()
+    lacking = toolchain.missing(tools)
     if path is not None and version >= toolchain.OLDEST_GO:
         return Check("Go toolchain", True, f"{'.'.join(map(str, version))} at {path}")
     if not lacking:

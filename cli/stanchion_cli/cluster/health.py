@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from stanchion_cli.cluster import process, waiting
+from stanchion_cli.cluster import operators, process, waiting
 from stanchion_cli.cluster.addons import DEPLOYMENTS
 from stanchion_cli.cluster.layout import Layout
 from stanchion_cli.cluster.lifecycle import find
@@ -74,11 +74,17 @@ def _achievements(cluster: Cluster, layout: Layout) -> list[ComponentStatus]:
         return [ComponentStatus("API", False, said[-1])]
     node = waiting.node_problem(cluster, layout)
     problems = waiting.addon_problems(cluster)
+    controllers = operators.installed(layout)
+    lacking = waiting.operator_problems(cluster, controllers)
     return [
         ComponentStatus("API", True),
         ComponentStatus("node", not node, node),
         *(
             ComponentStatus(name, name not in problems, problems.get(name, ""))
             for name in DEPLOYMENTS
+        ),
+        *(
+            ComponentStatus(each.name, each.name not in lacking, lacking.get(each.name, ""))
+            for each in controllers
         ),
     ]

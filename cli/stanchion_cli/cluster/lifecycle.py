@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from stanchion_cli.cluster import (
@@ -13,6 +14,7 @@ from stanchion_cli.cluster import (
     certificates,
     cgroups,
     network,
+    operators,
     packages,
     process,
     toolchain,
@@ -29,7 +31,7 @@ from stanchion_cli.images.engine import cache_directory
 from stanchion_cli.progress import step
 
 
-def up(name: str = DEFAULT_NAME) -> Cluster:
+def up(name: str = DEFAULT_NAME, wanted: Iterable[str] | None = None) -> Cluster:
     """Make sure that the bundled node called `name` runs, whatever state it is in.
 
     Safe to run at any time: what is there stays, what has died is started, what changed is
@@ -37,21 +39,25 @@ def up(name: str = DEFAULT_NAME) -> Cluster:
 
     Args:
         name: 1 to 12 lower-case letters, digits and dashes.
+        wanted: The operators that it is to have, of `operators.OPERATORS`; others that it was
+            given go. None: those that it was given.
 
     Returns:
-        The cluster: its node is ready, and DNS, metrics and storage work.
+        The cluster: its node is ready, and DNS, metrics, storage and the operators work.
 
     Raises:
         ClusterError: The machine does not fit, before anything was touched; or a part of the
             node failed, with what it said.
     """
     layout = Layout.of(name)
+    controllers = operators.named(wanted) if wanted is not None else operators.installed(layout)
+    tools = operators.tools_of(each.name for each in controllers)
     with step(f"check the machine for cluster {name!r}"):
-        require(preflight(name))
+        require(preflight(name, tools))
     with locked(layout, create=True):
         if packages.ensure_packages():
-            require(preflight(name))
-        toolchain.build_missing()
+            require(preflight(name, tools))
+        toolchain.build_missing(tools)
         plan = _recorded_plan(layout)
         cluster = _cluster(layout, plan)
         with step(f"start node {layout.node} at {plan.node_address}") as running:
@@ -59,13 +65,18 @@ def up(name: str = DEFAULT_NAME) -> Cluster:
             waiting.for_containerd(layout)
         # While the API server starts, which takes longer.
         with step("load the node's images") as running:
-            running.note(f"{addons.load_images(cluster, layout)} new")
+            images = [image for controller in controllers for image in controller.images()]
+            running.note(f"{addons.load_images(cluster, layout, images)} new")
         with step("wait for the API server"):
             waiting.for_api(cluster, layout)
         with step("cluster DNS, metrics and storage"):
             addons.apply(cluster, layout, plan)
             waiting.for_node(cluster, layout)
             waiting.for_addons(cluster, layout, str(plan.dns_service))
+        if controllers or operators.installed(layout):
+            with step(f"operators: {', '.join(each.name for each in controllers) or 'none'}"):
+                operators.apply(cluster, layout, controllers)
+                waiting.for_operators(cluster, layout, controllers)
         return cluster
 
 

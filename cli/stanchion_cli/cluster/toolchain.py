@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -36,13 +36,17 @@ class Tool:
         name: The module's folder.
         source: The module whose version in `go.mod` is the tool's version; empty: our own code.
         programs: Name of each program, and the package it is built from.
-        variables: Values that the linker writes into variables.
+        variables: Values that the linker writes into variables: `{version}` with its `v`,
+            `{number}` without.
+        files: Paths in the source module of what is kept beside the programs, such as the kinds
+            that a controller brings.
     """
 
     name: str
     source: str
     programs: Mapping[str, str]
     variables: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -66,26 +70,30 @@ class Tool:
     @property
     def key(self) -> str:
         """Folder name in the cache; it changes with any file that the build reads."""
-        digest = hashlib.sha256(repr(sorted(self.programs.items())).encode())
+        digest = hashlib.sha256(repr([*sorted(self.programs.items()), *self.files]).encode())
         for path in sorted(self.folder.iterdir()):
             if path.suffix in {".mod", ".sum", ".go"}:
                 digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
         return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
 
-    def path(self, program: str) -> Path:
-        """Where `program` lies once it is built."""
-        return cache_folder() / self.key / program
+    def path(self, name: str) -> Path:
+        """Where a program, or one of `files` by its own name, lies once the tool is built."""
+        return cache_folder() / self.key / name
+
+    @property
+    def kept(self) -> list[Path]:
+        """Where its files lie once it is built, in their order."""
+        return [self.path(Path(file).name) for file in self.files]
 
     @property
     def built(self) -> bool:
-        """Whether every program is in the cache."""
-        return all(self.path(program).exists() for program in self.programs)
+        """Whether every program and file is in the cache."""
+        return all(path.exists() for path in [*map(self.path, self.programs), *self.kept])
 
     def linker_flags(self) -> str:
         """No symbol tables, and the version where the program reports one."""
-        values = {
-            name: value.format(version=self.version) for name, value in self.variables.items()
-        }
+        version = {"version": self.version, "number": self.version.removeprefix("v")}
+        values = {name: value.format(**version) for name, value in self.variables.items()}
         return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in values.items())])
 
 
@@ -133,6 +141,7 @@ PROVISIONER = Tool(
 )
 # Kubernetes first: what it compiles, the others find compiled.
 TOOLS = (NODE, KUBERNETES, COREDNS, METRICS_SERVER, PROVISIONER)
+"""What every node is made of."""
 
 
 @cache
@@ -146,18 +155,21 @@ def go() -> tuple[Path | None, tuple[int, int]]:
     return Path(found), (int(version[1]), int(version[2])) if version else (0, 0)
 
 
-def missing() -> list[Tool]:
-    """The tools that are not in the cache."""
-    return [tool for tool in TOOLS if not tool.built]
+def missing(more: Iterable[Tool] = ()) -> list[Tool]:
+    """The node's tools, and `more` of them, that are not in the cache."""
+    return [tool for tool in (*TOOLS, *more) if not tool.built]
 
 
-def build_missing() -> None:
-    """Build what the cache lacks; an interrupted build leaves nothing half there.
+def build_missing(more: Iterable[Tool] = ()) -> None:
+    """Build what the cache lacks of the node's tools and of `more`.
+
+    An interrupted build leaves nothing half there.
 
     Raises:
         ClusterError: A build failed, with the compiler's last lines.
     """
-    if not missing():
+    wanted = [*more]
+    if not missing(wanted):
         return
     cache_folder().mkdir(parents=True, exist_ok=True)
     folder = os.open(cache_folder(), os.O_RDONLY | os.O_DIRECTORY)
@@ -168,7 +180,7 @@ def build_missing() -> None:
         except BlockingIOError:
             with step("wait for the build that another command has begun"):
                 fcntl.flock(folder, fcntl.LOCK_EX)
-        for tool in missing():
+        for tool in missing(wanted):
             with step(f"build {tool.name} {tool.version} ({len(tool.programs)} programs)"):
                 _build(tool)
     finally:
@@ -176,17 +188,8 @@ def build_missing() -> None:
 
 
 def _build(tool: Tool) -> None:
-    compiler, _ = go()
-    if compiler is None:
-        raise ClusterError("there is no Go toolchain", fix="see `stanchion doctor`")
     for stale in cache_folder().glob(f".{tool.name}-*"):
         shutil.rmtree(stale)
-    environment = os.environ | {
-        "CGO_ENABLED": "0",
-        "GOFLAGS": "-mod=readonly",
-        "GOWORK": "off",
-        "GOOS": "linux",
-    }
     with tempfile.TemporaryDirectory(prefix=f".{tool.name}-", dir=cache_folder()) as scratch:
         target = Path(scratch) / "programs"
         target.mkdir()
@@ -199,25 +202,38 @@ def _build(tool: Tool) -> None:
         for output, names in runs:
             # Not -trimpath: a package's module version would then enter its cache key, and the
             # tools could not share what they have in common at the version they all use.
-            command = [str(compiler), "build", "-buildvcs=false"]
-            command += ["-ldflags", tool.linker_flags(), "-o", output, *names]
-            done = subprocess.run(
-                command,
-                cwd=tool.folder,
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode != 0:
-                last = "\n".join(done.stderr.strip().splitlines()[-8:])
-                raise ClusterError(
-                    f"building {tool.name} failed:\n{last}",
-                    where=str(tool.folder),
-                    fix="see that the Go module proxy (`go env GOPROXY`) is in reach and the disk "
-                    "is not full, then run this again: it goes on from there",
-                )
+            options = ["-buildvcs=false", "-ldflags", tool.linker_flags(), "-o", output]
+            _go(tool, "build", *options, *names)
+        if tool.files:
+            source = Path(_go(tool, "list", "-m", "-f", "{{.Dir}}", tool.source).strip())
+            for file in tool.files:
+                shutil.copyfile(source / file, target / Path(file).name)
         final = cache_folder() / tool.key
         if final.exists():
             shutil.rmtree(final)
         target.rename(final)
+
+
+def _go(tool: Tool, *arguments: str) -> str:
+    """Run the Go toolchain in the tool's module; what it wrote."""
+    compiler, _ = go()
+    if compiler is None:
+        raise ClusterError("there is no Go toolchain", fix="see `stanchion doctor`")
+    done = subprocess.run(
+        [str(compiler), *arguments],
+        cwd=tool.folder,
+        env=os.environ
+        | {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off", "GOOS": "linux"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        last = "\n".join(done.stderr.strip().splitlines()[-8:])
+        raise ClusterError(
+            f"building {tool.name} failed:\n{last}",
+            where=str(tool.folder),
+            fix="see that the Go module proxy (`go env GOPROXY`) is in reach and the disk "
+            "is not full, then run this again: it goes on from there",
+        )
+    return done.stdout

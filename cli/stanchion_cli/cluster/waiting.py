@@ -6,15 +6,17 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from stanchion_cli.cluster import process
 from stanchion_cli.cluster.addons import DEPLOYMENTS
 from stanchion_cli.cluster.layout import Layout
 from stanchion_cli.cluster.model import Cluster, ClusterError
+from stanchion_cli.cluster.operators import BundledOperator
 from stanchion_cli.cluster.packages import program
 
 _PATIENCE = 180.0
+_SYSTEM = "kube-system"
 METRICS_API = "v1beta1.metrics.k8s.io"
 
 
@@ -71,7 +73,7 @@ def for_addons(cluster: Cluster, layout: Layout, dns: str) -> None:
     except ClusterError as error:
         problems = addon_problems(cluster)
         lines = [f"  {name}: {why}" for name, why in problems.items()]
-        lines += _pods_of(cluster, problems)
+        lines += _pods_of(cluster, _SYSTEM, problems)
         raise ClusterError(
             "\n".join([error.reason, *lines]), where=error.where, fix=error.fix
         ) from error
@@ -79,13 +81,33 @@ def for_addons(cluster: Cluster, layout: Layout, dns: str) -> None:
     _until(measured, "no usage was measured", layout, ("kubelet",))
 
 
-def _pods_of(cluster: Cluster, deployments: Iterable[str]) -> list[str]:
+def for_operators(cluster: Cluster, layout: Layout, operators: Sequence[BundledOperator]) -> None:
+    """Wait until what each operator runs is there."""
+
+    def ready() -> bool:
+        return not operator_problems(cluster, operators)
+
+    try:
+        _until(ready, "operators are not available", layout, ())
+    except ClusterError as error:
+        lines = [
+            line
+            for operator in operators
+            for name, why in _problems(cluster, operator.namespace, operator.deployments).items()
+            for line in (f"  {name}: {why}", *_pods_of(cluster, operator.namespace, [name]))
+        ]
+        raise ClusterError(
+            "\n".join([error.reason, *lines]), where=error.where, fix=error.fix
+        ) from error
+
+
+def _pods_of(cluster: Cluster, namespace: str, deployments: Iterable[str]) -> list[str]:
     """What holds up the pods of these deployments, with what they logged last."""
     from stanchion_cli.deploy.api import Api, Ref
     from stanchion_cli.deploy.readiness import diagnosis
 
     api = Api(cluster.kubeconfig, cluster.context)
-    found = [api.get(Ref("apps/v1", "Deployment", "kube-system", name)) for name in deployments]
+    found = [api.get(Ref("apps/v1", "Deployment", namespace, name)) for name in deployments]
     return [f"  {line}" for live in found if live for line in diagnosis(api, live).splitlines()]
 
 
@@ -102,19 +124,39 @@ def node_problem(cluster: Cluster, layout: Layout) -> str:
 
 def addon_problems(cluster: Cluster) -> dict[str, str]:
     """The deployments of DNS, metrics and storage that do not work, each with why."""
+    problems = _problems(cluster, _SYSTEM, DEPLOYMENTS)
+    if (why := _metrics_problem(cluster)) and "metrics-server" not in problems:
+        problems["metrics-server"] = why
+    return problems
+
+
+def operator_problems(cluster: Cluster, operators: Iterable[BundledOperator]) -> dict[str, str]:
+    """The operators that do not work, each with why."""
+    found = {
+        operator.name: _problems(cluster, operator.namespace, operator.deployments)
+        for operator in operators
+    }
+    return {
+        name: "; ".join(f"{deployment}: {why}" for deployment, why in problems.items())
+        for name, problems in found.items()
+        if problems
+    }
+
+
+def _problems(cluster: Cluster, namespace: str, deployments: Sequence[str]) -> dict[str, str]:
+    """The deployments that do not work, each with why."""
     from stanchion_cli.deploy.readiness import pending
 
-    wanted = [f"deployments.apps/{name}" for name in DEPLOYMENTS]
-    done = cluster.kubectl("get", "--namespace=kube-system", "--output=json", *wanted, check=False)
-    found = json.loads(done.stdout)["items"] if done.returncode == 0 else []
-    problems = dict.fromkeys(DEPLOYMENTS, "not applied")
-    for item in found:
+    wanted = [f"deployments.apps/{name}" for name in deployments]
+    place = f"--namespace={namespace}"
+    done = cluster.kubectl("get", place, "--output=json", *wanted, check=False)
+    read = json.loads(done.stdout) if done.returncode == 0 else {"items": []}
+    problems = dict.fromkeys(deployments, "not applied")
+    for item in read.get("items", [read]):
         if why := pending(item):
             problems[item["metadata"]["name"]] = why
         else:
             problems.pop(item["metadata"]["name"])
-    if (why := _metrics_problem(cluster)) and "metrics-server" not in problems:
-        problems["metrics-server"] = why
     return problems
 
 

@@ -26,11 +26,21 @@ class Format(StrEnum):
 
 
 @app.command()
-def up(name: Name = "local") -> None:
+def up(
+    name: Name = "local",
+    operators: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--operator",
+            help="A third-party controller that it is to have, as argo-rollouts; several with "
+            "several. Default: those that it has.",
+        ),
+    ] = None,
+) -> None:
     """Start the node, or go on from where an earlier run was interrupted."""
     from stanchion_cli import cluster
 
-    running = cluster.up(name)
+    running = cluster.up(name, operators or None)
     out = Console(highlight=False, soft_wrap=True, emoji=False)
     out.print(f"cluster {running.name} runs at {running.node_address}", markup=False)
     out.print(f"  export KUBECONFIG={running.kubeconfig}", markup=False)

@@ -57,7 +57,8 @@ def prepare(preview: Preview) -> Target:
     """
     target = target_of(preview)
     if target.bundled is not None:
-        _start_node(target.bundled, _own_images(preview))
+        operators = (preview.outputs.get("cluster") or {}).get("operators") or ()
+        _start_node(target.bundled, _own_images(preview), operators)
     return target
 
 
@@ -144,16 +145,16 @@ def _for_server(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**rest, "data": {**(rest.get("data") or {}), **encoded}}
 
 
-def _start_node(name: str, own_images: Sequence[str]) -> None:
+def _start_node(name: str, own_images: Sequence[str], operators: Sequence[str]) -> None:
     from stanchion_cli import cluster
     from stanchion_cli.cluster.checks import require
 
-    require(cluster.preflight(name))
+    require(cluster.preflight(name, cluster.operators.tools_of(operators)))
     cluster.ensure_packages()
     with ThreadPoolExecutor(max_workers=1) as pool:
         # Image builds wait for downloads where the node's builds wait for the processor.
         building = pool.submit(images.build, own_images)
-        node = cluster.up(name)
+        node = cluster.up(name, operators)
         archives = building.result()
     for image, archive in archives.items():
         if cluster.images.present(node, images.reference(image)) is None:

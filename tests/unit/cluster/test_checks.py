@@ -67,9 +67,9 @@ def test_down_without_root_is_refused(state: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_cold_start_needs_more_disk_than_a_warm_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, checks.DISK_WARM))
-    monkeypatch.setattr(toolchain, "missing", list)
+    monkeypatch.setattr(toolchain, "missing", lambda _: [])
     assert found("disk").ok
-    monkeypatch.setattr(toolchain, "missing", lambda: [toolchain.NODE])
+    monkeypatch.setattr(toolchain, "missing", lambda _: [toolchain.NODE])
     cold = found("disk")
     assert not cold.ok
     assert "free 15 GiB" in cold.fix
@@ -79,12 +79,12 @@ def test_an_old_toolchain_matters_only_while_something_is_to_be_built(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(toolchain, "go", lambda: (Path("/usr/bin/go"), (1, 19)))
-    monkeypatch.setattr(toolchain, "missing", lambda: [toolchain.NODE])
+    monkeypatch.setattr(toolchain, "missing", lambda _: [toolchain.NODE])
     old = found("Go toolchain")
     assert not old.ok
     assert "1.19 at /usr/bin/go" in old.found
     assert "https://go.dev/dl" in old.fix
-    monkeypatch.setattr(toolchain, "missing", list)
+    monkeypatch.setattr(toolchain, "missing", lambda _: [])
     assert found("Go toolchain").ok
 
 
