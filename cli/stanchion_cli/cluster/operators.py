@@ -147,10 +147,11 @@ def apply(cluster: Cluster, layout: Layout, operators: Sequence[BundledOperator]
 
     With an operator that goes, its kinds go, and every object of them.
     """
-    before = installed(layout)
-    write(_record(layout), json.dumps([each.name for each in {*before, *operators}]))
+    before, wanted = installed(layout), [each.name for each in operators]
+    # Both until it is done, so that an interrupted run is gone on with.
+    write(_record(layout), json.dumps([*{each.name for each in before} | {*wanted}]))
     for operator in before:
-        if operator not in operators:
+        if operator.name not in wanted:
             _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.objects())
             _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.brought())
     for operator in operators:
@@ -164,7 +165,7 @@ def apply(cluster: Cluster, layout: Layout, operators: Sequence[BundledOperator]
             text=_kinds(operator),
         )
         _apply(cluster, operator, operator.objects())
-    write(_record(layout), json.dumps([each.name for each in operators]))
+    write(_record(layout), json.dumps(wanted))
 
 
 def _record(layout: Layout) -> Path:
