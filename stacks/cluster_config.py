@@ -56,7 +56,7 @@ class OperatorsConfig(Strict):
         Raises:
             ValueError: A cluster that is there is not ours, and the node runs only some of them.
         """
-        from stanchion_cli.cluster.operators import OPERATORS
+        from stanchion_cli.cluster.operator_list import OPERATORS
 
         if self.model_fields_set and not bundled:
             raise ValueError(

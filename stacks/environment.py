@@ -181,6 +181,17 @@ class Environment(Strict):
         return Operator.KUBE_PROMETHEUS_STACK in self.operators.enabled
 
     @property
+    def lacks_for_releases(self) -> str:
+        """What a release that is judged by metrics lacks here; empty where nothing."""
+        if not self.monitored:
+            return "Prometheus Operator (kube-prometheus-stack under operators.enabled)"
+        enabled = self.operators.enabled
+        # Without a list a cloud has them all, and one's own cluster has what its owner gave it.
+        if enabled is not None and Operator.ARGO_ROLLOUTS not in enabled:
+            return "argo-rollouts under operators.enabled"
+        return ""
+
+    @property
     def tracking_replicas(self) -> int:
         """MLflow replicas once the profile's default is in."""
         if self.tracking.replicas is not None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from validation import LABEL_VALUE
+
+_SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+
+
+def in_the_notation_of_files(text: str, values: Collection[str] = ()) -> str:
+    """A component's words with field names as files write them; `values` keep underscores."""
+    return _SNAKE.sub(lambda found: found[0] if found[0] in values else to_camel(found[0]), text)
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str) -> list[str]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from capacity import PoolConfig
 from cluster_config import ApiConfig, NetworkConfig
 from environment import NAMESPACE, Environment, Profile
+from explain import in_the_notation_of_files
 from provider import AnyCloud, LocalProvider, location
-from pydantic.alias_generators import to_camel
 from stanchion import (
     ApiAccess,
     ApiMode,
@@ -279,12 +279,9 @@ def _path(field: str, block: str, pool: PoolConfig | None) -> str:
 
 
 def _in_the_notation_of_files(text: str) -> str:
-    """Field names as a file writes them; values keep their underscores."""
-    camel = _SNAKE.sub(lambda found: found[0] if found[0] in _VALUES else to_camel(found[0]), text)
-    return camel.replace("location.", "provider.")
+    return in_the_notation_of_files(text, _VALUES).replace("location.", "provider.")
 
 
 _INGRESS = {"host": "provider.dns.domain", "dns_zone": "provider.dns.zone"}
 """Where a file says what `PrivateIngress` takes."""
-_SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 _VALUES = {str(value) for kind in (CapacityKind, NatGateways) for value in kind}

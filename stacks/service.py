@@ -13,10 +13,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from explain import explain
+from explain import explain, in_the_notation_of_files
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_gates import Gates
+from service_rollout import Rollout
+from stanchion.checks import ArgumentsError, Checks
+from stanchion.serving.rollout import check_rollout
 from validation import (
     Cpu,
     InvalidFileError,
@@ -100,6 +103,7 @@ class ModelServiceFile(Strict):
     """Pool of nodes, declared in the environment, that it runs on; default: nodes of no pool."""
     resources: Resources = Resources()
     autoscaling: Autoscaling = Autoscaling()
+    rollout: Rollout = Rollout()
     load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
     """Longest time a replica may take to fetch, verify, load and warm up the model."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 30
@@ -227,6 +231,7 @@ def check_services(
     tenants: Sequence[str],
     min_replicas: int,
     pools: Mapping[str, PoolOffer] = MappingProxyType({}),
+    lacks_for_releases: str = "",
 ) -> None:
     """Check what takes more than one file to see.
 
@@ -237,6 +242,7 @@ def check_services(
         tenants: Names of its tenants.
         min_replicas: Fewest replicas where a file does not say.
         pools: What its pools have, by their names.
+        lacks_for_releases: What a release judged by metrics lacks there; empty where nothing.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -256,6 +262,7 @@ def check_services(
                 f"{where}: autoscaling.maxReplicas: {service.autoscaling.max_replicas} is below "
                 f"minReplicas, {floor} by the profile of {environment}; raise maxReplicas"
             )
+        problems += _rollout_problems(service, where, floor, environment, lacks_for_releases)
         if service.pool is not None:
             problems += _pool_problems(service, where, environment, pools)
         pin = pins.get(service.name)
@@ -267,6 +274,23 @@ def check_services(
             )
     if problems:
         raise InvalidFileError(problems)
+
+
+def _rollout_problems(
+    service: ModelServiceFile, where: str, floor: int, environment: str, lacks: str
+) -> list[str]:
+    if service.rollout.is_measured and lacks:
+        return [
+            f"{where}: rollout.strategy: {service.rollout.strategy} needs what {environment} "
+            f"lacks: {lacks}; add it, or write rolling"
+        ]
+    check = Checks("ModelService", service.name)
+    check_rollout(check, service.rollout.arguments(), floor)
+    try:
+        check.done()
+    except ArgumentsError as error:
+        return [f"{where}: {in_the_notation_of_files(each)}" for each in error.problems]
+    return []
 
 
 def _pool_problems(

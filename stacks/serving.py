@@ -64,6 +64,7 @@ def load_declared(
         environment=stack,
         tenants=[tenant.name for tenant in environment.tenants],
         min_replicas=environment.min_replicas,
+        lacks_for_releases=environment.lacks_for_releases,
         pools={
             each.pool.name: PoolOffer(
                 devices=each.placement["devices_per_container"],
@@ -148,6 +149,7 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
             "target_cpu_utilization": file.autoscaling.target_cpu_percent,
             "scale_down_seconds": file.autoscaling.scale_down_seconds,
         },
+        "rollout": file.rollout.arguments(),
         "resources": {
             "cpu": file.resources.cpu,
             "cpu_limit": file.resources.cpu_limit,

@@ -1,6 +1,6 @@
 """What Prometheus Operator reads to find our metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -14,6 +14,9 @@ def service_monitor(
     services: Mapping[str, str],
     port: str,
     opts: pulumi.ResourceOptions,
+    *,
+    interval_seconds: int = INTERVAL_SECONDS,
+    pod_labels: Sequence[str] = (),
 ) -> k8s.apiextensions.CustomResource:
     """Scrape /metrics of every pod behind the Services with the labels.
 
@@ -23,6 +26,8 @@ def service_monitor(
         services: Labels of the Services.
         port: Name of the Services' port.
         opts: Its options.
+        interval_seconds: How often.
+        pod_labels: Labels of the pods that become labels of their metrics.
     """
     return k8s.apiextensions.CustomResource(
         name,
@@ -31,12 +36,13 @@ def service_monitor(
         metadata=metadata,
         spec={
             "selector": {"matchLabels": dict(services)},
+            **({"podTargetLabels": list(pod_labels)} if pod_labels else {}),
             "endpoints": [
                 {
                     "port": port,
                     "path": "/metrics",
-                    "interval": f"{INTERVAL_SECONDS}s",
-                    "scrapeTimeout": "10s",
+                    "interval": f"{interval_seconds}s",
+                    "scrapeTimeout": f"{min(10, interval_seconds)}s",
                 }
             ],
         },

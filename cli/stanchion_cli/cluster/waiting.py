@@ -12,11 +12,12 @@ from stanchion_cli.cluster import process
 from stanchion_cli.cluster.addons import DEPLOYMENTS
 from stanchion_cli.cluster.layout import Layout
 from stanchion_cli.cluster.model import Cluster, ClusterError
-from stanchion_cli.cluster.operators import BundledOperator
+from stanchion_cli.cluster.operator_list import BundledOperator
 from stanchion_cli.cluster.packages import program
 
 _PATIENCE = 180.0
 _SYSTEM = "kube-system"
+_KINDS = {"deployments.apps": "Deployment", "statefulsets.apps": "StatefulSet"}
 METRICS_API = "v1beta1.metrics.k8s.io"
 
 
@@ -73,7 +74,7 @@ def for_addons(cluster: Cluster, layout: Layout, dns: str) -> None:
     except ClusterError as error:
         problems = addon_problems(cluster)
         lines = [f"  {name}: {why}" for name, why in problems.items()]
-        lines += _pods_of(cluster, _SYSTEM, problems)
+        lines += _pods_of(cluster, _SYSTEM, [f"deployments.apps/{name}" for name in problems])
         raise ClusterError(
             "\n".join([error.reason, *lines]), where=error.where, fix=error.fix
         ) from error
@@ -93,7 +94,7 @@ def for_operators(cluster: Cluster, layout: Layout, operators: Sequence[BundledO
         lines = [
             line
             for operator in operators
-            for name, why in _problems(cluster, operator.namespace, operator.deployments).items()
+            for name, why in _problems(cluster, operator.namespace, operator.workloads).items()
             for line in (f"  {name}: {why}", *_pods_of(cluster, operator.namespace, [name]))
         ]
         raise ClusterError(
@@ -101,13 +102,16 @@ def for_operators(cluster: Cluster, layout: Layout, operators: Sequence[BundledO
         ) from error
 
 
-def _pods_of(cluster: Cluster, namespace: str, deployments: Iterable[str]) -> list[str]:
-    """What holds up the pods of these deployments, with what they logged last."""
+def _pods_of(cluster: Cluster, namespace: str, workloads: Iterable[str]) -> list[str]:
+    """What holds up the pods of these workloads, with what they logged last."""
     from stanchion_cli.deploy.api import Api, Ref
     from stanchion_cli.deploy.readiness import diagnosis
 
     api = Api(cluster.kubeconfig, cluster.context)
-    found = [api.get(Ref("apps/v1", "Deployment", namespace, name)) for name in deployments]
+    found = [
+        api.get(Ref("apps/v1", _KINDS[resource], namespace, name))
+        for resource, _, name in (workload.partition("/") for workload in workloads)
+    ]
     return [f"  {line}" for live in found if live for line in diagnosis(api, live).splitlines()]
 
 
@@ -124,7 +128,9 @@ def node_problem(cluster: Cluster, layout: Layout) -> str:
 
 def addon_problems(cluster: Cluster) -> dict[str, str]:
     """The deployments of DNS, metrics and storage that do not work, each with why."""
-    problems = _problems(cluster, _SYSTEM, DEPLOYMENTS)
+    wanted = [f"deployments.apps/{name}" for name in DEPLOYMENTS]
+    found = _problems(cluster, _SYSTEM, wanted)
+    problems = {workload.partition("/")[2]: why for workload, why in found.items()}
     if (why := _metrics_problem(cluster)) and "metrics-server" not in problems:
         problems["metrics-server"] = why
     return problems
@@ -133,30 +139,33 @@ def addon_problems(cluster: Cluster) -> dict[str, str]:
 def operator_problems(cluster: Cluster, operators: Iterable[BundledOperator]) -> dict[str, str]:
     """The operators that do not work, each with why."""
     found = {
-        operator.name: _problems(cluster, operator.namespace, operator.deployments)
+        operator.name: _problems(cluster, operator.namespace, operator.workloads)
         for operator in operators
     }
     return {
-        name: "; ".join(f"{deployment}: {why}" for deployment, why in problems.items())
+        name: "; ".join(f"{workload}: {why}" for workload, why in problems.items())
         for name, problems in found.items()
         if problems
     }
 
 
-def _problems(cluster: Cluster, namespace: str, deployments: Sequence[str]) -> dict[str, str]:
-    """The deployments that do not work, each with why."""
+def _problems(cluster: Cluster, namespace: str, workloads: Sequence[str]) -> dict[str, str]:
+    """The workloads, as `deployments.apps/NAME`, that do not work, each with why."""
     from stanchion_cli.deploy.readiness import pending
 
-    wanted = [f"deployments.apps/{name}" for name in deployments]
     place = f"--namespace={namespace}"
-    done = cluster.kubectl("get", place, "--output=json", *wanted, check=False)
-    read = json.loads(done.stdout) if done.returncode == 0 else {"items": []}
-    problems = dict.fromkeys(deployments, "not applied")
-    for item in read.get("items", [read]):
-        if why := pending(item):
-            problems[item["metadata"]["name"]] = why
-        else:
-            problems.pop(item["metadata"]["name"])
+    found = ("--ignore-not-found", "--output=json")
+    done = cluster.kubectl("get", place, *found, *workloads, check=False)
+    read = json.loads(done.stdout or "{}") if done.returncode == 0 else {}
+    live = {
+        (item["kind"], item["metadata"]["name"]): pending(item)
+        for item in read.get("items", [read] if read else [])
+    }
+    problems = {}
+    for workload in workloads:
+        resource, _, name = workload.partition("/")
+        if why := live.get((_KINDS[resource], name), "not there yet"):
+            problems[workload] = why
     return problems
 
 

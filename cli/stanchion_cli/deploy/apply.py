@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from stanchion_cli.deploy import readiness
 from stanchion_cli.deploy.api import Api, Manifest, Ref
@@ -20,10 +22,18 @@ _POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Planned:
-    """One object to apply and the objects that must be ready before it."""
+    """One object to apply.
+
+    Attributes:
+        manifest: The object.
+        after: The objects that must be ready before it.
+        ignored: Paths of mappings' keys, as `spec.selector`, whose values belong to others once
+            the object exists.
+    """
 
     manifest: Manifest
     after: tuple[Ref, ...]
+    ignored: tuple[str, ...] = ()
 
     @property
     def ref(self) -> Ref:
@@ -65,7 +75,8 @@ def apply_all(api: Api, applyset: ApplySet, plan: Sequence[Planned]) -> Applied:
                     _await_ready(api, dependency)
                     ready.add(dependency)
             before = api.get(planned.ref)
-            after = api.apply(applyset.labelled(planned.manifest))
+            manifest = planned.manifest if before is None else _as_found(planned, before)
+            after = api.apply(applyset.labelled(manifest))
             if before is None:
                 outcome["created"].append(planned.ref)
             elif before["metadata"]["resourceVersion"] != after["metadata"]["resourceVersion"]:
@@ -85,6 +96,22 @@ def apply_all(api: Api, applyset: ApplySet, plan: Sequence[Planned]) -> Applied:
         unchanged=tuple(outcome["unchanged"]),
         pruned=tuple(pruned),
     )
+
+
+def _as_found(planned: Planned, live: Manifest) -> Manifest:
+    """The manifest with what is ignored as the cluster has it: left out, it would be removed."""
+    manifest: Any = copy.deepcopy(dict(planned.manifest))
+    for path in planned.ignored:
+        *parents, key = path.split(".")
+        wanted: Any = manifest
+        found: Any = live
+        for parent in parents:
+            wanted, found = wanted.setdefault(parent, {}), (found or {}).get(parent)
+        if found and key in found:
+            wanted[key] = found[key]
+        else:
+            wanted.pop(key, None)
+    return cast("Manifest", manifest)
 
 
 def _prune(api: Api, applyset: ApplySet, *, keep: Collection[Ref]) -> list[Ref]:

@@ -128,6 +128,7 @@ def plan(preview: Preview) -> list[Planned]:
         Planned(
             manifest=_for_server(o.manifest),
             after=tuple(refs[urn] for urn in o.depends_on if urn in refs),
+            ignored=o.ignored,
         )
         for o in found
     ]

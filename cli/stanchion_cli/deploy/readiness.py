@@ -28,6 +28,8 @@ def failed(api: Api, live: Live) -> str:
             return f"the job failed: {condition.get('message', condition.get('reason', ''))}"
         if condition.get("reason") == "ProgressDeadlineExceeded":
             return str(condition.get("message", "its progress deadline is exceeded"))
+    if live["kind"] == "Rollout" and (live.get("status") or {}).get("phase") == "Degraded":
+        return f"its new version was taken back: {live['status'].get('message', '')}"
     for pod in _pods(api, live):
         for status in _container_statuses(pod):
             waiting = status.get("state", {}).get("waiting") or {}
@@ -91,6 +93,32 @@ def _rolled_out(live: Live, *, wanted: int) -> str:
     return ""
 
 
+def is_observed(rollout: Live) -> bool:
+    """Whether a Rollout's controller has seen what is declared now."""
+    seen = (rollout.get("status") or {}).get("observedGeneration")
+    return str(seen) == str(rollout["metadata"]["generation"])
+
+
+def is_releasing(rollout: Live) -> bool:
+    """Whether another version than the declared one serves, wholly or in part."""
+    status = rollout.get("status") or {}
+    stable = status.get("stableRS", "")
+    if "blueGreen" in (rollout["spec"].get("strategy") or {}):
+        stable = (status.get("blueGreen") or {}).get("activeSelector", stable)
+    return bool(stable) and stable != status.get("currentPodHash")
+
+
+def _rollout(live: Live) -> str:
+    status = live.get("status") or {}
+    if not is_observed(live):
+        return "not seen by its controller yet"
+    phase = status.get("phase")
+    # A release is watched for as long as its steps take: whoever waits for it says so.
+    if phase == "Healthy" or (phase != "Degraded" and is_releasing(live)):
+        return ""
+    return str(status.get("message") or f"phase {phase}")
+
+
 def _job(live: Live) -> str:
     done = any(c["type"] == "Complete" and c["status"] == "True" for c in _conditions(live))
     return "" if done else "not complete"
@@ -106,6 +134,7 @@ _CHECKS: dict[str, Callable[[Live], str]] = {
     "StatefulSet": _deployment,
     "Job": _job,
     "Namespace": _namespace,
+    "Rollout": _rollout,
 }
 
 

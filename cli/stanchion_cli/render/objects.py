@@ -31,6 +31,7 @@ class KubernetesObject:
         secrets: Paths of the values that must not be shown.
         protected: Whether the program protects it from deletion.
         retained: Whether the program keeps it in the cluster when it is no longer declared.
+        ignored: Paths whose values the program leaves to others once the object exists.
     """
 
     urn: str
@@ -40,6 +41,7 @@ class KubernetesObject:
     secrets: tuple[str, ...] = ()
     protected: bool = False
     retained: bool = False
+    ignored: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -156,6 +158,7 @@ def _object(resource: Resource, depends_on: tuple[str, ...]) -> KubernetesObject
         secrets=tuple(_secret_paths(inputs)),
         protected=resource.options.protect,
         retained=resource.options.retain_on_delete,
+        ignored=resource.options.ignore_changes,
     )
 
 

@@ -2,7 +2,6 @@
 
 import math
 
-import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import pods
@@ -12,16 +11,19 @@ from stanchion.serving.arguments import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
     DEFAULT_RESOURCES,
-    MAX_SURGE,
     ModelAutoscaling,
     ModelServiceArgs,
 )
+from stanchion.serving.rollout import surge_of
 
 _CORE = k8s.core.v1
 PORT = 8080
 _USER = 1000
 _STARTUP_PERIOD_SECONDS = 2
-_READY_FOR_SECONDS = 5
+READY_FOR_SECONDS = 5
+"""How long a replica must answer before it counts."""
+REVISIONS = 5
+"""Former versions to go back to."""
 _IMAGE_PULL_SECONDS = 300
 _NODE_START_SECONDS = 600
 """For a node that a pool starts from nothing, with its drivers."""
@@ -36,17 +38,24 @@ def deployment_spec(
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                max_unavailable=0, max_surge=MAX_SURGE
+                max_unavailable=0, max_surge=surge_of(args.get("rollout"), 0)
             ),
         ),
-        min_ready_seconds=_READY_FOR_SECONDS,
-        revision_history_limit=5,
+        min_ready_seconds=READY_FOR_SECONDS,
+        revision_history_limit=REVISIONS,
         progress_deadline_seconds=replica_seconds(args),
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
-        template=_CORE.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
-            spec=_pod(service, args, selected),
-        ),
+        template=pod_template(service, args, labelled, selected),
+    )
+
+
+def pod_template(
+    service: str, args: ModelServiceArgs, labelled: dict[str, str], selected: dict[str, str]
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """One replica, whatever controller makes it."""
+    return _CORE.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+        spec=_pod(service, args, selected),
     )
 
 
@@ -54,28 +63,23 @@ def replica_seconds(args: ModelServiceArgs) -> int:
     """Longest time until a new replica counts as ready, that of its node included."""
     node = _NODE_START_SECONDS if "placement" in args else 0
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
-    return node + _IMAGE_PULL_SECONDS + load + _READY_FOR_SECONDS
-
-
-def rollout_options(args: ModelServiceArgs) -> pulumi.ResourceOptions:
-    """Patience for all replicas one after the other; the engine's own is ten minutes.
-
-    A replica that does not come up ends the rollout long before: that is the Deployment's deadline.
-    """
-    longest = f"{replica_seconds(args) * (args['autoscaling']['max_replicas'] + MAX_SURGE)}s"
-    return pulumi.ResourceOptions(
-        custom_timeouts=pulumi.CustomTimeouts(create=longest, update=longest)
-    )
+    return node + _IMAGE_PULL_SECONDS + load + READY_FOR_SECONDS
 
 
 def autoscaler_spec(
-    service: str, autoscaling: ModelAutoscaling
+    workload: tuple[str, str, str], autoscaling: ModelAutoscaling
 ) -> k8s.autoscaling.v2.HorizontalPodAutoscalerSpecArgs:
-    """Follow CPU use: up at once and fast, down late and one pod in ten at a time."""
+    """Follow CPU use: up at once and fast, down late and one pod in ten at a time.
+
+    Args:
+        workload: API version, kind and name of what is scaled.
+        autoscaling: How far, and by what.
+    """
     scaling = k8s.autoscaling.v2
+    api_version, kind, name = workload
     return scaling.HorizontalPodAutoscalerSpecArgs(
         scale_target_ref=scaling.CrossVersionObjectReferenceArgs(
-            api_version="apps/v1", kind="Deployment", name=service
+            api_version=api_version, kind=kind, name=name
         ),
         min_replicas=autoscaling["min_replicas"],
         max_replicas=autoscaling["max_replicas"],

@@ -8,14 +8,13 @@ import pulumi
 from stanchion.checks import Checks
 from stanchion.placement import Placement, check_devices
 from stanchion.pods import ContainerResources, check_resources
+from stanchion.serving.rollout import ModelRollout, check_rollout, is_measured, surge_of
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "1", "memory": "512Mi"}
 DEFAULT_LOAD_SECONDS = 120
 DEFAULT_DRAIN_SECONDS = 10
 DEFAULT_REQUEST_TIMEOUT_SECONDS = 30
 DEFAULT_MAX_BODY_BYTES = 8 * 1024 * 1024
-MAX_SURGE = 1
-"""Replicas beyond their number while a new version takes over: one, since devices are scarce."""
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _VERSION = re.compile(r"[1-9]\d*")
 _MODEL_NAME = re.compile(r"[^/:.%\"'\x00-\x1f][^/:%\"'\x00-\x1f]*")
@@ -81,6 +80,8 @@ class ModelServiceArgs(TypedDict):
     """Where the model comes from."""
     autoscaling: ModelAutoscaling
     """How many replicas."""
+    rollout: NotRequired[ModelRollout]
+    """How a new version takes over. Default: rolling."""
     service_name: NotRequired[str]
     """Name of its Service and other objects, and of the model in URLs. Default: the resource's."""
     resources: NotRequired[ContainerResources]
@@ -126,6 +127,14 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_autoscaling(check, args["autoscaling"])
     _check_placement(check, args)
+    if "rollout" in args:
+        check_rollout(check, args["rollout"], args["autoscaling"]["min_replicas"])
+    if is_measured(args.get("rollout")) and not args.get("monitoring", False):
+        check.refuse(
+            "rollout.strategy",
+            "judges by metrics, and without monitoring nobody reads them",
+            "set monitoring, or write strategy: rolling",
+        )
     for field, value, low, high in (
         ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),
         (
@@ -202,19 +211,24 @@ def _check_placement(check: Checks, args: ModelServiceArgs) -> None:
     else:
         check_devices(check, "gpus", gpus, at)
         if 0 < gpus <= at["devices_per_container"]:
-            _check_rollout_fits(check, args["autoscaling"]["max_replicas"], gpus, at)
+            _check_rollout_fits(check, args, gpus, at)
 
 
-def _check_rollout_fits(check: Checks, replicas: int, gpus: int, at: Placement) -> None:
-    """At its most replicas, a new version must still find room for its first."""
+def _check_rollout_fits(check: Checks, args: ModelServiceArgs, gpus: int, at: Placement) -> None:
+    """At its most replicas, a new version must still find room beside the one before."""
+    replicas, rollout = args["autoscaling"]["max_replicas"], args.get("rollout")
     on_a_node = at["devices_per_node"] // gpus
     room = at["max_devices"] // at["devices_per_node"] * on_a_node
-    if replicas + MAX_SURGE > room:
-        fewer = f"lower it to {room - MAX_SURGE}, or " if room > MAX_SURGE else ""
+    surge = surge_of(rollout, replicas)
+    if replicas + surge > room:
+        most = max(
+            (few for few in range(replicas) if few + surge_of(rollout, few) <= room), default=0
+        )
+        fewer = f"lower it to {most}, or " if most else ""
         check.refuse(
             "autoscaling.max_replicas",
-            f"{replicas} and the {MAX_SURGE} more that a rollout needs are "
-            f"{replicas + MAX_SURGE} replicas with gpus: {gpus}, and the {at['max_devices']} GPUs "
+            f"{replicas} and the {surge} more that a rollout needs are "
+            f"{replicas + surge} replicas with gpus: {gpus}, and the {at['max_devices']} GPUs "
             f"or slices of pool '{at['pool']}' at its largest hold {room}",
             f"{fewer}raise max_nodes of the pool",
         )

@@ -9,7 +9,7 @@ from stanchion.credentials import secret
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.names import label_value, service_host
-from stanchion.serving import _pods
+from stanchion.serving import _pods, _workload
 from stanchion.serving.arguments import ModelServiceArgs, checked
 from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
@@ -18,7 +18,8 @@ class ModelService(pulumi.ComponentResource):
     """One version of a registered model, served over HTTP.
 
     The version and digest are part of the pod: a new pin is a rollout that keeps every old
-    replica until a new one has fetched, verified, loaded and warmed up the model. How many
+    replica until a new one has fetched, verified, loaded and warmed up the model. With `rollout`
+    it gets its requests step by step, is judged by metrics, and is taken back by itself. How many
     replicas run belongs to the autoscaler alone. A leaving replica reports itself unready,
     goes on accepting requests for `drain_seconds` while clients learn of it, and then
     finishes what it has: nothing accepted is lost.
@@ -72,29 +73,20 @@ class ModelService(pulumi.ComponentResource):
             spec=network.policy_spec(selected, admit=[_way_in(args)], allow=_way_out(args)),
             opts=child,
         )
-        endpoint = k8s.core.v1.Service(
-            f"{name}-service",
-            metadata=named(),
-            spec=k8s.core.v1.ServiceSpecArgs(
-                type="ClusterIP",
-                selector=selected,
-                ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
-            ),
-            opts=child,
-        )
-        deployment = k8s.apps.v1.Deployment(
-            f"{name}-deployment",
-            metadata=named(),
-            spec=_pods.deployment_spec(service, args, labelled, selected),
-            opts=pulumi.ResourceOptions.merge(
-                child_options(self, opts, depends_on=[account, credentials, walls]),
-                _pods.rollout_options(args),
-            ),
+        endpoint = _endpoint(f"{name}-service", named(), selected, args, child)
+        if _workload.switches_service(args):
+            # Labels of its own, or every pod would be scraped through either Service.
+            apart = {**labelled, "app.kubernetes.io/component": "preview"}
+            preview = metadata(service + _workload.PREVIEW_SUFFIX, namespace, apart)
+            _endpoint(f"{name}-preview", preview, selected, args, child)
+        workload = _workload.make(
+            _workload.Replicas(name, service, args, named, labelled, selected),
+            child_options(self, opts, depends_on=[account, credentials, walls]),
         )
         k8s.autoscaling.v2.HorizontalPodAutoscaler(
             f"{name}-autoscaler",
             metadata=named(),
-            spec=_pods.autoscaler_spec(service, args["autoscaling"]),
+            spec=_pods.autoscaler_spec((*_workload.kind_of(args), service), args["autoscaling"]),
             opts=child,
         )
         k8s.policy.v1.PodDisruptionBudget(
@@ -104,9 +96,18 @@ class ModelService(pulumi.ComponentResource):
             opts=child,
         )
         if args.get("monitoring", False):
-            service_monitor(f"{name}-monitor", named(), selected, "http", child)
+            interval, by_version = _workload.scraping(args)
+            service_monitor(
+                f"{name}-monitor",
+                named(),
+                selected,
+                "http",
+                child,
+                interval_seconds=interval,
+                pod_labels=by_version,
+            )
 
-        self.url = once_made(namespace, deployment, endpoint).apply(
+        self.url = once_made(namespace, workload, endpoint).apply(
             lambda inside: f"http://{service_host(service, inside)}"
         )
         self.namespace = pulumi.Output.from_input(namespace)
@@ -120,6 +121,26 @@ class ModelService(pulumi.ComponentResource):
                 "podLabels": self.pod_labels,
             }
         )
+
+
+def _endpoint(
+    name: str,
+    named: k8s.meta.v1.ObjectMetaArgs,
+    selected: dict[str, str],
+    args: ModelServiceArgs,
+    opts: pulumi.ResourceOptions,
+) -> k8s.core.v1.Service:
+    moved = ["spec.selector"] if _workload.switches_service(args) else None
+    return k8s.core.v1.Service(
+        name,
+        metadata=named,
+        spec=k8s.core.v1.ServiceSpecArgs(
+            type="ClusterIP",
+            selector=selected,
+            ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
+        ),
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=moved)),
+    )
 
 
 def _way_in(args: ModelServiceArgs) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:

@@ -12,7 +12,7 @@ import yaml
 from stanchion_cli.cluster import operators
 from stanchion_cli.cluster.layout import Layout
 from stanchion_cli.cluster.model import ClusterError
-from stanchion_cli.cluster.operators import ARGO_ROLLOUTS, OPERATORS, BundledOperator
+from stanchion_cli.cluster.operator_list import ARGO_ROLLOUTS, OPERATORS, BundledOperator
 
 
 class Recorder:
@@ -51,14 +51,18 @@ def test_what_runs_it_is_in_its_namespace_with_the_images_that_are_loaded(
     found = objects(operator)
     namespaces = {each["metadata"].get("namespace", operator.namespace) for each in found}
     assert namespaces == {operator.namespace}
-    deployments = {each["metadata"]["name"]: each for each in found if each["kind"] == "Deployment"}
-    assert set(deployments) == set(operator.deployments)
-    used = {
-        container["image"]
-        for each in deployments.values()
-        for container in each["spec"]["template"]["spec"]["containers"]
+    named = {
+        f"deployments.apps/{each['metadata']['name']}"
+        for each in found
+        if each["kind"] == "Deployment"
     }
-    assert used == {image.reference for image in operator.images()}
+    named |= {
+        f"statefulsets.apps/prometheus-{each['metadata']['name']}"
+        for each in found
+        if each["kind"] == "Prometheus"
+    }
+    assert named == set(operator.workloads)
+    assert all(image.reference in operator.objects() for image in operator.images())
 
 
 def test_kinds_come_before_what_runs_them(layout: Layout) -> None:

@@ -1,0 +1,201 @@
+"""What runs the replicas of a `ModelService`: a Deployment, or a Rollout of Argo Rollouts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion.monitoring import INTERVAL_SECONDS
+from stanchion.serving import _analysis, _pods
+from stanchion.serving.arguments import ModelServiceArgs
+from stanchion.serving.rollout import (
+    DEFAULT_GOOD_INTERVALS,
+    DEFAULT_INTERVAL_SECONDS,
+    DEFAULT_SCALE_DOWN_DELAY_SECONDS,
+    CanaryStep,
+    ModelRollout,
+    RolloutStrategy,
+    is_measured,
+    steps_of,
+    surge_of,
+)
+
+PREVIEW_SUFFIX = "-preview"
+"""Of the Service that a new version has to itself before it gets the requests."""
+ANALYSIS_SUFFIX = "-release"
+DEADLINE_SUFFIX = "-release-deadline"
+_DEPLOYMENT = ("apps/v1", "Deployment")
+_ROLLOUT = (_analysis.API_VERSION, "Rollout")
+_PAST_SECONDS = 3600
+"""How far back the version before is asked about once it gets no requests any more."""
+_ROLLBACK_REVISIONS = 3
+"""Former versions that are gone back to at once: they were judged when they came."""
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """A service whose replicas are to be made.
+
+    Attributes:
+        name: Beginning of the resources' names.
+        service: Name of the service.
+        args: Its arguments.
+        metadata: Names an object, given the end of its name.
+        labels: Of a pod.
+        selector: Which of them never change.
+    """
+
+    name: str
+    service: str
+    args: ModelServiceArgs
+    metadata: Callable[[str], k8s.meta.v1.ObjectMetaArgs]
+    labels: dict[str, str]
+    selector: dict[str, str]
+
+
+def make(replicas: Replicas, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
+    """The workload without the number of its replicas, which is the autoscaler's.
+
+    A Rollout has pods of its own rather than referring to a Deployment: the two kinds then
+    replace each other in either direction, the new one up before the old one goes.
+    """
+    args, rollout = replicas.args, replicas.args.get("rollout")
+    if rollout is None or not is_measured(rollout):
+        return k8s.apps.v1.Deployment(
+            f"{replicas.name}-deployment",
+            metadata=replicas.metadata(""),
+            spec=_pods.deployment_spec(replicas.service, args, replicas.labels, replicas.selector),
+            opts=pulumi.ResourceOptions.merge(opts, _patience(args)),
+        )
+    analyses = [
+        _analysis.template(
+            replicas.name + suffix, replicas.metadata(suffix), metrics, args["namespace"], opts
+        )
+        for suffix, metrics in _analyses(replicas.service, rollout).items()
+    ]
+    metadata = replicas.metadata("")
+    # Up for the first time, and at once in the middle of a release, which takes its own time.
+    metadata.annotations = {"pulumi.com/waitFor": "condition=Available"}
+    api_version, kind = _ROLLOUT
+    return k8s.apiextensions.CustomResource(
+        f"{replicas.name}-rollout",
+        api_version=api_version,
+        kind=kind,
+        metadata=metadata,
+        spec=_rollout_spec(replicas, rollout),
+        opts=pulumi.ResourceOptions.merge(opts, _patience(args, after=analyses)),
+    )
+
+
+def kind_of(args: ModelServiceArgs) -> tuple[str, str]:
+    """API version and kind of the workload."""
+    return _ROLLOUT if is_measured(args.get("rollout")) else _DEPLOYMENT
+
+
+def switches_service(args: ModelServiceArgs) -> bool:
+    """Whether a controller moves the Service from one version's pods to the next one's."""
+    rollout = args.get("rollout")
+    return rollout is not None and rollout["strategy"] is RolloutStrategy.BLUE_GREEN
+
+
+def scraping(args: ModelServiceArgs) -> tuple[int, tuple[str, ...]]:
+    """Seconds between scrapes, three to an interval of the analysis, and pod labels to keep."""
+    rollout = args.get("rollout")
+    if rollout is None or not is_measured(rollout):
+        return INTERVAL_SECONDS, ()
+    interval = rollout.get("analysis", {}).get("interval_seconds", DEFAULT_INTERVAL_SECONDS)
+    return min(INTERVAL_SECONDS, interval // 3), (_analysis.HASH_LABEL,)
+
+
+def _patience(
+    args: ModelServiceArgs, after: Sequence[pulumi.Resource] = ()
+) -> pulumi.ResourceOptions:
+    """Time for all replicas one after the other; the engine's own is ten minutes.
+
+    A replica that does not come up ends the rollout long before: that is the workload's deadline.
+    """
+    most = args["autoscaling"]["max_replicas"]
+    replicas = most + surge_of(args.get("rollout"), most)
+    longest = f"{_pods.replica_seconds(args) * replicas}s"
+    return pulumi.ResourceOptions(
+        depends_on=[*after],
+        custom_timeouts=pulumi.CustomTimeouts(create=longest, update=longest),
+    )
+
+
+def _analyses(service: str, rollout: ModelRollout) -> dict[str, _analysis.MetricsOf]:
+    """What each AnalysisTemplate measures in a namespace, by the end of its name."""
+    analysis = rollout.get("analysis", {})
+
+    def canary(namespace: str) -> list[dict[str, Any]]:
+        return _analysis.health(_analysis.Queries(service, namespace, analysis))
+
+    def switched(namespace: str) -> list[dict[str, Any]]:
+        queries = _analysis.Queries(service, namespace, analysis, _PAST_SECONDS)
+        # One run after the switch, and none in the background that could end it.
+        return [*_analysis.health(queries), *_analysis.traffic(queries)]
+
+    if rollout["strategy"] is RolloutStrategy.BLUE_GREEN:
+        return {ANALYSIS_SUFFIX: switched}
+    return {ANALYSIS_SUFFIX: canary, DEADLINE_SUFFIX: lambda _: _analysis.deadline(analysis)}
+
+
+def _rollout_spec(replicas: Replicas, rollout: ModelRollout) -> dict[str, Any]:
+    args, service = replicas.args, replicas.service
+    strategy = (
+        {"blueGreen": _blue_green(service, rollout)}
+        if rollout["strategy"] is RolloutStrategy.BLUE_GREEN
+        else {"canary": _canary(service, rollout, args["autoscaling"]["min_replicas"])}
+    )
+    return {
+        "minReadySeconds": _pods.READY_FOR_SECONDS,
+        "revisionHistoryLimit": _pods.REVISIONS,
+        "progressDeadlineSeconds": _pods.replica_seconds(args),
+        "progressDeadlineAbort": True,
+        "rollbackWindow": {"revisions": _ROLLBACK_REVISIONS},
+        "analysis": {"successfulRunHistoryLimit": 5, "unsuccessfulRunHistoryLimit": 10},
+        "selector": {"matchLabels": replicas.selector},
+        "strategy": strategy,
+        "template": _pods.pod_template(service, args, replicas.labels, replicas.selector),
+    }
+
+
+def _canary(service: str, rollout: ModelRollout, replicas: int) -> dict[str, Any]:
+    return {
+        "maxSurge": surge_of(rollout, replicas),
+        "maxUnavailable": 0,
+        "analysis": {"templates": [{"templateName": service + DEADLINE_SUFFIX}]},
+        "steps": [
+            part for step in steps_of(rollout, replicas) for part in _canary_step(service, step)
+        ],
+    }
+
+
+def _canary_step(service: str, step: CanaryStep) -> list[dict[str, Any]]:
+    parts: list[dict[str, Any]] = [
+        {"setWeight": step["weight"]},
+        {"analysis": _run(service, step.get("good_intervals", DEFAULT_GOOD_INTERVALS))},
+    ]
+    if pause := step.get("pause_seconds", 0):
+        parts.append({"pause": {"duration": f"{pause}s"}})
+    return parts
+
+
+def _blue_green(service: str, rollout: ModelRollout) -> dict[str, Any]:
+    delay = rollout.get("scale_down_delay_seconds", DEFAULT_SCALE_DOWN_DELAY_SECONDS)
+    return {
+        "activeService": service,
+        "previewService": service + PREVIEW_SUFFIX,
+        "autoPromotionEnabled": True,
+        "scaleDownDelaySeconds": delay,
+        "postPromotionAnalysis": _run(service, DEFAULT_GOOD_INTERVALS),
+    }
+
+
+def _run(service: str, good_intervals: int) -> dict[str, Any]:
+    return {
+        "templates": [{"templateName": service + ANALYSIS_SUFFIX}],
+        "args": _analysis.arguments(good_intervals),
+    }
