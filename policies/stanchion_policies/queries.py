@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,6 +23,7 @@ from stanchion_policies.rules import (
 )
 
 QUERYING = ("ScaledObject", "PrometheusRule", "AnalysisTemplate", "ClusterAnalysisTemplate")
+_NOT_IN_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class _Known:
                     f"asks for {selector.metric}, which its exporter leaves out by default, so it "
                     "never fires"
                 )
-            for label in sorted(label for label in selector.labels if not found.has(label)):
+            for label in sorted(label for label in selector.labels if not self._has(found, label)):
                 yield f"asks for {selector.metric} with label {label}, which it has not"
         yield from self._grouped(query)
 
@@ -105,9 +107,12 @@ class _Known:
         for grouping in query.groupings:
             found = [self._metric(name) for name in grouping.metrics]
             for label in sorted(grouping.labels):
-                if found and not any(each is None or each.has(label) for each in found):
+                if found and not any(each is None or self._has(each, label) for each in found):
                     names = ", ".join(sorted(grouping.metrics))
                     yield f"groups {names} by label {label}, which it has not"
+
+    def _has(self, found: Metric, label: str) -> bool:
+        return found.has(label) or label in _taken_along(self._cluster)
 
     def _metric(self, name: str) -> Metric | None:
         if (
@@ -133,6 +138,18 @@ class _Known:
                 if any(line.startswith((f"{name},", f"{name} ")) for line in lines):
                     return True
         return False
+
+
+@lru_cache(maxsize=1)
+def _taken_along(cluster: Cluster) -> frozenset[str]:
+    """What the cluster's monitors add to metrics: labels of the pods or Services they scrape."""
+    return frozenset(
+        _NOT_IN_A_LABEL.sub("_", str(label))
+        for kind in ("ServiceMonitor", "PodMonitor")
+        for each in cluster.of(kind)
+        for field in ("podTargetLabels", "targetLabels")
+        for label in items(each.body, "spec", field)
+    )
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,8 @@ API_VERSION = "argoproj.io/v1alpha1"
 _METRIC_LABEL = HASH_LABEL.replace("-", "_")
 _FAILED = "server_error|timeout|unavailable"
 _QUANTILE = 0.95
-# A measurement without a number never ends a run: only good, bad and the deadline do.
+# Neither how many measurements there are nor that some have no number ends a run: only good
+# ones, a bad one and the deadline do. Argo Rollouts wants a count where a step waits for the run.
 _NO_LIMIT = 1_000_000
 _ARGUMENTS = [
     {"name": "canary-hash"},
@@ -141,6 +142,7 @@ def _judged(
         "name": name,
         "initialDelay": f"{interval}s",
         "interval": f"{interval}s",
+        "count": _NO_LIMIT,
         "failureLimit": 0,
         "inconclusiveLimit": _NO_LIMIT,
         "consecutiveSuccessLimit": "{{args.good-intervals}}",

@@ -147,6 +147,21 @@ QUERIES: list[Case] = [
     passes(
         "query-exported", "recorded in the stack", alerts(RECORDED, "churn:errors:rate5m > 0.1")
     ),
+    passes(
+        "query-exported",
+        "label of the pods that are scraped",
+        measures('sum(model_server_in_flight{rollouts_pod_template_hash="a"})'),
+        manifest(
+            "ServiceMonitor",
+            apiVersion=MONITORING,
+            spec={"podTargetLabels": ["rollouts-pod-template-hash"], "selector": {}},
+        ),
+    ),
+    fails(
+        "query-exported",
+        "label of the pods that nobody takes along",
+        measures('sum(model_server_in_flight{rollouts_pod_template_hash="a"})'),
+    ),
     passes("query-exported", "by setting", asks("shop_orders_total"), exported=["shop_*"]),
     passes(
         "query-exported",

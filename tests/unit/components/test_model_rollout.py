@@ -1,0 +1,221 @@
+"""How a new version of a model takes over: what is asked of Argo Rollouts, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import promql_parser
+import pytest
+from stanchion import ArgumentsError
+from stanchion.serving.rollout import nearest_weight, steps_of
+from unit.components.programs import model_service
+from unit.components.test_model_service import ON_L4
+from unit.components.world import World
+
+CANARY = {"strategy": "canary"}
+BLUE_GREEN = {"strategy": "blueGreen"}
+
+
+def released(rollout: Mapping[str, Any], **changes: Any) -> World:
+    return model_service(rollout=dict(rollout), monitoring=True, **changes)
+
+
+def strategy(world: World, kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = world.object("Rollout")["spec"]["strategy"][kind]
+    return found
+
+
+def metrics(world: World, name: str) -> dict[str, dict[str, Any]]:
+    template = world.object("AnalysisTemplate", name)["spec"]
+    return {metric["name"]: metric for metric in template["metrics"]}
+
+
+@pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
+def test_a_rollout_runs_the_very_pods_that_a_deployment_would(rollout: dict[str, Any]) -> None:
+    plain, world = model_service(monitoring=True), released(rollout)
+    spec = world.object("Rollout")["spec"]
+    assert spec["template"] == plain.object("Deployment")["spec"]["template"]
+    assert spec["selector"] == plain.object("Deployment")["spec"]["selector"]
+    assert not [kind for kind, _ in world.objects if kind == "Deployment"]
+
+
+@pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
+def test_replicas_belong_to_the_one_autoscaler_which_follows_the_rollout(
+    rollout: dict[str, Any],
+) -> None:
+    world = released(rollout)
+    assert "replicas" not in world.object("Rollout")["spec"]
+    assert world.object("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"] == {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Rollout",
+        "name": world.object("Rollout")["metadata"]["name"],
+    }
+
+
+def test_every_share_is_judged_before_the_next() -> None:
+    steps = [{"weight": 33, "good_intervals": 3}, {"weight": 50, "pause_seconds": 60}]
+    made = strategy(released({**CANARY, "steps": steps}), "canary")
+    kinds = [next(iter(step)) for step in made["steps"]]
+    assert kinds == ["setWeight", "analysis", "setWeight", "analysis", "pause"]
+    asked = {each["name"]: each.get("value") for each in made["steps"][1]["analysis"]["args"]}
+    assert asked["good-intervals"] == "3"
+    assert made["maxUnavailable"] == 0
+
+
+def test_a_canary_that_is_never_judged_good_ends_at_its_deadline() -> None:
+    world = released({**CANARY, "analysis": {"deadline_seconds": 600}})
+    (named,) = strategy(world, "canary")["analysis"]["templates"]
+    found = metrics(world, named["templateName"])["deadline"]
+    assert found["initialDelay"] == "600s"
+    assert (found["failureCondition"], found["count"]) == ("true", 1)
+
+
+def test_a_switch_that_sees_too_few_requests_ends_at_its_deadline() -> None:
+    analysis = {"deadline_seconds": 600, "interval_seconds": 20}
+    world = released({**BLUE_GREEN, "analysis": analysis})
+    run = strategy(world, "blueGreen")["postPromotionAnalysis"]
+    found = metrics(world, run["templates"][0]["templateName"])["traffic"]
+    assert (found["count"], found["interval"], found["failureLimit"]) == (30, "20s", -1)
+
+
+@pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
+def test_one_bad_interval_ends_a_release_and_an_empty_one_does_not(rollout: dict[str, Any]) -> None:
+    world = released(rollout)
+    found = metrics(world, "wine-release")
+    health = {"error-ratio", "latency-ratio", "class-shift", "mean-shift"}
+    assert health <= set(found)
+    for name in health:
+        assert found[name]["failureLimit"] == 0
+        assert found[name]["inconclusiveLimit"] > 10_000
+        for condition in ("successCondition", "failureCondition"):
+            assert found[name][condition].startswith("len(result) > 0 && !isNaN(result[0])")
+
+
+@pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
+def test_every_query_is_promql_over_the_pods_of_each_version(rollout: dict[str, Any]) -> None:
+    for name, metric in metrics(released(rollout), "wine-release").items():
+        query = metric["provider"]["prometheus"]["query"]
+        promql_parser.parse(query.replace("{{args.", "").replace("}}", ""))
+        assert 'rollouts_pod_template_hash="{{args.canary-hash}}"' in query, name
+        assert 'service="wine"' in query, name
+
+
+def test_a_measure_of_ones_own_is_held_to_its_bounds() -> None:
+    own = {"name": "accepted", "query": "vector(1)", "minimum": 0.5, "maximum": 2}
+    found = metrics(released({**CANARY, "analysis": {"metrics": [own]}}), "wine-release")
+    assert found["accepted"]["successCondition"].endswith("result[0] >= 0.5 && result[0] <= 2")
+
+
+def test_metrics_tell_versions_apart_and_come_thrice_an_interval() -> None:
+    world = released({**CANARY, "analysis": {"interval_seconds": 15}})
+    spec = world.object("ServiceMonitor")["spec"]
+    assert spec["podTargetLabels"] == ["rollouts-pod-template-hash"]
+    assert spec["endpoints"][0]["interval"] == "5s"
+    assert "podTargetLabels" not in model_service(monitoring=True).object("ServiceMonitor")["spec"]
+
+
+def test_which_pods_a_switched_service_selects_is_left_to_the_controller() -> None:
+    world = released(BLUE_GREEN)
+    made = strategy(world, "blueGreen")
+    for field in ("activeService", "previewService"):
+        assert world.registered("Service", made[field]).ignores == ("spec.selector",)
+    assert released(CANARY).registered("Service", "wine").ignores == ()
+
+
+def test_pods_behind_two_services_are_scraped_once() -> None:
+    world = released(BLUE_GREEN)
+    wanted = world.object("ServiceMonitor")["spec"]["selector"]["matchLabels"]
+    scraped = [
+        name
+        for (kind, name), found in world.objects.items()
+        if kind == "Service" and wanted.items() <= found["metadata"]["labels"].items()
+    ]
+    assert scraped == ["wine"]
+
+
+def test_the_engine_waits_for_the_first_replicas_and_not_for_a_release() -> None:
+    annotations = released(CANARY).object("Rollout")["metadata"]["annotations"]
+    assert annotations["pulumi.com/waitFor"] == "condition=Available"
+
+
+@pytest.mark.parametrize(
+    ("weight", "replicas", "surge", "expected"),
+    [
+        (25, 4, 0, (25, 1, 4)),
+        (25, 4, 1, (25, 1, 4)),
+        (25, 2, 1, (100 / 3, 1, 3)),
+        (10, 9, 1, (10, 1, 10)),
+        (50, 1, 1, (50, 1, 2)),
+        (90, 2, 1, (200 / 3, 2, 3)),
+    ],
+)
+def test_the_share_that_replicas_give(
+    weight: int, replicas: int, surge: int, expected: tuple[float, int, int]
+) -> None:
+    share, canary, total = nearest_weight(weight, replicas, surge)
+    assert (round(share, 6), canary, total) == (round(expected[0], 6), *expected[1:])
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3, 4, 7, 30])
+def test_default_steps_are_within_reach_of_any_number_of_replicas(replicas: int) -> None:
+    steps = steps_of({"strategy": CANARY["strategy"]}, replicas)  # type: ignore[typeddict-item]
+    weights = [step["weight"] for step in steps]
+    assert weights == sorted(set(weights))
+    for weight in weights:
+        assert abs(nearest_weight(weight, replicas, 1)[0] - weight) <= 2
+
+
+@pytest.mark.parametrize(
+    ("rollout", "changes", "complaint"),
+    [
+        (
+            {**CANARY, "steps": [{"weight": 10}]},
+            {},
+            "rollout.steps[0].weight: 10 percent cannot be reached with autoscaling.min_replicas: "
+            "2, where 1 of 3 replicas are the nearest, 33 percent; write 33, or raise min_replicas "
+            "to 8",
+        ),
+        (
+            {**CANARY, "steps": [{"weight": 50}, {"weight": 33}]},
+            {},
+            "rollout.steps[1].weight: 33 is not above 50 before it; let weights grow",
+        ),
+        (
+            {"strategy": "rolling", "analysis": {}},
+            {},
+            "rollout.analysis: says nothing with strategy rolling; remove it, or write strategy: "
+            "blueGreen or canary",
+        ),
+        (
+            CANARY,
+            {"monitoring": False},
+            "rollout.strategy: judges by metrics, and without monitoring nobody reads them; set "
+            "monitoring, or write strategy: rolling",
+        ),
+        (
+            {**CANARY, "analysis": {"max_error_ratio": 1.5}},
+            {},
+            "rollout.analysis.max_error_ratio: 1.5 is out of range; write 0 to 1",
+        ),
+        (
+            {**CANARY, "analysis": {"metrics": [{"name": "own", "query": "vector(1)"}]}},
+            {},
+            "rollout.analysis.metrics[0]: has neither minimum nor maximum; add the one that is "
+            "meant",
+        ),
+        (
+            BLUE_GREEN,
+            {"gpus": 2, "placement": ON_L4, "autoscaling": {"min_replicas": 2, "max_replicas": 6}},
+            "autoscaling.max_replicas: 6 and the 6 more that a rollout needs are 12 replicas with "
+            "gpus: 2, and the 16 GPUs or slices of pool 'l4' at its largest hold 8; lower it to 4, "
+            "or raise max_nodes of the pool",
+        ),
+    ],
+)
+def test_refused_with_path_reason_and_fix(
+    rollout: dict[str, Any], changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ArgumentsError) as refused:
+        model_service(**{"rollout": dict(rollout), "monitoring": True, **changes})
+    assert refused.value.problems == (complaint,)
