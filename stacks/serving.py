@@ -111,7 +111,7 @@ class Platform:
 
 def build_services(platform: Platform, declared: Declared) -> Mapping[str, object]:
     """Create each pinned service, warn of each that is not pinned; return all for the outputs."""
-    summary: dict[str, object] = {}
+    summary: dict[str, dict[str, object]] = {}
     for file in declared.files:
         pin = declared.pins.get(file.name)
         model_server = image(platform.environment, platform.foundation.environment, "model-server")
@@ -125,15 +125,17 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
             "memory": file.resources.memory,
             "gates": file.gates.model_dump(mode="json", by_alias=True),
             "version": pin.version if pin else None,
+            "releaseSeconds": 0,
         }
         if pin is None:
             pulumi.log.warn(_unpinned(file, platform.foundation.environment))
             continue
-        _build(file, pin, model_server, platform)
+        made = _build(file, pin, model_server, platform)
+        summary[file.name]["releaseSeconds"] = made.release_seconds
     return summary
 
 
-def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platform) -> None:
+def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platform) -> ModelService:
     environment = platform.environment
     args: ModelServiceArgs = {
         "namespace": platform.namespaces[file.tenant],
@@ -167,4 +169,4 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
     if file.pool is not None:
         args["placement"] = platform.foundation.placements[file.pool]
         opts = platform.foundation.pools[file.pool]
-    ModelService(file.name, args, opts)
+    return ModelService(file.name, args, opts)

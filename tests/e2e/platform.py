@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from stanchion_cli import cluster
 from stanchion_cli.models import sample
+from stanchion_cli.preview import Preview
 from stanchion_cli.preview import run as run_preview
 
 
@@ -55,9 +56,15 @@ class Platform:
 
     def train(self, *arguments: str) -> str:
         """Train and register another version of the sample model; its number."""
-        return sample.train(
-            self.root, run_preview("local", root=self.root, policies=False), arguments=arguments
-        )
+        return sample.train(self.root, self._preview(), arguments=arguments)
+
+    def train_flawed(self, *arguments: str) -> str:
+        """Register a version with a flaw of `flawed/model.py`; its number."""
+        folder = Path(__file__).parent / "flawed"
+        return sample.train(self.root, self._preview(), arguments=arguments, folder=folder)
+
+    def _preview(self) -> Preview:
+        return run_preview("local", root=self.root, policies=False)
 
     def address(self) -> tuple[str, int]:
         """Host and port of the wine service, as routed from this machine."""

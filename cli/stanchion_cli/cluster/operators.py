@@ -6,6 +6,7 @@ that it needs. So the objects that the platform declares meet the real controlle
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -40,38 +41,57 @@ def tools_of(names: Iterable[str]) -> list[Tool]:
 
 def installed(layout: Layout) -> list[BundledOperator]:
     """The operators that the node was given last."""
-    record = _record(layout)
-    return named(json.loads(record.read_text())) if record.exists() else []
+    return named(_recorded(layout))
 
 
 def apply(cluster: Cluster, layout: Layout, operators: Sequence[BundledOperator]) -> None:
     """Bring these operators into the node, and take away others that it was given before.
 
-    With an operator that goes, its kinds go, and every object of them.
+    One that was brought as it is now is left as it is. With an operator that goes, its kinds go,
+    and every object of them.
     """
-    before, wanted = installed(layout), [each.name for each in operators]
-    # Both until it is done, so that an interrupted run is gone on with.
-    write(_record(layout), json.dumps([*{each.name for each in before} | {*wanted}]))
-    for operator in before:
+    before = _recorded(layout)
+    wanted = {operator.name: _digest(operator) for operator in operators}
+    # Both until it is done, and those to bring as not brought, so that an interrupted run is
+    # gone on with.
+    kept = {name: digest for name, digest in before.items() if wanted.get(name) == digest}
+    write(_record(layout), json.dumps(dict.fromkeys([*before, *wanted], "") | kept))
+    for operator in named(before):
         if operator.name not in wanted:
             _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.objects())
             _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.brought())
     for operator in operators:
-        _apply(cluster, operator, _namespace(operator.namespace) + operator.brought())
-        _kubectl(
-            cluster,
-            operator,
-            "wait",
-            "--for=condition=Established",
-            f"--timeout={_ESTABLISHED_SECONDS}s",
-            text=_kinds(operator),
-        )
-        _apply(cluster, operator, operator.objects())
+        if operator.name not in kept:
+            _bring(cluster, operator)
     write(_record(layout), json.dumps(wanted))
+
+
+def _bring(cluster: Cluster, operator: BundledOperator) -> None:
+    _apply(cluster, operator, _namespace(operator.namespace) + operator.brought())
+    _kubectl(
+        cluster,
+        operator,
+        "wait",
+        "--for=condition=Established",
+        f"--timeout={_ESTABLISHED_SECONDS}s",
+        text=_kinds(operator),
+    )
+    _apply(cluster, operator, operator.objects())
+
+
+def _digest(operator: BundledOperator) -> str:
+    text = operator.brought() + operator.objects()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _record(layout: Layout) -> Path:
     return layout.root / "operators.json"
+
+
+def _recorded(layout: Layout) -> dict[str, str]:
+    """The operators that the node was given, each with the digest of all it was given with."""
+    record = _record(layout)
+    return dict(json.loads(record.read_text())) if record.exists() else {}
 
 
 def _namespace(name: str) -> str:

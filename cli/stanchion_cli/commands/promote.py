@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stanchion_cli.commands.status import Context
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.progress import console
+from stanchion_cli.progress import console, step
 from stanchion_cli.project import find_root
+
+if TYPE_CHECKING:
+    from stanchion_cli.deploy.target import Target
+    from stanchion_cli.preview import Preview
 
 
 def promote(
@@ -28,7 +34,6 @@ def promote(
 
     Run again after an interruption or --no-wait, it goes on: gates passed once are not run again.
     """
-    from stanchion_cli.commands.up import roll_out
     from stanchion_cli.deploy.reach import preview_with, reached
     from stanchion_cli.models.promotion import Request, promote_version
 
@@ -42,7 +47,7 @@ def promote(
             Request(root, environment, model, version),
             preview,
             target,
-            roll_out=(lambda: roll_out(root, stack)) if wait else None,
+            roll_out=releasing(root, preview, target, model) if wait else None,
         )
     if wait:
         console.print(f"{model} version {version} serves in {environment}", style="bold")
@@ -51,6 +56,22 @@ def promote(
             f"commit {path.relative_to(root)}; the next `up` of {stack} rolls it out, and this "
             "command again without --no-wait moves the alias"
         )
+
+
+def releasing(root: Path, preview: Preview, target: Target, model: str) -> Callable[[], None]:
+    """What brings the environment up and waits until a model's services serve one version."""
+    from stanchion_cli.commands.up import roll_out
+    from stanchion_cli.deploy.releases import settle
+
+    declared = preview.outputs["services"]
+    services = {name: each for name, each in declared.items() if each["model"] == model}
+
+    def release() -> None:
+        roll_out(root, preview.environment)
+        with step(f"release of {', '.join(services)}"):
+            settle(target.api(), services)
+
+    return release
 
 
 def needs_engine_or_no_wait(stack: str) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stanchion_cli.commands.promote import needs_engine_or_no_wait
+from stanchion_cli.commands.promote import needs_engine_or_no_wait, releasing
 from stanchion_cli.commands.status import Context
 from stanchion_cli.progress import console
 from stanchion_cli.project import find_root
@@ -34,13 +34,13 @@ def rollback(
     context: Context = "",
 ) -> None:
     """Pin the version that served before, roll it out, and move the alias back."""
-    from stanchion_cli.commands.up import roll_out
     from stanchion_cli.deploy.reach import preview_with, reached
     from stanchion_cli.models.rollback import Request, roll_back
 
     root = find_root()
     environment, preview = preview_with(root, environment, "services")
     stack = preview.environment
+    model = preview.outputs["services"].get(service, {}).get("model", "")
     if wait:
         needs_engine_or_no_wait(stack)
     with reached(root, environment, preview, context) as target:
@@ -48,7 +48,7 @@ def rollback(
             Request(root, environment, service, to or None, reason),
             preview,
             target,
-            roll_out=(lambda: roll_out(root, stack)) if wait else None,
+            roll_out=releasing(root, preview, target, model) if wait else None,
         )
     if wait:
         console.print(f"{pin.model} version {pin.version} serves in {environment}", style="bold")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from stanchion_cli.deploy import readiness
@@ -48,16 +48,21 @@ def progress(live: Live) -> str:
     return f"canary step {done + 1} of {len(steps)}, weight {weights[-1] if weights else 0}"
 
 
-def settle(api: Api, refs: Sequence[Ref], *, timeout_seconds: float) -> None:
-    """Wait until each Rollout serves its declared version alone.
+def settle(api: Api, services: Mapping[str, Mapping[str, Any]]) -> None:
+    """Wait until each service that a Rollout runs serves its declared version alone.
+
+    Args:
+        api: The cluster's.
+        services: What the program exports of each, by name: where it is, and `releaseSeconds`, the
+            longest that a release of it can take.
 
     Raises:
-        StanchionError: with the reason when one was taken back, or is on its way for longer than
-            the time given.
+        StanchionError: with the reason when one was taken back, or is on its way for too long.
     """
-    limit = time.monotonic() + timeout_seconds
-    for ref in refs:
-        _settle(api, ref, limit)
+    for name, service in services.items():
+        if rollout_of(api, service["namespace"], name) is not None:
+            limit = time.monotonic() + service["releaseSeconds"]
+            _settle(api, Ref(ROLLOUT_API, "Rollout", service["namespace"], name), limit)
 
 
 def reason_taken_back(api: Api, live: Live) -> str:

@@ -74,11 +74,21 @@ def ask(root: Path, preview: Preview) -> dict[str, Any]:
             raise StanchionError(f"does not answer: {error}", where=f"service {SERVICE}") from None
 
 
-def train(root: Path, preview: Preview, *, arguments: tuple[str, ...]) -> str:
-    """Train and register a version of the sample model in the cluster; return its number."""
+def train(
+    root: Path, preview: Preview, *, arguments: tuple[str, ...], folder: Path | None = None
+) -> str:
+    """Train and register a version of the sample model in the cluster; return its number.
+
+    Args:
+        root: The project.
+        preview: Of the environment that has the model's service.
+        arguments: For the training script.
+        folder: Where `train.py` and what it imports are; by default the example's.
+    """
     tracking: Mapping[str, Any] = preview.outputs["tracking"]
     service: Mapping[str, Any] = preview.outputs["services"][SERVICE]
-    script = (root / "examples" / "wine" / "train.py").read_text("utf-8")
+    folder = folder or root / "examples" / "wine"
+    scripts = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.py"))}
     with step(f"train and register a version of {service['model']}") as running:
         printed = task.run(
             target_of(preview).api(),
@@ -92,9 +102,9 @@ def train(root: Path, preview: Preview, *, arguments: tuple[str, ...]) -> str:
                     "REGISTRY_CREDENTIALS_DIR": _CREDENTIALS,
                 },
                 secrets={_CREDENTIALS: tracking["adminSecret"]},
-                files={"/opt/training": {"train.py": script}},
+                files={"/opt/training": scripts},
             ),
         )
-        result = task.result(printed, "examples/wine/train.py")
+        result = task.result(printed, f"{folder.name}/train.py")
         running.note(f"version {result['version']}, accuracy {result['accuracy']:.3f}")
     return str(result["version"])

@@ -11,6 +11,7 @@ from stanchion.monitoring import INTERVAL_SECONDS
 from stanchion.serving import _analysis, _pods
 from stanchion.serving.arguments import ModelServiceArgs
 from stanchion.serving.rollout import (
+    DEFAULT_DEADLINE_SECONDS,
     DEFAULT_GOOD_INTERVALS,
     DEFAULT_INTERVAL_SECONDS,
     DEFAULT_SCALE_DOWN_DELAY_SECONDS,
@@ -109,6 +110,27 @@ def scraping(args: ModelServiceArgs) -> tuple[int, tuple[str, ...]]:
     return min(INTERVAL_SECONDS, interval // 3), (_analysis.HASH_LABEL,)
 
 
+def release_seconds(args: ModelServiceArgs) -> int:
+    """Longest that a new version may take until it serves alone, or is taken back.
+
+    All replicas one after the other, twice over for the way back, the deadline of the analysis
+    and the pauses.
+    """
+    rollout = args.get("rollout")
+    most = args["autoscaling"]["max_replicas"]
+    starts = _starts_seconds(args)
+    if rollout is None or not is_measured(rollout):
+        return starts
+    deadline = rollout.get("analysis", {}).get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
+    pauses = sum(step.get("pause_seconds", 0) for step in steps_of(rollout, most))
+    return 2 * starts + deadline + pauses
+
+
+def _starts_seconds(args: ModelServiceArgs) -> int:
+    most = args["autoscaling"]["max_replicas"]
+    return _pods.replica_seconds(args) * (most + surge_of(args.get("rollout"), most))
+
+
 def _patience(
     args: ModelServiceArgs, after: Sequence[pulumi.Resource] = ()
 ) -> pulumi.ResourceOptions:
@@ -116,9 +138,7 @@ def _patience(
 
     A replica that does not come up ends the rollout long before: that is the workload's deadline.
     """
-    most = args["autoscaling"]["max_replicas"]
-    replicas = most + surge_of(args.get("rollout"), most)
-    longest = f"{_pods.replica_seconds(args) * replicas}s"
+    longest = f"{_starts_seconds(args)}s"
     return pulumi.ResourceOptions(
         depends_on=[*after],
         custom_timeouts=pulumi.CustomTimeouts(create=longest, update=longest),

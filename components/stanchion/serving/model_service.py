@@ -37,6 +37,8 @@ class ModelService(pulumi.ComponentResource):
     """Name of its Service, and of the model in URLs."""
     pod_labels: pulumi.Output[dict[str, str]]
     """Labels of its pods, for network policies and queries."""
+    release_seconds: pulumi.Output[int]
+    """Longest that a new version may take until it serves alone, or is taken back."""
 
     def __init__(
         self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None
@@ -113,12 +115,14 @@ class ModelService(pulumi.ComponentResource):
         self.namespace = pulumi.Output.from_input(namespace)
         self.service_name = pulumi.Output.from_input(service)
         self.pod_labels = pulumi.Output.from_input(selected)
+        self.release_seconds = pulumi.Output.from_input(_workload.release_seconds(args))
         self.register_outputs(
             {
                 "url": self.url,
                 "namespace": self.namespace,
                 "serviceName": self.service_name,
                 "podLabels": self.pod_labels,
+                "releaseSeconds": self.release_seconds,
             }
         )
 

@@ -74,6 +74,18 @@ def test_kinds_come_before_what_runs_them(layout: Layout) -> None:
     assert operators.installed(layout) == [ARGO_ROLLOUTS]
 
 
+def test_what_was_brought_as_it_is_now_is_not_brought_again(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster: Any = Recorder()
+    operators.apply(cluster, layout, [ARGO_ROLLOUTS])
+    operators.apply(cluster, layout, [ARGO_ROLLOUTS])
+    assert len(cluster.told) == 3
+    monkeypatch.setattr(BundledOperator, "brought", lambda _: "kind: ClusterRole # changed\n")
+    operators.apply(cluster, layout, [ARGO_ROLLOUTS])
+    assert len(cluster.told) == 6
+
+
 def test_an_operator_that_is_no_longer_wanted_goes_with_its_kinds(layout: Layout) -> None:
     cluster: Any = Recorder()
     operators.apply(cluster, layout, [ARGO_ROLLOUTS])
