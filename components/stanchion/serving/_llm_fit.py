@@ -4,7 +4,6 @@ from stanchion.catalog.llms import LanguageModel, LlmWeightFormat, described, la
 from stanchion.catalog.machines import CatalogueError
 from stanchion.checks import Checks
 from stanchion.placement import Placement, check_devices
-from stanchion.serving.arguments import MAX_SURGE
 from stanchion.serving.llm_arguments import (
     DEFAULT_GPU_MEMORY_PERCENT,
     DEFAULT_MAX_NUM_BATCHED_TOKENS,
@@ -13,6 +12,7 @@ from stanchion.serving.llm_arguments import (
     LlmServiceArgs,
 )
 from stanchion.serving.llm_memory import Running, estimate, splits, what_fits
+from stanchion.serving.rollout import DEFAULT_SURGE
 
 
 def running(args: LlmServiceArgs, model: LanguageModel) -> Running:
@@ -159,12 +159,12 @@ def _check_engine(check: Checks, args: LlmServiceArgs, model: LanguageModel) -> 
 def _check_room(check: Checks, replicas: int, gpus: int, at: Placement) -> None:
     """At its most replicas, a new revision must still find GPUs for its first."""
     room = at["max_devices"] // at["devices_per_node"] * (at["devices_per_node"] // gpus)
-    if replicas + MAX_SURGE > room:
-        fewer = f"lower it to {room - MAX_SURGE}, or " if room > MAX_SURGE else ""
+    if replicas + DEFAULT_SURGE > room:
+        fewer = f"lower it to {room - DEFAULT_SURGE}, or " if room > DEFAULT_SURGE else ""
         check.refuse(
             "autoscaling.max_replicas",
-            f"{replicas} and the {MAX_SURGE} more that a rollout needs are "
-            f"{replicas + MAX_SURGE} replicas of {gpus} GPUs, and pool '{at['pool']}' at its "
+            f"{replicas} and the {DEFAULT_SURGE} more that a rollout needs are "
+            f"{replicas + DEFAULT_SURGE} replicas of {gpus} GPUs, and pool '{at['pool']}' at its "
             f"largest holds {room}",
             f"{fewer}raise max_nodes of the pool",
         )

@@ -8,7 +8,6 @@ import pulumi_kubernetes as k8s
 from stanchion import network, pods
 from stanchion.foundation.network.contract import PRIVATE_RANGES
 from stanchion.serving._llm_gateway_file import CONSUMERS, FILE, LEDGER, backend_folder
-from stanchion.serving.arguments import MAX_SURGE
 from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_BACKEND_PORT,
     DEFAULT_DRAIN_SECONDS,
@@ -18,6 +17,7 @@ from stanchion.serving.llm_gateway_arguments import (
     LlmGatewayArgs,
     LlmGatewaySecret,
 )
+from stanchion.serving.rollout import DEFAULT_SURGE
 
 _CORE = k8s.core.v1
 _NET = k8s.networking.v1
@@ -62,7 +62,7 @@ def deployment_spec(
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                max_unavailable=0, max_surge=MAX_SURGE
+                max_unavailable=0, max_surge=DEFAULT_SURGE
             ),
         ),
         min_ready_seconds=_READY_FOR_SECONDS,

@@ -11,7 +11,6 @@ from stanchion.catalog.llms import LanguageModel, LlmWeightFormat
 from stanchion.placement import Placement
 from stanchion.serving import _llm_weights as weights
 from stanchion.serving._llm_fit import gpus_of, running
-from stanchion.serving.arguments import MAX_SURGE
 from stanchion.serving.llm_arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_GPU_MEMORY_PERCENT,
@@ -22,6 +21,7 @@ from stanchion.serving.llm_arguments import (
     PORT,
     LlmServiceArgs,
 )
+from stanchion.serving.rollout import DEFAULT_SURGE
 
 _CORE = k8s.core.v1
 _USER = 1000
@@ -67,7 +67,7 @@ def deployment_spec(
         strategy=k8s.apps.v1.DeploymentStrategyArgs(
             type="RollingUpdate",
             rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                max_unavailable=0, max_surge=MAX_SURGE
+                max_unavailable=0, max_surge=DEFAULT_SURGE
             ),
         ),
         min_ready_seconds=_READY_FOR_SECONDS,
@@ -98,7 +98,7 @@ def replica_seconds(args: LlmServiceArgs, model: LanguageModel) -> int:
 
 def rollout_options(args: LlmServiceArgs, model: LanguageModel) -> pulumi.ResourceOptions:
     """Patience for all replicas one after the other; the engine's own is ten minutes."""
-    replicas = args["autoscaling"]["max_replicas"] + MAX_SURGE
+    replicas = args["autoscaling"]["max_replicas"] + DEFAULT_SURGE
     longest = f"{replica_seconds(args, model) * replicas}s"
     return pulumi.ResourceOptions(
         custom_timeouts=pulumi.CustomTimeouts(create=longest, update=longest)

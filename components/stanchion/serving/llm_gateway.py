@@ -114,7 +114,7 @@ class LlmGateway(pulumi.ComponentResource):
         k8s.autoscaling.v2.HorizontalPodAutoscaler(
             f"{name}-autoscaler",
             metadata=named(),
-            spec=autoscaler_spec(service, args["autoscaling"]),
+            spec=autoscaler_spec(("apps/v1", "Deployment", service), args["autoscaling"]),
             opts=child,
         )
         k8s.policy.v1.PodDisruptionBudget(
