@@ -50,7 +50,7 @@ def labelled_namespaces(labels: Mapping[str, str]) -> k8s.networking.v1.NetworkP
     )
 
 
-def addresses(cidr: str, *without: str) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+def addresses(cidr: pulumi.Input[str], *without: str) -> k8s.networking.v1.NetworkPolicyPeerArgs:
     """Whoever has an address in `cidr` and in none of `without`."""
     return _NET.NetworkPolicyPeerArgs(
         ip_block=_NET.IPBlockArgs(cidr=cidr, except_=list(without) or None)
