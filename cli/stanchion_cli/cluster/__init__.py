@@ -5,7 +5,7 @@ from __future__ import annotations
 from stanchion_cli.cluster import images, operators
 from stanchion_cli.cluster.checks import preflight
 from stanchion_cli.cluster.health import status
-from stanchion_cli.cluster.lifecycle import caches, down, find, inside, up
+from stanchion_cli.cluster.lifecycle import caches, down, drop_operators, find, inside, up
 from stanchion_cli.cluster.model import (
     DEFAULT_NAME,
     Check,
@@ -27,6 +27,7 @@ __all__ = [
     "ComponentStatus",
     "caches",
     "down",
+    "drop_operators",
     "ensure_packages",
     "find",
     "images",

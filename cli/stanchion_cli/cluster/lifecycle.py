@@ -31,7 +31,7 @@ from stanchion_cli.images.engine import cache_directory
 from stanchion_cli.progress import step
 
 
-def up(name: str = DEFAULT_NAME, wanted: Iterable[str] | None = None) -> Cluster:
+def up(name: str = DEFAULT_NAME, wanted: Iterable[str] = ()) -> Cluster:
     """Make sure that the bundled node called `name` runs, whatever state it is in.
 
     Safe to run at any time: what is there stays, what has died is started, what changed is
@@ -39,8 +39,8 @@ def up(name: str = DEFAULT_NAME, wanted: Iterable[str] | None = None) -> Cluster
 
     Args:
         name: 1 to 12 lower-case letters, digits and dashes.
-        wanted: The operators that it is to have, of `operators.OPERATORS`; others that it was
-            given go. None: those that it was given.
+        wanted: The operators that it is to have, of `operator_list.OPERATORS`, beside those that
+            it was given before; `drop_operators` takes some away.
 
     Returns:
         The cluster: its node is ready, and DNS, metrics, storage and the operators work.
@@ -50,7 +50,8 @@ def up(name: str = DEFAULT_NAME, wanted: Iterable[str] | None = None) -> Cluster
             node failed, with what it said.
     """
     layout = Layout.of(name)
-    controllers = operators.named(wanted) if wanted is not None else operators.installed(layout)
+    given = [operator.name for operator in operators.installed(layout)]
+    controllers = operators.named([*given, *wanted])
     tools = operators.tools_of(each.name for each in controllers)
     with step(f"check the machine for cluster {name!r}"):
         require(preflight(name, tools))
@@ -73,11 +74,24 @@ def up(name: str = DEFAULT_NAME, wanted: Iterable[str] | None = None) -> Cluster
             addons.apply(cluster, layout, plan)
             waiting.for_node(cluster, layout)
             waiting.for_addons(cluster, layout, str(plan.dns_service))
-        if controllers or operators.installed(layout):
-            with step(f"operators: {', '.join(each.name for each in controllers) or 'none'}"):
-                operators.apply(cluster, layout, controllers)
+        if controllers:
+            with step(f"operators: {', '.join(each.name for each in controllers)}"):
+                operators.bring(cluster, layout, controllers)
                 waiting.for_operators(cluster, layout, controllers)
         return cluster
+
+
+def drop_operators(name: str, keep: Iterable[str]) -> None:
+    """Take the operators away that the node was given and that are not kept, with their kinds.
+
+    Raises:
+        ClusterError: Another command works on the cluster.
+    """
+    layout = Layout.of(name)
+    going = {operator.name for operator in operators.installed(layout)} - {*keep}
+    if going and (cluster := find(name)) is not None:
+        with step(f"take away operators: {', '.join(sorted(going))}"), locked(layout, create=False):
+            operators.take_away(cluster, layout, keep)
 
 
 def down(name: str = DEFAULT_NAME) -> list[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stanchion_cli.cluster.layout import Layout, write
@@ -44,26 +44,35 @@ def installed(layout: Layout) -> list[BundledOperator]:
     return named(_recorded(layout))
 
 
-def apply(cluster: Cluster, layout: Layout, operators: Sequence[BundledOperator]) -> None:
-    """Bring these operators into the node, and take away others that it was given before.
-
-    One that was brought as it is now is left as it is. With an operator that goes, its kinds go,
-    and every object of them.
-    """
-    before = _recorded(layout)
-    wanted = {operator.name: _digest(operator) for operator in operators}
-    # Both until it is done, and those to bring as not brought, so that an interrupted run is
-    # gone on with.
-    kept = {name: digest for name, digest in before.items() if wanted.get(name) == digest}
-    write(_record(layout), json.dumps(dict.fromkeys([*before, *wanted], "") | kept))
-    for operator in named(before):
-        if operator.name not in wanted:
-            _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.objects())
-            _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.brought())
+def bring(cluster: Cluster, layout: Layout, operators: Sequence[BundledOperator]) -> None:
+    """Bring these operators into the node; one that was brought as it is now is left as it is."""
     for operator in operators:
-        if operator.name not in kept:
+        digest = _digest(operator)
+        if _recorded(layout).get(operator.name) != digest:
+            # Not brought until it is done, so that an interrupted run is gone on with.
+            _note(layout, {**_recorded(layout), operator.name: ""})
             _bring(cluster, operator)
-    write(_record(layout), json.dumps(wanted))
+            _note(layout, {**_recorded(layout), operator.name: digest})
+
+
+def take_away(cluster: Cluster, layout: Layout, keep: Iterable[str]) -> list[str]:
+    """Take away the operators that are not kept; their names.
+
+    With an operator its kinds go, and every object of them: first bring to the cluster what does
+    without them.
+    """
+    kept = {*keep}
+    going = [operator for operator in installed(layout) if operator.name not in kept]
+    for operator in reversed(going):
+        _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.objects())
+        _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.brought())
+        rest = {name: of for name, of in _recorded(layout).items() if name != operator.name}
+        _note(layout, rest)
+    return [operator.name for operator in going]
+
+
+def _note(layout: Layout, operators: Mapping[str, str]) -> None:
+    write(_record(layout), json.dumps(operators))
 
 
 def _bring(cluster: Cluster, operator: BundledOperator) -> None:

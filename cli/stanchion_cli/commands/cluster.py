@@ -33,14 +33,14 @@ def up(
         typer.Option(
             "--operator",
             help="A third-party controller that it is to have, as argo-rollouts; several with "
-            "several. Default: those that it has.",
+            "several. Those that it has stay.",
         ),
     ] = None,
 ) -> None:
     """Start the node, or go on from where an earlier run was interrupted."""
     from stanchion_cli import cluster
 
-    running = cluster.up(name, operators or None)
+    running = cluster.up(name, operators or ())
     out = Console(highlight=False, soft_wrap=True, emoji=False)
     out.print(f"cluster {running.name} runs at {running.node_address}", markup=False)
     out.print(f"  export KUBECONFIG={running.kubeconfig}", markup=False)

@@ -49,7 +49,7 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
         StanchionError: naming what failed and the way out.
     """
     from stanchion_cli.cluster import ClusterError
-    from stanchion_cli.deploy.environment import bring_up, checked_preview
+    from stanchion_cli.deploy.environment import bring_up, checked_preview, drop_operators
     from stanchion_cli.models import lockfile
 
     with_engine = use_engine(environment, engine)
@@ -63,9 +63,11 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
 
             console.print(f"{environment}: the Pulumi engine is here and is used")
             pulumi_engine.up(root, preview)
+            drop_operators(preview)
             return
         console.print(f"{environment}: no Pulumi engine; its objects are applied as one ApplySet")
         applied = bring_up(root, preview)
+        drop_operators(preview)
     except ClusterError as error:
         raise _with_report(root, preview, error) from None
     console.print(f"{environment} is up: {applied}", style="bold")

@@ -57,9 +57,24 @@ def prepare(preview: Preview) -> Target:
     """
     target = target_of(preview)
     if target.bundled is not None:
-        operators = (preview.outputs.get("cluster") or {}).get("operators") or ()
-        _start_node(target.bundled, _own_images(preview), operators)
+        _start_node(target.bundled, _own_images(preview), _operators(preview))
     return target
+
+
+def drop_operators(preview: Preview) -> None:
+    """Take away what the node ran for the environment before and is not to run any more.
+
+    Only once the environment does without: with an operator, the objects of its kinds go.
+    """
+    target = target_of(preview)
+    if target.bundled is not None:
+        from stanchion_cli import cluster
+
+        cluster.drop_operators(target.bundled, _operators(preview))
+
+
+def _operators(preview: Preview) -> Sequence[str]:
+    return (preview.outputs.get("cluster") or {}).get("operators") or ()
 
 
 def bring_up(root: Path, preview: Preview) -> Applied:

@@ -67,7 +67,7 @@ def test_what_runs_it_is_in_its_namespace_with_the_images_that_are_loaded(
 
 def test_kinds_come_before_what_runs_them(layout: Layout) -> None:
     cluster: Any = Recorder()
-    operators.apply(cluster, layout, [ARGO_ROLLOUTS])
+    operators.bring(cluster, layout, [ARGO_ROLLOUTS])
     assert [verb for verb, _ in cluster.told] == ["apply", "wait", "apply"]
     assert "kind: Namespace" in cluster.told[0][1]
     assert "kind: Deployment" in cluster.told[2][1]
@@ -78,19 +78,19 @@ def test_what_was_brought_as_it_is_now_is_not_brought_again(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster: Any = Recorder()
-    operators.apply(cluster, layout, [ARGO_ROLLOUTS])
-    operators.apply(cluster, layout, [ARGO_ROLLOUTS])
+    operators.bring(cluster, layout, [ARGO_ROLLOUTS])
+    operators.bring(cluster, layout, [ARGO_ROLLOUTS])
     assert len(cluster.told) == 3
     monkeypatch.setattr(BundledOperator, "brought", lambda _: "kind: ClusterRole # changed\n")
-    operators.apply(cluster, layout, [ARGO_ROLLOUTS])
+    operators.bring(cluster, layout, [ARGO_ROLLOUTS])
     assert len(cluster.told) == 6
 
 
 def test_an_operator_that_is_no_longer_wanted_goes_with_its_kinds(layout: Layout) -> None:
     cluster: Any = Recorder()
-    operators.apply(cluster, layout, [ARGO_ROLLOUTS])
+    operators.bring(cluster, layout, [ARGO_ROLLOUTS])
     cluster.told.clear()
-    operators.apply(cluster, layout, [])
+    assert operators.take_away(cluster, layout, []) == ["argo-rollouts"]
     assert [verb for verb, _ in cluster.told] == ["delete", "delete"]
     assert operators.installed(layout) == []
 
