@@ -66,6 +66,13 @@ def traces_before() -> Traces:
     return Traces.of_machine()
 
 
+@pytest.fixture
+def unbroken(request: pytest.FixtureRequest) -> None:
+    """For the chapters of a story: none makes sense when one before it failed."""
+    if request.session.testsfailed:
+        pytest.skip("an earlier chapter failed")
+
+
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory, traces_before: Traces) -> Iterator[Platform]:
     """A checkout whose `local` environment means the cluster `e2e`; taken down at the end."""

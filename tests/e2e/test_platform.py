@@ -13,20 +13,11 @@ import pytest
 from e2e.connections import allowed, connections
 from e2e.platform import Platform, eventually
 from e2e.registry import MODEL, Registry
-from e2e.traces import Traces
 from e2e.traffic import Traffic
-from stanchion_cli import cluster
 from stanchion_cli.models import lockfile
 from stanchion_cli.models.lockfile import Pin
 
-# A story: a chapter makes no sense when the one before it failed.
-pytestmark = pytest.mark.xdist_group("story")
-
-
-@pytest.fixture(autouse=True)
-def _stop_after_a_failure(request: pytest.FixtureRequest) -> None:
-    if request.session.testsfailed:
-        pytest.skip("an earlier chapter failed")
+pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroken")]
 
 
 def test_up_from_nothing_serves_the_prediction_that_the_printed_curl_asks_for(
@@ -231,30 +222,6 @@ def test_every_connection_between_pods_is_one_that_the_rendered_policies_allow(
     seen = connections(platform)
     assert any(c.destination == "tracking/database-0" for c in seen), "the check sees traffic"
     assert [str(c) for c in seen if not allowed(platform, c)] == []
-
-
-def test_in_a_cluster_named_by_its_context_down_deletes_our_objects_and_no_others(
-    platform: Platform,
-) -> None:
-    environment = platform.root / "stacks" / "Pulumi.local.yaml"
-    text = environment.read_text()
-    node = cluster.find(platform.cluster)
-    assert node is not None
-    named = f"context: {node.context}\n    kubeconfig: {node.kubeconfig}"
-    environment.write_text(text.replace(f"bundled: {platform.cluster}", named))
-    platform.kubectl("create", "namespace", "bystander")
-    assert "0 created, 0 changed" in platform.stanchion("up", "local").stderr
-    platform.stanchion("down", "local")
-    environment.write_text(text)
-    left = {item["metadata"]["name"] for item in platform.get("namespaces")["items"]}
-    assert "bystander" in left
-    assert not left & {"tracking", "demo", "stanchion-system"}
-
-
-def test_down_leaves_nothing_behind(platform: Platform, traces_before: Traces) -> None:
-    down = platform.stanchion("down", "local")
-    assert "cache" in down.stderr + down.stdout, "what stays is listed"
-    assert Traces.of_machine().left_over(traces_before) == {}
 
 
 def _replicas(platform: Platform) -> int:

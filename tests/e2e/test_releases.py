@@ -1,0 +1,203 @@
+"""Releases on real controllers: the platform's story goes on with canaries instead of rolling."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import yaml
+from e2e.platform import Platform, eventually
+from e2e.registry import Registry
+from e2e.traffic import Traffic
+
+pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroken")]
+
+OPERATORS = ["kube-prometheus-stack", "argo-rollouts"]
+INTERVAL_SECONDS = 15
+DEADLINE_SECONDS = 60
+CANARY = {
+    "strategy": "canary",
+    "steps": [{"weight": 33}, {"weight": 50}],
+    "analysis": {
+        "intervalSeconds": INTERVAL_SECONDS,
+        "minRequests": 30,
+        # Two cores carry the node, its builds and the traffic: only what a person would notice.
+        "latencyFloorMs": 200,
+        "deadlineSeconds": DEADLINE_SECONDS,
+    },
+}
+BLUE_GREEN = {
+    "strategy": "blueGreen",
+    "scaleDownDelaySeconds": 30,
+    "analysis": CANARY["analysis"],
+}
+BACK_ON_STABLE_SECONDS = 60
+# Long enough to pass the gates and the warm-up of every replica.
+FLAWED_AFTER = "150"
+
+
+def test_a_service_becomes_a_canary_without_dropping_a_request(platform: Platform) -> None:
+    _operators(platform, OPERATORS)
+    with Traffic(platform.address(), platform.request()) as traffic:
+        _rollout(platform, CANARY)
+        platform.stanchion("up", "local")
+        time.sleep(3)
+    assert traffic.failures == []
+    assert _phase(platform) == "Healthy"
+    assert platform.get("deployments", "-n", "demo")["items"] == []
+
+
+def test_a_good_version_passes_every_step_with_no_failed_request(platform: Platform) -> None:
+    before = platform.pinned_version()
+    with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
+        version = platform.train("--regularisation", "0.5")
+        with _meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
+            eventually(lambda: version in traffic.versions, seconds=240, what="the first canary")
+            assert _champion(platform) == before, "the alias waits for full weight"
+            unchanged = platform.stanchion("up", "local")
+            assert "0 created, 0 changed" in unchanged.stderr, "controllers keep what is theirs"
+        assert promoted() == 0
+        eventually(lambda: traffic.answered >= 5000, seconds=300, what="5,000 requests")
+    assert traffic.failures == []
+    assert set(traffic.versions) == {before, version}
+    assert (_champion(platform), platform.pinned_version()) == (version, version)
+    assert re.search(rf"{version}\s+2/2\s+healthy", platform.stanchion("status").stdout)
+
+
+def test_a_version_that_fails_one_input_in_twenty_is_taken_back(platform: Platform) -> None:
+    _taken_back(platform, "errors", reason="error-ratio", own_failures=True)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("flaw", "reason"),
+    [("slow", "latency-ratio"), ("shifted", "class-shift")],
+)
+def test_a_version_that_degrades_is_taken_back(platform: Platform, flaw: str, reason: str) -> None:
+    _taken_back(platform, flaw, reason=reason)
+
+
+def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Platform) -> None:
+    before, champion = platform.pinned_version(), _champion(platform)
+    version = platform.train("--regularisation", "0.7")
+    started = time.monotonic()
+    refused = platform.stanchion("promote", "wine-cultivar", version, check=False)
+    assert refused.returncode == 1
+    assert "not found good within its deadline" in refused.stderr
+    assert time.monotonic() - started > DEADLINE_SECONDS
+    assert (platform.pinned_version(), _champion(platform)) == (before, champion)
+
+
+@pytest.mark.full
+def test_a_switch_to_blue_green_and_a_good_version_drop_no_request(platform: Platform) -> None:
+    with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
+        _rollout(platform, BLUE_GREEN)
+        platform.stanchion("up", "local")
+        version = platform.train("--regularisation", "0.9")
+        platform.stanchion("promote", "wine-cultivar", version)
+    assert traffic.failures == []
+    assert _champion(platform) == version
+
+
+@pytest.mark.full
+def test_a_bad_version_after_a_switch_is_taken_back(platform: Platform) -> None:
+    _taken_back(platform, "errors", reason="error-ratio", own_failures=True)
+
+
+def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Platform) -> None:
+    with Traffic(platform.address(), platform.request()) as traffic:
+        _rollout(platform, None)
+        _operators(platform, [])
+        platform.stanchion("up", "local")
+        time.sleep(3)
+    assert traffic.failures == []
+    assert platform.get("deployment", "wine", "-n", "demo")["status"]["readyReplicas"] >= 2
+    assert "argoproj.io" not in platform.kubectl("api-versions"), "the operator's kinds are gone"
+
+
+def _taken_back(platform: Platform, flaw: str, *, reason: str, own_failures: bool = False) -> None:
+    before, champion = platform.pinned_version(), _champion(platform)
+    with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
+        version = platform.train_flawed(flaw, "--after", FLAWED_AFTER)
+        with _meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
+            eventually(lambda: version in traffic.versions, seconds=240, what="the canary")
+            eventually(
+                lambda: _phase(platform) == "Degraded", seconds=180, what="that it is taken back"
+            )
+            taken_back = time.monotonic()
+            eventually(
+                lambda: _served(platform) == {before},
+                seconds=BACK_ON_STABLE_SECONDS,
+                what="that the version before serves alone",
+            )
+            print(f"back on stable {time.monotonic() - taken_back:.0f} s after the abort")
+        assert promoted() == 1
+    assert (platform.pinned_version(), _champion(platform)) == (before, champion)
+    found = Registry(platform).version(version)
+    assert found is not None
+    told = " ".join(str(tag["value"]) for tag in found["tags"])
+    assert reason in told, "the reason stands on the version"
+    others = [failure for failure in traffic.failures if not failure.startswith("500")]
+    assert others == []
+    assert own_failures or traffic.failures == []
+
+
+@contextmanager
+def _meanwhile(platform: Platform, *command: str) -> Iterator[Any]:
+    """Run a command beside the block; afterwards its exit code, by calling what is given."""
+    codes: list[int] = []
+
+    def run() -> None:
+        codes.append(platform.stanchion(*command, check=False).returncode)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield lambda: codes[0]
+    finally:
+        thread.join()
+
+
+def _operators(platform: Platform, names: list[str]) -> None:
+    path = platform.root / "stacks" / "Pulumi.local.yaml"
+    content = yaml.safe_load(path.read_text())
+    content["config"].pop("stanchion:operators", None)
+    if names:
+        content["config"]["stanchion:operators"] = {"enabled": names}
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _rollout(platform: Platform, rollout: dict[str, Any] | None) -> None:
+    path = platform.root / "stacks" / "services" / "wine.yaml"
+    content = yaml.safe_load(path.read_text())
+    content.pop("rollout", None)
+    if rollout is not None:
+        content["rollout"] = rollout
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _phase(platform: Platform) -> str:
+    live = platform.get("rollout.argoproj.io", "wine", "-n", "demo")
+    return str(live.get("status", {}).get("phase", ""))
+
+
+def _served(platform: Platform) -> set[str]:
+    """The versions of the pods that requests may reach."""
+    pods = platform.get("pods", "-n", "demo", "-l", "app.kubernetes.io/instance=wine")["items"]
+    return {
+        pod["metadata"]["labels"]["app.kubernetes.io/version"]
+        for pod in pods
+        if "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def _champion(platform: Platform) -> str:
+    answer = Registry(platform).ask(
+        "GET", "registered-models/alias?name=wine-cultivar&alias=champion"
+    )
+    return str(answer["model_version"]["version"])
