@@ -99,5 +99,8 @@ class Rollout(Strict):
         if self.scale_down_delay_seconds is not None:
             args["scale_down_delay_seconds"] = self.scale_down_delay_seconds
         if self.analysis is not None:
-            args["analysis"] = cast("ReleaseAnalysis", self.analysis.model_dump(exclude_none=True))
+            stated = self.analysis.model_dump(exclude_none=True)
+            args["analysis"] = cast(
+                "ReleaseAnalysis", {**stated, "metrics": list(stated["metrics"])}
+            )
         return args

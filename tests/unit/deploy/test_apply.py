@@ -76,3 +76,18 @@ def test_a_failure_that_stands_ends_the_waiting(clock: Clock) -> None:
     with pytest.raises(StanchionError, match="timed out progressing"):
         apply._await_ready(cluster, REF)
     assert apply.HOPELESS_SECONDS <= clock.now < apply.HOPELESS_SECONDS + 2
+
+
+def test_what_the_program_leaves_to_others_is_applied_as_it_was_found() -> None:
+    """Left out, the server would take it for removed; declared again, it would be taken back."""
+    declared = {"spec": {"selector": {"app": "wine"}, "ports": [80]}}
+    live = {"spec": {"selector": {"app": "wine", "hash": "5d"}, "ports": [80], "clusterIP": "x"}}
+    planned = apply.Planned(declared, (), ignored=("spec.selector",))
+    found = apply._as_found(planned, live)
+    assert found == {"spec": {"selector": {"app": "wine", "hash": "5d"}, "ports": [80]}}
+    assert declared["spec"]["selector"] == {"app": "wine"}
+
+
+def test_what_others_removed_stays_removed() -> None:
+    planned = apply.Planned({"spec": {"replicas": 3}}, (), ignored=("spec.replicas",))
+    assert apply._as_found(planned, {"spec": {}}) == {"spec": {}}
