@@ -180,7 +180,39 @@ KUBE_PROMETHEUS_STACK = BundledOperator(
     ("deployments.apps/prometheus-operator", "statefulsets.apps/prometheus-platform"),
 )
 
+_KEDA = "github.com/kedacore/keda/v2"
+_SCALING_KINDS = (
+    "clustertriggerauthentications",
+    "scaledjobs",
+    "scaledobjects",
+    "triggerauthentications",
+)
+
+KEDA = BundledOperator(
+    "keda",
+    "keda",
+    (
+        Tool(
+            "keda",
+            _KEDA,
+            {"operator": f"{_KEDA}/cmd/operator", "adapter": f"{_KEDA}/cmd/adapter"},
+            {f"{_KEDA}/version.Version": "{number}"},
+            (
+                *(f"config/crd/bases/keda.sh_{kind}.yaml" for kind in _SCALING_KINDS),
+                "config/crd/bases/eventing.keda.sh_cloudeventsources.yaml",
+                "config/crd/bases/eventing.keda.sh_clustercloudeventsources.yaml",
+                "config/rbac/role.yaml",
+            ),
+        ),
+    ),
+    (
+        Program("operator", "ghcr.io/kedacore/keda", "/keda", 1000),
+        Program("adapter", "ghcr.io/kedacore/keda-metrics-apiserver", "/keda-adapter", 1000),
+    ),
+    ("deployments.apps/keda-operator", "deployments.apps/keda-metrics-apiserver"),
+)
+
 OPERATORS: Mapping[str, BundledOperator] = {
-    each.name: each for each in (KUBE_PROMETHEUS_STACK, ARGO_ROLLOUTS)
+    each.name: each for each in (KUBE_PROMETHEUS_STACK, ARGO_ROLLOUTS, KEDA)
 }
 """By name, those that others need first."""
