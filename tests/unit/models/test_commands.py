@@ -39,6 +39,7 @@ class World:
         self.requests: list[promotion.Request] = []
         self.rolled_back: list[rollbacks.Request] = []
         self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
+        self.rollout: dict[str, Any] | None = None
 
     def preview_with(self, _root: Path, name: str, layer: str) -> tuple[str, Any]:
         assert layer == "services"
@@ -66,7 +67,12 @@ class World:
             roll_out()
         return lockfile.Pin("wine-cultivar", "1", f"sha256:{'a' * 64}")
 
+    def list(self, *_: str, **__: str) -> Iterator[dict[str, Any]]:
+        return iter(())
+
     def get(self, ref: Ref) -> dict[str, Any] | None:
+        if ref.kind == "Rollout":
+            return self.rollout
         assert ref == Ref("apps/v1", "Deployment", "demo", "wine")
         return self.replicas
 
@@ -143,10 +149,32 @@ def test_status_tells_pins_replicas_and_the_way_to_a_service(
     status("prod", context="eks-prod")
     said = capsys.readouterr().out
     assert " ".join(said.splitlines()[1].split()) == (
-        "wine demo wine-cultivar 7 0/2 http://127.0.0.1:8080"
+        "wine demo wine-cultivar 7 0/2 - http://127.0.0.1:8080"
     )
     forward = "kubectl --context=eks-prod port-forward --namespace=demo service/wine 8080:80"
     assert f"reach it with: {forward}" in said
+
+
+def test_status_tells_why_a_release_was_taken_back(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.rollout = {
+        "kind": "Rollout",
+        "metadata": {"name": "wine", "namespace": "demo", "uid": "1"},
+        "spec": {"replicas": 2, "strategy": {"canary": {}}},
+        "status": {
+            "phase": "Degraded",
+            "abort": True,
+            "stableRS": "a",
+            "currentPodHash": "b",
+            "message": "RolloutAborted: too many errors",
+            "readyReplicas": 2,
+        },
+    }
+    status("prod")
+    said = capsys.readouterr().out
+    assert "2/2 taken back" in " ".join(said.split())
+    assert "wine was taken back: RolloutAborted: too many errors" in said
 
 
 def test_status_of_what_is_not_deployed_shows_no_way_to_it(
