@@ -122,12 +122,14 @@ ARGO_ROLLOUTS = BundledOperator(
     ("deployments.apps/argo-rollouts",),
 )
 
-_PROMETHEUS = Tool(
+_PROMETHEUS_MODULE = "github.com/prometheus/prometheus"
+PROMETHEUS = Tool(
     "prometheus",
-    "github.com/prometheus/prometheus",
-    {"prometheus": "github.com/prometheus/prometheus/cmd/prometheus"},
+    _PROMETHEUS_MODULE,
+    {name: f"{_PROMETHEUS_MODULE}/cmd/{name}" for name in ("prometheus", "promtool")},
     {"github.com/prometheus/common/version.Version": "{number}"},
 )
+"""Prometheus, and `promtool`, which judges its rules and queries by given series."""
 _OPERATOR_MODULE = "github.com/prometheus-operator/prometheus-operator"
 _MONITORING_KINDS = (
     "alertmanagerconfigs",
@@ -161,7 +163,7 @@ KUBE_PROMETHEUS_STACK = BundledOperator(
                 "example/rbac/prometheus-operator/prometheus-operator-cluster-role.yaml",
             ),
         ),
-        _PROMETHEUS,
+        PROMETHEUS,
     ),
     (
         Program("operator", f"{_REPOSITORY}/prometheus-operator", "/bin/operator"),
@@ -174,7 +176,7 @@ KUBE_PROMETHEUS_STACK = BundledOperator(
             "prometheus",
             "quay.io/prometheus/prometheus",
             "/bin/prometheus",
-            tag=_released(_PROMETHEUS),
+            tag=_released(PROMETHEUS),
         ),
     ),
     ("deployments.apps/prometheus-operator", "statefulsets.apps/prometheus-platform"),

@@ -233,14 +233,18 @@ class Queries:
 
         The largest of all outputs; 0 for a model without numbers.
         """
-        sums = ("prediction_value_count", "prediction_value_sum")
-        n, total_new = (f"sum by (output) ({self._new.difference(part)})" for part in sums)
-        m, total_old = (f"sum by (output) ({self._old.difference(part)})" for part in sums)
-        squares = (
-            f"sum by (output) ({self._old.difference('prediction_value_squares_total')}) / {m}"
+        n, m = (
+            f"sum by (output) ({pods.increase('prediction_values_total')})"
+            for pods in (self._new, self._old)
         )
-        deviation = f"sqrt(clamp_min({squares} - ({total_old} / {m}) ^ 2, 1e-12))"
-        distance = f"abs({total_new} / {n} - {total_old} / {m}) / {deviation}"
+        mean_new, mean_old = (
+            f"({pods.signed('prediction_value_sum_total')} / {count})"
+            for pods, count in ((self._new, n), (self._old, m))
+        )
+        squares = self._old.increase("prediction_value_squares_total")
+        variance = f"sum by (output) ({squares}) / {m} - {mean_old} ^ 2"
+        deviation = f"sqrt(clamp_min({variance}, 1e-12))"
+        distance = f"abs({mean_new} - {mean_old}) / {deviation}"
         return self._or_zero(f"max({distance} - 2 * sqrt(1 / {n} + 1 / {m}))")
 
     def _or_zero(self, query: str) -> str:
@@ -256,12 +260,13 @@ class _Pods:
 
     def increase(self, metric: str, labels: str = "") -> str:
         """What a counter grew by, series by series."""
-        return f"increase({self._range(metric, labels)})"
-
-    def difference(self, metric: str) -> str:
-        """The same of a sum that may fall, which `increase` would take for a restart."""
-        return f"delta({self._range(metric, '')})"
-
-    def _range(self, metric: str, labels: str) -> str:
         both = ",".join(filter(None, (self.labels, labels)))
-        return f"model_server_{metric}{{{both}}}[{self.seconds}s]"
+        return f"increase(model_server_{metric}{{{both}}}[{self.seconds}s])"
+
+    def signed(self, metric: str) -> str:
+        """What a sum changed by that is counted by its sign, output by output."""
+        up, down = (
+            f"sum by (output) ({self.increase(metric, sign)})"
+            for sign in ('sign="positive"', 'sign="negative"')
+        )
+        return f"({up} - {down})"

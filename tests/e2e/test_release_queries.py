@@ -1,0 +1,134 @@
+"""What the queries of a release yield: Prometheus' own evaluation over series that are given."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stanchion.serving._analysis import Queries
+from stanchion_cli.cluster import packages, toolchain
+from stanchion_cli.cluster.operator_list import PROMETHEUS
+
+ANALYSIS: Any = {"interval_seconds": 60, "min_requests": 30, "latency_floor_ms": 25}
+COMMON = 'namespace="demo",service="wine",rollouts_pod_template_hash'
+EVALUATED_AT = "2m"
+STEP = "15s"
+SAMPLES = 12
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Path:
+    """Prometheus' tool, built from its pinned module."""
+    packages.ensure_packages()
+    toolchain.build_missing([PROMETHEUS])
+    return PROMETHEUS.path("promtool")
+
+
+def evaluated(
+    promtool: Path, folder: Path, query: str, series: Mapping[str, float]
+) -> float | None:
+    """What a query yields two minutes into counters that grow by so much a second; None: nothing.
+
+    `promtool` compares with an expected value and tells the one that it got.
+    """
+    query = query.replace("{{args.canary-hash}}", "new").replace("{{args.stable-hash}}", "old")
+    given = [
+        {"series": name, "values": f"0+{15 * growth:g}x{SAMPLES}"}
+        for name, growth in series.items()
+    ]
+    wanted = {"expr": query, "eval_time": EVALUATED_AT, "exp_samples": [{"value": 12345}]}
+    test = {"interval": STEP, "input_series": given, "promql_expr_test": [wanted]}
+    file = folder / "test.yaml"
+    file.write_text(
+        yaml.safe_dump({"rule_files": [], "evaluation_interval": STEP, "tests": [test]})
+    )
+    done = subprocess.run(
+        [promtool, "test", "rules", file], capture_output=True, text=True, check=False
+    )
+    told = done.stdout + done.stderr
+    assert "got:" in told, told
+    got = told.rpartition("got:")[2].splitlines()[0 if "nil" in told else 1 :]
+    text = " ".join(line.strip() for line in got if line.strip())
+    return None if text.startswith("nil") else float(text.split()[-1])
+
+
+def requests(version: str, ok: float, failed: float = 0) -> dict[str, float]:
+    """Requests a second of one version, by outcome."""
+    name = f'model_server_requests_total{{{COMMON}="{version}",outcome="%s"}}'
+    return {name % "ok": ok, name % "server_error": failed}
+
+
+def answered(version: str, milliseconds: float, rate: float = 10) -> dict[str, float]:
+    """Durations a second, all within one bucket of the histogram."""
+    buckets = (5, 25, 50, 100, 250, 500, 1000)
+    name = f'model_server_request_duration_seconds_bucket{{{COMMON}="{version}",le="%s"}}'
+    counts = {name % f"{b / 1000:g}": rate if milliseconds <= b else 0 for b in buckets}
+    return {**counts, name % "+Inf": rate}
+
+
+def classes(version: str, **shares: float) -> dict[str, float]:
+    """Predictions a second, by class."""
+    name = f'model_server_predictions_total{{{COMMON}="{version}",output="y",value="%s"}}'
+    return {name % value: 10 * share for value, share in shares.items()}
+
+
+def numbers(version: str, mean: float, deviation: float) -> dict[str, float]:
+    """Predictions a second with a mean and a standard deviation."""
+    of = f'{{{COMMON}="{version}",output="y"'
+    signed = f"model_server_prediction_value_sum_total{of},sign="
+    return {
+        f"model_server_prediction_values_total{of}}}": 10,
+        f'{signed}"positive"}}': max(0, 10 * mean),
+        f'{signed}"negative"}}': max(0, -10 * mean),
+        f"model_server_prediction_value_squares_total{of}}}": 10 * (mean**2 + deviation**2),
+    }
+
+
+BUSY = {**requests("new", 10), **requests("old", 20)}
+# With 600 predictions of each version in the interval.
+CHANCE_OF_MEANS = 2 * (1 / 600 + 1 / 600) ** 0.5
+CHANCE_OF_HALVES = 0.4 * 2 * 0.5 * (1 / 600 + 1 / 600) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("query", "series", "expected"),
+    [
+        ("error_ratio", {**requests("new", 9.5, 0.5), **requests("old", 20)}, 0.05),
+        ("error_ratio", BUSY, 0.0),
+        ("error_ratio", {**requests("new", 0.1, 0.3), **requests("old", 20)}, None),
+        ("error_ratio", requests("new", 10), None),
+        ("latency_ratio", {**BUSY, **answered("new", 500), **answered("old", 50)}, 9.88),
+        ("latency_ratio", {**BUSY, **answered("new", 5), **answered("old", 5)}, 1.0),
+        ("class_shift", {**BUSY, **classes("new", a=1), **classes("old", a=0.5, b=0.5)}, 0.5),
+        ("class_shift", {**BUSY, **classes("new", a=1), **classes("old", b=1)}, 1.0),
+        ("class_shift", {**BUSY, **classes("new", a=0.5, b=0.5), **classes("old", a=1)}, 0.5),
+        ("class_shift", {**BUSY, **classes("new", a=0.5, b=0.5), **classes("old", a=0.5, b=0.5)}, 0.0),
+        ("class_shift", BUSY, 0.0),
+        ("mean_shift", {**BUSY, **numbers("new", 3, 1), **numbers("old", 2, 1)}, 1.0),
+        ("mean_shift", {**BUSY, **numbers("new", -2, 1), **numbers("old", 2, 4)}, 1.0),
+        ("mean_shift", {**BUSY, **numbers("new", 2, 1), **numbers("old", 2, 1)}, 0.0),
+        ("mean_shift", BUSY, 0.0),
+        ("mean_shift", {**numbers("new", 3, 1), **numbers("old", 2, 1)}, None),
+    ],
+)  # fmt: skip
+def test_a_query_yields_what_it_is_named_for_and_nothing_without_requests(
+    promtool: Path,
+    tmp_path: Path,
+    query: str,
+    series: Mapping[str, float],
+    expected: float | None,
+) -> None:
+    found = evaluated(
+        promtool, tmp_path, getattr(Queries("wine", "demo", ANALYSIS), query)(), series
+    )
+    if expected is None:
+        assert found is None
+        return
+    assert found is not None
+    by_chance = CHANCE_OF_HALVES if query == "class_shift" else CHANCE_OF_MEANS
+    slack = by_chance if query.endswith("shift") else 0.02 * max(1.0, expected)
+    assert expected - slack - 1e-9 <= found <= expected + 0.02 * max(1.0, expected)
