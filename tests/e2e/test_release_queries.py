@@ -51,9 +51,8 @@ def evaluated(
     )
     told = done.stdout + done.stderr
     assert "got:" in told, told
-    got = told.rpartition("got:")[2].splitlines()[0 if "nil" in told else 1 :]
-    text = " ".join(line.strip() for line in got if line.strip())
-    return None if text.startswith("nil") else float(text.split()[-1])
+    got = told.rpartition("got:")[2].split()
+    return None if got == ["nil"] else float(got[-1])
 
 
 def requests(version: str, ok: float, failed: float = 0) -> dict[str, float]:

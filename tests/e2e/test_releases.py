@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroke
 OPERATORS = ["kube-prometheus-stack", "argo-rollouts"]
 INTERVAL_SECONDS = 15
 DEADLINE_SECONDS = 60
-CANARY = {
+CANARY: dict[str, Any] = {
     "strategy": "canary",
     "steps": [{"weight": 33}, {"weight": 50}],
     "analysis": {
@@ -28,10 +28,10 @@ CANARY = {
         "minRequests": 30,
         # Two cores carry the node, its builds and the traffic: only what a person would notice.
         "latencyFloorMs": 200,
-        "deadlineSeconds": DEADLINE_SECONDS,
+        "deadlineSeconds": 300,
     },
 }
-BLUE_GREEN = {
+BLUE_GREEN: dict[str, Any] = {
     "strategy": "blueGreen",
     "scaleDownDelaySeconds": 30,
     "analysis": CANARY["analysis"],
@@ -84,6 +84,8 @@ def test_a_version_that_degrades_is_taken_back(platform: Platform, flaw: str, re
 
 def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Platform) -> None:
     before, champion = platform.pinned_version(), _champion(platform)
+    soon = {**CANARY["analysis"], "deadlineSeconds": DEADLINE_SECONDS}
+    _rollout(platform, {**CANARY, "analysis": soon})
     version = platform.train("--regularisation", "0.7")
     started = time.monotonic()
     refused = platform.stanchion("promote", "wine-cultivar", version, check=False)
