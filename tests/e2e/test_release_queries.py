@@ -105,7 +105,7 @@ CHANCE_OF_HALVES = 0.4 * 2 * 0.5 * (1 / 600 + 1 / 600) ** 0.5
         ("class_shift", {**BUSY, **classes("new", a=1), **classes("old", a=0.5, b=0.5)}, 0.5),
         ("class_shift", {**BUSY, **classes("new", a=1), **classes("old", b=1)}, 1.0),
         ("class_shift", {**BUSY, **classes("new", a=0.5, b=0.5), **classes("old", a=1)}, 0.5),
-        ("class_shift", {**BUSY, **classes("new", a=0.5, b=0.5), **classes("old", a=0.5, b=0.5)}, 0.0),
+        ("class_shift", {**BUSY, **classes("new", a=0.5, b=0.5), **classes("old", a=5, b=5)}, 0.0),
         ("class_shift", BUSY, 0.0),
         ("mean_shift", {**BUSY, **numbers("new", 3, 1), **numbers("old", 2, 1)}, 1.0),
         ("mean_shift", {**BUSY, **numbers("new", -2, 1), **numbers("old", 2, 4)}, 1.0),
