@@ -1,0 +1,47 @@
+"""A measured release, previewed on the production environment of each cloud."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stanchion_cli import preview
+from stanchion_cli.preview import Preview
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "canary" / "wine.yaml"
+
+
+def previewed(stack: str, checkout: Path, rollout: dict[str, Any] | None = None) -> Preview:
+    """The environment with the example as its one service."""
+    for part in ("Pulumi.yaml", "pyproject.toml"):
+        shutil.copy(ROOT / part, checkout)
+    for part in ("stacks", "policies", "examples"):
+        ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
+        shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    file = yaml.safe_load(EXAMPLE.read_text("utf-8"))
+    file["rollout"] = rollout or file["rollout"]
+    (checkout / "stacks" / "services" / "wine.yaml").write_text(yaml.safe_dump(file), "utf-8")
+    return preview.run(stack, root=checkout)
+
+
+@pytest.mark.parametrize(
+    ("stack", "rollout"),
+    [("prod-aws", None), ("prod-gcp", {"strategy": "blueGreen"})],
+    ids=["canary on AWS", "blue-green on Google Cloud"],
+)
+def test_it_keeps_every_rule_and_every_type(
+    stack: str, rollout: dict[str, Any] | None, tmp_path: Path
+) -> None:
+    evaluated = previewed(stack, tmp_path, rollout)
+    assert any(item.type.endswith(":Rollout") for item in evaluated.resources)
+    assert [str(found) for found in evaluated.findings if "wine" in str(found)] == []
+    assert evaluated.problems == ()
+
+
+def test_the_example_is_short_enough_to_be_read_at_a_glance() -> None:
+    lines = [line for line in EXAMPLE.read_text("utf-8").splitlines() if not line.startswith("#")]
+    assert len(lines) < 25
