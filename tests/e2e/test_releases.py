@@ -69,6 +69,18 @@ def test_a_good_version_passes_every_step_with_no_failed_request(platform: Platf
     assert re.search(rf"{version}\s+2/2\s+healthy", platform.stanchion("status").stdout)
 
 
+def test_a_version_that_fails_a_gate_never_gets_a_request(platform: Platform) -> None:
+    before = platform.pinned_version()
+    with Traffic(platform.address(), platform.request(), threads=1) as traffic:
+        version = platform.train_flawed("shifted")
+        refused = platform.stanchion("promote", "wine-cultivar", version, check=False)
+    assert refused.returncode == 1
+    assert "scan" in refused.stderr
+    assert "accuracy" in refused.stderr or "not run" in refused.stderr
+    assert set(traffic.versions) == {before}
+    assert (platform.pinned_version(), _champion(platform)) == (before, before)
+
+
 def test_a_version_that_fails_one_input_in_twenty_is_taken_back(platform: Platform) -> None:
     _taken_back(platform, "errors", reason="error-ratio", own_failures=True)
 
@@ -126,6 +138,7 @@ def _taken_back(platform: Platform, flaw: str, *, reason: str, own_failures: boo
     before, champion = platform.pinned_version(), _champion(platform)
     with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
         version = platform.train_flawed(flaw, "--after", FLAWED_AFTER)
+        _ungated(platform)
         with _meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
             eventually(lambda: version in traffic.versions, seconds=240, what="the canary")
             eventually(
@@ -175,12 +188,19 @@ def _operators(platform: Platform, names: list[str]) -> None:
 
 
 def _rollout(platform: Platform, rollout: dict[str, Any] | None) -> None:
+    _service_says(platform, rollout=rollout)
+
+
+def _ungated(platform: Platform) -> None:
+    """Let every version pass: what shows only after a while, no gate can see."""
+    _service_says(platform, gates=None)
+
+
+def _service_says(platform: Platform, **changes: Any) -> None:
     path = platform.root / "stacks" / "services" / "wine.yaml"
-    content = yaml.safe_load(path.read_text())
-    content.pop("rollout", None)
-    if rollout is not None:
-        content["rollout"] = rollout
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    content = {**yaml.safe_load(path.read_text()), **changes}
+    stated = {key: value for key, value in content.items() if value is not None}
+    path.write_text(yaml.safe_dump(stated, sort_keys=False))
 
 
 def _phase(platform: Platform) -> str:
