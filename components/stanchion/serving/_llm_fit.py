@@ -3,7 +3,7 @@
 from stanchion.catalog.llms import LanguageModel, LlmWeightFormat, described, language_model
 from stanchion.catalog.machines import CatalogueError
 from stanchion.checks import Checks
-from stanchion.placement import Placement, check_devices
+from stanchion.placement import check_devices
 from stanchion.serving.llm_arguments import (
     DEFAULT_GPU_MEMORY_PERCENT,
     DEFAULT_MAX_NUM_BATCHED_TOKENS,
@@ -12,7 +12,7 @@ from stanchion.serving.llm_arguments import (
     LlmServiceArgs,
 )
 from stanchion.serving.llm_memory import Running, estimate, splits, what_fits
-from stanchion.serving.rollout import DEFAULT_SURGE
+from stanchion.serving.rollout import check_room
 
 
 def running(args: LlmServiceArgs, model: LanguageModel) -> Running:
@@ -81,7 +81,7 @@ def check_fit(check: Checks, args: LlmServiceArgs) -> None:
     else:
         check_devices(check, "engine.tensor_parallel times engine.pipeline_parallel", gpus, at)
         if gpus <= at["devices_per_container"]:
-            _check_room(check, args["autoscaling"]["max_replicas"], gpus, at)
+            check_room(check, None, args["autoscaling"]["max_replicas"], gpus, at)
             _check_memory(check, args, model, at["device_memory"])
 
 
@@ -153,20 +153,6 @@ def _check_engine(check: Checks, args: LlmServiceArgs, model: LanguageModel) -> 
             "engine.quantize_on_load",
             f"is given, and engine.weights is {weights}",
             "write engine.weights fp8 for a model that is published with 16 bits, or remove it",
-        )
-
-
-def _check_room(check: Checks, replicas: int, gpus: int, at: Placement) -> None:
-    """At its most replicas, a new revision must still find GPUs for its first."""
-    room = at["max_devices"] // at["devices_per_node"] * (at["devices_per_node"] // gpus)
-    if replicas + DEFAULT_SURGE > room:
-        fewer = f"lower it to {room - DEFAULT_SURGE}, or " if room > DEFAULT_SURGE else ""
-        check.refuse(
-            "autoscaling.max_replicas",
-            f"{replicas} and the {DEFAULT_SURGE} more that a rollout needs are "
-            f"{replicas + DEFAULT_SURGE} replicas of {gpus} GPUs, and pool '{at['pool']}' at its "
-            f"largest holds {room}",
-            f"{fewer}raise max_nodes of the pool",
         )
 
 

@@ -8,7 +8,7 @@ import pulumi
 from stanchion.checks import Checks
 from stanchion.placement import Placement, check_devices
 from stanchion.pods import ContainerResources, check_resources
-from stanchion.serving.rollout import ModelRollout, check_rollout, is_measured, surge_of
+from stanchion.serving.rollout import ModelRollout, check_rollout, check_room, is_measured
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "1", "memory": "512Mi"}
 DEFAULT_LOAD_SECONDS = 120
@@ -211,24 +211,4 @@ def _check_placement(check: Checks, args: ModelServiceArgs) -> None:
     else:
         check_devices(check, "gpus", gpus, at)
         if 0 < gpus <= at["devices_per_container"]:
-            _check_rollout_fits(check, args, gpus, at)
-
-
-def _check_rollout_fits(check: Checks, args: ModelServiceArgs, gpus: int, at: Placement) -> None:
-    """At its most replicas, a new version must still find room beside the one before."""
-    replicas, rollout = args["autoscaling"]["max_replicas"], args.get("rollout")
-    on_a_node = at["devices_per_node"] // gpus
-    room = at["max_devices"] // at["devices_per_node"] * on_a_node
-    surge = surge_of(rollout, replicas)
-    if replicas + surge > room:
-        most = max(
-            (few for few in range(replicas) if few + surge_of(rollout, few) <= room), default=0
-        )
-        fewer = f"lower it to {most}, or " if most else ""
-        check.refuse(
-            "autoscaling.max_replicas",
-            f"{replicas} and the {surge} more that a rollout needs are "
-            f"{replicas + surge} replicas with gpus: {gpus}, and the {at['max_devices']} GPUs "
-            f"or slices of pool '{at['pool']}' at its largest hold {room}",
-            f"{fewer}raise max_nodes of the pool",
-        )
+            check_room(check, args.get("rollout"), args["autoscaling"]["max_replicas"], gpus, at)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NotRequired, TypedDict
 
 from stanchion.checks import Checks
+from stanchion.placement import Placement
 
 DEFAULT_SURGE = 1
 DEFAULT_GOOD_INTERVALS = 2
@@ -175,6 +176,25 @@ def check_rollout(check: Checks, rollout: ModelRollout, min_replicas: int) -> No
         _check_steps(check, rollout, min_replicas)
     if "analysis" in rollout:
         _check_analysis(check, rollout["analysis"])
+
+
+def check_room(
+    check: Checks, rollout: ModelRollout | None, replicas: int, gpus: int, at: Placement
+) -> None:
+    """Refuse `replicas` of some GPUs that leave a pool no room for a new version beside them."""
+    room = at["max_devices"] // at["devices_per_node"] * (at["devices_per_node"] // gpus)
+    surge = surge_of(rollout, replicas)
+    if replicas + surge > room:
+        fits = (few for few in range(replicas) if few + surge_of(rollout, few) <= room)
+        most = max(fits, default=0)
+        fewer = f"lower it to {most}, or " if most else ""
+        check.refuse(
+            "autoscaling.max_replicas",
+            f"{replicas} and the {surge} more that a rollout needs are {replicas + surge} replicas "
+            f"with gpus: {gpus}, and the {at['max_devices']} GPUs or slices of pool '{at['pool']}' "
+            f"at its largest hold {room}",
+            f"{fewer}raise max_nodes of the pool",
+        )
 
 
 def _check_steps(check: Checks, rollout: ModelRollout, replicas: int) -> None:

@@ -436,8 +436,9 @@ def test_the_advice_fits() -> None:
         ({"placement": {**L4, "device": ""}}, "placement: is of pool 'l4', whose nodes have no"),
         (
             {"autoscaling": {"min_replicas": 2, "max_replicas": 16}},
-            "autoscaling.max_replicas: 16 and the 1 more that a rollout needs are 17 replicas of 1 "
-            "GPUs, and pool 'l4' at its largest holds 16; lower it to 15, or raise max_nodes",
+            "autoscaling.max_replicas: 16 and the 1 more that a rollout needs are 17 replicas with "
+            "gpus: 1, and the 16 GPUs or slices of pool 'l4' at its largest hold 16; lower it to "
+            "15, or raise max_nodes",
         ),
         (
             {"monitoring": False},
