@@ -183,13 +183,27 @@ class Environment(Strict):
     @property
     def lacks_for_releases(self) -> str:
         """What a release that is judged by metrics lacks here; empty where nothing."""
-        if not self.monitored:
-            return "Prometheus Operator (kube-prometheus-stack under operators.enabled)"
+        return self._lacks_for_metrics or self._lacks(Operator.ARGO_ROLLOUTS)
+
+    @property
+    def lacks_for_scaling(self) -> Mapping[str, str]:
+        """What fields of a service's `autoscaling` lack here, where something."""
+        keda = self._lacks(Operator.KEDA)
+        lacks = {"inFlightPerReplica": self._lacks_for_metrics or keda, "schedules": keda}
+        return {field: missing for field, missing in lacks.items() if missing}
+
+    @property
+    def _lacks_for_metrics(self) -> str:
+        if self.monitored:
+            return ""
+        return "Prometheus Operator (kube-prometheus-stack under operators.enabled)"
+
+    def _lacks(self, controller: Operator) -> str:
         enabled = self.operators.enabled
         # Without a list a cloud has them all, and one's own cluster has what its owner gave it.
-        if enabled is not None and Operator.ARGO_ROLLOUTS not in enabled:
-            return "argo-rollouts under operators.enabled"
-        return ""
+        if enabled is None or controller in enabled:
+            return ""
+        return f"{controller} under operators.enabled"
 
     @property
     def tracking_replicas(self) -> int:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+from stanchion.checks import ArgumentsError, Checks
 from validation import LABEL_VALUE
 
 _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
@@ -20,6 +21,15 @@ _SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 def in_the_notation_of_files(text: str, values: Collection[str] = ()) -> str:
     """A component's words with field names as files write them; `values` keep underscores."""
     return _SNAKE.sub(lambda found: found[0] if found[0] in values else to_camel(found[0]), text)
+
+
+def problems_in_files(check: Checks) -> list[str]:
+    """What a component has against its arguments, in the notation of files."""
+    try:
+        check.done()
+    except ArgumentsError as error:
+        return [in_the_notation_of_files(problem) for problem in error.problems]
+    return []
 
 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str) -> list[str]:

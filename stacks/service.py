@@ -13,13 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from explain import explain, in_the_notation_of_files
+from explain import explain
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
+from service_autoscaling import Autoscaling, autoscaling_problems
 from service_gates import Gates
-from service_rollout import Rollout
-from stanchion.checks import ArgumentsError, Checks
-from stanchion.serving.rollout import check_rollout
+from service_rollout import Rollout, rollout_problems
 from validation import (
     Cpu,
     InvalidFileError,
@@ -53,28 +52,6 @@ class Resources(Strict):
         if amount(self.cpu) > amount(self.cpu_limit):
             raise ValueError(
                 f"`cpu: {self.cpu}` is above `cpuLimit: {self.cpu_limit}`; "
-                "lower one or raise the other"
-            )
-        return self
-
-
-class Autoscaling(Strict):
-    """How many replicas, and by what they follow demand."""
-
-    min_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Fewest replicas; default 1 in dev, 2 elsewhere."""
-    max_replicas: Annotated[int, Field(ge=1, le=1000)] = 3
-    """Most replicas."""
-    target_cpu_percent: Annotated[int, Field(ge=10, le=100)] = 70
-    """Mean CPU use, in percent of the request, that the autoscaler keeps."""
-    scale_down_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
-    """How long demand must stay low before replicas go."""
-
-    @model_validator(mode="after")
-    def _floor_below_ceiling(self) -> Self:
-        if self.min_replicas is not None and self.min_replicas > self.max_replicas:
-            raise ValueError(
-                f"`minReplicas: {self.min_replicas}` is above `maxReplicas: {self.max_replicas}`; "
                 "lower one or raise the other"
             )
         return self
@@ -232,6 +209,7 @@ def check_services(
     min_replicas: int,
     pools: Mapping[str, PoolOffer] = MappingProxyType({}),
     lacks_for_releases: str = "",
+    lacks_for_scaling: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Check what takes more than one file to see.
 
@@ -243,6 +221,7 @@ def check_services(
         min_replicas: Fewest replicas where a file does not say.
         pools: What its pools have, by their names.
         lacks_for_releases: What a release judged by metrics lacks there; empty where nothing.
+        lacks_for_scaling: What each field of `autoscaling` lacks there, where something.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -256,13 +235,16 @@ def check_services(
                 f"{where}: tenant: '{service.tenant}' is not declared; add it under "
                 f"stanchion:tenants of {environment} (declared: {known})"
             )
-        floor = service.autoscaling.min_replicas or min_replicas
-        if floor > service.autoscaling.max_replicas:
-            problems.append(
-                f"{where}: autoscaling.maxReplicas: {service.autoscaling.max_replicas} is below "
-                f"minReplicas, {floor} by the profile of {environment}; raise maxReplicas"
+        floor = service.autoscaling.floor(min_replicas)
+        problems += [
+            f"{where}: {problem}"
+            for problem in (
+                *rollout_problems(service.rollout, floor, environment, lacks_for_releases),
+                *autoscaling_problems(
+                    service.autoscaling, min_replicas, environment, lacks_for_scaling
+                ),
             )
-        problems += _rollout_problems(service, where, floor, environment, lacks_for_releases)
+        ]
         if service.pool is not None:
             problems += _pool_problems(service, where, environment, pools)
         pin = pins.get(service.name)
@@ -274,23 +256,6 @@ def check_services(
             )
     if problems:
         raise InvalidFileError(problems)
-
-
-def _rollout_problems(
-    service: ModelServiceFile, where: str, floor: int, environment: str, lacks: str
-) -> list[str]:
-    if service.rollout.is_measured and lacks:
-        return [
-            f"{where}: rollout.strategy: {service.rollout.strategy} needs what {environment} "
-            f"lacks: {lacks}; add it, or write rolling"
-        ]
-    check = Checks("ModelService", service.name)
-    check_rollout(check, service.rollout.arguments(), floor)
-    try:
-        check.done()
-    except ArgumentsError as error:
-        return [f"{where}: {in_the_notation_of_files(each)}" for each in error.problems]
-    return []
 
 
 def _pool_problems(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Self, cast
 
+from explain import problems_in_files
 from pydantic import Field, model_validator
+from stanchion.checks import Checks
 from stanchion.serving.rollout import (
     CanaryStep,
     ModelRollout,
     ReleaseAnalysis,
     RolloutStrategy,
+    check_rollout,
 )
 from validation import Strict, by_value
 
@@ -104,3 +107,22 @@ class Rollout(Strict):
                 "ReleaseAnalysis", {**stated, "metrics": list(stated["metrics"])}
             )
         return args
+
+
+def rollout_problems(rollout: Rollout, floor: int, environment: str, lacks: str) -> list[str]:
+    """What is wrong with it in an environment.
+
+    Args:
+        rollout: What the file says.
+        floor: Fewest replicas of the service there.
+        environment: Name of the environment.
+        lacks: What a release judged by metrics lacks there; empty where nothing.
+    """
+    if rollout.is_measured and lacks:
+        return [
+            f"rollout.strategy: {rollout.strategy} needs what {environment} lacks: {lacks}; add "
+            "it, or write rolling"
+        ]
+    check = Checks("ModelService", "")
+    check_rollout(check, rollout.arguments(), floor)
+    return problems_in_files(check)

@@ -65,6 +65,7 @@ def load_declared(
         tenants=[tenant.name for tenant in environment.tenants],
         min_replicas=environment.min_replicas,
         lacks_for_releases=environment.lacks_for_releases,
+        lacks_for_scaling=environment.lacks_for_scaling,
         pools={
             each.pool.name: PoolOffer(
                 devices=each.placement["devices_per_container"],
@@ -145,12 +146,7 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         "image": model_server,
         "model": {"name": pin.model, "version": pin.version, "digest": pin.digest},
         "registry": platform.tracking.registry,
-        "autoscaling": {
-            "min_replicas": file.autoscaling.min_replicas or environment.min_replicas,
-            "max_replicas": file.autoscaling.max_replicas,
-            "target_cpu_utilization": file.autoscaling.target_cpu_percent,
-            "scale_down_seconds": file.autoscaling.scale_down_seconds,
-        },
+        "autoscaling": file.autoscaling.arguments(environment.min_replicas),
         "rollout": file.rollout.arguments(),
         "resources": {
             "cpu": file.resources.cpu,

@@ -81,6 +81,7 @@ from stanchion.serving import (
     ModelRegistryAccess,
     ModelService,
     ModelServiceArgs,
+    PeakSchedule,
     PiiAction,
     PolicyAction,
 )
@@ -188,6 +189,7 @@ __all__ = [
     "Operator",
     "Operators",
     "OperatorsArgs",
+    "PeakSchedule",
     "PiiAction",
     "Placement",
     "PolicyAction",

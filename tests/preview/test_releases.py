@@ -15,15 +15,15 @@ ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "canary" / "wine.yaml"
 
 
-def previewed(stack: str, checkout: Path, rollout: dict[str, Any] | None = None) -> Preview:
-    """The environment with the example as its one service."""
+def previewed(stack: str, checkout: Path, **changes: dict[str, Any] | None) -> Preview:
+    """The environment with the example as its one service, some of its keys changed."""
     for part in ("Pulumi.yaml", "pyproject.toml"):
         shutil.copy(ROOT / part, checkout)
     for part in ("stacks", "policies", "examples"):
         ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
     file = yaml.safe_load(EXAMPLE.read_text("utf-8"))
-    file["rollout"] = rollout or file["rollout"]
+    file.update({key: value for key, value in changes.items() if value is not None})
     (checkout / "stacks" / "services" / "wine.yaml").write_text(yaml.safe_dump(file), "utf-8")
     return preview.run(stack, root=checkout)
 
@@ -36,7 +36,7 @@ def previewed(stack: str, checkout: Path, rollout: dict[str, Any] | None = None)
 def test_it_keeps_every_rule_and_every_type(
     stack: str, rollout: dict[str, Any] | None, tmp_path: Path
 ) -> None:
-    evaluated = previewed(stack, tmp_path, rollout)
+    evaluated = previewed(stack, tmp_path, rollout=rollout)
     assert any(item.type.endswith(":Rollout") for item in evaluated.resources)
     assert [str(found) for found in evaluated.findings if "wine" in str(found)] == []
     assert evaluated.problems == ()

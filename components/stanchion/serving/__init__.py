@@ -1,11 +1,11 @@
 """Models that answer requests."""
 
 from stanchion.serving.arguments import (
-    ModelAutoscaling,
     ModelPin,
     ModelRegistryAccess,
     ModelServiceArgs,
 )
+from stanchion.serving.autoscaling import ModelAutoscaling, PeakSchedule
 from stanchion.serving.llm_arguments import (
     LlmAdapter,
     LlmArchitecture,
@@ -80,6 +80,7 @@ __all__ = [
     "ModelRegistryAccess",
     "ModelService",
     "ModelServiceArgs",
+    "PeakSchedule",
     "PiiAction",
     "PolicyAction",
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from stanchion.checks import Checks
 from stanchion.pods import check_resources
-from stanchion.serving.arguments import check_autoscaling
+from stanchion.serving.autoscaling import check_cpu_autoscaling
 from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_BACKEND_PORT,
     DEFAULT_DRAIN_SECONDS,
@@ -40,7 +40,7 @@ def checked(name: str, args: LlmGatewayArgs) -> LlmGatewayArgs:
         check.label(field, args[field])
     check.image("image", args["image"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
-    check_autoscaling(check, args["autoscaling"])
+    check_cpu_autoscaling(check, args["autoscaling"])
     _check_backends(check, args)
     _check_models(check, args)
     _check_consumers(check, args)

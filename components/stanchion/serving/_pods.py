@@ -1,4 +1,4 @@
-"""The replicas of a `ModelService` and their autoscaler."""
+"""The replicas of a `ModelService`."""
 
 import math
 
@@ -11,7 +11,6 @@ from stanchion.serving.arguments import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
     DEFAULT_RESOURCES,
-    ModelAutoscaling,
     ModelServiceArgs,
 )
 from stanchion.serving.rollout import surge_of
@@ -64,56 +63,6 @@ def replica_seconds(args: ModelServiceArgs) -> int:
     node = _NODE_START_SECONDS if "placement" in args else 0
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
     return node + _IMAGE_PULL_SECONDS + load + READY_FOR_SECONDS
-
-
-def autoscaler_spec(
-    workload: tuple[str, str, str], autoscaling: ModelAutoscaling
-) -> k8s.autoscaling.v2.HorizontalPodAutoscalerSpecArgs:
-    """Follow CPU use: up at once and fast, down late and one pod in ten at a time.
-
-    Args:
-        workload: API version, kind and name of what is scaled.
-        autoscaling: How far, and by what.
-    """
-    scaling = k8s.autoscaling.v2
-    api_version, kind, name = workload
-    return scaling.HorizontalPodAutoscalerSpecArgs(
-        scale_target_ref=scaling.CrossVersionObjectReferenceArgs(
-            api_version=api_version, kind=kind, name=name
-        ),
-        min_replicas=autoscaling["min_replicas"],
-        max_replicas=autoscaling["max_replicas"],
-        metrics=[
-            scaling.MetricSpecArgs(
-                type="Resource",
-                resource=scaling.ResourceMetricSourceArgs(
-                    name="cpu",
-                    target=scaling.MetricTargetArgs(
-                        type="Utilization",
-                        average_utilization=autoscaling.get("target_cpu_utilization", 70),
-                    ),
-                ),
-            )
-        ],
-        behavior=scaling.HorizontalPodAutoscalerBehaviorArgs(
-            scale_up=scaling.HPAScalingRulesArgs(
-                stabilization_window_seconds=0,
-                select_policy="Max",
-                policies=[
-                    scaling.HPAScalingPolicyArgs(type="Percent", value=100, period_seconds=15),
-                    scaling.HPAScalingPolicyArgs(type="Pods", value=2, period_seconds=15),
-                ],
-            ),
-            scale_down=scaling.HPAScalingRulesArgs(
-                stabilization_window_seconds=autoscaling.get("scale_down_seconds", 300),
-                select_policy="Max",
-                policies=[
-                    scaling.HPAScalingPolicyArgs(type="Percent", value=10, period_seconds=60),
-                    scaling.HPAScalingPolicyArgs(type="Pods", value=1, period_seconds=60),
-                ],
-            ),
-        ),
-    )
 
 
 def _pod(service: str, args: ModelServiceArgs, selected: dict[str, str]) -> k8s.core.v1.PodSpecArgs:

@@ -6,8 +6,6 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-PROMETHEUS_URL = "http://prometheus-operated.monitoring.svc:9090"
-"""Where Prometheus Operator's own Service is."""
 _POLLING_SECONDS = 15
 
 
@@ -43,6 +41,7 @@ def scaled_object(
     min_replicas: int,
     max_replicas: int,
     scale_down_seconds: int,
+    scale_up_seconds: int = 60,
     opts: pulumi.ResourceOptions,
 ) -> k8s.apiextensions.CustomResource:
     """The one autoscaler of a workload: up fast, down late and one replica at a time.
@@ -58,6 +57,7 @@ def scaled_object(
         min_replicas: Fewest replicas.
         max_replicas: Most replicas.
         scale_down_seconds: How long demand must stay low before replicas go, the last included.
+        scale_up_seconds: How often replicas may double.
         opts: Its options.
     """
     return k8s.apiextensions.CustomResource(
@@ -73,13 +73,18 @@ def scaled_object(
             "maxReplicaCount": max_replicas,
             "advanced": {
                 "horizontalPodAutoscalerConfig": {
+                    "name": f"keda-hpa-{target['name']}",
                     "behavior": {
                         "scaleUp": {
                             "stabilizationWindowSeconds": 0,
                             "selectPolicy": "Max",
                             "policies": [
-                                {"type": "Percent", "value": 100, "periodSeconds": 60},
-                                {"type": "Pods", "value": 2, "periodSeconds": 60},
+                                {
+                                    "type": "Percent",
+                                    "value": 100,
+                                    "periodSeconds": scale_up_seconds,
+                                },
+                                {"type": "Pods", "value": 2, "periodSeconds": scale_up_seconds},
                             ],
                         },
                         "scaleDown": {
@@ -87,7 +92,7 @@ def scaled_object(
                             "selectPolicy": "Max",
                             "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
                         },
-                    }
+                    },
                 }
             },
             "triggers": [dict(trigger) for trigger in triggers],

@@ -8,6 +8,7 @@ import pulumi
 from stanchion.checks import Checks
 from stanchion.placement import Placement, check_devices
 from stanchion.pods import ContainerResources, check_resources
+from stanchion.serving.autoscaling import ModelAutoscaling, check_autoscaling
 from stanchion.serving.rollout import ModelRollout, check_rollout, check_room, is_measured
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "1", "memory": "512Mi"}
@@ -46,19 +47,6 @@ class ModelRegistryAccess(TypedDict):
     """Labels of its pods. Default: those of an `MlflowServer` named mlflow."""
     port: NotRequired[int]
     """TCP port of its pods. Default: 5000."""
-
-
-class ModelAutoscaling(TypedDict):
-    """How many replicas, and what they follow."""
-
-    min_replicas: int
-    """Fewest replicas, 1 to 1000."""
-    max_replicas: int
-    """Most replicas, min_replicas to 1000."""
-    target_cpu_utilization: NotRequired[int]
-    """Mean CPU use in percent of the request that it keeps, 10 to 100. Default: 70."""
-    scale_down_seconds: NotRequired[int]
-    """How long demand must stay low before replicas go, 0 to 3600. Default: 300."""
 
 
 class ModelServiceArgs(TypedDict):
@@ -125,7 +113,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     check.image("image", args["image"])
     _check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
-    check_autoscaling(check, args["autoscaling"])
+    check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
     _check_placement(check, args)
     if "rollout" in args:
         check_rollout(check, args["rollout"], args["autoscaling"]["min_replicas"])
@@ -169,25 +157,6 @@ def _check_model(check: Checks, model: ModelPin) -> None:
             "model.digest",
             f"'{model['digest']}' is no digest",
             "write sha256: and the 64 hexadecimal digits that registration recorded",
-        )
-
-
-def check_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
-    """Note numbers of replicas that are out of range or contradict each other."""
-    low, high = autoscaling["min_replicas"], autoscaling["max_replicas"]
-    check.between("autoscaling.min_replicas", low, 1, 1000)
-    check.between("autoscaling.max_replicas", high, 1, 1000)
-    check.between(
-        "autoscaling.target_cpu_utilization", autoscaling.get("target_cpu_utilization", 70), 10, 100
-    )
-    check.between(
-        "autoscaling.scale_down_seconds", autoscaling.get("scale_down_seconds", 300), 0, 3600
-    )
-    if low > high:
-        check.refuse(
-            "autoscaling.min_replicas",
-            f"{low} is above autoscaling.max_replicas, {high}",
-            "lower one or raise the other",
         )
 
 

@@ -9,10 +9,10 @@ from stanchion.credentials import SECRET_STORE, WAITS_FOR_SECRET, external_secre
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.names import service_host, short_hash
+from stanchion.serving import _autoscaler
 from stanchion.serving import _llm_gateway_file as file
 from stanchion.serving import _llm_gateway_pods as gateway
 from stanchion.serving._llm_gateway_checks import checked
-from stanchion.serving._pods import autoscaler_spec
 from stanchion.serving.llm_gateway_arguments import LlmGatewayArgs
 
 
@@ -114,7 +114,9 @@ class LlmGateway(pulumi.ComponentResource):
         k8s.autoscaling.v2.HorizontalPodAutoscaler(
             f"{name}-autoscaler",
             metadata=named(),
-            spec=autoscaler_spec(("apps/v1", "Deployment", service), args["autoscaling"]),
+            spec=_autoscaler.horizontal_spec(
+                ("apps/v1", "Deployment", service), args["autoscaling"]
+            ),
             opts=child,
         )
         k8s.policy.v1.PodDisruptionBudget(

@@ -7,7 +7,7 @@ import pulumi
 
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources
-from stanchion.serving.arguments import ModelAutoscaling
+from stanchion.serving.autoscaling import ModelAutoscaling
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "500m", "cpu_limit": "2", "memory": "512Mi"}
 DEFAULT_DRAIN_SECONDS = 10

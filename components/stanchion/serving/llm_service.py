@@ -12,7 +12,7 @@ from stanchion.names import label_value, service_host
 from stanchion.serving import _llm_pods, _llm_routing
 from stanchion.serving import _llm_weights as weights
 from stanchion.serving._llm_fit import architecture, running
-from stanchion.serving._scaled_object import PROMETHEUS_URL, prometheus_trigger, scaled_object
+from stanchion.serving._scaled_object import prometheus_trigger, scaled_object
 from stanchion.serving.llm_arguments import (
     DEFAULT_KV_CACHE_PERCENT,
     DEFAULT_SCALE_DOWN_SECONDS,
@@ -22,6 +22,7 @@ from stanchion.serving.llm_arguments import (
 )
 from stanchion.serving.llm_checks import checked
 from stanchion.serving.llm_memory import estimate
+from stanchion.serving.rollout import PROMETHEUS_URL
 
 _NET = k8s.networking.v1
 

@@ -9,7 +9,7 @@ from stanchion.credentials import secret
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.names import label_value, service_host
-from stanchion.serving import _pods, _workload
+from stanchion.serving import _autoscaler, _pods, _workload
 from stanchion.serving.arguments import ModelServiceArgs, checked
 from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
@@ -81,16 +81,12 @@ class ModelService(pulumi.ComponentResource):
             apart = {**labelled, "app.kubernetes.io/component": "preview"}
             preview = metadata(service + _workload.PREVIEW_SUFFIX, namespace, apart)
             _endpoint(f"{name}-preview", preview, selected, args, child)
+        replicas = _workload.Replicas(name, service, args, named, labelled, selected)
         workload = _workload.make(
-            _workload.Replicas(name, service, args, named, labelled, selected),
+            replicas,
             child_options(self, opts, depends_on=[account, credentials, walls]),
         )
-        k8s.autoscaling.v2.HorizontalPodAutoscaler(
-            f"{name}-autoscaler",
-            metadata=named(),
-            spec=_pods.autoscaler_spec((*_workload.kind_of(args), service), args["autoscaling"]),
-            opts=child,
-        )
+        _autoscaler.make(replicas, workload, child)
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-disruption-budget",
             metadata=named(),

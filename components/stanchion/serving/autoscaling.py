@@ -1,0 +1,148 @@
+"""How many replicas serve online, what their number follows, and what of it is refused."""
+
+from typing import NotRequired, TypedDict
+from zoneinfo import available_timezones
+
+import pulumi
+
+from stanchion.checks import Checks
+from stanchion.schedules import is_schedule
+
+DEFAULT_CPU_UTILIZATION = 70
+DEFAULT_SCALE_DOWN_SECONDS = 300
+
+
+class PeakSchedule(TypedDict):
+    """A time of known demand, for which replicas are there before it comes."""
+
+    start: str
+    """When it begins, as cron's five fields: 30 7 * * MON-FRI."""
+    end: str
+    """When it ends, likewise."""
+    timezone: str
+    """Time zone of both, by its name in the IANA database: Europe/Berlin, UTC."""
+    replicas: int
+    """Fewest replicas during it, above min_replicas, max_replicas at most."""
+
+
+class ModelAutoscaling(TypedDict):
+    """How many replicas, and what they follow.
+
+    By CPU use alone it is a HorizontalPodAutoscaler. With requests in flight or schedules, KEDA
+    makes the one autoscaler, of those and of CPU use: what asks for most replicas decides. There
+    is no latency to follow: it tells that replicas are too few or the model too slow and never
+    which, nor how many more would do. Requests in flight are their rate times their latency.
+    """
+
+    min_replicas: int
+    """Fewest replicas, 1 to 1000."""
+    max_replicas: int
+    """Most replicas, min_replicas to 1000."""
+    target_cpu_utilization: NotRequired[int]
+    """Mean CPU use in percent of the request that it keeps, 10 to 100. Default: 70."""
+    scale_down_seconds: NotRequired[int]
+    """How long demand must stay low before replicas go, 0 to 3600. Default: 300."""
+    in_flight_per_replica: NotRequired[int]
+    """Requests accepted and not yet answered that one replica takes, 1 to 10000; of a
+    `ModelService`, and needs its `monitoring` and KEDA in the cluster. Default: not followed."""
+    schedules: NotRequired[list[PeakSchedule]]
+    """Times of known demand; of a `ModelService`, and needs KEDA in the cluster. Default: none."""
+    prometheus_url: NotRequired[pulumi.Input[str]]
+    """Where requests in flight are asked for. Default: that of Prometheus Operator in
+    `monitoring`."""
+
+
+def needs_keda(autoscaling: ModelAutoscaling) -> bool:
+    """Whether it follows what a HorizontalPodAutoscaler by itself cannot."""
+    return "in_flight_per_replica" in autoscaling or bool(autoscaling.get("schedules"))
+
+
+def check_cpu_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
+    """Refuse numbers that contradict each other, and to follow anything but CPU use."""
+    _check_numbers(check, autoscaling)
+    for field in ("in_flight_per_replica", "schedules", "prometheus_url"):
+        if field in autoscaling:
+            check.refuse(f"autoscaling.{field}", "is for a ModelService alone", "remove it")
+
+
+def check_autoscaling(check: Checks, autoscaling: ModelAutoscaling, *, monitored: bool) -> None:
+    """Refuse numbers that contradict each other, and what would never be measured or never come.
+
+    Args:
+        check: Where it is noted.
+        autoscaling: What is asked for.
+        monitored: Whether Prometheus reads the replicas' metrics.
+    """
+    _check_numbers(check, autoscaling)
+    if "in_flight_per_replica" in autoscaling:
+        each = autoscaling["in_flight_per_replica"]
+        check.between("autoscaling.in_flight_per_replica", each, 1, 10000)
+        if not monitored:
+            check.refuse(
+                "autoscaling.in_flight_per_replica",
+                "is measured by Prometheus, and without monitoring nobody reads it",
+                "set monitoring, or remove it",
+            )
+    for at, schedule in enumerate(autoscaling.get("schedules", [])):
+        _check_schedule(check, f"autoscaling.schedules[{at}]", schedule, autoscaling)
+
+
+def _check_numbers(check: Checks, autoscaling: ModelAutoscaling) -> None:
+    low, high = autoscaling["min_replicas"], autoscaling["max_replicas"]
+    if low == 0:
+        check.refuse(
+            "autoscaling.min_replicas",
+            "0 leaves nobody to hold the first request until a replica has started",
+            "write 1 or more; what answers a queue or a schedule is a job, and may rest at none",
+        )
+    else:
+        check.between("autoscaling.min_replicas", low, 1, 1000)
+    check.between("autoscaling.max_replicas", high, 1, 1000)
+    utilization = autoscaling.get("target_cpu_utilization", DEFAULT_CPU_UTILIZATION)
+    check.between("autoscaling.target_cpu_utilization", utilization, 10, 100)
+    delay = autoscaling.get("scale_down_seconds", DEFAULT_SCALE_DOWN_SECONDS)
+    check.between("autoscaling.scale_down_seconds", delay, 0, 3600)
+    if low > high:
+        check.refuse(
+            "autoscaling.min_replicas",
+            f"{low} is above autoscaling.max_replicas, {high}",
+            "lower one or raise the other",
+        )
+
+
+def _check_schedule(
+    check: Checks, where: str, schedule: PeakSchedule, autoscaling: ModelAutoscaling
+) -> None:
+    times = {"start": schedule["start"], "end": schedule["end"]}
+    for field, when in times.items():
+        # KEDA takes the five fields and no word, such as @daily.
+        if when.startswith("@") or not is_schedule(when):
+            check.refuse(
+                f"{where}.{field}",
+                f"'{when}' is no schedule",
+                "write cron's five fields (minute, hour, day, month, day of the week), as "
+                "30 7 * * MON-FRI",
+            )
+    if times["start"] == times["end"]:
+        check.refuse(f"{where}.end", "is when it starts", "write when the demand is over")
+    if schedule["timezone"] not in available_timezones():
+        check.refuse(
+            f"{where}.timezone",
+            f"'{schedule['timezone']}' is no time zone",
+            "write a name of the IANA database, as Europe/Berlin or UTC",
+        )
+    replicas, low, high = (
+        schedule["replicas"], autoscaling["min_replicas"], autoscaling["max_replicas"],
+    )  # fmt: skip
+    if replicas > high:
+        check.refuse(
+            f"{where}.replicas",
+            f"{replicas} is above autoscaling.max_replicas, {high}",
+            "lower it or raise max_replicas",
+        )
+    elif replicas <= low:
+        check.refuse(
+            f"{where}.replicas",
+            f"{replicas} says nothing with autoscaling.min_replicas: {low}",
+            "write more, or remove the schedule",
+        )

@@ -1,0 +1,162 @@
+"""What the number of a model's replicas follows, by which one autoscaler, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from stanchion import ArgumentsError
+from stanchion.catalog.machines import load
+from unit.components.programs import llm_gateway, model_service
+from unit.components.world import World
+
+PEAK = {
+    "start": "30 7 * * MON-FRI",
+    "end": "0 10 * * MON-FRI",
+    "timezone": "Europe/Berlin",
+    "replicas": 5,
+}
+BOTH: dict[str, Any] = {"in_flight_per_replica": 4, "schedules": [PEAK]}
+
+
+def scaled(**autoscaling: Any) -> World:
+    return model_service(monitoring=True, autoscaling=_from_2_to_6(**autoscaling))
+
+
+def _from_2_to_6(**autoscaling: Any) -> dict[str, Any]:
+    return {"min_replicas": 2, "max_replicas": 6, **autoscaling}
+
+
+def triggers(world: World) -> dict[str, dict[str, Any]]:
+    return {each["type"]: each for each in world.object("ScaledObject")["spec"]["triggers"]}
+
+
+@pytest.mark.parametrize(
+    ("autoscaling", "kind"),
+    [
+        ({}, "HorizontalPodAutoscaler"),
+        ({"schedules": []}, "HorizontalPodAutoscaler"),
+        ({"target_cpu_utilization": 50}, "HorizontalPodAutoscaler"),
+        ({"in_flight_per_replica": 4}, "ScaledObject"),
+        ({"schedules": [PEAK]}, "ScaledObject"),
+        (BOTH, "ScaledObject"),
+    ],
+)
+def test_a_service_has_one_autoscaler(autoscaling: dict[str, Any], kind: str) -> None:
+    kinds = [found for found, _ in scaled(**autoscaling).objects]
+    assert [found for found in kinds if found in {"HorizontalPodAutoscaler", "ScaledObject"}] == [
+        kind
+    ]
+
+
+def test_what_follows_more_follows_cpu_use_still() -> None:
+    found = triggers(scaled(**BOTH, target_cpu_utilization=55))
+    assert set(found) == {"cpu", "prometheus", "cron"}
+    assert found["cpu"]["metricType"] == "Utilization"
+    assert found["cpu"]["metadata"] == {"value": "55"}
+
+
+def test_requests_in_flight_are_asked_for_by_metric_and_labels_that_are_exported() -> None:
+    world = scaled(in_flight_per_replica=4)
+    asked = triggers(world)["prometheus"]
+    metric, used = re.fullmatch(r"sum\((\w+)\{(.*)\}\)", asked["metadata"]["query"]).groups()  # type: ignore[union-attr]
+    exported = load("metrics.yaml")["images"]["model-server"]["metrics"]
+    assert exported[metric]["type"] == "gauge"
+    namespace = world.object("Deployment")["metadata"]["namespace"]
+    assert used == f'namespace="{namespace}",service="wine"'
+    assert (asked["metricType"], asked["metadata"]["threshold"]) == ("AverageValue", "4")
+
+
+def test_an_unanswered_query_is_an_error_and_no_number_is_served_in_its_place() -> None:
+    world = scaled(**BOTH)
+    assert triggers(world)["prometheus"]["metadata"]["ignoreNullValues"] == "false"
+    assert "fallback" not in world.object("ScaledObject")["spec"]
+
+
+def test_a_known_peak_has_its_replicas_before_it_comes() -> None:
+    assert triggers(scaled(schedules=[PEAK]))["cron"]["metadata"] == {
+        "timezone": "Europe/Berlin",
+        "start": "30 7 * * MON-FRI",
+        "end": "0 10 * * MON-FRI",
+        "desiredReplicas": "5",
+    }
+
+
+@pytest.mark.parametrize("strategy", ["rolling", "canary", "blueGreen"])
+def test_it_scales_whatever_runs_the_replicas(strategy: str) -> None:
+    world = model_service(
+        monitoring=True, rollout={"strategy": strategy}, autoscaling=_from_2_to_6(**BOTH)
+    )
+    target = world.object("ScaledObject")["spec"]["scaleTargetRef"]
+    workload = world.object(target["kind"], target["name"])
+    assert target["apiVersion"] == workload["apiVersion"]
+    assert "replicas" not in workload["spec"]
+
+
+def test_bounds_and_patience_are_those_of_the_service() -> None:
+    spec = scaled(**BOTH, scale_down_seconds=120).object("ScaledObject")["spec"]
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (2, 6)
+    behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior["scaleDown"]["stabilizationWindowSeconds"] == 120
+    assert behavior["scaleUp"]["stabilizationWindowSeconds"] == 0
+
+
+def test_a_service_may_change_its_autoscaler_with_both_there_for_a_moment() -> None:
+    before = scaled().object("HorizontalPodAutoscaler")["metadata"]
+    assert before["annotations"] == {"validations.keda.sh/hpa-ownership": "false"}
+    made = scaled(**BOTH).object("ScaledObject")["spec"]["advanced"]
+    assert made["horizontalPodAutoscalerConfig"]["name"] not in {before["name"], "", None}
+
+
+@pytest.mark.parametrize(
+    ("autoscaling", "told"),
+    [
+        (
+            {"min_replicas": 0},
+            "autoscaling.min_replicas: 0 leaves nobody to hold the first request until a replica "
+            "has started; write 1 or more",
+        ),
+        ({"in_flight_per_replica": 0}, "autoscaling.in_flight_per_replica: 0 is out of range"),
+        (
+            {"schedules": [{**PEAK, "start": "25 61 * * *"}]},
+            "autoscaling.schedules[0].start: '25 61 * * *' is no schedule; write cron's five",
+        ),
+        (
+            {"schedules": [PEAK, {**PEAK, "end": "@daily"}]},
+            "autoscaling.schedules[1].end: '@daily' is no schedule",
+        ),
+        (
+            {"schedules": [{**PEAK, "end": PEAK["start"]}]},
+            "autoscaling.schedules[0].end: is when it starts; write when the demand is over",
+        ),
+        (
+            {"schedules": [{**PEAK, "timezone": "Berlin"}]},
+            "autoscaling.schedules[0].timezone: 'Berlin' is no time zone; write a name of the IANA",
+        ),
+        (
+            {"schedules": [{**PEAK, "replicas": 7}]},
+            "autoscaling.schedules[0].replicas: 7 is above autoscaling.max_replicas, 6; lower it",
+        ),
+        (
+            {"schedules": [{**PEAK, "replicas": 2}]},
+            "autoscaling.schedules[0].replicas: 2 says nothing with autoscaling.min_replicas: 2",
+        ),
+        ({"latency": {"quantile": 0.99}}, "autoscaling.latency: is no argument"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_the_reason(autoscaling: dict[str, Any], told: str) -> None:
+    with pytest.raises(ArgumentsError) as refused:
+        scaled(**autoscaling)
+    assert [problem[: len(told)] for problem in refused.value.problems] == [told]
+
+
+def test_requests_in_flight_are_followed_only_where_somebody_reads_them() -> None:
+    with pytest.raises(ArgumentsError, match=r"in_flight_per_replica: is measured by Prometheus"):
+        model_service(monitoring=False, autoscaling=_from_2_to_6(in_flight_per_replica=4))
+    model_service(monitoring=False, autoscaling=_from_2_to_6(schedules=[PEAK]))
+
+
+def test_a_gateway_follows_cpu_use_alone() -> None:
+    with pytest.raises(ArgumentsError, match=r"autoscaling\.schedules: is for a ModelService"):
+        llm_gateway(autoscaling=_from_2_to_6(schedules=[PEAK]))

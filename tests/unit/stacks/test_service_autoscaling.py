@@ -1,0 +1,137 @@
+"""`autoscaling` of a service file: what it may say, and what the environment must have for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from environment import Environment, parse_environment
+from service import check_services, load_services
+from unit.stacks.bad_files import ENVIRONMENT, SERVICE
+from validation import InvalidFileError
+
+PEAK = "{start: 30 7 * * MON-FRI, end: 0 10 * * MON-FRI, timezone: Europe/Berlin, replicas: 5}"
+KEDA, PROMETHEUS = "keda", "kube-prometheus-stack"
+
+
+def environment(*operators: str) -> Environment:
+    """The local environment with these operators."""
+    written: dict[str, Any] = yaml.safe_load(ENVIRONMENT)["config"]
+    own = {key.partition(":")[2]: value for key, value in written.items() if "stanchion:" in key}
+    return parse_environment({**own, "operators": {"enabled": list(operators)}})
+
+
+def problems(folder: Path, autoscaling: str, *operators: str) -> tuple[str, ...]:
+    """What is wrong with a service file in an environment."""
+    (folder / "wine.yaml").write_text(f"{SERVICE}autoscaling: {autoscaling}\n")
+    try:
+        check_services(
+            load_services(folder, "local"),
+            {},
+            environment="local",
+            tenants=["demo"],
+            min_replicas=2,
+            lacks_for_scaling=environment(*operators).lacks_for_scaling,
+        )
+    except InvalidFileError as error:
+        return error.problems
+    return ()
+
+
+@pytest.mark.parametrize(
+    ("autoscaling", "operators"),
+    [
+        ("{minReplicas: 2, maxReplicas: 6}", []),
+        ("{inFlightPerReplica: 4}", [KEDA, PROMETHEUS]),
+        (f"{{maxReplicas: 5, schedules: [{PEAK}]}}", [KEDA]),
+    ],
+)
+def test_sound_files_have_no_problem(
+    tmp_path: Path, autoscaling: str, operators: list[str]
+) -> None:
+    assert problems(tmp_path, autoscaling, *operators) == ()
+
+
+def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
+    (tmp_path / "wine.yaml").write_text(
+        f"{SERVICE}autoscaling: {{maxReplicas: 6, inFlightPerReplica: 4, schedules: [{PEAK}]}}\n"
+    )
+    (file,) = load_services(tmp_path, "local")
+    assert file.autoscaling.arguments(2) == {
+        "min_replicas": 2,
+        "max_replicas": 6,
+        "target_cpu_utilization": 70,
+        "scale_down_seconds": 300,
+        "in_flight_per_replica": 4,
+        "schedules": [
+            {
+                "start": "30 7 * * MON-FRI",
+                "end": "0 10 * * MON-FRI",
+                "timezone": "Europe/Berlin",
+                "replicas": 5,
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("autoscaling", "operators", "told"),
+    [
+        (
+            "{inFlightPerReplica: 4}",
+            [PROMETHEUS],
+            "services/wine: autoscaling.inFlightPerReplica: needs what local lacks: keda under "
+            "operators.enabled; add it, or remove inFlightPerReplica",
+        ),
+        (
+            "{inFlightPerReplica: 4}",
+            [KEDA],
+            "services/wine: autoscaling.inFlightPerReplica: needs what local lacks: Prometheus "
+            "Operator (kube-prometheus-stack under operators.enabled); add it, or remove "
+            "inFlightPerReplica",
+        ),
+        (
+            f"{{maxReplicas: 5, schedules: [{PEAK}]}}",
+            [],
+            "services/wine: autoscaling.schedules: needs what local lacks: keda under "
+            "operators.enabled; add it, or remove schedules",
+        ),
+        (
+            f"{{maxReplicas: 4, schedules: [{PEAK}]}}",
+            [KEDA],
+            "services/wine: autoscaling.schedules[0].replicas: 5 is above autoscaling.maxReplicas, "
+            "4; lower it or raise maxReplicas",
+        ),
+        (
+            f"{{maxReplicas: 5, schedules: [{PEAK.replace('30 7', '30 25')}]}}",
+            [KEDA],
+            "services/wine: autoscaling.schedules[0].start: '30 25 * * MON-FRI' is no schedule; "
+            "write cron's five fields (minute, hour, day, month, day of the week), as "
+            "30 7 * * MON-FRI",
+        ),
+        (
+            f"{{maxReplicas: 5, schedules: [{PEAK.replace('Berlin', 'Bärlin')}]}}",
+            [KEDA],
+            "services/wine: autoscaling.schedules[0].timezone: 'Europe/Bärlin' is no time zone; "
+            "write a name of the IANA database, as Europe/Berlin or UTC",
+        ),
+        (
+            "{minReplicas: 0}",
+            [KEDA, PROMETHEUS],
+            "wine.yaml: autoscaling.minReplicas: 0 leaves nobody to hold the first request until a "
+            "replica has started; write 1 or more",
+        ),
+        (
+            "{maxReplicas: 1}",
+            [],
+            "services/wine: autoscaling.maxReplicas: 1 is below minReplicas, 2 by the profile of "
+            "local; raise maxReplicas",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_is_missing(
+    tmp_path: Path, autoscaling: str, operators: list[str], told: str
+) -> None:
+    assert problems(tmp_path, autoscaling, *operators) == (told,)
