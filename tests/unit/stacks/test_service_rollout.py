@@ -50,7 +50,7 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
         f"analysis: {{intervalSeconds: 20, metrics: [{own}]}}}}\n"
     )
     (file,) = load_services(tmp_path, "prod-aws")
-    args = file.rollout.arguments()  # type: ignore[union-attr]
+    args = file.rollout.arguments()
     assert args["strategy"] is RolloutStrategy.CANARY
     assert args["steps"] == [{"weight": 25, "good_intervals": 2, "pause_seconds": 0}]
     assert args["surge"] == 2
