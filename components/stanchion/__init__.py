@@ -46,6 +46,7 @@ from stanchion.operators import Operator, Operators, OperatorsArgs
 from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
+    CanaryStep,
     InjectionAction,
     LlmAdapter,
     LlmArchitecture,
@@ -79,11 +80,15 @@ from stanchion.serving import (
     ModelAutoscaling,
     ModelPin,
     ModelRegistryAccess,
+    ModelRollout,
     ModelService,
     ModelServiceArgs,
     PeakSchedule,
     PiiAction,
     PolicyAction,
+    ReleaseAnalysis,
+    ReleaseMetric,
+    RolloutStrategy,
 )
 from stanchion.tenancy import Role, Tenant, TenantAccess, TenantArgs, TenantQuota
 from stanchion.tracking import (
@@ -127,6 +132,7 @@ __all__ = [
     "ArtifactStoreArgs",
     "Budget",
     "BudgetArgs",
+    "CanaryStep",
     "CapacityKind",
     "Cloud",
     "Cluster",
@@ -179,6 +185,7 @@ __all__ = [
     "ModelAutoscaling",
     "ModelPin",
     "ModelRegistryAccess",
+    "ModelRollout",
     "ModelService",
     "ModelServiceArgs",
     "NatGateways",
@@ -195,8 +202,11 @@ __all__ = [
     "PolicyAction",
     "PrivateIngress",
     "PrivateIngressArgs",
+    "ReleaseAnalysis",
     "ReleaseChannel",
+    "ReleaseMetric",
     "Role",
+    "RolloutStrategy",
     "SystemNodes",
     "Tenant",
     "TenantAccess",

@@ -43,8 +43,16 @@ from stanchion.serving.llm_gateway_arguments import (
 )
 from stanchion.serving.llm_service import LlmService
 from stanchion.serving.model_service import ModelService
+from stanchion.serving.rollout import (
+    CanaryStep,
+    ModelRollout,
+    ReleaseAnalysis,
+    ReleaseMetric,
+    RolloutStrategy,
+)
 
 __all__ = [
+    "CanaryStep",
     "InjectionAction",
     "LlmAdapter",
     "LlmArchitecture",
@@ -78,9 +86,13 @@ __all__ = [
     "ModelAutoscaling",
     "ModelPin",
     "ModelRegistryAccess",
+    "ModelRollout",
     "ModelService",
     "ModelServiceArgs",
     "PeakSchedule",
     "PiiAction",
     "PolicyAction",
+    "ReleaseAnalysis",
+    "ReleaseMetric",
+    "RolloutStrategy",
 ]
