@@ -1,6 +1,10 @@
 """Schedules as Kubernetes' CronJobs take them."""
 
 import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from heapq import merge
+from itertools import pairwise
 
 _MACROS = frozenset(
     {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
@@ -32,6 +36,62 @@ def is_schedule(text: str) -> bool:
             for item in field.split(",")
         )
     )
+
+
+def take_turns(start: str, end: str) -> bool:
+    """Whether of two schedules one comes exactly once between two times of the other.
+
+    They are compared over two years without regard to a time zone. A schedule that never comes
+    takes no turn.
+
+    Args:
+        start: A schedule that `is_schedule` finds good, and no word as @daily.
+        end: Likewise.
+    """
+    times = merge(
+        ((time, "start") for time in _times(start)), ((time, "end") for time in _times(end))
+    )
+    turn = False
+    for (now, this), (then, other) in pairwise(times):
+        if now == then or this == other:
+            return False
+        turn = True
+    return turn
+
+
+def _times(text: str) -> Iterator[datetime]:
+    """When a schedule comes, in a leap year and the year after, in order."""
+    fields = text.split(" ")
+    minutes, hours, days, months, weekdays = (
+        {value for item in field.split(",") for value in _values(item, *bounds)}
+        for field, bounds in zip(fields, _FIELDS, strict=True)
+    )
+    # Where either says nothing both must hold, else one of them does: so cron has it.
+    both = any({"*", "?"} & set(field.split(",")) for field in (fields[2], fields[4]))
+    day, last = datetime(2028, 1, 1), datetime(2029, 12, 31)
+    while day <= last:
+        fits = (day.day in days, day.isoweekday() % 7 in weekdays)
+        if day.month in months and (all(fits) if both else any(fits)):
+            for hour in sorted(hours):
+                for minute in sorted(minutes):
+                    yield day + timedelta(hours=hour, minutes=minute)
+        day += timedelta(days=1)
+
+
+def _values(item: str, least: int, most: int, names: list[str]) -> range:
+    """What a part of a field stands for."""
+    found = _ITEM.fullmatch(item)
+    if found is None:
+        raise ValueError(f"'{item}' is no part of a schedule")
+    step = int(found["step"] or 1)
+    if found["first"] in "*?":
+        return range(least, most + 1, step)
+    first = _value(found["first"], names)
+    last = _value(found["last"], names) if found["last"] else first
+    if first is None or last is None:
+        raise ValueError(f"'{item}' is no part of a schedule")
+    # A step after one value runs to the end of the field.
+    return range(first, (most if found["step"] and not found["last"] else last) + 1, step)
 
 
 def _is_item(item: str, least: int, most: int, names: list[str]) -> bool:

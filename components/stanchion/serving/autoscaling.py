@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.schedules import is_schedule
+from stanchion.schedules import is_schedule, take_turns
 
 DEFAULT_CPU_UTILIZATION = 70
 DEFAULT_SCALE_DOWN_SECONDS = 300
@@ -114,17 +114,27 @@ def _check_schedule(
     check: Checks, where: str, schedule: PeakSchedule, autoscaling: ModelAutoscaling
 ) -> None:
     times = {"start": schedule["start"], "end": schedule["end"]}
-    for field, when in times.items():
-        # KEDA takes the five fields and no word, such as @daily.
-        if when.startswith("@") or not is_schedule(when):
-            check.refuse(
-                f"{where}.{field}",
-                f"'{when}' is no schedule",
-                "write cron's five fields (minute, hour, day, month, day of the week), as "
-                "30 7 * * MON-FRI",
-            )
-    if times["start"] == times["end"]:
-        check.refuse(f"{where}.end", "is when it starts", "write when the demand is over")
+    # KEDA takes the five fields and no word, such as @daily.
+    wrong = {
+        field: when
+        for field, when in times.items()
+        if when.startswith("@") or not is_schedule(when)
+    }
+    for field, when in wrong.items():
+        check.refuse(
+            f"{where}.{field}",
+            f"'{when}' is no schedule",
+            "write cron's five fields (minute, hour, day, month, day of the week), as "
+            "30 7 * * MON-FRI",
+        )
+    # KEDA holds it to be on whenever the next end comes before the next start.
+    if not wrong and not take_turns(**times):
+        check.refuse(
+            f"{where}.end",
+            f"'{times['end']}' does not come exactly once after each '{times['start']}', so that "
+            "replicas would be there at other times",
+            "let both be on the same days, or write a schedule for each time",
+        )
     if schedule["timezone"] not in available_timezones():
         check.refuse(
             f"{where}.timezone",

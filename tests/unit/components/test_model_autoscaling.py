@@ -128,7 +128,7 @@ def test_a_service_may_change_its_autoscaler_with_both_there_for_a_moment() -> N
         ),
         (
             {"schedules": [{**PEAK, "end": PEAK["start"]}]},
-            "autoscaling.schedules[0].end: is when it starts; write when the demand is over",
+            "autoscaling.schedules[0].end: '30 7 * * MON-FRI' does not come exactly once",
         ),
         (
             {"schedules": [{**PEAK, "timezone": "Berlin"}]},

@@ -1,7 +1,7 @@
 """Schedules of CronJobs: what Kubernetes takes, and nothing else."""
 
 import pytest
-from stanchion.schedules import is_schedule
+from stanchion.schedules import is_schedule, take_turns
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,37 @@ def test_what_a_cron_job_takes_is_a_schedule(text: str) -> None:
 )  # fmt: skip
 def test_what_a_cron_job_would_refuse_is_none(text: str) -> None:
     assert not is_schedule(text)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("30 7 * * MON-FRI", "0 10 * * MON-FRI"),
+        ("0 22 * * mon-fri", "0 6 * * TUE-SAT"),
+        ("0 0 * * MON", "0 0 * * SAT"),
+        ("0 8 1 * *", "0 8 3 * *"),
+        ("0 8,14 * * *", "0 10,16 * * *"),
+        ("0 */6 * * *", "30 */6 * * *"),
+        ("0 8 29 2 *", "0 9 29 2 *"),
+    ],
+)
+def test_a_start_and_an_end_may_take_turns(start: str, end: str) -> None:
+    assert take_turns(start, end)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("30 7 * * MON-FRI", "0 10 * * *"),
+        ("0 8,12 * * *", "0 20 * * *"),
+        ("0 8 * * *", "0 8 * * *"),
+        ("0 8 * * MON,TUE", "0 8 * * WED,THU"),
+        ("0 8 1 * MON", "0 10 1 * *"),
+        ("0 8 31 2 *", "0 9 31 2 *"),
+        ("0 8 * * *", "0 9 31 2 *"),
+        ("* * * * *", "0 9 * * *"),
+        ("0 8 */2 * MON", "0 9 */2 * TUE"),
+    ],
+)
+def test_and_where_they_do_not_it_is_seen(start: str, end: str) -> None:
+    assert not take_turns(start, end)
