@@ -22,7 +22,7 @@ INTERVAL_SECONDS = 15
 DEADLINE_SECONDS = 60
 CANARY: dict[str, Any] = {
     "strategy": "canary",
-    "steps": [{"weight": 33}, {"weight": 50}],
+    "steps": [{"weight": 33, "goodIntervals": 4}, {"weight": 50}],
     "analysis": {
         "intervalSeconds": INTERVAL_SECONDS,
         "minRequests": 30,
@@ -37,8 +37,8 @@ BLUE_GREEN: dict[str, Any] = {
     "analysis": CANARY["analysis"],
 }
 BACK_ON_STABLE_SECONDS = 60
-# Long enough to pass the gates and the warm-up of every replica.
-FLAWED_AFTER = "150"
+# More answers than the gates ask for, and fewer than a canary gives in its first step.
+FLAWED_AFTER = "600"
 
 
 def test_a_service_becomes_a_canary_without_dropping_a_request(platform: Platform) -> None:
