@@ -37,8 +37,8 @@ BLUE_GREEN: dict[str, Any] = {
     "analysis": CANARY["analysis"],
 }
 BACK_ON_STABLE_SECONDS = 60
-# More answers than the gates ask for, and fewer than a canary gives in its first step.
-FLAWED_AFTER = "600"
+# More answers than the gates ask for (225), and fewer than a canary gives in its first step.
+FLAWED_AFTER = "300"
 
 
 def test_a_service_becomes_a_canary_without_dropping_a_request(platform: Platform) -> None:
@@ -136,9 +136,10 @@ def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Pla
 
 def _taken_back(platform: Platform, flaw: str, *, reason: str, own_failures: bool = False) -> None:
     before, champion = platform.pinned_version(), _champion(platform)
-    with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
-        version = platform.train_flawed(flaw, "--after", FLAWED_AFTER)
-        _ungated(platform)
+    _ungated(platform)
+    version = platform.train_flawed(flaw, "--after", FLAWED_AFTER)
+    # Connections that are kept stay with the version before: only the others meet the canary.
+    with Traffic(platform.address(), platform.request(), threads=8) as traffic:
         with _meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
             eventually(lambda: version in traffic.versions, seconds=240, what="the canary")
             eventually(
