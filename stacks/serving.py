@@ -126,6 +126,7 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
             "memory": file.resources.memory,
             "gates": file.gates.model_dump(mode="json", by_alias=True),
             "version": pin.version if pin else None,
+            "strategy": str(file.rollout.strategy),
             "releaseSeconds": 0,
         }
         if pin is None:

@@ -64,8 +64,8 @@ def take_away(cluster: Cluster, layout: Layout, keep: Iterable[str]) -> list[str
     kept = {*keep}
     going = [operator for operator in installed(layout) if operator.name not in kept]
     for operator in reversed(going):
-        _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.objects())
-        _kubectl(cluster, operator, "delete", "--ignore-not-found", text=operator.brought())
+        _kubectl(cluster, "delete", "--ignore-not-found", text=operator.objects())
+        _kubectl(cluster, "delete", "--ignore-not-found", text=operator.brought())
         rest = {name: of for name, of in _recorded(layout).items() if name != operator.name}
         _note(layout, rest)
     return [operator.name for operator in going]
@@ -76,16 +76,15 @@ def _note(layout: Layout, operators: Mapping[str, str]) -> None:
 
 
 def _bring(cluster: Cluster, operator: BundledOperator) -> None:
-    _apply(cluster, operator, _namespace(operator.namespace) + operator.brought())
+    _apply(cluster, _namespace(operator.namespace) + operator.brought())
     _kubectl(
         cluster,
-        operator,
         "wait",
         "--for=condition=Established",
         f"--timeout={_ESTABLISHED_SECONDS}s",
         text=_kinds(operator),
     )
-    _apply(cluster, operator, operator.objects())
+    _apply(cluster, operator.objects())
 
 
 def _digest(operator: BundledOperator) -> str:
@@ -112,10 +111,10 @@ def _kinds(operator: BundledOperator) -> str:
     return joined(text for text in texts if "\nkind: CustomResourceDefinition\n" in text)
 
 
-def _apply(cluster: Cluster, operator: BundledOperator, text: str) -> None:
+def _apply(cluster: Cluster, text: str) -> None:
     options = ("--server-side", "--force-conflicts", "--field-manager=stanchion-cluster")
-    _kubectl(cluster, operator, "apply", *options, text=text)
+    _kubectl(cluster, "apply", *options, text=text)
 
 
-def _kubectl(cluster: Cluster, operator: BundledOperator, *command: str, text: str) -> None:
-    cluster.kubectl(*command, f"--namespace={operator.namespace}", "--filename=-", stdin=text)
+def _kubectl(cluster: Cluster, *command: str, text: str) -> None:
+    cluster.kubectl(*command, "--filename=-", stdin=text)

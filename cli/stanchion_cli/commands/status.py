@@ -41,7 +41,7 @@ def status(
     with reached(root, environment, preview, context) as target:
         api = target.api()
         for name, service in sorted(preview.outputs["services"].items()):
-            rollout = rollout_of(api, service["namespace"], name)
+            rollout = rollout_of(api, name, service)
             live = rollout or api.get(Ref("apps/v1", "Deployment", service["namespace"], name))
             release = progress(rollout) if rollout else "-"
             if rollout and release == "taken back":

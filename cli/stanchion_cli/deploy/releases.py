@@ -27,9 +27,12 @@ _UNMEASURED = {
 Live = Mapping[str, Any]
 
 
-def rollout_of(api: Api, namespace: str, service: str) -> Live | None:
-    """The Rollout of a service; None where a Deployment runs it."""
-    return api.get(Ref(ROLLOUT_API, "Rollout", namespace, service))
+def rollout_of(api: Api, name: str, service: Mapping[str, Any]) -> Live | None:
+    """The Rollout of a service, as the program exports it; None where a Deployment runs it."""
+    # A cluster where nothing is released by metrics need not have the kind.
+    if service["strategy"] == "rolling":
+        return None
+    return api.get(Ref(ROLLOUT_API, "Rollout", service["namespace"], name))
 
 
 def progress(live: Live) -> str:
@@ -53,14 +56,14 @@ def settle(api: Api, services: Mapping[str, Mapping[str, Any]]) -> None:
 
     Args:
         api: The cluster's.
-        services: What the program exports of each, by name: where it is, and `releaseSeconds`, the
-            longest that a release of it can take.
+        services: What the program exports of each, by name: where it is, its `strategy`, and
+            `releaseSeconds`, the longest that a release of it can take.
 
     Raises:
         StanchionError: with the reason when one was taken back, or is on its way for too long.
     """
     for name, service in services.items():
-        if rollout_of(api, service["namespace"], name) is not None:
+        if rollout_of(api, name, service) is not None:
             limit = time.monotonic() + service["releaseSeconds"]
             _settle(api, Ref(ROLLOUT_API, "Rollout", service["namespace"], name), limit)
 

@@ -63,7 +63,7 @@ def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settle(cluster: Any, seconds: int = 60) -> None:
-    services = {"wine": {"namespace": "demo", "releaseSeconds": seconds}}
+    services = {"wine": {"namespace": "demo", "strategy": "canary", "releaseSeconds": seconds}}
     releases.settle(cluster, services)
 
 
@@ -110,12 +110,15 @@ def test_a_release_that_takes_too_long_is_told_with_where_it_stands() -> None:
         settle(Cluster(rollout("Progressing", currentStepIndex=1)), seconds=-1)
 
 
-def test_a_service_without_a_rollout_needs_no_settling() -> None:
-    class Empty:
-        def get(self, _ref: Ref) -> None:
-            return None
+def test_a_cluster_that_releases_nothing_by_metrics_is_not_asked_for_the_kind() -> None:
+    class Without:
+        def get(self, ref: Ref) -> None:
+            raise AssertionError(f"the cluster has no kind {ref.kind}")
 
-    settle(Empty())
+    cluster: Any = Without()
+    service = {"namespace": "demo", "strategy": "rolling", "releaseSeconds": 60}
+    assert releases.rollout_of(cluster, "wine", service) is None
+    releases.settle(cluster, {"wine": service})
 
 
 @pytest.mark.parametrize(

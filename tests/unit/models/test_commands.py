@@ -26,6 +26,8 @@ SERVICE = {
     "namespace": "demo",
     "port": 80,
     "model": "wine-cultivar",
+    "strategy": "canary",
+    "releaseSeconds": 60,
 }
 
 
