@@ -43,14 +43,14 @@ class Registry:
             return found
 
     def version(self, number: str) -> dict[str, Any] | None:
-        """A version of the sample model; None where there is none."""
+        """A version of the sample model, its tags in order; None where there is none."""
         try:
             answer = self.ask("GET", f"model-versions/get?name={MODEL}&version={number}")
         except urllib.error.HTTPError as error:
             assert error.code == 404, error.read()
             return None
         found: dict[str, Any] = answer["model_version"]
-        return found
+        return {**found, "tags": sorted(found.get("tags", []), key=lambda tag: str(tag["key"]))}
 
     def stage(self, run: str) -> str:
         """Whether a run is active or deleted."""
