@@ -57,7 +57,7 @@ class Analysis(Strict):
     min_requests: Annotated[int, Field(ge=1, le=10**6)] = 50
     """Fewest requests to either version in an interval; with fewer, the release holds."""
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """Largest share of requests that fail through the server."""
+    """Largest share of requests that the server fails, or refuses beyond what it did before."""
     max_latency_ratio: Annotated[float, Field(ge=1, le=100)] = 1.5
     """Largest 95th percentile of latency over that of the version before."""
     latency_floor_ms: Annotated[int, Field(ge=1, le=60000)] = 25

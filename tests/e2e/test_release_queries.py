@@ -55,10 +55,10 @@ def evaluated(
     return None if got == ["nil"] else float(got[-1])
 
 
-def requests(version: str, ok: float, failed: float = 0) -> dict[str, float]:
+def requests(version: str, ok: float, failed: float = 0, refused: float = 0) -> dict[str, float]:
     """Requests a second of one version, by outcome."""
     name = f'model_server_requests_total{{{COMMON}="{version}",outcome="%s"}}'
-    return {name % "ok": ok, name % "server_error": failed}
+    return {name % "ok": ok, name % "server_error": failed, name % "client_error": refused}
 
 
 def answered(version: str, milliseconds: float, rate: float = 10) -> dict[str, float]:
@@ -98,6 +98,8 @@ CHANCE_OF_HALVES = 0.4 * 2 * 0.5 * (1 / 600 + 1 / 600) ** 0.5
     [
         ("error_ratio", {**requests("new", 9.5, 0.5), **requests("old", 20)}, 0.05),
         ("error_ratio", BUSY, 0.0),
+        ("error_ratio", {**requests("new", 9.5, 0, 0.5), **requests("old", 20)}, 0.05),
+        ("error_ratio", {**requests("new", 9.5, 0, 0.5), **requests("old", 19, 0, 1)}, 0.0),
         ("error_ratio", {**requests("new", 0.1, 0.3), **requests("old", 20)}, None),
         ("error_ratio", requests("new", 10), None),
         ("latency_ratio", {**BUSY, **answered("new", 500), **answered("old", 50)}, 9.88),

@@ -15,7 +15,11 @@ from e2e.platform import Platform, eventually
 from e2e.registry import Registry
 from e2e.traffic import Traffic
 
-pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroken")]
+pytestmark = [
+    pytest.mark.xdist_group("story"),
+    pytest.mark.usefixtures("unbroken"),
+    pytest.mark.full,
+]
 
 OPERATORS = ["kube-prometheus-stack", "argo-rollouts"]
 INTERVAL_SECONDS = 15
@@ -85,7 +89,6 @@ def test_a_version_that_fails_one_input_in_twenty_is_taken_back(platform: Platfo
     _taken_back(platform, "errors", reason="error-ratio", own_failures=True)
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(
     ("flaw", "reason"),
     [("slow", "latency-ratio"), ("shifted", "class-shift")],
@@ -107,7 +110,6 @@ def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Pla
     assert (platform.pinned_version(), _champion(platform)) == (before, champion)
 
 
-@pytest.mark.full
 def test_a_switch_to_blue_green_and_a_good_version_drop_no_request(platform: Platform) -> None:
     with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
         _rollout(platform, BLUE_GREEN)
@@ -118,7 +120,6 @@ def test_a_switch_to_blue_green_and_a_good_version_drop_no_request(platform: Pla
     assert _champion(platform) == version
 
 
-@pytest.mark.full
 def test_a_bad_version_after_a_switch_is_taken_back(platform: Platform) -> None:
     _taken_back(platform, "errors", reason="error-ratio", own_failures=True)
 

@@ -26,6 +26,7 @@ HASH_LABEL = "rollouts-pod-template-hash"
 API_VERSION = "argoproj.io/v1alpha1"
 _METRIC_LABEL = HASH_LABEL.replace("-", "_")
 _FAILED = "server_error|timeout|unavailable"
+_REFUSED = 'outcome="client_error"'
 _QUANTILE = 0.95
 # Neither how many measurements there are nor that some have no number ends a run: only good
 # ones, a bad one and the deadline do. Argo Rollouts wants a count where a step waits for the run.
@@ -192,10 +193,21 @@ class Queries:
         return f"{new} and {old}"
 
     def error_ratio(self) -> str:
-        """Share of the new version's requests that the server failed."""
+        """Share of the new version's requests that failed and would not have before.
+
+        What the server failed, and refused requests beyond the share that the version before
+        refuses, less twice what chance gives: a model that raises on inputs it used to take
+        refuses them.
+        """
+        n, m = (f"sum({pods.increase('requests_total')})" for pods in (self._new, self._old))
         failed = self._new.increase("requests_total", f'outcome=~"{_FAILED}"')
-        every = self._new.increase("requests_total")
-        return f"(sum({failed}) / sum({every})) and ({self.enough()})"
+        p, q = (
+            f"(sum({pods.increase('requests_total', _REFUSED)}) / {count})"
+            for pods, count in ((self._new, n), (self._old, m))
+        )
+        chance = f"2 * sqrt({q} * (1 - {q}) * (1 / {n} + 1 / {m}))"
+        share = f"sum({failed}) / {n} + clamp_min({p} - {q} - {chance}, 0)"
+        return f"({share}) and ({self.enough()})"
 
     def latency_ratio(self) -> str:
         """95th percentile of the new version over that of the one before."""

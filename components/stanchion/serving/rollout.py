@@ -74,7 +74,8 @@ class ReleaseAnalysis(TypedDict):
     min_requests: NotRequired[int]
     """Fewest requests in an interval that say anything, 1 to 1000000. Default: 50."""
     max_error_ratio: NotRequired[float]
-    """Largest share of requests that failed through the server, 0 to 1. Default: 0.01."""
+    """Largest share of requests that the server failed, or refused beyond the share that the
+    version before refuses, 0 to 1. Default: 0.01."""
     max_latency_ratio: NotRequired[float]
     """Largest 95th percentile of latency over that of the version before, 1 to 100.
     Default: 1.5."""
