@@ -337,10 +337,10 @@ def test_google_cloud_knows_one_identity_for_the_environments_secrets_alone() ->
     condition = grant.inputs["condition"]["expression"]
     assert '.startsWith("prod-gcp-")' in condition
     assert 'resource.type == "secretmanager.googleapis.com/SecretVersion"' in condition
-    assert [r.type for r in found.resources if r.type.startswith("gcp:")] == [
+    assert sorted(r.type for r in found.resources if r.type.startswith("gcp:")) == [
+        "gcp:projects/iAMMember:IAMMember",
         "gcp:serviceaccount/account:Account",
         "gcp:serviceaccount/iAMMember:IAMMember",
-        "gcp:projects/iAMMember:IAMMember",
     ]
 
 
