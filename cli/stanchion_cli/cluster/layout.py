@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from pathlib import Path
 
 from stanchion_cli.cluster.model import ClusterError, checked_name
 from stanchion_cli.cluster.ranges import Ranges
+from stanchion_cli.progress import step
+
+_PATIENCE_SECONDS = 300.0
+_POLL_SECONDS = 0.2
 
 
 def state_parent() -> Path:
@@ -123,15 +128,16 @@ def write(path: Path, text: str | bytes, mode: int = 0o644) -> None:
 
 
 @contextmanager
-def locked(layout: Layout, *, create: bool) -> Iterator[None]:
+def locked(layout: Layout, *, create: bool, patience: float = _PATIENCE_SECONDS) -> Iterator[None]:
     """Hold the cluster's folder alone, so that two runs of `up` and `down` don't meet.
 
     Args:
         layout: The cluster.
         create: Make the folder where it is absent; without it, an absent folder needs no lock.
+        patience: Seconds to wait for another run to end.
 
     Raises:
-        ClusterError: Another run holds it.
+        ClusterError: Another run holds it for longer.
     """
     while True:
         if create:
@@ -142,16 +148,34 @@ def locked(layout: Layout, *, create: bool) -> Iterator[None]:
             yield
             return
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _await_lock(folder, layout, patience)
             # The folder may have been removed, and even made anew, between open and lock.
             if layout.root.exists() and os.path.samestat(os.fstat(folder), layout.root.stat()):
                 yield
                 return
-        except BlockingIOError as error:
-            raise ClusterError(
-                f"another command is working on the cluster {layout.name!r}",
-                where=str(layout.root),
-                fix="wait for it to end, then run this again",
-            ) from error
         finally:
             os.close(folder)
+
+
+def _await_lock(folder: int, layout: Layout, patience: float) -> None:
+    if _lock(folder):
+        return
+    with step(f"wait for the command that is working on the cluster {layout.name!r}"):
+        limit = time.monotonic() + patience
+        while not _lock(folder):
+            if time.monotonic() > limit:
+                raise ClusterError(
+                    f"another command is working on the cluster {layout.name!r}",
+                    where=str(layout.root),
+                    fix="wait for it to end, then run this again",
+                )
+            time.sleep(_POLL_SECONDS)
+
+
+def _lock(folder: int) -> bool:
+    """Lock an open folder unless another command has; whether that was possible."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

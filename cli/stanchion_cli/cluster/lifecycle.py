@@ -85,7 +85,7 @@ def drop_operators(name: str, keep: Iterable[str]) -> None:
     """Take the operators away that the node was given and that are not kept, with their kinds.
 
     Raises:
-        ClusterError: Another command works on the cluster.
+        ClusterError: Another command works on the cluster, for minutes.
     """
     layout = Layout.of(name)
     going = {operator.name for operator in operators.installed(layout)} - {*keep}
@@ -103,7 +103,7 @@ def down(name: str = DEFAULT_NAME) -> list[Path]:
         The caches that stay for the next cluster; see also `installed_packages`.
 
     Raises:
-        ClusterError: No root, another command works on the cluster, or a process hangs.
+        ClusterError: No root, another command works on the cluster for minutes, or a process hangs.
     """
     layout = Layout.of(name)
     if not layout.root.exists():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -36,11 +38,28 @@ def test_a_second_command_is_refused_while_one_works(layout: Layout) -> None:
     with (
         locked(layout, create=True),
         pytest.raises(ClusterError, match="another command is working"),
-        locked(layout, create=True),
+        locked(layout, create=True, patience=0),
     ):
         pass
     with locked(layout, create=True):
         pass
+
+
+def test_a_second_command_goes_on_when_the_first_has_ended(layout: Layout) -> None:
+    held, ended = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with locked(layout, create=True):
+            held.set()
+            time.sleep(0.3)
+            ended.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert held.wait(10)
+    with locked(layout, create=True):
+        assert ended.is_set()
+    thread.join()
 
 
 def test_an_absent_cluster_needs_no_lock_to_be_removed(layout: Layout) -> None:
