@@ -43,6 +43,15 @@ def peer(
     )
 
 
+def same_namespace(
+    pod_labels: Mapping[str, str] | None = None,
+) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    """Pods of the policy's own namespace, all or those with the labels."""
+    return _NET.NetworkPolicyPeerArgs(
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=pod_labels)
+    )
+
+
 def labelled_namespaces(labels: Mapping[str, str]) -> k8s.networking.v1.NetworkPolicyPeerArgs:
     """Every pod of the namespaces that carry the labels."""
     return _NET.NetworkPolicyPeerArgs(

@@ -6,6 +6,7 @@ from typing import Any
 
 from stanchion.checks import Checks
 from stanchion.pods import check_resources
+from stanchion.serving._served import check_served
 from stanchion.serving.autoscaling import check_cpu_autoscaling
 from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_BACKEND_PORT,
@@ -35,10 +36,7 @@ def checked(name: str, args: LlmGatewayArgs) -> LlmGatewayArgs:
     """
     check = Checks("LlmGateway", name)
     args = check.arguments(LlmGatewayArgs, args)
-    check.name("service_name", args.get("service_name", name))
-    for field in ("tenant", "owner", "cost_center"):
-        check.label(field, args[field])
-    check.image("image", args["image"])
+    check_served(check, name, args)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_cpu_autoscaling(check, args["autoscaling"])
     _check_backends(check, args)
@@ -61,10 +59,6 @@ def checked(name: str, args: LlmGatewayArgs) -> LlmGatewayArgs:
         ),
     ):
         check.between(field, value, low, high)
-    allowed = args.get("allow_from", [])
-    for at, namespace in enumerate(allowed):
-        check.name(f"allow_from[{at}]", namespace)
-    check.unique("allow_from", allowed)
     check.done()
     return args
 

@@ -7,6 +7,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import network, pods
 from stanchion.foundation.network.contract import PRIVATE_RANGES
+from stanchion.serving import _served
 from stanchion.serving._llm_gateway_file import CONSUMERS, FILE, LEDGER, backend_folder
 from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_BACKEND_PORT,
@@ -20,13 +21,11 @@ from stanchion.serving.llm_gateway_arguments import (
 from stanchion.serving.rollout import DEFAULT_SURGE
 
 _CORE = k8s.core.v1
-_NET = k8s.networking.v1
 PORT = 8080
 METRICS_PORT = 9090
 CONFIGURATION_HASH = "stanchion.dev/configuration-hash"
 _CONFIGURATION_FOLDER = "/etc/stanchion"
 _USER = 1000
-_READY_FOR_SECONDS = 5
 _EXIT_MARGIN_SECONDS = 10
 _PROGRESS_SECONDS = 600
 
@@ -58,36 +57,22 @@ def deployment_spec(
     configuration_hash: pulumi.Output[str],
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     """Replicas without their number, which is the autoscaler's."""
-    return k8s.apps.v1.DeploymentSpecArgs(
-        strategy=k8s.apps.v1.DeploymentStrategyArgs(
-            type="RollingUpdate",
-            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                max_unavailable=0, max_surge=DEFAULT_SURGE
-            ),
+    template = _CORE.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            labels=labelled, annotations={CONFIGURATION_HASH: configuration_hash}
         ),
-        min_ready_seconds=_READY_FOR_SECONDS,
-        revision_history_limit=5,
-        progress_deadline_seconds=_PROGRESS_SECONDS,
-        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
-        template=_CORE.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                labels=labelled, annotations={CONFIGURATION_HASH: configuration_hash}
-            ),
-            spec=_pod(service, args, selected),
-        ),
+        spec=_pod(service, args, selected),
+    )
+    return _served.deployment_spec(
+        template, selected, surge=DEFAULT_SURGE, deadline_seconds=_PROGRESS_SECONDS
     )
 
 
 def way_in(args: LlmGatewayArgs) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
     """Callers of the own namespace and of those named; metrics for who scrapes them."""
-    callers = [
-        _NET.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs()),
-        *[network.peer(namespace) for namespace in args.get("allow_from", [])],
-    ]
-    rules = [network.ingress(callers, PORT)]
-    if args.get("monitoring", False):
-        scrapers = network.peer(args.get("monitoring_namespace", "monitoring"))
-        rules.append(network.ingress([scrapers], METRICS_PORT))
+    rules = [network.ingress(_served.callers(args), PORT)]
+    if scrapers := _served.scrapers(args):
+        rules.append(network.ingress(scrapers, METRICS_PORT))
     return rules
 
 

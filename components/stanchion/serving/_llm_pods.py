@@ -10,6 +10,7 @@ from stanchion import pods
 from stanchion.catalog.llms import LanguageModel, LlmWeightFormat
 from stanchion.placement import Placement
 from stanchion.serving import _llm_weights as weights
+from stanchion.serving import _served
 from stanchion.serving._llm_fit import gpus_of, running
 from stanchion.serving.llm_arguments import (
     DEFAULT_DRAIN_SECONDS,
@@ -26,7 +27,6 @@ from stanchion.serving.rollout import DEFAULT_SURGE
 _CORE = k8s.core.v1
 _USER = 1000
 _STARTUP_PERIOD_SECONDS = 5
-_READY_FOR_SECONDS = 5
 _NODE_START_SECONDS = 600
 """For a node that a pool starts from nothing, with its drivers."""
 _IMAGE_PULL_SECONDS = 900
@@ -62,24 +62,18 @@ def deployment_spec(
     """Replicas, without their number where that is the autoscaler's."""
     scaling = args["autoscaling"]
     fixed = scaling["min_replicas"] == scaling["max_replicas"]
-    return k8s.apps.v1.DeploymentSpecArgs(
+    template = _CORE.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            labels=labelled, annotations={**weights.annotations(args), **evidence(args)} or None
+        ),
+        spec=_pod(service, args, model, selected),
+    )
+    return _served.deployment_spec(
+        template,
+        selected,
+        surge=DEFAULT_SURGE,
+        deadline_seconds=replica_seconds(args, model),
         replicas=scaling["min_replicas"] if fixed else None,
-        strategy=k8s.apps.v1.DeploymentStrategyArgs(
-            type="RollingUpdate",
-            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                max_unavailable=0, max_surge=DEFAULT_SURGE
-            ),
-        ),
-        min_ready_seconds=_READY_FOR_SECONDS,
-        revision_history_limit=5,
-        progress_deadline_seconds=replica_seconds(args, model),
-        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
-        template=_CORE.PodTemplateSpecArgs(
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                labels=labelled, annotations={**weights.annotations(args), **evidence(args)} or None
-            ),
-            spec=_pod(service, args, model, selected),
-        ),
     )
 
 
@@ -93,7 +87,7 @@ def replica_seconds(args: LlmServiceArgs, model: LanguageModel) -> int:
     """Longest time until a new replica counts as ready, that of its node included."""
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
     fetch = weights.fetch_seconds(args, model)
-    return _NODE_START_SECONDS + _IMAGE_PULL_SECONDS + fetch + load + 2 * _READY_FOR_SECONDS
+    return _NODE_START_SECONDS + _IMAGE_PULL_SECONDS + fetch + load + 2 * _served.READY_FOR_SECONDS
 
 
 def rollout_options(args: LlmServiceArgs, model: LanguageModel) -> pulumi.ResourceOptions:

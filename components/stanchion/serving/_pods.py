@@ -5,6 +5,7 @@ import math
 import pulumi_kubernetes as k8s
 
 from stanchion import pods
+from stanchion.serving import _served
 from stanchion.serving.arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_LOAD_SECONDS,
@@ -19,10 +20,6 @@ _CORE = k8s.core.v1
 PORT = 8080
 _USER = 1000
 _STARTUP_PERIOD_SECONDS = 2
-READY_FOR_SECONDS = 5
-"""How long a replica must answer before it counts."""
-REVISIONS = 5
-"""Former versions to go back to."""
 _IMAGE_PULL_SECONDS = 300
 _NODE_START_SECONDS = 600
 """For a node that a pool starts from nothing, with its drivers."""
@@ -33,18 +30,11 @@ def deployment_spec(
     service: str, args: ModelServiceArgs, labelled: dict[str, str], selected: dict[str, str]
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     """Replicas without their number, which is the autoscaler's."""
-    return k8s.apps.v1.DeploymentSpecArgs(
-        strategy=k8s.apps.v1.DeploymentStrategyArgs(
-            type="RollingUpdate",
-            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                max_unavailable=0, max_surge=surge_of(args.get("rollout"), 0)
-            ),
-        ),
-        min_ready_seconds=READY_FOR_SECONDS,
-        revision_history_limit=REVISIONS,
-        progress_deadline_seconds=replica_seconds(args),
-        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
-        template=pod_template(service, args, labelled, selected),
+    return _served.deployment_spec(
+        pod_template(service, args, labelled, selected),
+        selected,
+        surge=surge_of(args.get("rollout"), 0),
+        deadline_seconds=replica_seconds(args),
     )
 
 
@@ -62,7 +52,7 @@ def replica_seconds(args: ModelServiceArgs) -> int:
     """Longest time until a new replica counts as ready, that of its node included."""
     node = _NODE_START_SECONDS if "placement" in args else 0
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
-    return node + _IMAGE_PULL_SECONDS + load + READY_FOR_SECONDS
+    return node + _IMAGE_PULL_SECONDS + load + _served.READY_FOR_SECONDS
 
 
 def _pod(service: str, args: ModelServiceArgs, selected: dict[str, str]) -> k8s.core.v1.PodSpecArgs:

@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion.monitoring import INTERVAL_SECONDS
-from stanchion.serving import _analysis, _pods
+from stanchion.serving import _analysis, _pods, _served
 from stanchion.serving.arguments import ModelServiceArgs
 from stanchion.serving.rollout import (
     DEFAULT_DEADLINE_SECONDS,
@@ -170,8 +170,8 @@ def _rollout_spec(replicas: Replicas, rollout: ModelRollout) -> dict[str, Any]:
         else {"canary": _canary(service, rollout, args["autoscaling"]["min_replicas"])}
     )
     return {
-        "minReadySeconds": _pods.READY_FOR_SECONDS,
-        "revisionHistoryLimit": _pods.REVISIONS,
+        "minReadySeconds": _served.READY_FOR_SECONDS,
+        "revisionHistoryLimit": _served.REVISIONS,
         "progressDeadlineSeconds": _pods.replica_seconds(args),
         "progressDeadlineAbort": True,
         "rollbackWindow": {"revisions": _ROLLBACK_REVISIONS},

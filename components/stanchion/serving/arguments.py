@@ -8,6 +8,7 @@ import pulumi
 from stanchion.checks import Checks
 from stanchion.placement import Placement, check_devices
 from stanchion.pods import ContainerResources, check_resources
+from stanchion.serving._served import check_served
 from stanchion.serving.autoscaling import ModelAutoscaling, check_autoscaling
 from stanchion.serving.rollout import ModelRollout, check_rollout, check_room, is_measured
 
@@ -106,11 +107,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     """
     check = Checks("ModelService", name)
     args = check.arguments(ModelServiceArgs, args)
-    check.name("service_name", args.get("service_name", name))
-    check.label("tenant", args["tenant"])
-    check.label("owner", args["owner"])
-    check.label("cost_center", args["cost_center"])
-    check.image("image", args["image"])
+    check_served(check, name, args)
     _check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
@@ -135,10 +132,6 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
         ("max_body_bytes", args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES), 1024, 1024**3),
     ):
         check.between(field, value, low, high)
-    allowed = args.get("allow_from", [])
-    for at, namespace in enumerate(allowed):
-        check.name(f"allow_from[{at}]", namespace)
-    check.unique("allow_from", allowed)
     check.done()
     return args
 

@@ -4,6 +4,7 @@ import re
 
 from stanchion.checks import Checks
 from stanchion.serving._llm_fit import check_fit
+from stanchion.serving._served import check_served
 from stanchion.serving.llm_arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_GPU_MEMORY_PERCENT,
@@ -38,15 +39,11 @@ def checked(name: str, args: LlmServiceArgs) -> LlmServiceArgs:
     """
     check = Checks("LlmService", name)
     args = check.arguments(LlmServiceArgs, args)
-    service = args.get("service_name", name)
-    check.name("service_name", service)
-    for field in ("tenant", "owner", "cost_center"):
-        check.label(field, args[field])
-    check.image("image", args["image"])
+    check_served(check, name, args)
     _check_bounds(check, args)
     _check_pin(check, args)
     _check_storage(check, args)
-    _check_adapters(check, service, args.get("adapters", []))
+    _check_adapters(check, args.get("service_name", name), args.get("adapters", []))
     _check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
     _check_callers(check, args)
     check_fit(check, args)
@@ -195,13 +192,9 @@ def _check_autoscaling(check: Checks, scaling: LlmAutoscaling, *, monitored: boo
 
 
 def _check_callers(check: Checks, args: LlmServiceArgs) -> None:
-    allowed = args.get("allow_from", [])
-    for at, namespace in enumerate(allowed):
-        check.name(f"allow_from[{at}]", namespace)
-    check.unique("allow_from", allowed)
     if "guardrail" in args:
         check.name("guardrail", args["guardrail"])
-        if allowed:
+        if args.get("allow_from"):
             check.refuse(
                 "allow_from",
                 f"would lead around guardrail '{args['guardrail']}'",

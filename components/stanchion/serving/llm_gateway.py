@@ -9,7 +9,7 @@ from stanchion.credentials import SECRET_STORE, WAITS_FOR_SECRET, external_secre
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.names import service_host, short_hash
-from stanchion.serving import _autoscaler
+from stanchion.serving import _autoscaler, _served
 from stanchion.serving import _llm_gateway_file as file
 from stanchion.serving import _llm_gateway_pods as gateway
 from stanchion.serving._llm_gateway_checks import checked
@@ -88,20 +88,8 @@ class LlmGateway(pulumi.ComponentResource):
             ),
             opts=child,
         )
-        endpoint = k8s.core.v1.Service(
-            f"{name}-service",
-            metadata=named(),
-            spec=k8s.core.v1.ServiceSpecArgs(
-                type="ClusterIP",
-                selector=selected,
-                ports=[
-                    k8s.core.v1.ServicePortArgs(name="http", port=80, target_port="http"),
-                    k8s.core.v1.ServicePortArgs(
-                        name="metrics", port=gateway.METRICS_PORT, target_port="metrics"
-                    ),
-                ],
-            ),
-            opts=child,
+        endpoint = _served.endpoint(
+            f"{name}-service", named(), selected, child, metrics_port=gateway.METRICS_PORT
         )
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",

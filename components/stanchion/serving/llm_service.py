@@ -9,7 +9,7 @@ from stanchion.credentials import SECRET_STORE, WAITS_FOR_SECRET, external_secre
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.names import label_value, service_host
-from stanchion.serving import _llm_pods, _llm_routing
+from stanchion.serving import _llm_pods, _llm_routing, _served
 from stanchion.serving import _llm_weights as weights
 from stanchion.serving._llm_fit import architecture, running
 from stanchion.serving._scaled_object import prometheus_trigger, scaled_object
@@ -23,8 +23,6 @@ from stanchion.serving.llm_arguments import (
 from stanchion.serving.llm_checks import checked
 from stanchion.serving.llm_memory import estimate
 from stanchion.serving.rollout import PROMETHEUS_URL
-
-_NET = k8s.networking.v1
 
 
 class LlmService(pulumi.ComponentResource):
@@ -98,16 +96,7 @@ class LlmService(pulumi.ComponentResource):
                     opts=child,
                 )
             )
-        endpoint = k8s.core.v1.Service(
-            f"{name}-service",
-            metadata=named(),
-            spec=k8s.core.v1.ServiceSpecArgs(
-                type="ClusterIP",
-                selector=selected,
-                ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
-            ),
-            opts=child,
-        )
+        endpoint = _served.endpoint(f"{name}-service", named(), selected, child)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=named(),
@@ -184,19 +173,11 @@ def _autoscaler(
 
 def _way_in(args: LlmServiceArgs) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
     """Its guardrail's pods, or its namespace; who scrapes; the Gateway that routes to it."""
-    chosen = k8s.meta.v1.LabelSelectorArgs()
-    if "guardrail" in args:
-        gateway = labels.selector("llm-gateway", args["guardrail"])
-        chosen = k8s.meta.v1.LabelSelectorArgs(match_labels=gateway)
-    callers = [
-        _NET.NetworkPolicyPeerArgs(pod_selector=chosen),
-        *[network.peer(namespace) for namespace in args.get("allow_from", [])],
-    ]
-    if args.get("monitoring", False):
-        callers.append(network.peer(args.get("monitoring_namespace", "monitoring")))
+    own = labels.selector("llm-gateway", args["guardrail"]) if "guardrail" in args else None
+    admitted = [*_served.callers(args, own), *_served.scrapers(args)]
     if "routing" in args:
-        callers.append(network.peer(args["routing"]["gateway_namespace"]))
-    return [network.ingress(callers, PORT)]
+        admitted.append(network.peer(args["routing"]["gateway_namespace"]))
+    return [network.ingress(admitted, PORT)]
 
 
 def _way_out(args: LlmServiceArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:

@@ -9,7 +9,7 @@ from stanchion.credentials import secret
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.names import label_value, service_host
-from stanchion.serving import _autoscaler, _pods, _workload
+from stanchion.serving import _autoscaler, _pods, _served, _workload
 from stanchion.serving.arguments import ModelServiceArgs, checked
 from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
@@ -75,12 +75,14 @@ class ModelService(pulumi.ComponentResource):
             spec=network.policy_spec(selected, admit=[_way_in(args)], allow=_way_out(args)),
             opts=child,
         )
-        endpoint = _endpoint(f"{name}-service", named(), selected, args, child)
+        moved = ["spec.selector"] if _workload.switches_service(args) else None
+        address = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=moved))
+        endpoint = _served.endpoint(f"{name}-service", named(), selected, address)
         if _workload.switches_service(args):
             # Labels of its own, or every pod would be scraped through either Service.
             apart = {**labelled, "app.kubernetes.io/component": "preview"}
             preview = metadata(service + _workload.PREVIEW_SUFFIX, namespace, apart)
-            _endpoint(f"{name}-preview", preview, selected, args, child)
+            _served.endpoint(f"{name}-preview", preview, selected, address)
         replicas = _workload.Replicas(name, service, args, named, labelled, selected)
         workload = _workload.make(
             replicas,
@@ -123,34 +125,8 @@ class ModelService(pulumi.ComponentResource):
         )
 
 
-def _endpoint(
-    name: str,
-    named: k8s.meta.v1.ObjectMetaArgs,
-    selected: dict[str, str],
-    args: ModelServiceArgs,
-    opts: pulumi.ResourceOptions,
-) -> k8s.core.v1.Service:
-    moved = ["spec.selector"] if _workload.switches_service(args) else None
-    return k8s.core.v1.Service(
-        name,
-        metadata=named,
-        spec=k8s.core.v1.ServiceSpecArgs(
-            type="ClusterIP",
-            selector=selected,
-            ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
-        ),
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=moved)),
-    )
-
-
 def _way_in(args: ModelServiceArgs) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:
-    callers = [
-        k8s.networking.v1.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs()),
-        *[network.peer(namespace) for namespace in args.get("allow_from", [])],
-    ]
-    if args.get("monitoring", False):
-        callers.append(network.peer(args.get("monitoring_namespace", "monitoring")))
-    return network.ingress(callers, _pods.PORT)
+    return network.ingress([*_served.callers(args), *_served.scrapers(args)], _pods.PORT)
 
 
 def _way_out(args: ModelServiceArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:

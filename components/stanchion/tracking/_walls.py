@@ -6,17 +6,14 @@ from stanchion import labels, network
 from stanchion.tracking._pods import METRICS_PORT, PORT
 from stanchion.tracking.arguments import MlflowDatabase, MlflowServerArgs
 
-_NET = k8s.networking.v1
-
 
 def way_in(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
     """Tracking clients, the own namespace and load balancers; metrics for who scrapes them."""
-    own_namespace = _NET.NetworkPolicyPeerArgs(pod_selector=k8s.meta.v1.LabelSelectorArgs())
     clients = network.labelled_namespaces({labels.TRACKING_CLIENT: "true"})
     scrapers = network.peer(args.get("monitoring_namespace", "monitoring"))
     balancers = [network.addresses(cidr) for cidr in args.get("load_balancer_cidrs", [])]
     return [
-        network.ingress([clients, own_namespace, *balancers], PORT),
+        network.ingress([clients, network.same_namespace(), *balancers], PORT),
         network.ingress([scrapers], METRICS_PORT),
     ]
 

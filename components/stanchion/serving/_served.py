@@ -1,0 +1,132 @@
+"""What a `ModelService`, an `LlmService` and an `LlmGateway` have in common."""
+
+from collections.abc import Mapping
+from typing import NotRequired, TypedDict
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion import network
+from stanchion.checks import Checks
+
+READY_FOR_SECONDS = 5
+"""How long a replica must answer before it counts."""
+REVISIONS = 5
+"""Former versions to go back to."""
+_PORT = 80
+_CORE = k8s.core.v1
+
+
+class ServedArgs(TypedDict):
+    """What each of them is told."""
+
+    tenant: str
+    owner: str
+    cost_center: str
+    image: str
+    service_name: NotRequired[str]
+    allow_from: NotRequired[list[str]]
+    monitoring: NotRequired[bool]
+    monitoring_namespace: NotRequired[str]
+
+
+def check_served(check: Checks, name: str, args: ServedArgs) -> None:
+    """Note what is wrong with what each of them is told.
+
+    Args:
+        check: Where it is noted.
+        name: Name of the component's resource.
+        args: The arguments.
+    """
+    check.name("service_name", args.get("service_name", name))
+    for field, value in (
+        ("tenant", args["tenant"]),
+        ("owner", args["owner"]),
+        ("cost_center", args["cost_center"]),
+    ):
+        check.label(field, value)
+    check.image("image", args["image"])
+    allowed = args.get("allow_from", [])
+    for at, namespace in enumerate(allowed):
+        check.name(f"allow_from[{at}]", namespace)
+    check.unique("allow_from", allowed)
+
+
+def callers(
+    args: ServedArgs, own: Mapping[str, str] | None = None
+) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
+    """Who may call: pods of the own namespace, all or those with labels, and namespaces named."""
+    return [
+        network.same_namespace(own),
+        *(network.peer(namespace) for namespace in args.get("allow_from", [])),
+    ]
+
+
+def scrapers(args: ServedArgs) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
+    """Who reads metrics; nobody without monitoring."""
+    if not args.get("monitoring", False):
+        return []
+    return [network.peer(args.get("monitoring_namespace", "monitoring"))]
+
+
+def endpoint(
+    name: str,
+    metadata: k8s.meta.v1.ObjectMetaArgs,
+    selected: Mapping[str, str],
+    opts: pulumi.ResourceOptions,
+    *,
+    metrics_port: int | None = None,
+) -> k8s.core.v1.Service:
+    """The replicas' one address, on port 80.
+
+    Args:
+        name: Resource name.
+        metadata: Name, namespace and labels of the Service.
+        selected: Labels of the replicas.
+        opts: Its options.
+        metrics_port: Port of their metrics, where those have one of their own.
+    """
+    ports = [_CORE.ServicePortArgs(name="http", port=_PORT, target_port="http")]
+    if metrics_port is not None:
+        ports.append(
+            _CORE.ServicePortArgs(name="metrics", port=metrics_port, target_port="metrics")
+        )
+    return _CORE.Service(
+        name,
+        metadata=metadata,
+        spec=_CORE.ServiceSpecArgs(type="ClusterIP", selector=selected, ports=ports),
+        opts=opts,
+    )
+
+
+def deployment_spec(
+    template: k8s.core.v1.PodTemplateSpecArgs,
+    selected: Mapping[str, str],
+    *,
+    surge: int,
+    deadline_seconds: int,
+    replicas: int | None = None,
+) -> k8s.apps.v1.DeploymentSpecArgs:
+    """Replicas of which none goes before a new one answers.
+
+    Args:
+        template: One of them.
+        selected: Those of its labels that never change.
+        surge: How many more there may be while they are replaced.
+        deadline_seconds: Time for a new one to answer before the rollout counts as failed.
+        replicas: Their number. Default: an autoscaler's to say.
+    """
+    return k8s.apps.v1.DeploymentSpecArgs(
+        replicas=replicas,
+        strategy=k8s.apps.v1.DeploymentStrategyArgs(
+            type="RollingUpdate",
+            rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
+                max_unavailable=0, max_surge=surge
+            ),
+        ),
+        min_ready_seconds=READY_FOR_SECONDS,
+        revision_history_limit=REVISIONS,
+        progress_deadline_seconds=deadline_seconds,
+        selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
+        template=template,
+    )
