@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 _SMALLER_IS_BETTER = frozenset({"logLoss", "mae", "rmse", "mape"})
@@ -106,7 +107,9 @@ def evaluation(service: str, wanted: Block, measured: Block, champion: Champion 
     known = {name: value for name, value in metrics.items() if value is not None}
     shown = {*wanted["thresholds"], *wanted["notWorseThanChampionBy"]}
     figures = [f"{name} {_number(value)}" for name, value in known.items() if name in shown]
-    for limits, groups in zip(wanted["slices"], found["slices"], strict=False):
+    # Where no row was answered there are no slices, and none of those wanted passes.
+    none: Block = {"groups": {}}
+    for limits, groups in zip_longest(wanted["slices"], found["slices"], fillvalue=none):
         failures += _slice(limits, groups["groups"])
         figures.append(_shown(limits, groups["groups"]))
         known |= {

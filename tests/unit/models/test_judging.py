@@ -95,6 +95,13 @@ def test_small_groups_are_not_judged_but_no_group_at_all_fails() -> None:
     assert _failures(wanted, _groups(south=(4, 9.0))) == ("slice region: no group has 5 rows",)
 
 
+def test_slices_of_which_no_row_was_answered_fail_whatever_rows_may_fail() -> None:
+    wanted = _evaluation(slices=[{"column": "region", "metric": "mae", "max": 2}], maxFailedRows=40)
+    unanswered = _measured(failed_rows=40, failure="row 1: no bucket")
+    (said,) = _failures(wanted, unanswered)
+    assert said.startswith("slice region: no group has ")
+
+
 def test_each_limit_of_the_smoke_test_is_told_with_its_unit() -> None:
     limits = {
         "maxP99Milliseconds": 20,
