@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlflow.exceptions import MlflowException
 from stanchion_models import ModelVersion, Registry
 
 from stanchion_cli.deploy.target import Target
@@ -190,13 +189,9 @@ def _settled(
     """The pin itself, or what it was to replace if its promotion was never brought to an end."""
     if current is None or current.model != pin.model:
         return current
-    version = ModelVersion(current.model, current.version, current.digest)
-    records = Records(registry.client(), version, held.environment)
-    try:
-        in_trial = current == pin or records.state() == PINNED
-        return records.before().get(name, current) if in_trial else current
-    except MlflowException:  # it was deleted from the registry
-        return current
+    records = Records.of(registry.client(), current, held.environment)
+    in_trial = current == pin or records.state() == PINNED
+    return records.before().get(name, current) if in_trial else current
 
 
 def _roll_out(

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlflow.exceptions import MlflowException
 from stanchion_models import ModelVersion
 
 from stanchion_cli.models.judging import Outcome
@@ -51,6 +52,15 @@ class Records:
     def __init__(self, client: MlflowClient, version: ModelVersion, environment: str) -> None:
         self._client, self._version, self._environment = client, version, environment
 
+    @classmethod
+    def of(cls, client: MlflowClient, pin: Pin, environment: str) -> Records:
+        """The records of what is pinned, whether the registry still has that version or not."""
+        return cls(client, ModelVersion(pin.model, pin.version, pin.digest), environment)
+
+    def lost(self) -> bool:
+        """Whether the version was deleted from the registry: nothing can be recorded any more."""
+        return self._tags() is None
+
     def say(self, state: str) -> None:
         """Record where the version stands, where, by whom and when."""
         self._tag("", state[:_LONGEST])
@@ -59,7 +69,7 @@ class Records:
         self._tag(".at", datetime.now(UTC).isoformat(timespec="seconds"))
 
     def state(self) -> str:
-        """Where the version stands; empty when nothing was recorded."""
+        """Where the version stands; empty when nothing was recorded, or the version is gone."""
         return self._read("")
 
     def keep_gates(self, digest: str, settings: str, outcomes: Sequence[Outcome]) -> str:
@@ -127,8 +137,17 @@ class Records:
         )
 
     def _read(self, suffix: str) -> str:
-        found = self._client.get_model_version(self._version.name, self._version.version)
-        return str((found.tags or {}).get(f"{STATE}{suffix}", ""))
+        return str((self._tags() or {}).get(f"{STATE}{suffix}", ""))
+
+    def _tags(self) -> Mapping[str, str] | None:
+        """Every tag of the version; None when the registry has it no more."""
+        try:
+            found = self._client.get_model_version(self._version.name, self._version.version)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        return found.tags or {}
 
 
 def _readable(outcome: Outcome) -> dict[str, Any]:

@@ -62,10 +62,12 @@ def roll_back(
             wanted = request.version or _version_before(request, left, aliases, held, registry)
             version, digest = gates.candidate(registry, model, wanted)
             pin = Pin(model, version.version, digest)
-            if left is not None and left.version != pin.version:
-                gone, _ = gates.candidate(registry, model, left.version)
-                records = Records(registry.client(), gone, request.environment)
-                records.say(f"rolled back to version {pin.version}: {request.reason}")
+            if left is not None and (left.model, left.version) != (model, pin.version):
+                records = Records.of(registry.client(), left, request.environment)
+                if records.lost():
+                    console.print(f"  version {left.version} is gone: no reason is kept on it")
+                else:
+                    records.say(f"rolled back to version {pin.version}: {request.reason}")
         path = held.pin(dict.fromkeys(services, pin))
         console.print(f"  pinned {model} version {pin.version} in {path.name}")
         if roll_out is not None:
@@ -108,8 +110,7 @@ def _version_before(
     if pinned is not None and pinned.version == previous:
         return previous  # pinned by hand already: what remains is the rollout and the alias
     if pinned is not None and pinned.version != champion:
-        version, _ = gates.candidate(registry, pinned.model, pinned.version)
-        before = Records(registry.client(), version, held.environment).before()
+        before = Records.of(registry.client(), pinned, held.environment).before()
         replaced = before.get(request.service)
         if replaced is not None:
             return replaced.version  # in trial: its promotion has not ended

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from mlflow.exceptions import MlflowException
 from stanchion_cli.deploy import task
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import lockfile
@@ -13,6 +14,7 @@ from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lease import LeaseLostError, held
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import Request, promote_version
+from stanchion_cli.models.records import Records
 
 from .conftest import ENVIRONMENT, NORTH, SERVICE, World, data
 
@@ -337,6 +339,22 @@ def test_a_failed_rollout_never_goes_back_to_a_version_that_was_only_in_trial(
     pin = world.pinned()
     assert pin is not None
     assert pin.version == "1"
+
+
+def test_a_registry_that_does_not_say_what_was_replaced_stops_the_promotion(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.promote(world.register())
+    _pin_only(world, world.register())
+    third, pinned = world.register(), world.pinned()
+
+    def fails(_: Records) -> str:
+        raise MlflowException("no connection")
+
+    monkeypatch.setattr(Records, "state", fails)
+    with pytest.raises(MlflowException, match="no connection"):
+        world.promote(third)
+    assert world.pinned() == pinned
 
 
 def test_a_serving_version_that_is_gone_from_the_registry_is_told_as_such(world: World) -> None:

@@ -68,6 +68,19 @@ def test_a_named_version_is_gone_back_to_with_the_digest_of_the_registry(world: 
     assert (world.alias("champion"), world.alias("previous")) == ("1", None)
 
 
+def test_a_version_that_was_deleted_from_the_registry_can_be_left(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.promote(world.register())
+    world.promote(world.register())
+    world.client.delete_model_version(MODEL, "2")
+    with pytest.raises(StanchionError, match=r"version 2 is pinned and no version.*--to"):
+        _back(world)
+    assert _back(world, "1") == "1"
+    assert (_served(world), world.alias("champion")) == ("1", "1")
+    assert "version 2 is gone" in capsys.readouterr().err
+
+
 def test_a_version_in_trial_is_left_for_the_one_it_was_to_replace(world: World) -> None:
     world.promote(world.register())
     second = world.register()
