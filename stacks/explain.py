@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal, get_args, get_origin
 
@@ -12,23 +12,35 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from stanchion.checks import ArgumentsError, Checks
+from stanchion.checks import ArgumentsError
 from validation import LABEL_VALUE
 
-_SNAKE = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+_FIELD = re.compile(r"(?<!\w)'[^']*'(?!\w)|\b[a-z]+(?:_[a-z]+)+\b")
+"""A name of several words, but for what is quoted: that was given, and is shown as it was."""
 
 
 def in_the_notation_of_files(text: str, values: Collection[str] = ()) -> str:
     """A component's words with field names as files write them; `values` keep underscores."""
-    return _SNAKE.sub(lambda found: found[0] if found[0] in values else to_camel(found[0]), text)
+
+    def written(found: re.Match[str]) -> str:
+        given = found[0].startswith("'") or found[0] in values
+        return found[0] if given else to_camel(found[0])
+
+    return _FIELD.sub(written, text)
 
 
-def problems_in_files(check: Checks) -> list[str]:
-    """What a component has against its arguments, in the notation of files."""
+def problems_in_files(check: Callable[[], object], path: Callable[[str], str] = str) -> list[str]:
+    """What a component has against its arguments, in the notation of files.
+
+    Args:
+        check: Raises it, as `Checks.done` does.
+        path: Where a file says what the component takes as a field; by default under its name.
+    """
     try:
-        check.done()
+        check()
     except ArgumentsError as error:
-        return [in_the_notation_of_files(problem) for problem in error.problems]
+        told = (problem.partition(": ") for problem in error.problems)
+        return [in_the_notation_of_files(f"{path(field)}: {reason}") for field, _, reason in told]
     return []
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
 import pulumi
 from environment import Environment
+from explain import problems_in_files
 from foundation import Foundation
 from llm_arguments import gateway_args, llm_args, own_name
 from llm_service import LlmServiceFile
-from pydantic.alias_generators import to_camel
 from stanchion import (
-    ArgumentsError,
     CapacityKind,
     GrantKind,
     LlmGateway,
     LlmService,
-    LlmWeightFormat,
     Operator,
     Placement,
     WorkloadIdentity,
@@ -27,10 +25,8 @@ from stanchion import (
 from stanchion.serving import _llm_gateway_checks, llm_checks
 from validation import InvalidFileError, amount
 
-_SNAKE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b")
 _GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit"}
 """What of `LlmGateway`'s arguments a file has under `gateway`."""
-_VALUES = {str(value) for value in LlmWeightFormat}
 
 
 def check_llm_services(
@@ -58,7 +54,7 @@ def check_llm_services(
             found += _pool_problems(file, environment, stack, pools)
         if file.gateway is not None:
             args = gateway_args(file, environment, stack, file.tenant, None)
-            found += _refused(
+            found += problems_in_files(
                 partial(_llm_gateway_checks.checked, file.name, args), partial(_gateway_path, file)
             )
         problems += [f"services/{file.name}: {problem}" for problem in dict.fromkeys(found)]
@@ -115,23 +111,7 @@ def _pool_problems(
             f"autoscaling: needs {Operator.KEDA}, which operators.enabled of {stack} lacks; add it"
         )
     args = llm_args(file, environment, stack, placement, file.tenant)
-    return [*problems, *_refused(partial(llm_checks.checked, file.name, args), _own_path)]
-
-
-def _refused(check: Callable[[], object], path: Callable[[str], str]) -> list[str]:
-    """What a component has against its arguments, in the notation and by the paths of files."""
-    try:
-        check()
-    except ArgumentsError as error:
-        split = (problem.partition(": ") for problem in error.problems)
-        return [
-            _SNAKE.sub(
-                lambda word: word[0] if word[0] in _VALUES else to_camel(word[0]),
-                f"{path(field)}: {reason}",
-            )
-            for field, _, reason in split
-        ]
-    return []
+    return [*problems, *problems_in_files(partial(llm_checks.checked, file.name, args), _own_path)]
 
 
 def _own_path(field: str) -> str:

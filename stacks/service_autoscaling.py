@@ -115,4 +115,4 @@ def autoscaling_problems(
         return missing
     check = Checks("ModelService", "")
     check_autoscaling(check, autoscaling.arguments(by_profile), monitored=True)
-    return problems_in_files(check)
+    return problems_in_files(check.done)

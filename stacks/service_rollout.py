@@ -125,4 +125,4 @@ def rollout_problems(rollout: Rollout, floor: int, environment: str, lacks: str)
         ]
     check = Checks("ModelService", "")
     check_rollout(check, rollout.arguments(), floor)
-    return problems_in_files(check)
+    return problems_in_files(check.done)

@@ -150,6 +150,11 @@ def test_a_malformed_file_is_told_by_its_path(
             ("requestsPerMinute: 60}", "dollarsPerDay: 5}"),
             "gateway.consumers[1].limits.dollarsPerDay: ",
         ),
+        (("weights: fp8", "weights: awq_int4"), "is given, and engine.weights is awq_int4; write"),
+        (
+            ("gateway:\n", "gateway:\n  guardrails: {allowedTopics: ['my_topic(']}\n"),
+            "gateway.guardrails.allowedTopics[0]: 'my_topic(' is no regular expression: ",
+        ),
     ],
 )
 def test_what_the_environment_cannot_hold_is_told_by_its_path(
