@@ -1,10 +1,15 @@
-"""What Prometheus Operator reads to find our metrics."""
+"""Where Prometheus is, and what its operator reads to find our metrics."""
 
 from collections.abc import Mapping, Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
 
+NAMESPACE = "monitoring"
+"""Where Prometheus is."""
+PROMETHEUS_PORT = 9090
+PROMETHEUS_URL = f"http://prometheus-operated.{NAMESPACE}.svc:{PROMETHEUS_PORT}"
+"""The Service that Prometheus Operator makes beside every Prometheus, bundled or from the chart."""
 INTERVAL_SECONDS = 15
 
 

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from stanchion import monitoring
 from stanchion.operators.contract import Operator
 
 SYSTEM_NAMESPACE = "kube-system"
 """For Karpenter, which the API server serves there before others, and for what reaches into
 nodes: nobody but administrators makes pods there, so no other namespace admits privileged ones."""
-MONITORING = "monitoring"
-PROMETHEUS_PORT = 9090
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ PLANS: Mapping[Operator, Plan] = {
     ),
     Operator.KUBE_PROMETHEUS_STACK: Plan(
         "kube-prometheus-stack",
-        MONITORING,
+        monitoring.NAMESPACE,
         called_on=(10250,),
         reaches_pods=True,
         reaches_nodes=(9100, 10250),

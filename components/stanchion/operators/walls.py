@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pulumi_kubernetes as k8s
 
-from stanchion import network
+from stanchion import monitoring, network
 from stanchion.operators.contract import Setting
-from stanchion.operators.plans import MONITORING, PLANS, PROMETHEUS_PORT, Plan
+from stanchion.operators.plans import PLANS, Plan
 
 _NET = k8s.networking.v1
 _HTTPS = 443
@@ -40,16 +40,16 @@ def _admitted(plan: Plan, setting: Setting) -> list[k8s.networking.v1.NetworkPol
     if plan.called_on:
         called = [network.port(number) for number in plan.called_on]
         rules.append(_NET.NetworkPolicyIngressRuleArgs(ports=called))
-    if setting.monitored and plan.namespace != MONITORING:
-        rules.append(_NET.NetworkPolicyIngressRuleArgs(from_=[network.peer(MONITORING)]))
-    if plan.namespace == MONITORING:
+    if setting.monitored and plan.namespace != monitoring.NAMESPACE:
+        rules.append(_NET.NetworkPolicyIngressRuleArgs(from_=[network.peer(monitoring.NAMESPACE)]))
+    if plan.namespace == monitoring.NAMESPACE:
         asking = [
             network.peer(other.namespace)
             for operator, other in PLANS.items()
             if other.asks_prometheus and operator in setting.enabled
         ]
         if asking:
-            rules.append(network.ingress(asking, PROMETHEUS_PORT))
+            rules.append(network.ingress(asking, monitoring.PROMETHEUS_PORT))
     return rules
 
 
@@ -68,7 +68,9 @@ def _allowed(plan: Plan, setting: Setting) -> list[k8s.networking.v1.NetworkPoli
             for address, number in setting.identity_endpoints
         ]
     if plan.asks_prometheus and setting.monitored:
-        rules.append(network.egress([network.peer(MONITORING)], PROMETHEUS_PORT))
+        rules.append(
+            network.egress([network.peer(monitoring.NAMESPACE)], monitoring.PROMETHEUS_PORT)
+        )
     if plan.reaches_pods:
         rules.append(
             _NET.NetworkPolicyEgressRuleArgs(

@@ -13,11 +13,11 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from stanchion.monitoring import PROMETHEUS_URL
 from stanchion.serving.rollout import (
     DEFAULT_DEADLINE_SECONDS,
     DEFAULT_INTERVAL_SECONDS,
     DEFAULT_MIN_REQUESTS,
-    PROMETHEUS_URL,
     ReleaseAnalysis,
 )
 

@@ -5,6 +5,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
+from stanchion.monitoring import PROMETHEUS_URL
 from stanchion.serving import _workload
 from stanchion.serving._scaled_object import prometheus_trigger, scaled_object
 from stanchion.serving.autoscaling import (
@@ -13,7 +14,6 @@ from stanchion.serving.autoscaling import (
     ModelAutoscaling,
     needs_keda,
 )
-from stanchion.serving.rollout import PROMETHEUS_URL
 
 _SCALE_UP_SECONDS = 15
 """How often replicas may double."""

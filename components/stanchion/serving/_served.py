@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from stanchion import network
+from stanchion import monitoring, network
 from stanchion.checks import Checks
 
 READY_FOR_SECONDS = 5
@@ -66,7 +66,7 @@ def scrapers(args: ServedArgs) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:
     """Who reads metrics; nobody without monitoring."""
     if not args.get("monitoring", False):
         return []
-    return [network.peer(args.get("monitoring_namespace", "monitoring"))]
+    return [network.peer(args.get("monitoring_namespace", monitoring.NAMESPACE))]
 
 
 def endpoint(

@@ -7,7 +7,7 @@ from stanchion import labels, network, pods
 from stanchion.children import child_options, once_made
 from stanchion.credentials import SECRET_STORE, WAITS_FOR_SECRET, external_secret
 from stanchion.labels import metadata
-from stanchion.monitoring import service_monitor
+from stanchion.monitoring import PROMETHEUS_URL, service_monitor
 from stanchion.names import label_value, service_host
 from stanchion.serving import _llm_pods, _llm_routing, _served
 from stanchion.serving import _llm_weights as weights
@@ -22,7 +22,6 @@ from stanchion.serving.llm_arguments import (
 )
 from stanchion.serving.llm_checks import checked
 from stanchion.serving.llm_memory import estimate
-from stanchion.serving.rollout import PROMETHEUS_URL
 
 
 class LlmService(pulumi.ComponentResource):

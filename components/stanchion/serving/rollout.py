@@ -14,8 +14,6 @@ DEFAULT_INTERVAL_SECONDS = 30
 DEFAULT_MIN_REQUESTS = 50
 DEFAULT_DEADLINE_SECONDS = 1800
 DEFAULT_SCALE_DOWN_DELAY_SECONDS = 60
-PROMETHEUS_URL = "http://prometheus-operated.monitoring.svc:9090"
-"""The Service that Prometheus Operator makes beside every Prometheus, bundled or from the chart."""
 _DEFAULT_WEIGHTS = (25, 50)
 _CLOSE_ENOUGH = 2
 """Points between the weight that is asked for and the one that replicas give."""

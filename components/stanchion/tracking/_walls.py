@@ -2,7 +2,7 @@
 
 import pulumi_kubernetes as k8s
 
-from stanchion import labels, network
+from stanchion import labels, monitoring, network
 from stanchion.tracking._pods import METRICS_PORT, PORT
 from stanchion.tracking.arguments import MlflowDatabase, MlflowServerArgs
 
@@ -10,7 +10,7 @@ from stanchion.tracking.arguments import MlflowDatabase, MlflowServerArgs
 def way_in(args: MlflowServerArgs) -> list[k8s.networking.v1.NetworkPolicyIngressRuleArgs]:
     """Tracking clients, the own namespace and load balancers; metrics for who scrapes them."""
     clients = network.labelled_namespaces({labels.TRACKING_CLIENT: "true"})
-    scrapers = network.peer(args.get("monitoring_namespace", "monitoring"))
+    scrapers = network.peer(args.get("monitoring_namespace", monitoring.NAMESPACE))
     balancers = [network.addresses(cidr) for cidr in args.get("load_balancer_cidrs", [])]
     return [
         network.ingress([clients, network.same_namespace(), *balancers], PORT),

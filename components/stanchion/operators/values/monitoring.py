@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from stanchion.monitoring import PROMETHEUS_PORT
 from stanchion.operators.contract import CloudParts, Operator, Setting
-from stanchion.operators.plans import PLANS, PROMETHEUS_PORT, SYSTEM_NAMESPACE
+from stanchion.operators.plans import PLANS, SYSTEM_NAMESPACE
 from stanchion.operators.values.common import (
     RESTRICTED_CONTAINER,
     RUNTIME_SECCOMP,
