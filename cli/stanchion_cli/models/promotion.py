@@ -221,13 +221,14 @@ def _take_back(
     """Serve again what served before, record why, and raise."""
     # Without a look at the lock: this is our own file, and the version in it is not fit to serve.
     lockfile.write(held.root, held.environment, before)
-    after = "was taken back"
+    after, onward = "was taken back", ""
     try:
         with step("restore the version that served before"):
             held.hold.check()
             roll_out()
     except StanchionError as again:
         after = f"its old pin was restored, which does not roll out either ({again.reason})"
+        onward = "; once that is mended, the next `up` rolls the old pin out"
     # After the users are served: the registry may be what is gone.
     kept = "the reason stands as a tag on the version"
     try:
@@ -239,5 +240,5 @@ def _take_back(
     raise StanchionError(
         f"did not roll out and {after}: {error.reason}",
         where=f"model {version.name} version {version.version}",
-        fix=f"{kept}; the alias has not moved",
+        fix=f"{kept}; the alias has not moved{onward}",
     ) from None
