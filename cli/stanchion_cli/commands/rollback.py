@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stanchion_cli.commands.promote import needs_engine_or_no_wait, releasing
+from stanchion_cli.commands.releasing import Wait, needs_engine_or_no_wait, releasing
 from stanchion_cli.commands.status import Context
 from stanchion_cli.progress import console
 from stanchion_cli.project import find_root
@@ -27,25 +27,23 @@ def rollback(
     reason: Annotated[
         str, typer.Option(help="Why, kept as a tag on the version that is left.")
     ] = "by hand",
-    wait: Annotated[
-        bool,
-        typer.Option(help="Roll the pin out, wait until it is healthy and move the alias."),
-    ] = True,
+    wait: Wait = True,
     context: Context = "",
 ) -> None:
     """Pin the version that served before, roll it out, and move the alias back."""
     from stanchion_cli.deploy.reach import preview_with, reached
-    from stanchion_cli.models.rollback import Request, roll_back
+    from stanchion_cli.models.rollback import Request, model_of, roll_back
 
     root = find_root()
     environment, preview = preview_with(root, environment, "services")
     stack = preview.environment
-    model = preview.outputs["services"].get(service, {}).get("model", "")
+    request = Request(root, environment, service, to or None, reason)
+    model = model_of(preview, request)
     if wait:
         needs_engine_or_no_wait(stack)
     with reached(root, environment, preview, context) as target:
         pin = roll_back(
-            Request(root, environment, service, to or None, reason),
+            request,
             preview,
             target,
             roll_out=releasing(root, preview, target, model) if wait else None,

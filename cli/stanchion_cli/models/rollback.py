@@ -52,7 +52,7 @@ def roll_back(
         StanchionError: when there is nothing to go back to, somebody else is at it, or the
             rollout fails; then the pin stays as it was asked for, and the alias has not moved.
     """
-    model = _model_of(preview, request)
+    model = model_of(preview, request)
     services = services_of(preview, model, request.environment)
     doing = f"rolls back {model}"
     with release(request.root, request.environment, services, preview, target, doing=doing) as held:
@@ -81,7 +81,12 @@ def roll_back(
     return pin
 
 
-def _model_of(preview: Preview, request: Request) -> str:
+def model_of(preview: Preview, request: Request) -> str:
+    """The model that the service to be rolled back serves.
+
+    Raises:
+        InputError: when the environment has no such service.
+    """
     declared: Mapping[str, Mapping[str, object]] = preview.outputs["services"]
     if request.service not in declared:
         raise InputError(
