@@ -13,8 +13,8 @@ from explain import problems_in_files
 from foundation import Foundation
 from llm_arguments import gateway_args, llm_args, own_name
 from llm_service import LlmServiceFile
+from service_place import PoolOffer, place_problems
 from stanchion import (
-    CapacityKind,
     GrantKind,
     LlmGateway,
     LlmService,
@@ -33,7 +33,7 @@ def check_llm_services(
     files: Sequence[LlmServiceFile],
     environment: Environment,
     stack: str,
-    pools: Mapping[str, tuple[Placement, tuple[CapacityKind, ...]]],
+    pools: Mapping[str, PoolOffer],
 ) -> None:
     """Hold the files to the environment's tenants and pools, and to the components' own rules.
 
@@ -41,17 +41,18 @@ def check_llm_services(
         files: The files.
         environment: The environment.
         stack: Its name.
-        pools: Placement and kinds of capacity of its pools, by their names.
+        pools: What its pools have, by their names.
 
     Raises:
         InvalidFileError: with every problem found, by its path in the file.
     """
     problems: list[str] = []
     for file in files:
-        found: list[str] = []
-        found += _tenant_problems(file, environment, stack)
-        if file.pool is not None:
-            found += _pool_problems(file, environment, stack, pools)
+        tenants = [tenant.name for tenant in environment.tenants]
+        found = place_problems(file.tenant, file.pool, stack, tenants, pools)
+        found += _quota_problems(file, environment, stack)
+        if file.pool is not None and file.pool in pools:
+            found += _model_problems(file, environment, stack, pools[file.pool].placement)
         if file.gateway is not None:
             args = gateway_args(file, environment, stack, file.tenant, None)
             found += problems_in_files(
@@ -62,19 +63,13 @@ def check_llm_services(
         raise InvalidFileError(problems)
 
 
-def _tenant_problems(file: LlmServiceFile, environment: Environment, stack: str) -> list[str]:
-    tenants = {tenant.name: tenant for tenant in environment.tenants}
-    if file.tenant not in tenants:
-        known = ", ".join(tenants) or "none"
-        return [
-            f"tenant: '{file.tenant}' is not declared; add it under stanchion:tenants of {stack} "
-            f"(declared: {known})"
-        ]
-    if file.model is None:
-        return []
-    quota, replicas = tenants[file.tenant].quota, file.autoscaling.max_replicas + 1
+def _quota_problems(file: LlmServiceFile, environment: Environment, stack: str) -> list[str]:
     engine = file.engine
-    gpus = engine.tensor_parallel * engine.pipeline_parallel if engine else 0
+    tenant = next((each for each in environment.tenants if each.name == file.tenant), None)
+    if engine is None or tenant is None:
+        return []
+    quota, replicas = tenant.quota, file.autoscaling.max_replicas + 1
+    gpus = engine.tensor_parallel * engine.pipeline_parallel
     return [
         f"autoscaling.maxReplicas: {file.autoscaling.max_replicas} and the 1 more that a rollout "
         f"needs take {replicas} times {each} of {what}, and tenant '{file.tenant}' of {stack} may "
@@ -88,23 +83,10 @@ def _tenant_problems(file: LlmServiceFile, environment: Environment, stack: str)
     ]
 
 
-def _pool_problems(
-    file: LlmServiceFile,
-    environment: Environment,
-    stack: str,
-    pools: Mapping[str, tuple[Placement, tuple[CapacityKind, ...]]],
+def _model_problems(
+    file: LlmServiceFile, environment: Environment, stack: str, placement: Placement
 ) -> list[str]:
-    pool = file.pool or ""
-    if pool not in pools:
-        known = ", ".join(sorted(pools)) or "none"
-        return [f"pool: '{file.pool}' is not under stanchion:pools of {stack} (declared: {known})"]
-    placement, capacity = pools[pool]
     problems = []
-    if environment.keep and set(capacity) == {CapacityKind.SPOT}:
-        problems.append(
-            f"pool: '{file.pool}' of {stack} has spot capacity alone, and the cloud may take all "
-            "of it back at once; write a pool that has on_demand or reservation too"
-        )
     enabled = environment.operators.enabled
     if enabled is not None and Operator.KEDA not in enabled:
         problems.append(

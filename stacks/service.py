@@ -7,8 +7,6 @@ program never asks the registry; `stanchion promote` writes the pins.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
@@ -18,6 +16,7 @@ from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
 from service_gates import Gates
+from service_place import PoolOffer, gpu_problems, place_problems
 from service_rollout import Rollout, rollout_problems
 from validation import (
     Cpu,
@@ -114,16 +113,6 @@ class LockFile(Strict):
     """`<env>.lock.yaml`: service name to pin."""
 
     services: Mapping[str, Pin] = {}
-
-
-@dataclass(frozen=True)
-class PoolOffer:
-    """What a service may find on a pool."""
-
-    devices: int
-    """How many GPUs one container may have there: none if 0."""
-    interruptible: bool = False
-    """Whether a service must not depend on it, because it may be gone at once."""
 
 
 ServiceFile = ModelServiceFile | LlmServiceFile
@@ -229,24 +218,18 @@ def check_services(
     problems = []
     for service in services:
         where = f"services/{service.name}"
-        if service.tenant not in tenants:
-            known = ", ".join(tenants) or "none"
-            problems.append(
-                f"{where}: tenant: '{service.tenant}' is not declared; add it under "
-                f"stanchion:tenants of {environment} (declared: {known})"
-            )
         floor = service.autoscaling.floor(min_replicas)
         problems += [
             f"{where}: {problem}"
             for problem in (
+                *place_problems(service.tenant, service.pool, environment, tenants, pools),
+                *gpu_problems(service.resources.gpus, service.pool, environment, pools),
                 *rollout_problems(service.rollout, floor, environment, lacks_for_releases),
                 *autoscaling_problems(
                     service.autoscaling, min_replicas, environment, lacks_for_scaling
                 ),
             )
         ]
-        if service.pool is not None:
-            problems += _pool_problems(service, where, environment, pools)
         pin = pins.get(service.name)
         if pin is not None and pin.model != service.model:
             problems.append(
@@ -256,34 +239,6 @@ def check_services(
             )
     if problems:
         raise InvalidFileError(problems)
-
-
-def _pool_problems(
-    service: ModelServiceFile, where: str, environment: str, pools: Mapping[str, PoolOffer]
-) -> list[str]:
-    pool, gpus = service.pool or "", service.resources.gpus
-    if pool not in pools:
-        near = get_close_matches(pool, pools) or sorted(pools)
-        fix = f"write {' or '.join(near)}" if near else "add it there, or remove pool"
-        return [f"{where}: pool: '{pool}' is not under stanchion:pools of {environment}; {fix}"]
-    if pools[pool].interruptible:
-        return [
-            f"{where}: pool: '{pool}' of {environment} has spot capacity alone, and the cloud may "
-            "take all of it back at once; write a pool that has on_demand or reservation too"
-        ]
-    most = pools[pool].devices
-    if gpus > most:
-        fix = f"write at most {most}" if most else "remove gpus, or name a pool of GPUs"
-        return [
-            f"{where}: resources.gpus: {gpus} is more than the {most} that a container may have on "
-            f"pool '{pool}' of {environment}; {fix}"
-        ]
-    if most and not gpus:
-        return [
-            f"{where}: resources.gpus: is 0, and pool '{pool}' of {environment} has GPU nodes, "
-            f"which would be paid for unused; write 1 to {most}, or name a pool of CPUs"
-        ]
-    return []
 
 
 def _read(path: Path) -> Mapping[str, Any]:

@@ -16,11 +16,11 @@ from llm_serving import check_llm_services
 from service import (
     ModelServiceFile,
     Pin,
-    PoolOffer,
     check_services,
     load_pins,
     load_service_files,
 )
+from service_place import PoolOffer
 from stanchion import CapacityKind, ModelService, ModelServiceArgs
 from tracking import Tracking
 from validation import InvalidFileError
@@ -58,6 +58,15 @@ def load_declared(
         load_pins(directory, stack),
         [file for file in files if isinstance(file, LlmServiceFile)],
     )
+    offers = {
+        each.pool.name: PoolOffer(
+            each.placement,
+            interruptible=environment.profile is Profile.PROD
+            and set(each.pool.capacity) == {CapacityKind.SPOT},
+        )
+        for each in pools
+        if each.placement is not None
+    }
     check_services(
         declared.files,
         declared.pins,
@@ -66,26 +75,9 @@ def load_declared(
         min_replicas=environment.min_replicas,
         lacks_for_releases=environment.lacks_for_releases,
         lacks_for_scaling=environment.lacks_for_scaling,
-        pools={
-            each.pool.name: PoolOffer(
-                devices=each.placement["devices_per_container"],
-                interruptible=environment.profile is Profile.PROD
-                and set(each.pool.capacity) == {CapacityKind.SPOT},
-            )
-            for each in pools
-            if each.placement is not None
-        },
+        pools=offers,
     )
-    check_llm_services(
-        declared.llms,
-        environment,
-        stack,
-        {
-            each.pool.name: (each.placement, each.pool.capacity)
-            for each in pools
-            if each.placement is not None
-        },
-    )
+    check_llm_services(declared.llms, environment, stack, offers)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)

@@ -14,7 +14,8 @@ from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from schemas import service_schema
 from service import load_service_files, load_services
-from stanchion import CapacityKind, Placement
+from service_place import PoolOffer
+from stanchion import Placement
 from validation import InvalidFileError
 
 ROOT = Path(__file__).parents[3]
@@ -61,7 +62,7 @@ def problems(folder: Path, text: str, **changes: Any) -> list[str]:
             files(folder, text),
             environment(**changes),
             "prod-aws",
-            {"l4": (L4, (CapacityKind.ON_DEMAND,)), "cheap": (L4, (CapacityKind.SPOT,))},
+            {"l4": PoolOffer(L4), "cheap": PoolOffer(L4, interruptible=True)},
         )
     return list(error.value.problems)
 
@@ -70,7 +71,7 @@ def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) ->
     jsonschema.validate(yaml.safe_load(EXAMPLE), service_schema())
     found = files(tmp_path, EXAMPLE)
     assert [file.name for file in found] == ["assistant"]
-    pools = {"l4": (L4, (CapacityKind.ON_DEMAND,))}
+    pools = {"l4": PoolOffer(L4)}
     check_llm_services(found, environment(), "prod-aws", pools)
 
 
@@ -78,7 +79,7 @@ def test_the_guides_file_and_its_refusal_are_true(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "llm.md").read_text("utf-8")
     text = guide.partition("```yaml\n")[2].partition("```")[0]
     jsonschema.validate(yaml.safe_load(text), service_schema())
-    pools = {"l4": (L4, (CapacityKind.ON_DEMAND,))}
+    pools = {"l4": PoolOffer(L4)}
     check_llm_services(files(tmp_path, text), environment(), "prod-aws", pools)
     shown = guide.partition("```text\n")[2].partition("\n```")[0]
     engine = "{maxModelLen: 16384, weights: fp8, quantizeOnLoad: true, fullLengthRequests: 2}"

@@ -5,12 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from service import ModelServiceFile, PoolOffer, check_services, load_services
+from service import ModelServiceFile, check_services, load_services
+from service_place import PoolOffer
+from stanchion import Placement
 from unit.stacks.bad_files import SERVICE
 from validation import InvalidFileError
 
 POOLS = {"cpu": 0, "l4": 1, "l4-wide": 4}
 """Pools, and how many GPUs a container may have there."""
+
+
+def _placement(devices: int) -> Placement:
+    """Of a pool where a container may have so many GPUs."""
+    return {
+        "pool": "any",
+        "node_selector": {},
+        "tolerations": [],
+        "device": "nvidia.com/gpu" if devices else "",
+        "devices_per_node": devices,
+        "devices_per_container": devices,
+        "max_devices": devices,
+    }
 
 
 def _file(folder: Path, lines: str) -> tuple[ModelServiceFile, ...]:
@@ -25,7 +40,7 @@ def _check(services: tuple[ModelServiceFile, ...], **pools: int) -> None:
         environment="prod-aws",
         tenants=["demo"],
         min_replicas=1,
-        pools={name: PoolOffer(devices) for name, devices in (pools or POOLS).items()},
+        pools={name: PoolOffer(_placement(devices)) for name, devices in (pools or POOLS).items()},
     )
 
 
@@ -86,5 +101,5 @@ def test_an_online_service_does_not_depend_on_what_the_cloud_may_take_back(tmp_p
             environment="prod-aws",
             tenants=["demo"],
             min_replicas=1,
-            pools={"cheap": PoolOffer(0, interruptible=True)},
+            pools={"cheap": PoolOffer(_placement(0), interruptible=True)},
         )
