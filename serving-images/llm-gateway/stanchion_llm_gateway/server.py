@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 from prometheus_client import start_http_server
-from stanchion_serving.server import GRACE_SECONDS, KEEP_ALIVE_SECONDS, DrainingServer
+from stanchion_serving.server import DrainingServer, configured
 
 from stanchion_llm_gateway import stores
 from stanchion_llm_gateway.app import Application
@@ -84,21 +84,7 @@ def serve(configuration: Configuration, host: str, port: int, metrics_port: int)
     gateway = Gateway(configuration, backends, ledger, metrics)
     audit = Audit(configuration.audit, gateway.prompt_guard.redacted)
     application = Application(configuration, gateway, metrics, audit)
-    config = uvicorn.Config(
-        application,
-        host=host,
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(configuration.stream_seconds) + GRACE_SECONDS,
-    )
+    config = configured(application, host, port, configuration.stream_seconds)
     start_http_server(metrics_port, addr=host, registry=metrics.registry)
     log.info(
         "listening",

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import uvicorn
-from stanchion_serving.server import GRACE_SECONDS, KEEP_ALIVE_SECONDS, DrainingServer
+from stanchion_serving.server import DrainingServer, configured
 
 from stanchion_model_server.app import Application
 from stanchion_model_server.logs import log
@@ -38,20 +38,12 @@ def serve(settings: Settings) -> None:
     """Serve until told to stop; returns after the last accepted request is answered."""
     service = Service(settings, Metrics(settings))
     application = Application(service)
-    config = uvicorn.Config(
+    config = configured(
         application,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
+        settings.host,
+        settings.port,
+        settings.request_timeout_seconds,
         http=JoiningProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(settings.request_timeout_seconds) + GRACE_SECONDS,
     )
     log.info(
         "listening",

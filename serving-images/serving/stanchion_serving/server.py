@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import uvicorn
 
@@ -14,11 +14,45 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-KEEP_ALIVE_SECONDS: Final = 75
+_KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the idle time of usual clients and proxies: they, not we, close idle connections."""
-GRACE_SECONDS: Final = 5
+_GRACE_SECONDS: Final = 5
 """What the last request may take beyond its own time limit before it is cut off."""
 _LAST_REQUEST_SECONDS: Final = 0.5
+
+
+def configured(
+    application: Callable[..., Any],
+    host: str,
+    port: int,
+    request_seconds: float,
+    *,
+    http: type[asyncio.Protocol] | Literal["httptools"] = "httptools",
+) -> uvicorn.Config:
+    """How uvicorn runs an application here: without its own logs, headers and life cycle.
+
+    Args:
+        application: ASGI's.
+        host: Address to listen on.
+        port: Port to listen on.
+        request_seconds: The longest that a request may take; the shutdown waits a little longer.
+        http: What reads requests.
+    """
+    return uvicorn.Config(
+        application,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=http,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(request_seconds) + _GRACE_SECONDS,
+    )
 
 
 class DrainingServer(uvicorn.Server):
