@@ -159,8 +159,7 @@ class Environment(Strict):
                 "zone: …}`, or leave that out"
             )
         controller = provider.ingress_controller
-        enabled = self.operators.enabled
-        if controller is not None and enabled is not None and controller not in enabled:
+        if controller is not None and self.lacks(controller):
             raise ValueError(
                 f"operators.enabled: lacks {controller}, which makes the load balancer of "
                 "`tracking.privateIngress`; add it"
@@ -183,12 +182,12 @@ class Environment(Strict):
     @property
     def lacks_for_releases(self) -> str:
         """What a release that is judged by metrics lacks here; empty where nothing."""
-        return self._lacks_for_metrics or self._lacks(Operator.ARGO_ROLLOUTS)
+        return self._lacks_for_metrics or self.lacks(Operator.ARGO_ROLLOUTS)
 
     @property
     def lacks_for_scaling(self) -> Mapping[str, str]:
         """What fields of a service's `autoscaling` lack here, where something."""
-        keda = self._lacks(Operator.KEDA)
+        keda = self.lacks(Operator.KEDA)
         lacks = {"inFlightPerReplica": self._lacks_for_metrics or keda, "schedules": keda}
         return {field: missing for field, missing in lacks.items() if missing}
 
@@ -198,12 +197,15 @@ class Environment(Strict):
             return ""
         return "Prometheus Operator (kube-prometheus-stack under operators.enabled)"
 
-    def _lacks(self, controller: Operator) -> str:
-        enabled = self.operators.enabled
-        # Without a list a cloud has them all, and one's own cluster has what its owner gave it.
-        if enabled is None or controller in enabled:
-            return ""
-        return f"{controller} under operators.enabled"
+    def lacks(self, controller: Operator) -> str:
+        """What is to be added for a controller to be here; empty where it is."""
+        provider, enabled = self.provider, self.operators.enabled
+        if enabled is None:
+            # A cloud then has them all, and one's own cluster has what its owner gave it.
+            there = not isinstance(provider, LocalProvider) or provider.bundled is None
+        else:
+            there = controller in enabled
+        return "" if there else f"{controller} under operators.enabled"
 
     @property
     def tracking_replicas(self) -> int:

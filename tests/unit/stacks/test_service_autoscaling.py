@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ PEAK = "{start: 30 7 * * MON-FRI, end: 0 10 * * MON-FRI, timezone: Europe/Berlin
 KEDA, PROMETHEUS = "keda", "kube-prometheus-stack"
 
 
-def environment(*operators: str) -> Environment:
-    """The local environment with these operators."""
+def environment(operators: Sequence[str] | None, **changes: Any) -> Environment:
+    """The local environment with these operators; None leaves the list out."""
     written: dict[str, Any] = yaml.safe_load(ENVIRONMENT)["config"]
     own = {key.partition(":")[2]: value for key, value in written.items() if "stanchion:" in key}
-    return parse_environment({**own, "operators": {"enabled": list(operators)}})
+    stated = {} if operators is None else {"operators": {"enabled": [*operators]}}
+    return parse_environment({**own, **stated, **changes})
 
 
 def problems(folder: Path, autoscaling: str, *operators: str) -> tuple[str, ...]:
@@ -33,7 +35,7 @@ def problems(folder: Path, autoscaling: str, *operators: str) -> tuple[str, ...]
             environment="local",
             tenants=["demo"],
             min_replicas=2,
-            lacks_for_scaling=environment(*operators).lacks_for_scaling,
+            lacks_for_scaling=environment(operators).lacks_for_scaling,
         )
     except InvalidFileError as error:
         return error.problems
@@ -52,6 +54,15 @@ def test_sound_files_have_no_problem(
     tmp_path: Path, autoscaling: str, operators: list[str]
 ) -> None:
     assert problems(tmp_path, autoscaling, *operators) == ()
+
+
+def test_without_a_list_the_bundled_node_has_no_controllers_and_a_cluster_of_ones_own_may() -> None:
+    bundled = environment(None)
+    assert set(bundled.lacks_for_scaling) == {"inFlightPerReplica", "schedules"}
+    measured = environment(None, monitoring=True)
+    assert measured.lacks_for_releases == "argo-rollouts under operators.enabled"
+    own = environment(None, monitoring=True, provider={"cloud": "local", "context": "kind-dev"})
+    assert (own.lacks_for_releases, own.lacks_for_scaling) == ("", {})
 
 
 def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
