@@ -13,6 +13,7 @@ from explain import problems_in_files
 from foundation import Foundation
 from llm_arguments import gateway_args, llm_args, own_name
 from llm_service import LlmServiceFile
+from provider import LocalProvider
 from service_place import PoolOffer, place_problems
 from stanchion import (
     GrantKind,
@@ -51,6 +52,7 @@ def check_llm_services(
         tenants = [tenant.name for tenant in environment.tenants]
         found = place_problems(file.tenant, file.pool, stack, tenants, pools)
         found += _quota_problems(file, environment, stack)
+        found += _secret_problems(file, environment, stack)
         if file.pool is not None and file.pool in pools:
             found += _model_problems(file, environment, stack, pools[file.pool].placement)
         if file.gateway is not None:
@@ -83,16 +85,43 @@ def _quota_problems(file: LlmServiceFile, environment: Environment, stack: str) 
     ]
 
 
+def _secret_problems(file: LlmServiceFile, environment: Environment, stack: str) -> list[str]:
+    missing, gateway = environment.lacks(Operator.EXTERNAL_SECRETS), file.gateway
+    if not missing:
+        return []
+    sources = {
+        **{f"external[{at}].apiKey": each.api_key for at, each in enumerate(file.external)},
+        "gateway.consumerKeys": gateway.consumer_keys if gateway else None,
+        "gateway.ledger": gateway.ledger if gateway else None,
+    }
+    problems = [
+        f"{path}.cloudSecret: needs what {stack} lacks: {missing}; add it, or write "
+        "kubernetesSecret"
+        for path, source in sources.items()
+        if source is not None and source.cloud_secret is not None
+    ]
+    if file.hub_token is not None:
+        problems.append(f"hubToken: needs what {stack} lacks: {missing}; add it")
+    return problems
+
+
 def _model_problems(
     file: LlmServiceFile, environment: Environment, stack: str, placement: Placement
 ) -> list[str]:
-    problems = []
-    enabled = environment.operators.enabled
-    if enabled is not None and Operator.KEDA not in enabled:
+    problems, provider = [], environment.provider
+    args = llm_args(file, environment, stack, placement, file.tenant)
+    scaling = args["autoscaling"]
+    scales = scaling["min_replicas"] < scaling["max_replicas"]
+    if scales and environment.lacks(Operator.KEDA):
         problems.append(
             f"autoscaling: needs {Operator.KEDA}, which operators.enabled of {stack} lacks; add it"
         )
-    args = llm_args(file, environment, stack, placement, file.tenant)
+    uri = args["model"].get("uri", "")
+    if uri and not isinstance(provider, LocalProvider) and not uri.startswith(provider.BUCKETS):
+        problems.append(
+            f"model.uri: '{uri}' is in no bucket that {stack} can mount; write one with "
+            f"{provider.BUCKETS}"
+        )
     return [*problems, *problems_in_files(partial(llm_checks.checked, file.name, args), _own_path)]
 
 

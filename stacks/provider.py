@@ -129,6 +129,8 @@ class AwsProvider(CloudProvider):
         DatabaseSize.MEDIUM: "db.m7g.large",
         DatabaseSize.LARGE: "db.m7g.2xlarge",
     }
+    BUCKETS: ClassVar[str] = "s3://"
+    """What addresses of its buckets begin with."""
 
     cloud: Literal["aws"]
     """Amazon Web Services."""
@@ -173,6 +175,8 @@ class GcpProvider(CloudProvider):
         DatabaseSize.MEDIUM: "db-custom-2-8192",
         DatabaseSize.LARGE: "db-custom-8-32768",
     }
+    BUCKETS: ClassVar[str] = "gs://"
+    """What addresses of its buckets begin with."""
 
     cloud: Literal["gcp"]
     """Google Cloud."""

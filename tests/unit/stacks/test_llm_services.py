@@ -174,6 +174,36 @@ def test_without_keda_nothing_would_scale_it(tmp_path: Path) -> None:
     )
 
 
+def test_a_fixed_number_of_replicas_needs_no_keda(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, edited(("maxReplicas: 4", "maxReplicas: 2")))
+    enabled = ["external-secrets", "kube-prometheus-stack", "aws-load-balancer-controller"]
+    declared = environment(operators={"enabled": enabled})
+    check_llm_services([file], declared, "prod-aws", {"l4": PoolOffer(L4)})
+
+
+def test_a_clouds_secret_needs_who_fetches_it(tmp_path: Path) -> None:
+    written = yaml.safe_load(EXAMPLE)
+    written["hubToken"] = {"cloudSecret": "hub"}
+    written["gateway"]["ledger"] = {"kubernetesSecret": "usage"}
+    enabled = ["keda", "kube-prometheus-stack", "aws-load-balancer-controller"]
+    lacks = "needs what prod-aws lacks: external-secrets under operators.enabled; add it"
+    assert problems(tmp_path, yaml.safe_dump(written), operators={"enabled": enabled}) == [
+        f"services/assistant: external[0].apiKey.cloudSecret: {lacks}, or write kubernetesSecret",
+        f"services/assistant: gateway.consumerKeys.cloudSecret: {lacks}, or write kubernetesSecret",
+        f"services/assistant: hubToken: {lacks}",
+    ]
+
+
+def test_weights_are_in_a_bucket_of_the_environments_own_cloud(tmp_path: Path) -> None:
+    written = yaml.safe_load(EXAMPLE)
+    uri = f"gs://weights/qwen/{written['model']['revision']}"
+    written["model"]["uri"], written["storage"] = uri, {"cache": "bucketMount"}
+    assert problems(tmp_path, yaml.safe_dump(written)) == [
+        f"services/assistant: model.uri: '{uri}' is in no bucket that prod-aws can mount; write "
+        "one with s3://"
+    ]
+
+
 def test_the_own_model_is_asked_first_and_then_the_provider(tmp_path: Path) -> None:
     (file,) = files(tmp_path, EXAMPLE)
     args = gateway_args(file, environment(), "prod-aws", "demo", None)
