@@ -36,7 +36,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from stanchion_model_server import measure as measuring
 from stanchion_model_server import wanted
-from stanchion_model_server.check import ask_example
+from stanchion_model_server.check import ask
 from stanchion_model_server.evaluation import EvaluationError, evaluate
 from stanchion_model_server.loading import ServedModel, load_folder
 from stanchion_model_server.measure import measure
@@ -242,9 +242,9 @@ def test_memory_that_is_never_given_back_is_told(
 
     def leaking(served: ServedModel, example: bytes) -> bytes:
         kept.append(bytearray(os.urandom(1 << 20)))
-        return ask_example(served, example)
+        return ask(served, example)
 
-    monkeypatch.setattr("stanchion_model_server.measure.ask_example", leaking)
+    monkeypatch.setattr("stanchion_model_server.measure.ask", leaking)
     report = measure(store.settings(), Wanted.model_validate({"smoke": {"requests": 40}}))
     assert 30 < report["smoke"]["growth_mb"] < 60
 
@@ -259,9 +259,9 @@ def test_a_model_that_breaks_after_some_requests_is_told(
         asked += 1
         if asked > 25:
             raise RuntimeError("cache is full")
-        return ask_example(served, example)
+        return ask(served, example)
 
-    monkeypatch.setattr("stanchion_model_server.measure.ask_example", breaking)
+    monkeypatch.setattr("stanchion_model_server.measure.ask", breaking)
     report = measure(store.settings(), Wanted())
     assert report["smoke"]["problem"] == (
         "fails on its own input example, after 5 answers: cache is full"

@@ -84,9 +84,9 @@ def patiently(attempt: Callable[[], _T], *, tries: int, wait: float) -> _T:
     raise AssertionError("at least one try is made")
 
 
-def ask_example(served: ServedModel, example: bytes) -> bytes:
-    """Read the example, predict and write the answer, as for a request."""
-    item = served.reader.read_fast(example) or served.reader.read(example, invocations.JSON)
+def ask(served: ServedModel, body: bytes) -> bytes:
+    """Read a JSON body, predict and write the answer, as for a request."""
+    item = served.reader.read_fast(body) or served.reader.read(body, invocations.JSON)
     return invocations.write(served.predictor.any(item))
 
 
@@ -103,6 +103,6 @@ def _timed(served: ServedModel, example: bytes) -> tuple[float, str]:
     took = []
     for _ in range(_CALLS):
         started = time.perf_counter()
-        body = ask_example(served, example)
+        body = ask(served, example)
         took.append(time.perf_counter() - started)
     return sorted(took)[len(took) // 2], body.decode()[:2000]

@@ -16,7 +16,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 from sklearn import metrics
 
-from stanchion_model_server import invocations
+from stanchion_model_server.check import ask
 from stanchion_model_server.errors import RequestError
 
 if TYPE_CHECKING:
@@ -193,8 +193,7 @@ def _request(served: ServedModel, rows: pd.DataFrame, label: str) -> list[Any]:
     tensor = served.signature.tensor
     split = {"columns": list(rows.columns), "data": data}
     body = json.dumps({"inputs": data} if tensor else {"dataframe_split": split}).encode()
-    item = served.reader.read_fast(body) or served.reader.read(body, invocations.JSON)
-    answered = json.loads(invocations.write(served.predictor.any(item)))["predictions"]
+    answered = json.loads(ask(served, body))["predictions"]
     if len(answered) != len(rows):
         raise EvaluationError(f"{len(rows)} rows were sent and {len(answered)} answers came back")
     return [_one(answer, label) for answer in answered]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stanchion_models import RegistryError
 
-from stanchion_model_server.check import ask_example, patiently
+from stanchion_model_server.check import ask, patiently
 from stanchion_model_server.errors import ModelRefusedError
 from stanchion_model_server.evaluation import EvaluationError, evaluate
 from stanchion_model_server.loading import ServedModel, fetched, load_folder
@@ -98,13 +98,13 @@ def _smoke(served: ServedModel, requests: int) -> dict[str, Any]:
     took: list[float] = []
     try:
         for _ in range(_FEWEST_REQUESTS):  # what is made once is no growth
-            ask_example(served, served.example)
+            ask(served, served.example)
         before, deadline = _resident(), time.monotonic() + _LONGEST_SECONDS
         while len(took) < requests:
             if len(took) >= _FEWEST_REQUESTS and time.monotonic() > deadline:
                 break
             started = time.perf_counter()
-            ask_example(served, served.example)
+            ask(served, served.example)
             took.append(time.perf_counter() - started)
     except Exception as error:  # noqa: BLE001 - a model may raise anything
         return {"problem": f"fails on its own input example, after {len(took)} answers: {error}"}
