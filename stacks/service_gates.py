@@ -34,6 +34,11 @@ _NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Column = Annotated[str, Field(min_length=1, max_length=250)]
 
 
+def _check_order(least: float | None, most: float | None) -> None:
+    if least is not None and most is not None and least > most:
+        raise ValueError(f"`min: {least}` is above `max: {most}`; swap them")
+
+
 class Bounds(Strict):
     """Between what a metric must lie, the bounds included."""
 
@@ -46,8 +51,7 @@ class Bounds(Strict):
     def _bound_something(self) -> Self:
         if self.min is None and self.max is None:
             raise ValueError("bounds nothing; write `min`, `max` or both")
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"`min: {self.min}` is above `max: {self.max}`; swap them")
+        _check_order(self.min, self.max)
         return self
 
 
@@ -71,6 +75,7 @@ class Slice(Strict):
     def _judge_something(self) -> Self:
         if self.max_disparity is None and self.min is None and self.max is None:
             raise ValueError("judges nothing; write `maxDisparity`, `min` or `max`")
+        _check_order(self.min, self.max)
         return self
 
 

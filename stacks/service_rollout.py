@@ -13,10 +13,11 @@ from stanchion.serving.rollout import (
     ReleaseAnalysis,
     RolloutStrategy,
     check_rollout,
+    is_measured,
 )
 from validation import Strict, by_value
 
-_MEASURED = (RolloutStrategy.CANARY, RolloutStrategy.BLUE_GREEN)
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Step(Strict):
@@ -37,9 +38,9 @@ class Metric(Strict):
     """What it is called."""
     query: Annotated[str, Field(min_length=1, max_length=10000)]
     """PromQL for one number; {{args.canary-hash}} and {{args.stable-hash}} tell the versions."""
-    minimum: float | None = None
+    minimum: _Finite | None = None
     """Smallest good value."""
-    maximum: float | None = None
+    maximum: _Finite | None = None
     """Largest good value."""
 
     @model_validator(mode="after")
@@ -87,11 +88,6 @@ class Rollout(Strict):
     analysis: Analysis | None = None
     """What it is judged by; default: all defaults."""
 
-    @property
-    def is_measured(self) -> bool:
-        """Whether it needs a controller that judges."""
-        return self.strategy in _MEASURED
-
     def arguments(self) -> ModelRollout:
         """The same for the component."""
         args: ModelRollout = {"strategy": self.strategy}
@@ -118,11 +114,12 @@ def rollout_problems(rollout: Rollout, floor: int, environment: str, lacks: str)
         environment: Name of the environment.
         lacks: What a release judged by metrics lacks there; empty where nothing.
     """
-    if rollout.is_measured and lacks:
+    args = rollout.arguments()
+    if is_measured(args) and lacks:
         return [
             f"rollout.strategy: {rollout.strategy} needs what {environment} lacks: {lacks}; add "
             "it, or write rolling"
         ]
     check = Checks("ModelService", "")
-    check_rollout(check, rollout.arguments(), floor)
+    check_rollout(check, args, floor)
     return problems_in_files(check.done)

@@ -268,4 +268,11 @@ def _check_analysis(check: Checks, analysis: ReleaseAnalysis) -> None:
             )
         if "minimum" not in metric and "maximum" not in metric:
             check.refuse(where, "has neither minimum nor maximum", "add the one that is meant")
+        low, high = metric.get("minimum", -math.inf), metric.get("maximum", math.inf)
+        if low > high:
+            check.refuse(
+                f"{where}.minimum",
+                f"{low:g} is above maximum, {high:g}, so that no interval would be good",
+                "swap them",
+            )
     check.unique("rollout.analysis.metrics", [metric["name"] for metric in own])

@@ -205,6 +205,17 @@ def test_default_steps_are_within_reach_of_any_number_of_replicas(replicas: int)
             "meant",
         ),
         (
+            {
+                **CANARY,
+                "analysis": {
+                    "metrics": [{"name": "own", "query": "vector(1)", "minimum": 2, "maximum": 1}]
+                },
+            },
+            {},
+            "rollout.analysis.metrics[0].minimum: 2 is above maximum, 1, so that no interval would "
+            "be good; swap them",
+        ),
+        (
             BLUE_GREEN,
             {"gpus": 2, "placement": ON_L4, "autoscaling": {"min_replicas": 2, "max_replicas": 6}},
             "autoscaling.max_replicas: 6 and the 6 more that a rollout needs are 12 replicas with "
