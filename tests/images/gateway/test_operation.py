@@ -173,37 +173,10 @@ def test_a_header_tells_who_asks_where_a_proxy_sets_it(started: Start) -> None:
         assert gateway.ask("/v1/completions", body, {"x-consumer": name})[0] == expected
 
 
-def test_a_wrong_configuration_ends_with_every_problem_and_status_2(tmp_path: Path) -> None:
+def refused(tmp_path: Path, arguments: list[str], configuration: str) -> list[str]:
+    """The problems of a wrong configuration, told before anything is served."""
     file = tmp_path / "gateway.yaml"
-    file.write_text(
-        "backends: [{name: own, url: ftp://x}]\nmodels: [{name: m, targets: []}]\nmodel: 1\n"
-    )
-    for arguments in ([], ["check"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "stanchion_llm_gateway", *arguments],
-            env={**os.environ, "CONFIGURATION": str(file)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 2
-        assert [line.partition(":")[0] for line in done.stderr.splitlines()] == [
-            "backends[0].url",
-            "models[0].targets",
-            "model",
-        ]
-
-
-@pytest.mark.parametrize("arguments", [[], ["check"]])
-def test_an_unknown_kind_of_personal_data_is_told_with_the_known_ones(
-    tmp_path: Path, arguments: list[str]
-) -> None:
-    file = tmp_path / "gateway.yaml"
-    file.write_text(
-        "backends: [{name: own, url: 'http://x/v1'}]\n"
-        "models: [{name: m, targets: [{backend: own}]}]\n"
-        "guardrails: {output: {pii: {entities: [NAMES]}}}\n"
-    )
+    file.write_text(configuration)
     done = subprocess.run(
         [sys.executable, "-m", "stanchion_llm_gateway", *arguments],
         env={**os.environ, "CONFIGURATION": str(file)},
@@ -212,5 +185,35 @@ def test_an_unknown_kind_of_personal_data_is_told_with_the_known_ones(
         check=False,
     )
     assert done.returncode == 2
+    return done.stderr.splitlines()
+
+
+@pytest.mark.parametrize("arguments", [[], ["check"]])
+def test_a_wrong_configuration_ends_with_every_problem_and_status_2(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    problems = refused(
+        tmp_path,
+        arguments,
+        "backends: [{name: own, url: ftp://x}]\nmodels: [{name: m, targets: []}]\nmodel: 1\n",
+    )
+    assert [line.partition(":")[0] for line in problems] == [
+        "backends[0].url",
+        "models[0].targets",
+        "model",
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["check"]])
+def test_an_unknown_kind_of_personal_data_is_told_with_the_known_ones(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    problems = refused(
+        tmp_path,
+        arguments,
+        "backends: [{name: own, url: 'http://x/v1'}]\n"
+        "models: [{name: m, targets: [{backend: own}]}]\n"
+        "guardrails: {output: {pii: {entities: [NAMES]}}}\n",
+    )
     told = "guardrails.output.pii.entities: NAMES not known; known are AU_TFN"
-    assert done.stderr.splitlines()[-1].startswith(told)
+    assert problems[-1].startswith(told)
