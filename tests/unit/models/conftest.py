@@ -24,6 +24,7 @@ from service_gates import Gates
 from sklearn.linear_model import LogisticRegression
 from stanchion_cli.deploy import task
 from stanchion_cli.deploy.api import Manifest, Ref
+from stanchion_cli.errors import StanchionError
 from stanchion_cli.models import lockfile, promotion
 from stanchion_cli.models.lockfile import Pin
 from stanchion_model_server.measure import measure
@@ -37,6 +38,7 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 
 NORTH = 0.2
 """Rows whose `a` lies below are of the region `north`."""
+FAILS = StanchionError("7 of 10 requests failed")
 MODEL, SERVICE, ENVIRONMENT = "wine-cultivar", "wine", "local"
 
 
@@ -138,6 +140,12 @@ class World:
     def pinned(self) -> Pin | None:
         return lockfile.read(self.root, ENVIRONMENT).get(SERVICE)
 
+    @property
+    def served(self) -> str | None:
+        """The version that is pinned."""
+        pin = self.pinned()
+        return None if pin is None else pin.version
+
     def alias(self, name: str) -> str | None:
         version = self.client.get_registered_model(MODEL).aliases.get(name)
         return None if version is None else str(version)
@@ -147,6 +155,20 @@ class World:
 
     def roll_out(self) -> None:
         self.rolled_out.append(self.pinned())
+
+    def fails_once(self, meanwhile: Callable[[], object] = lambda: None) -> Callable[[], None]:
+        """A rollout that fails, after `meanwhile`, and goes well when it is tried again."""
+        failed = False
+
+        def roll_out() -> None:
+            nonlocal failed
+            self.roll_out()
+            if not failed:
+                failed = True
+                meanwhile()
+                raise FAILS
+
+        return roll_out
 
     def promote(self, version: str, *, roll_out: Callable[[], None] | None = None) -> Path:
         request = promotion.Request(self.root, ENVIRONMENT, MODEL, version)

@@ -16,9 +16,7 @@ from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import Request, promote_version
 from stanchion_cli.models.records import Records
 
-from .conftest import ENVIRONMENT, NORTH, SERVICE, World, data
-
-FAILS = StanchionError("7 of 10 requests failed")
+from .conftest import ENVIRONMENT, FAILS, NORTH, SERVICE, World, data
 
 
 def _refused(world: World, version: str) -> str:
@@ -216,16 +214,10 @@ def test_evaluation_data_outside_the_repository_are_bad_input(world: World, name
 def test_a_rollout_that_fails_is_taken_back_and_its_reason_kept(world: World) -> None:
     world.promote(world.register())
     served, second = world.pinned(), world.register()
-    tried: list[Pin | None] = []
-
-    def fails_once() -> None:
-        tried.append(world.pinned())
-        if len(tried) == 1:
-            raise FAILS
-
+    world.rolled_out.clear()
     with pytest.raises(StanchionError, match="was taken back: 7 of 10 requests failed"):
-        world.promote(second, roll_out=fails_once)
-    assert [pin.version if pin else None for pin in tried] == [second, "1"]
+        world.promote(second, roll_out=world.fails_once())
+    assert [pin.version if pin else None for pin in world.rolled_out] == [second, "1"]
     assert world.pinned() == served
     assert (world.alias("champion"), world.alias("previous")) == ("1", None)
     assert world.tags(second)["stanchion.promotion"] == "aborted: 7 of 10 requests failed"
@@ -244,35 +236,22 @@ def test_users_are_served_again_even_while_the_registry_is_gone(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.promote(world.register())
-    second, tried = world.register(), []
+    world.rolled_out.clear()
 
     def gone(*_: Any) -> Any:
         raise StanchionError("MLflow does not answer")
 
-    def fails_once() -> None:
-        tried.append(world.pinned())
-        if len(tried) == 1:
-            monkeypatch.setattr("stanchion_cli.models.promotion.open_registry", gone)
-            raise FAILS
-
+    fails_once = world.fails_once(
+        lambda: monkeypatch.setattr("stanchion_cli.models.promotion.open_registry", gone)
+    )
     with pytest.raises(StanchionError, match=r"could not be recorded .MLflow does not answer"):
-        world.promote(second, roll_out=fails_once)
-    pin = world.pinned()
-    assert pin is not None
-    assert pin.version == "1"
-    assert len(tried) == 2
+        world.promote(world.register(), roll_out=fails_once)
+    assert (world.served, len(world.rolled_out)) == ("1", 2)
 
 
 def test_pins_of_other_services_stay_when_a_rollout_is_taken_back(world: World) -> None:
     other = Pin("other", "4", f"sha256:{'a' * 64}")
-    tried = []
-
-    def fails_once() -> None:
-        tried.append(1)
-        if len(tried) == 1:
-            lockfile.write(world.root, ENVIRONMENT, {"other": other})
-            raise FAILS
-
+    fails_once = world.fails_once(lambda: lockfile.write(world.root, ENVIRONMENT, {"other": other}))
     with pytest.raises(StanchionError, match="taken back"):
         world.promote(world.register(), roll_out=fails_once)
     assert lockfile.read(world.root, ENVIRONMENT) == {"other": other}
@@ -307,38 +286,22 @@ def test_a_promotion_that_goes_on_and_fails_is_taken_back_to_what_it_replaced(
     world: World,
 ) -> None:
     world.promote(world.register())
-    second, tried = world.register(), []
+    second = world.register()
     _pin_only(world, second)
-
-    def fails_once() -> None:
-        tried.append(1)
-        if len(tried) == 1:
-            raise FAILS
-
     with pytest.raises(StanchionError, match="taken back"):
-        world.promote(second, roll_out=fails_once)
-    pin = world.pinned()
-    assert pin is not None
-    assert pin.version == "1"
+        world.promote(second, roll_out=world.fails_once())
+    assert world.served == "1"
 
 
 def test_a_failed_rollout_never_goes_back_to_a_version_that_was_only_in_trial(
     world: World,
 ) -> None:
     world.promote(world.register())
-    interrupted, third, tried = world.register(), world.register(), []
+    interrupted, third = world.register(), world.register()
     _pin_only(world, interrupted)
-
-    def fails_once() -> None:
-        tried.append(1)
-        if len(tried) == 1:
-            raise FAILS
-
     with pytest.raises(StanchionError, match="taken back"):
-        world.promote(third, roll_out=fails_once)
-    pin = world.pinned()
-    assert pin is not None
-    assert pin.version == "1"
+        world.promote(third, roll_out=world.fails_once())
+    assert world.served == "1"
 
 
 def test_a_registry_that_does_not_say_what_was_replaced_stops_the_promotion(
@@ -377,9 +340,7 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_says_so(world: World) 
     assert "service wine: " in said[0]
     assert f"promotes wine-cultivar version {first}, since 2" in said[0]
     assert "run this again" in said[0]
-    pin = world.pinned()
-    assert pin is not None
-    assert (pin.version, world.alias("champion")) == (first, first)
+    assert (world.served, world.alias("champion")) == (first, first)
     world.promote(second)
     assert world.alias("champion") == second
 
@@ -414,9 +375,7 @@ def test_who_lost_the_lock_restores_its_own_file_and_rolls_nothing_out(
 
     with pytest.raises(StanchionError, match=r"does not roll out either \(lost its lock\)"):
         world.promote(world.register(), roll_out=fails)
-    pin = world.pinned()
-    assert pin is not None
-    assert (pin.version, tried, world.alias("champion")) == ("1", [1], "1")
+    assert (world.served, tried, world.alias("champion")) == ("1", [1], "1")
 
 
 def test_an_interrupted_promotion_leaves_its_lock_free(world: World) -> None:

@@ -19,18 +19,13 @@ def _back(world: World, to: str | None = None, *, roll_out: RollOut | None = Non
     ).version
 
 
-def _served(world: World) -> str | None:
-    pin = world.pinned()
-    return None if pin is None else pin.version
-
-
 def test_the_version_before_is_pinned_rolled_out_and_champion_again(world: World) -> None:
     world.promote(world.register())
     world.promote(world.register())
     assert (world.alias("champion"), world.alias("previous")) == ("2", "1")
     assert _back(world) == "1"
     assert world.rolled_out[-1] == world.pinned()
-    assert (_served(world), world.alias("champion"), world.alias("previous")) == ("1", "1", None)
+    assert (world.served, world.alias("champion"), world.alias("previous")) == ("1", "1", None)
     assert world.tags("2")["stanchion.promotion"] == (
         "rolled back to version 1: it answers nonsense"
     )
@@ -43,7 +38,7 @@ def test_a_second_rollback_does_not_return_to_what_was_left(world: World) -> Non
     _back(world)
     with pytest.raises(StanchionError, match=r"version 1 is pinned and no version.*--to"):
         _back(world)
-    assert _served(world) == "1"
+    assert world.served == "1"
 
 
 def test_the_first_version_has_nothing_to_go_back_to(world: World) -> None:
@@ -77,7 +72,7 @@ def test_a_version_that_was_deleted_from_the_registry_can_be_left(
     with pytest.raises(StanchionError, match=r"version 2 is pinned and no version.*--to"):
         _back(world)
     assert _back(world, "1") == "1"
-    assert (_served(world), world.alias("champion")) == ("1", "1")
+    assert (world.served, world.alias("champion")) == ("1", "1")
     assert "version 2 is gone" in capsys.readouterr().err
 
 
@@ -87,7 +82,7 @@ def test_a_version_in_trial_is_left_for_the_one_it_was_to_replace(world: World) 
     request = Promotion(world.root, ENVIRONMENT, MODEL, second)
     promote_version(request, world.preview, world.target, roll_out=None)
     assert _back(world) == "1"
-    assert (_served(world), world.alias("champion")) == ("1", "1")
+    assert (world.served, world.alias("champion")) == ("1", "1")
 
 
 def test_a_pin_that_was_edited_by_hand_is_rolled_out_and_its_alias_follows(world: World) -> None:
@@ -96,7 +91,7 @@ def test_a_pin_that_was_edited_by_hand_is_rolled_out_and_its_alias_follows(world
     world.promote(world.register())
     lockfile.write(world.root, ENVIRONMENT, {SERVICE: first})
     assert _back(world) == "1"
-    assert (_served(world), world.alias("champion")) == ("1", "1")
+    assert (world.served, world.alias("champion")) == ("1", "1")
 
 
 def test_a_rollback_that_does_not_roll_out_moves_no_alias_and_keeps_the_pin(world: World) -> None:
@@ -108,7 +103,7 @@ def test_a_rollback_that_does_not_roll_out_moves_no_alias_and_keeps_the_pin(worl
 
     with pytest.raises(StanchionError, match="no node has room"):
         _back(world, roll_out=fails)
-    assert (_served(world), world.alias("champion")) == ("1", "2")
+    assert (world.served, world.alias("champion")) == ("1", "2")
     assert _back(world) == "1"
     assert world.alias("champion") == "1"
 
@@ -130,7 +125,7 @@ def test_a_version_that_is_not_there_is_refused_and_nothing_changes(world: World
     world.promote(world.register())
     with pytest.raises(StanchionError, match="version 99"):
         _back(world, "99")
-    assert _served(world) == "1"
+    assert world.served == "1"
 
 
 def test_a_service_that_is_not_there_is_bad_input_with_those_that_are(world: World) -> None:
