@@ -1,8 +1,9 @@
-"""What a command costs: its own process and those it starts, in time and memory."""
+"""Processes that are measured: what a command costs, with all that it starts; ports to serve on."""
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -13,6 +14,13 @@ from typing import Final
 
 _SAMPLE_SECONDS: Final = 0.05
 _KIBIBYTE: Final = 1024
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

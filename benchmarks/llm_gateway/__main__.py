@@ -6,6 +6,7 @@ A gateway with its default guardrails, no guard model, in front of a scripted ba
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +23,8 @@ from benchmarks.facts import facts
 from benchmarks.llm_gateway import guardrails, latency
 from benchmarks.llm_gateway.guardrails import Found
 from benchmarks.llm_gateway.latency import Times
-from benchmarks.llm_gateway.process import free_port, start
+from benchmarks.llm_gateway.process import START_SECONDS, start
+from benchmarks.processes import free_port
 from benchmarks.targets import Target, command, section
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,13 +183,23 @@ def _backend() -> Iterator[int]:
         [sys.executable, "-m", "benchmarks.llm_gateway.stand_in", str(port)], cwd=ROOT
     )
     try:
-        time.sleep(3)
-        if process.poll() is not None:
-            raise StanchionError("the scripted backend did not start")
+        _wait(process, port)
         yield port
     finally:
         process.kill()
         process.wait(20)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < give_up:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise StanchionError("the scripted backend did not start")
 
 
 if __name__ == "__main__":

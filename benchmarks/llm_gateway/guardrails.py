@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stanchion_cli.errors import StanchionError
+
 from benchmarks.llm_gateway import samples
 from benchmarks.llm_gateway.process import Running
 
@@ -43,5 +45,5 @@ def _refused(gateway: Running, prompt: str) -> bool:
     body = {"model": "assistant", "messages": [{"role": "user", "content": prompt}]}
     status, _, raw = gateway.ask("/v1/chat/completions", body)
     if status not in (200, 400):
-        raise AssertionError(f"status {status} for {prompt!r}: {raw!r}")
+        raise StanchionError(f"status {status} for {prompt!r}: {raw!r}")
     return status == 400

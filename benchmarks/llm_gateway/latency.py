@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from stanchion_cli.errors import StanchionError
+
 from benchmarks.llm_gateway import samples
 from benchmarks.llm_gateway.process import Running
 
@@ -76,5 +78,5 @@ def _asked(connection: http.client.HTTPConnection, text: str) -> float:
     reply.read()
     took = (time.perf_counter() - began) * 1000
     if reply.status != 200:
-        raise AssertionError(f"status {reply.status} for {text!r}")
+        raise StanchionError(f"status {reply.status} for {text!r}")
     return took

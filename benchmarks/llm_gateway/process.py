@@ -5,13 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
+
+from stanchion_cli.errors import StanchionError
+
+from benchmarks.processes import free_port
 
 START_SECONDS = 90
 
@@ -46,9 +50,8 @@ class Running:
 
     def metrics(self) -> str:
         """What Prometheus would scrape."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=10)
-        connection.request("GET", "/metrics")
-        return connection.getresponse().read().decode()
+        with urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as reply:
+            return str(reply.read().decode())
 
     def logged(self) -> list[dict[str, Any]]:
         """Every line so far."""
@@ -64,7 +67,7 @@ def start(configuration: dict[str, Any], folder: Path) -> Running:
     """Start a gateway and wait until it is ready.
 
     Raises:
-        AssertionError: with what it wrote, when it does not come up.
+        StanchionError: with what it wrote, when it does not come up.
     """
     file, log = folder / "gateway.json", folder / "gateway.log"
     file.write_text(json.dumps(configuration))
@@ -92,11 +95,4 @@ def start(configuration: dict[str, Any], folder: Path) -> Running:
         except OSError:
             time.sleep(0.1)
     running.stop()
-    raise AssertionError(f"the gateway did not start: {log.read_text()}")
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    raise StanchionError(f"the gateway did not start: {log.read_text()}")

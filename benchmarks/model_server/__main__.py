@@ -21,6 +21,7 @@ from benchmarks.model_server.environments import KSERVE, MLFLOW, ROOT
 from benchmarks.model_server.load import Measured
 from benchmarks.model_server.model import Trained, train
 from benchmarks.model_server.servers import Running, Spec
+from benchmarks.processes import free_port
 
 _RESULTS: Final = ROOT / "benchmarks" / "RESULTS.md"
 
@@ -80,7 +81,7 @@ def run(effort: Effort) -> report.Results:
     )
     with tempfile.TemporaryDirectory(prefix="stanchion-bench-") as scratch, ExitStack() as stack:
         folder = Path(scratch)
-        ports = {name: servers.free_port() for name in pythons}
+        ports = {name: free_port() for name in pythons}
         with step("start a registry"):
             registry = servers.start_registry(pythons[MLFLOW], folder)
         with ExitStack() as until_loaded:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.model_server.environments import KSERVE, LITSERVE, MLFLOW, STANCHION
 from benchmarks.model_server.load import Measured
+from benchmarks.targets import Target, section
 
 _ORDER = (STANCHION, KSERVE, LITSERVE, MLFLOW)
 _TITLES = {
@@ -28,15 +29,6 @@ class Results:
     """By rows in a request, connections, server."""
     steady: dict[tuple[int, float, str], Measured] = field(default_factory=dict)
     """By rows in a request, requests per second, server."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """One thing that must hold."""
-
-    wanted: str
-    found: str
-    met: bool
 
 
 def targets(results: Results) -> list[Target]:
@@ -82,15 +74,11 @@ def markdown(results: Results) -> str:
         *(f"- {key}: {value}" for key, value in results.facts.items()),
         f"- versions: {', '.join(f'{k} {v}' for k, v in results.versions.items())}",
         "",
-        "## Targets",
-        "",
-        "| target | found | met |",
-        "| --- | --- | --- |",
-        *(f"| {t.wanted} | {t.found} | {'yes' if t.met else '**no**'} |" for t in targets(results)),
+        *section(targets(results)),
     ]
     for rows in sorted({key[0] for key in results.full_speed}):
-        lines += ["", f"## As fast as it goes, {_rows(rows)} a request", "", *_speed(results, rows)]
-    lines += ["", "## At equal load", "", *_steady(results), "", "## Start and memory", ""]
+        lines += [f"## As fast as it goes, {_rows(rows)} a request", "", *_speed(results, rows), ""]
+    lines += ["## At equal load", "", *_steady(results), "", "## Start and memory", ""]
     lines += ["| server | first prediction after | memory under load |", "| --- | --- | --- |"]
     lines += [
         f"| {_TITLES[n]} | {results.start_seconds[n]:.1f} s | {results.memory_mb[n]:.0f} MiB |"

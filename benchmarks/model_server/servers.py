@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -18,6 +17,7 @@ from stanchion_cli.errors import StanchionError
 
 from benchmarks.model_server.environments import KSERVE, LITSERVE, MLFLOW, ROOT, STANCHION
 from benchmarks.model_server.model import NAME, Trained
+from benchmarks.processes import free_port
 
 _PEERS: Final = Path(__file__).parent / "peers"
 _START_SECONDS: Final = 180.0
@@ -201,13 +201,6 @@ def _start(spec: Spec, port: int, log: Path, answers: Callable[[Running], object
     running.stop()
     tail = " | ".join(log.read_text("utf-8", "replace").splitlines()[-8:])
     raise StanchionError(f"{spec.name} did not answer: {tail}")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _tree(root: int) -> list[int]:
