@@ -10,7 +10,7 @@ from validation import Name, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
-_Price = Annotated[float, Field(ge=0, le=1000, strict=False, allow_inf_nan=False)]
+_Price = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 
 
 class SecretSource(Strict):
@@ -62,7 +62,7 @@ class LlmLimits(Strict):
     tokens_per_minute: _Count | None = None
     tokens_per_day: _Count | None = None
     """Needs `gateway.ledger`."""
-    dollars_per_day: Annotated[float, Field(gt=0, strict=False, allow_inf_nan=False)] | None = None
+    dollars_per_day: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     """By `price`; needs `gateway.ledger`."""
 
 

@@ -116,6 +116,11 @@ def test_it_is_of_the_environments_that_it_names(tmp_path: Path) -> None:
         (("nodeNvme", "hostPath"), "assistant.yaml: storage.cache: 'hostPath' is not allowed"),
         (("revision: b968826d9c46dd6066d109eabc6255188de91218", ""), "model.revision: is required"),
         (("{cloudSecret: assistant-provider}", "{}"), "external[0].apiKey: needs exactly one of"),
+        (
+            ("input: 0.0005", "input: yes"),
+            "external[0].price.input: True has the wrong type",
+        ),
+        (("input: 0.0005", "input: '1'"), "external[0].price.input: '1' has the wrong type"),
         (("kind: LlmService", "kind: LLM"), "kind: 'LLM' is not allowed; write 'ModelService' or"),
     ],
 )
