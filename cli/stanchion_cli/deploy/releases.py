@@ -88,12 +88,14 @@ def reason_taken_back(api: Api, live: Live) -> str:
 
 
 def _settle(api: Api, ref: Ref, limit: float) -> None:
-    shown, seen_by = "", time.monotonic() + _SEEN_SECONDS
+    shown, seen_at = "", time.monotonic()
     while True:
         live = api.get(ref)
         if live is None:
             raise StanchionError("does not exist any more", where=str(ref))
         seen = readiness.is_observed(live)
+        if seen:  # every change of replicas by its autoscaler has to be seen anew
+            seen_at = time.monotonic()
         phase = (live.get("status") or {}).get("phase")
         if seen and phase == "Healthy" and not readiness.is_releasing(live):
             return
@@ -103,7 +105,7 @@ def _settle(api: Api, ref: Ref, limit: float) -> None:
         if line != shown:
             detail(line)
             shown = line
-        if not seen and time.monotonic() > seen_by:
+        if time.monotonic() > seen_at + _SEEN_SECONDS:
             raise StanchionError(
                 f"its controller has not seen it for {_SEEN_SECONDS} s",
                 where=str(ref),

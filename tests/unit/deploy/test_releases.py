@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -80,6 +82,28 @@ def test_health_of_the_version_before_is_not_that_of_the_new_one() -> None:
     degraded = rollout("Degraded", generation=7)
     with pytest.raises(StanchionError, match="no reason is told"):
         settle(Cluster(stale, stale, stale, degraded))
+
+
+@pytest.fixture
+def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by 20 seconds whenever it is looked at."""
+    now = itertools.count(step=20)
+    clock = SimpleNamespace(monotonic=lambda: next(now), sleep=lambda _: None)
+    monkeypatch.setattr(releases, "time", clock)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_a_change_of_replicas_late_in_a_release_has_its_own_time_to_be_seen() -> None:
+    begun = [rollout("Progressing", currentStepIndex=1)] * 5
+    scaled = rollout("Progressing", generation=8, currentStepIndex=1)
+    settle(Cluster(*begun, scaled, HEALTHY), seconds=10_000)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_a_controller_that_sees_no_change_is_told() -> None:
+    unseen = rollout("Progressing", generation=8)
+    with pytest.raises(StanchionError, match="its controller has not seen it for 60 s"):
+        settle(Cluster(rollout("Progressing"), unseen), seconds=10_000)
 
 
 @pytest.mark.parametrize(
