@@ -93,20 +93,11 @@ def _check_architecture(check: Checks, args: LlmServiceArgs, model: LanguageMode
     where, sound = "model.architecture", True
     if "like" in pin:
         check.refuse(where, "is given beside model.like", "leave out one of the two")
-    parts = {
-        field: getattr(model, field)
-        for field in (
-            "layers",
-            "hidden",
-            "intermediate",
-            "heads",
-            "kv_heads",
-            "head_dim",
-            "context",
-        )
-    }
-    parts["vocabulary"] = model.vocabulary
-    for field, value in parts.items():
+    for field in (
+        "layers", "hidden", "intermediate", "heads", "kv_heads", "head_dim",
+        "vocabulary", "context",
+    ):  # fmt: skip
+        value = getattr(model, field)
         if value < 1:
             sound = False
             check.refuse(f"{where}.{field}", f"is {value}", "copy it from the model's config.json")

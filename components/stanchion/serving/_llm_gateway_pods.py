@@ -127,7 +127,6 @@ def _container(args: LlmGatewayArgs) -> k8s.core.v1.ContainerArgs:
         "PORT": str(PORT),
         "METRICS_PORT": str(METRICS_PORT),
     }
-    has_secrets = any(True for _ in secrets(args))
     return _CORE.ContainerArgs(
         name="llm-gateway",
         image=args["image"],
@@ -149,7 +148,7 @@ def _container(args: LlmGatewayArgs) -> k8s.core.v1.ContainerArgs:
             _CORE.VolumeMountArgs(
                 name="configuration", mount_path=_CONFIGURATION_FOLDER, read_only=True
             ),
-            *([pods.secrets_mount()] if has_secrets else []),
+            *([pods.secrets_mount()] if any(secrets(args)) else []),
         ],
     )
 
