@@ -43,6 +43,7 @@ BLUE_GREEN: dict[str, Any] = {
 BACK_ON_STABLE_SECONDS = 60
 # More answers than the gates ask for (225), and fewer than a canary gives in its first step.
 FLAWED_AFTER = "300"
+REFUSAL = "too much for this model"
 
 
 def test_a_service_becomes_a_canary_without_dropping_a_request(platform: Platform) -> None:
@@ -86,7 +87,7 @@ def test_a_version_that_fails_a_gate_never_gets_a_request(platform: Platform) ->
 
 
 def test_a_version_that_fails_one_input_in_twenty_is_taken_back(platform: Platform) -> None:
-    _taken_back(platform, "errors", reason="error-ratio", own_failures=True)
+    _taken_back(platform, "errors", reason="error-ratio", answers=REFUSAL)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ def test_a_switch_to_blue_green_and_a_good_version_drop_no_request(platform: Pla
 
 
 def test_a_bad_version_after_a_switch_is_taken_back(platform: Platform) -> None:
-    _taken_back(platform, "errors", reason="error-ratio", own_failures=True)
+    _taken_back(platform, "errors", reason="error-ratio", answers=REFUSAL)
 
 
 def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Platform) -> None:
@@ -135,7 +136,8 @@ def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Pla
     assert "argoproj.io" not in platform.kubectl("api-versions"), "the operator's kinds are gone"
 
 
-def _taken_back(platform: Platform, flaw: str, *, reason: str, own_failures: bool = False) -> None:
+def _taken_back(platform: Platform, flaw: str, *, reason: str, answers: str = "") -> None:
+    """Promote a flawed version, which may fail a request with an answer of its own alone."""
     before, champion = platform.pinned_version(), _champion(platform)
     _ungated(platform)
     version = platform.train_flawed(flaw, "--after", FLAWED_AFTER)
@@ -159,9 +161,8 @@ def _taken_back(platform: Platform, flaw: str, *, reason: str, own_failures: boo
     assert found is not None
     told = " ".join(str(tag["value"]) for tag in found["tags"])
     assert reason in told, "the reason stands on the version"
-    others = [failure for failure in traffic.failures if not failure.startswith("500")]
+    others = [failure for failure in traffic.failures if not (answers and answers in failure)]
     assert others == []
-    assert own_failures or traffic.failures == []
 
 
 @contextmanager
