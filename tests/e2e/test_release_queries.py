@@ -87,6 +87,11 @@ def numbers(version: str, mean: float, deviation: float) -> dict[str, float]:
     }
 
 
+def started(version: str, *, restarts: bool) -> dict[str, float]:
+    """When a server of a version started: once, or again at every sample."""
+    return {f'process_start_time_seconds{{{COMMON}="{version}",pod="a"}}': 1 / 15 * restarts}
+
+
 BUSY = {**requests("new", 10), **requests("old", 20)}
 # With 600 predictions of each version in the interval.
 CHANCE_OF_MEANS = 2 * (1 / 600 + 1 / 600) ** 0.5
@@ -114,6 +119,9 @@ CHANCE_OF_HALVES = 0.4 * 2 * 0.5 * (1 / 600 + 1 / 600) ** 0.5
         ("mean_shift", {**BUSY, **numbers("new", 2, 1), **numbers("old", 2, 1)}, 0.0),
         ("mean_shift", BUSY, 0.0),
         ("mean_shift", {**numbers("new", 3, 1), **numbers("old", 2, 1)}, None),
+        ("restarts", started("new", restarts=False), 0.0),
+        ("restarts", started("new", restarts=True), 3.0),
+        ("restarts", started("old", restarts=True), None),
     ],
 )  # fmt: skip
 def test_a_query_yields_what_it_is_named_for_and_nothing_without_requests(

@@ -1,8 +1,8 @@
 """The queries that a new version is judged by, as Argo Rollouts' AnalysisTemplates.
 
 A measurement is good or bad only where its query yields a number; where it yields none, it is
-inconclusive and the release holds. So every query yields a number only when both versions had
-enough requests in the interval.
+inconclusive and the release holds. So every query but that of restarts yields a number only when
+both versions had enough requests in the interval.
 """
 
 import json
@@ -85,6 +85,7 @@ def health(queries: "Queries") -> list[dict[str, Any]]:
         ("latency-ratio", queries.latency_ratio(), analysis.get("max_latency_ratio", 1.5)),
         ("class-shift", queries.class_shift(), analysis.get("max_class_shift", 0.2)),
         ("mean-shift", queries.mean_shift(), analysis.get("max_mean_shift", 0.5)),
+        ("restarts", queries.restarts(), 0),
     )
     found = [_judged(analysis, name, query, {"maximum": limit}) for name, query, limit in limits]
     return found + [
@@ -259,6 +260,10 @@ class Queries:
         distance = f"abs({mean_new} - {mean_old}) / {deviation}"
         return self._or_zero(f"max({distance} - 2 * sqrt(1 / {n} + 1 / {m}))")
 
+    def restarts(self) -> str:
+        """How often the new version's servers started anew, as one does that ran out of memory."""
+        return f"sum(changes(process_start_time_seconds{self._new.range()}))"
+
     def _or_zero(self, query: str) -> str:
         return f"(({query}) and ({self.enough()})) or 0 * ({self.enough()})"
 
@@ -270,10 +275,14 @@ class _Pods:
     labels: str
     seconds: int
 
+    def range(self, labels: str = "") -> str:
+        """The pods' series with the labels, as far back as is looked."""
+        both = ",".join(filter(None, (self.labels, labels)))
+        return f"{{{both}}}[{self.seconds}s]"
+
     def increase(self, metric: str, labels: str = "") -> str:
         """What a counter grew by, series by series."""
-        both = ",".join(filter(None, (self.labels, labels)))
-        return f"increase(model_server_{metric}{{{both}}}[{self.seconds}s])"
+        return f"increase(model_server_{metric}{self.range(labels)})"
 
     def signed(self, metric: str) -> str:
         """What a sum changed by that is counted by its sign, output by output."""

@@ -83,7 +83,7 @@ def test_a_switch_that_sees_too_few_requests_ends_at_its_deadline() -> None:
 def test_one_bad_interval_ends_a_release_and_an_empty_one_does_not(rollout: dict[str, Any]) -> None:
     world = released(rollout)
     found = metrics(world, "wine-release")
-    health = {"error-ratio", "latency-ratio", "class-shift", "mean-shift"}
+    health = {"error-ratio", "latency-ratio", "class-shift", "mean-shift", "restarts"}
     assert health <= set(found)
     for name in health:
         assert found[name]["failureLimit"] == 0
