@@ -63,6 +63,22 @@ class Platform:
         folder = Path(__file__).parent / "flawed"
         return sample.train(self.root, self._preview(), arguments=arguments, folder=folder)
 
+    def enable(self, operators: list[str]) -> None:
+        """Let the environment name these operators, and no others, to the next `up`."""
+        path = self.root / "stacks" / "Pulumi.local.yaml"
+        content = yaml.safe_load(path.read_text())
+        content["config"].pop("stanchion:operators", None)
+        if operators:
+            content["config"]["stanchion:operators"] = {"enabled": operators}
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+
+    def declare(self, **changes: Any) -> None:
+        """Change top-level keys of the sample service's file; None removes one."""
+        path = self.root / "stacks" / "services" / "wine.yaml"
+        content = {**yaml.safe_load(path.read_text()), **changes}
+        stated = {key: value for key, value in content.items() if value is not None}
+        path.write_text(yaml.safe_dump(stated, sort_keys=False))
+
     def _preview(self) -> Preview:
         return run_preview("local", root=self.root, policies=False)
 

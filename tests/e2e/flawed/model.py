@@ -16,6 +16,8 @@ class Flawed(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,misc]
     def load_context(self, context: Any) -> None:
         """Load the model inside."""
         self._flaw = context.model_config["flaw"]
+        if self._flaw == "unloadable":
+            raise RuntimeError("this model's weights are for another machine")
         self._after = int(context.model_config["after"])
         self._calls = 0
         self._kept: list[bytes] = []

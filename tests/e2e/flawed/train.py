@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from stanchion_models import Credentials, Registry, register
 
 MODEL = "wine-cultivar"
+CANNOT_SERVE = {"unloadable", "signature"}
 
 
 def main(flaw: str, after: int) -> None:
@@ -39,8 +40,12 @@ def main(flaw: str, after: int) -> None:
             python_model=str(Path(__file__).with_name("model.py")),
             artifacts={"model": str(inside)},
             model_config={"flaw": flaw, "after": after},
-            signature=infer_signature(features, model.predict(features)),
-            input_example=features.head(2),
+            signature=infer_signature(
+                features if flaw != "signature" else features.assign(vintage=2020.0),
+                model.predict(features),
+            ),
+            # With one, MLflow would load and ask the model at once.
+            input_example=None if flaw in CANNOT_SERVE else features.head(2),
             pip_requirements=[],
         )
     version = register(logged, MODEL, client=client)
