@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from e2e.platform import Platform, eventually
 from e2e.registry import Registry
+from e2e.releases import CANARY, OPERATORS, champion_of, meanwhile, phase, served
 from e2e.traffic import Traffic
 
 pytestmark = [
@@ -19,20 +17,7 @@ pytestmark = [
     pytest.mark.usefixtures("unbroken"),
 ]
 
-OPERATORS = ["kube-prometheus-stack", "argo-rollouts"]
-INTERVAL_SECONDS = 15
 DEADLINE_SECONDS = 60
-CANARY: dict[str, Any] = {
-    "strategy": "canary",
-    "steps": [{"weight": 33, "goodIntervals": 4}, {"weight": 50}],
-    "analysis": {
-        "intervalSeconds": INTERVAL_SECONDS,
-        "minRequests": 30,
-        # Two cores carry the node, its builds and the traffic: only what a person would notice.
-        "latencyFloorMs": 200,
-        "deadlineSeconds": 300,
-    },
-}
 BLUE_GREEN: dict[str, Any] = {
     "strategy": "blueGreen",
     "scaleDownDelaySeconds": 30,
@@ -51,7 +36,7 @@ def test_a_service_becomes_a_canary_without_dropping_a_request(platform: Platfor
         platform.stanchion("up", "local")
         time.sleep(3)
     assert traffic.failures == []
-    assert _phase(platform) == "Healthy"
+    assert phase(platform) == "Healthy"
     assert platform.get("deployments", "-n", "demo")["items"] == []
 
 
@@ -59,16 +44,16 @@ def test_a_good_version_passes_every_step_with_no_failed_request(platform: Platf
     before = platform.pinned_version()
     with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
         version = platform.train("--regularisation", "0.5")
-        with _meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
+        with meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
             eventually(lambda: version in traffic.versions, seconds=240, what="the first canary")
-            assert _champion(platform) == before, "the alias waits for full weight"
+            assert champion_of(platform) == before, "the alias waits for full weight"
             unchanged = platform.stanchion("up", "local")
             assert "0 created, 0 changed" in unchanged.stderr, "controllers keep what is theirs"
         assert promoted() == 0
         eventually(lambda: traffic.answered >= 5000, seconds=300, what="5,000 requests")
     assert traffic.failures == []
     assert set(traffic.versions) == {before, version}
-    assert (_champion(platform), platform.pinned_version()) == (version, version)
+    assert (champion_of(platform), platform.pinned_version()) == (version, version)
     assert re.search(rf"{version}\s+2/2\s+healthy", platform.stanchion("status").stdout)
 
 
@@ -81,7 +66,7 @@ def test_a_version_that_fails_a_gate_never_gets_a_request(platform: Platform) ->
     assert "scan" in refused.stderr
     assert "accuracy" in refused.stderr or "not run" in refused.stderr
     assert set(traffic.versions) == {before}
-    assert (platform.pinned_version(), _champion(platform)) == (before, before)
+    assert (platform.pinned_version(), champion_of(platform)) == (before, before)
 
 
 @pytest.mark.full
@@ -89,7 +74,7 @@ def test_a_version_that_fails_a_gate_never_gets_a_request(platform: Platform) ->
 def test_a_version_that_cannot_serve_is_stopped_without_any_gate_declared(
     platform: Platform, flaw: str, gate: str
 ) -> None:
-    before, champion = platform.pinned_version(), _champion(platform)
+    before, champion = platform.pinned_version(), champion_of(platform)
     platform.declare(gates=None)
     with Traffic(platform.address(), platform.request(), threads=1) as traffic:
         version = platform.train_flawed(flaw)
@@ -97,7 +82,7 @@ def test_a_version_that_cannot_serve_is_stopped_without_any_gate_declared(
     assert refused.returncode == 1
     assert gate in refused.stderr
     assert (set(traffic.versions), traffic.failures) == ({before}, [])
-    assert (platform.pinned_version(), _champion(platform)) == (before, champion)
+    assert (platform.pinned_version(), champion_of(platform)) == (before, champion)
 
 
 def test_a_version_that_fails_one_input_in_twenty_is_taken_back(platform: Platform) -> None:
@@ -120,7 +105,7 @@ def test_a_version_that_eats_memory_is_taken_back(platform: Platform) -> None:
 
 
 def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Platform) -> None:
-    before, champion = platform.pinned_version(), _champion(platform)
+    before, champion = platform.pinned_version(), champion_of(platform)
     soon = {**CANARY["analysis"], "deadlineSeconds": DEADLINE_SECONDS}
     platform.declare(rollout={**CANARY, "analysis": soon})
     version = platform.train("--regularisation", "0.7")
@@ -129,7 +114,7 @@ def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Pla
     assert refused.returncode == 1
     assert "not found good within its deadline" in refused.stderr
     assert time.monotonic() - started > DEADLINE_SECONDS
-    assert (platform.pinned_version(), _champion(platform)) == (before, champion)
+    assert (platform.pinned_version(), champion_of(platform)) == (before, champion)
 
 
 @pytest.mark.full
@@ -140,7 +125,7 @@ def test_a_switch_to_blue_green_and_a_good_version_drop_no_request(platform: Pla
         version = platform.train("--regularisation", "0.9")
         platform.stanchion("promote", "wine-cultivar", version)
     assert traffic.failures == []
-    assert _champion(platform) == version
+    assert champion_of(platform) == version
 
 
 @pytest.mark.full
@@ -161,25 +146,25 @@ def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Pla
 
 def _taken_back(platform: Platform, flaw: str, *, reason: str, answers: str = "") -> None:
     """Promote a flawed version, which may fail requests by such answers alone."""
-    before, champion = platform.pinned_version(), _champion(platform)
+    before, champion = platform.pinned_version(), champion_of(platform)
     platform.declare(gates=None)
     version = platform.train_flawed(flaw, "--after", FLAWED_AFTER)
     # Connections that are kept stay with the version before: only the others meet the canary.
     with Traffic(platform.address(), platform.request(), threads=8) as traffic:
-        with _meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
+        with meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
             eventually(lambda: version in traffic.versions, seconds=240, what="the canary")
             eventually(
-                lambda: _phase(platform) == "Degraded", seconds=180, what="that it is taken back"
+                lambda: phase(platform) == "Degraded", seconds=180, what="that it is taken back"
             )
             taken_back = time.monotonic()
             eventually(
-                lambda: _served(platform) == {before},
+                lambda: served(platform) == {before},
                 seconds=BACK_ON_STABLE_SECONDS,
                 what="that the version before serves alone",
             )
             print(f"back on stable {time.monotonic() - taken_back:.0f} s after the abort")
         assert promoted() == 1
-    assert (platform.pinned_version(), _champion(platform)) == (before, champion)
+    assert (platform.pinned_version(), champion_of(platform)) == (before, champion)
     found = Registry(platform).version(version)
     assert found is not None
     told = " ".join(str(tag["value"]) for tag in found["tags"])
@@ -188,41 +173,3 @@ def _taken_back(platform: Platform, flaw: str, *, reason: str, answers: str = ""
         failure for failure in traffic.failures if not (answers and re.search(answers, failure))
     ]
     assert others == []
-
-
-@contextmanager
-def _meanwhile(platform: Platform, *command: str) -> Iterator[Any]:
-    """Run a command beside the block; afterwards its exit code, by calling what is given."""
-    codes: list[int] = []
-
-    def run() -> None:
-        codes.append(platform.stanchion(*command, check=False).returncode)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield lambda: codes[0]
-    finally:
-        thread.join()
-
-
-def _phase(platform: Platform) -> str:
-    live = platform.get("rollout.argoproj.io", "wine", "-n", "demo")
-    return str(live.get("status", {}).get("phase", ""))
-
-
-def _served(platform: Platform) -> set[str]:
-    """The versions of the pods that requests may reach."""
-    pods = platform.get("pods", "-n", "demo", "-l", "app.kubernetes.io/instance=wine")["items"]
-    return {
-        pod["metadata"]["labels"]["app.kubernetes.io/version"]
-        for pod in pods
-        if "deletionTimestamp" not in pod["metadata"]
-    }
-
-
-def _champion(platform: Platform) -> str:
-    answer = Registry(platform).ask(
-        "GET", "registered-models/alias?name=wine-cultivar&alias=champion"
-    )
-    return str(answer["model_version"]["version"])

@@ -1,0 +1,65 @@
+"""What the chapters on releases share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from e2e.platform import Platform
+from e2e.registry import Registry
+
+OPERATORS = ["kube-prometheus-stack", "argo-rollouts"]
+INTERVAL_SECONDS = 15
+CANARY: dict[str, Any] = {
+    "strategy": "canary",
+    "steps": [{"weight": 33, "goodIntervals": 4}, {"weight": 50}],
+    "analysis": {
+        "intervalSeconds": INTERVAL_SECONDS,
+        "minRequests": 30,
+        # Two cores carry the node, its builds and the traffic: only what a person would notice.
+        "latencyFloorMs": 200,
+        "deadlineSeconds": 300,
+    },
+}
+
+
+@contextmanager
+def meanwhile(platform: Platform, *command: str) -> Iterator[Any]:
+    """Run a command beside the block; afterwards its exit code, by calling what is given."""
+    codes: list[int] = []
+
+    def run() -> None:
+        codes.append(platform.stanchion(*command, check=False).returncode)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield lambda: codes[0]
+    finally:
+        thread.join()
+
+
+def phase(platform: Platform) -> str:
+    """Where the release stands, in the words of Argo Rollouts."""
+    live = platform.get("rollout.argoproj.io", "wine", "-n", "demo")
+    return str(live.get("status", {}).get("phase", ""))
+
+
+def served(platform: Platform) -> set[str]:
+    """The versions of the pods that requests may reach."""
+    pods = platform.get("pods", "-n", "demo", "-l", "app.kubernetes.io/instance=wine")["items"]
+    return {
+        pod["metadata"]["labels"]["app.kubernetes.io/version"]
+        for pod in pods
+        if "deletionTimestamp" not in pod["metadata"]
+    }
+
+
+def champion_of(platform: Platform) -> str:
+    """The version that the registry calls champion."""
+    answer = Registry(platform).ask(
+        "GET", "registered-models/alias?name=wine-cultivar&alias=champion"
+    )
+    return str(answer["model_version"]["version"])
