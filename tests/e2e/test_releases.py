@@ -45,7 +45,7 @@ def test_a_good_version_passes_every_step_with_no_failed_request(platform: Platf
     with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
         version = platform.train("--regularisation", "0.5")
         with meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
-            eventually(lambda: version in traffic.versions, seconds=240, what="the first canary")
+            eventually(lambda: version in traffic.versions, seconds=420, what="the first canary")
             assert champion_of(platform) == before, "the alias waits for full weight"
             unchanged = platform.stanchion("up", "local")
             assert "0 created, 0 changed" in unchanged.stderr, "controllers keep what is theirs"
@@ -152,7 +152,7 @@ def _taken_back(platform: Platform, flaw: str, *, reason: str, answers: str = ""
     # Connections that are kept stay with the version before: only the others meet the canary.
     with Traffic(platform.address(), platform.request(), threads=8) as traffic:
         with meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
-            eventually(lambda: version in traffic.versions, seconds=240, what="the canary")
+            eventually(lambda: version in traffic.versions, seconds=420, what="the canary")
             eventually(
                 lambda: phase(platform) == "Degraded", seconds=180, what="that it is taken back"
             )

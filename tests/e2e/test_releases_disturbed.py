@@ -74,7 +74,7 @@ def _release(platform: Platform, *, succeeds: bool = True) -> Iterator[str]:
     version = platform.train("--regularisation", f"{time.time() % 1 + 0.2:.4f}")
     with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
         with meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
-            eventually(lambda: version in traffic.versions, seconds=240, what="the canary")
+            eventually(lambda: version in traffic.versions, seconds=420, what="the canary")
             began = time.monotonic()
             yield version
         assert promoted() == (0 if succeeds else 1)
