@@ -58,6 +58,10 @@ class Ref:
         return f"{self.kind} {self.namespace + '/' if self.namespace else ''}{self.name}"
 
 
+class UnreachableError(StanchionError):
+    """The API server did not answer, perhaps because it starts anew; reads may be tried again."""
+
+
 class Api:
     """A connection to one context of one kubeconfig, never to any other.
 
@@ -78,7 +82,6 @@ class Api:
                 fix="start the cluster with `stanchion cluster up`, or name an existing context "
                 "under stanchion:provider",
             ) from None
-        self._client.configuration.retries = 2
 
     @cached_property
     def _dynamic(self) -> DynamicClient:
@@ -235,7 +238,7 @@ class Api:
                 where=self._where,
                 fix="sign in as someone whom the cluster admits",
             )
-        return StanchionError(
+        return UnreachableError(
             f"the API server does not answer ({type(error).__name__})",
             where=self._where,
             fix="see whether it runs, the bundled node with `stanchion cluster status`, and "

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from stanchion_cli.deploy import releases
-from stanchion_cli.deploy.api import Ref
+from stanchion_cli.deploy.api import Ref, UnreachableError
 from stanchion_cli.deploy.readiness import failed, pending
 from stanchion_cli.errors import StanchionError
 
@@ -47,13 +47,16 @@ def measured(
 
 
 class Cluster:
-    """Tells of one Rollout as time passes, and of its analyses."""
+    """Tells of one Rollout as time passes, and of its analyses; at a None it does not answer."""
 
-    def __init__(self, *seen: dict[str, Any], runs: tuple[dict[str, Any], ...] = ()) -> None:
+    def __init__(self, *seen: dict[str, Any] | None, runs: tuple[dict[str, Any], ...] = ()) -> None:
         self._seen, self._runs = list(seen), runs
 
     def get(self, _ref: Ref) -> dict[str, Any]:
-        return self._seen.pop(0) if len(self._seen) > 1 else self._seen[0]
+        told = self._seen.pop(0) if len(self._seen) > 1 else self._seen[0]
+        if told is None:
+            raise UnreachableError("the API server does not answer")
+        return told
 
     def list(self, *_: str, **__: str) -> Iterator[dict[str, Any]]:
         return iter(self._runs)
@@ -104,6 +107,19 @@ def test_a_controller_that_sees_no_change_is_told() -> None:
     unseen = rollout("Progressing", generation=8)
     with pytest.raises(StanchionError, match="its controller has not seen it for 60 s"):
         settle(Cluster(rollout("Progressing"), unseen), seconds=10_000)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_an_api_server_that_starts_anew_ends_no_release() -> None:
+    begun = rollout("Progressing", currentStepIndex=1)
+    settle(Cluster(begun, begun, None, None, None, HEALTHY), seconds=10_000)
+
+
+@pytest.mark.usefixtures("_quickly")
+def test_an_api_server_that_stays_away_is_told() -> None:
+    begun = rollout("Progressing", currentStepIndex=1)
+    with pytest.raises(UnreachableError):
+        settle(Cluster(begun, begun, None), seconds=10_000)
 
 
 @pytest.mark.parametrize(
