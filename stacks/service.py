@@ -18,6 +18,7 @@ from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
 from service_gates import Gates
+from service_objectives import Objectives, objectives_problems
 from service_rollout import Rollout, rollout_problems
 from validation import (
     Cpu,
@@ -81,6 +82,7 @@ class ModelServiceFile(Strict):
     resources: Resources = Resources()
     autoscaling: Autoscaling = Autoscaling()
     rollout: Rollout = Rollout()
+    slo: Objectives = Objectives()
     load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
     """Longest time a replica may take to fetch, verify, load and warm up the model."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 30
@@ -243,6 +245,7 @@ def check_services(
                 *autoscaling_problems(
                     service.autoscaling, min_replicas, environment, lacks_for_scaling
                 ),
+                *objectives_problems(service.slo, service.request_timeout_seconds),
             )
         ]
         if service.pool is not None:

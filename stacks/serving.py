@@ -162,6 +162,8 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
     }
+    if environment.monitored:
+        args["slo"] = file.slo.arguments()
     opts = platform.foundation.workloads
     if file.pool is not None:
         args["placement"] = platform.foundation.placements[file.pool]

@@ -41,6 +41,7 @@ from stanchion.foundation.image_registry import ImageRegistry, ImageRegistryArgs
 from stanchion.foundation.ingress import PrivateIngress, PrivateIngressArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs, balancer_cidrs
+from stanchion.monitoring import LatencyObjective, ServiceLevelObjectives
 from stanchion.network import NetworkPeer
 from stanchion.operators import Operator, Operators, OperatorsArgs
 from stanchion.placement import Placement, Toleration, check_devices
@@ -148,6 +149,7 @@ __all__ = [
     "ImageRegistry",
     "ImageRegistryArgs",
     "InjectionAction",
+    "LatencyObjective",
     "LlmAdapter",
     "LlmArchitecture",
     "LlmAutoscaling",
@@ -207,6 +209,7 @@ __all__ = [
     "ReleaseMetric",
     "Role",
     "RolloutStrategy",
+    "ServiceLevelObjectives",
     "SystemNodes",
     "Tenant",
     "TenantAccess",

@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
+from stanchion.monitoring import ServiceLevelObjectives, check_objectives
 from stanchion.placement import Placement, check_devices
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.serving.autoscaling import ModelAutoscaling, check_autoscaling
@@ -91,9 +92,16 @@ class ModelServiceArgs(TypedDict):
     allow_from: NotRequired[list[str]]
     """Namespaces besides its own whose pods may call it. Default: none."""
     monitoring: NotRequired[bool]
-    """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
+    """Whether to create a ServiceMonitor and a PrometheusRule, which need Prometheus Operator.
+    Default: false."""
     monitoring_namespace: NotRequired[str]
     """Namespace that may scrape metrics. Default: monitoring."""
+    slo: NotRequired[ServiceLevelObjectives]
+    """What it promises its callers; needs `monitoring`. Default: 99.5 percent of requests do not
+    fail, over 28 days."""
+    runbooks: NotRequired[str]
+    """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
+    Default: docs/runbooks."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
 
@@ -123,14 +131,18 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
             "judges by metrics, and without monitoring nobody reads them",
             "set monitoring, or write strategy: rolling",
         )
+    timeout = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    if "slo" in args:
+        check_objectives(check, args["slo"], request_timeout_seconds=timeout)
+        if not args.get("monitoring", False):
+            check.refuse(
+                "slo",
+                "is judged by metrics, and without monitoring nobody reads them",
+                "set monitoring, or remove slo",
+            )
     for field, value, low, high in (
         ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),
-        (
-            "request_timeout_seconds",
-            args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS),
-            1,
-            600,
-        ),
+        ("request_timeout_seconds", timeout, 1, 600),
         ("drain_seconds", args.get("drain_seconds", DEFAULT_DRAIN_SECONDS), 1, 600),
         ("max_body_bytes", args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES), 1024, 1024**3),
     ):
