@@ -7,7 +7,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.monitoring import ServiceLevelObjectives, check_objectives
-from stanchion.placement import Placement, check_devices
+from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.serving.autoscaling import ModelAutoscaling, check_autoscaling
 from stanchion.serving.rollout import ModelRollout, check_rollout, check_room, is_measured
@@ -119,7 +119,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     check.label("owner", args["owner"])
     check.label("cost_center", args["cost_center"])
     check.image("image", args["image"])
-    _check_model(check, args["model"])
+    check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
     _check_placement(check, args)
@@ -155,7 +155,8 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     return args
 
 
-def _check_model(check: Checks, model: ModelPin) -> None:
+def check_model(check: Checks, model: ModelPin) -> None:
+    """Note a pin that names no one version."""
     if not _MODEL_NAME.fullmatch(model["name"]):
         check.refuse("model.name", f"'{model['name']}' is no model name", "copy the registry's")
     if not _VERSION.fullmatch(model["version"]):
@@ -174,22 +175,5 @@ def _check_model(check: Checks, model: ModelPin) -> None:
 
 def _check_placement(check: Checks, args: ModelServiceArgs) -> None:
     gpus, at = args.get("gpus", 0), args.get("placement")
-    if gpus < 0:
-        check.refuse("gpus", f"is {gpus}", "write how many, or leave it out")
-    elif at is None:
-        if gpus:
-            check.refuse(
-                "gpus",
-                f"is {gpus}, but without placement no node is known to have any",
-                "add placement, that of a pool of GPUs",
-            )
-    elif at["device"] and not gpus:
-        check.refuse(
-            "gpus",
-            f"is 0, but pool '{at['pool']}' is of GPU nodes, which would be paid for unused",
-            "write how many a replica needs, or use a pool of CPUs",
-        )
-    else:
-        check_devices(check, "gpus", gpus, at)
-        if 0 < gpus <= at["devices_per_container"]:
-            check_room(check, args.get("rollout"), args["autoscaling"]["max_replicas"], gpus, at)
+    if check_gpus(check, gpus, at) and at is not None:
+        check_room(check, args.get("rollout"), args["autoscaling"]["max_replicas"], gpus, at)
