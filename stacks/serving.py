@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
+from batch_service import BatchInferenceFile
+from batch_serving import check_batches
 from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
@@ -35,6 +37,7 @@ class Declared:
     files: Sequence[ModelServiceFile]
     pins: Mapping[str, Pin]
     llms: Sequence[LlmServiceFile] = ()
+    batches: Sequence[BatchInferenceFile] = ()
 
 
 def load_declared(
@@ -57,6 +60,7 @@ def load_declared(
         [file for file in files if isinstance(file, ModelServiceFile)],
         load_pins(directory, stack),
         [file for file in files if isinstance(file, LlmServiceFile)],
+        [file for file in files if isinstance(file, BatchInferenceFile)],
     )
     check_services(
         declared.files,
@@ -86,6 +90,8 @@ def load_declared(
             if each.placement is not None
         },
     )
+    placements = {each.pool.name: each.placement for each in pools if each.placement is not None}
+    check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
