@@ -5,7 +5,7 @@ its runbook. Numbers that an alert waits for are those of the service or stand h
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stanchion.monitoring.burn_rates import (
     BUDGET_LEFT,
@@ -32,11 +32,12 @@ _FAILED = 'outcome=~"server_error|timeout|unavailable"'
 _COUNTED = 'outcome!="client_error"'
 _ANSWERED = 'outcome="ok"'
 _UNREADY_SECONDS = 120
-"""A replica that a node takes along is replaced in less where its model loads quickly."""
+"""A lone replica is replaced in less where its model loads quickly."""
 _UNSEEN_SECONDS = 600
 """A node of a cold pool and an image take less."""
 _UNLOADABLE_SECONDS = 600
 """A registry that restarts is back before."""
+_MARGIN_SECONDS = 60
 _CRASHES = 3
 _AT_MAXIMUM_SECONDS = 1800
 
@@ -51,6 +52,7 @@ class WatchedService:
         tenant: Whose it is.
         owner: Team that answers for it.
         slo: What it promises.
+        settling_seconds: Longest that a healthy replica may be unready, coming or going.
         autoscaler: Name of its HorizontalPodAutoscaler; empty where its replicas are fixed.
         runbooks: Folder or address of the runbooks.
     """
@@ -59,7 +61,8 @@ class WatchedService:
     namespace: str
     tenant: str
     owner: str
-    slo: ServiceLevelObjectives = field(default_factory=ServiceLevelObjectives)
+    slo: ServiceLevelObjectives
+    settling_seconds: int
     autoscaler: str = ""
     runbooks: str = RUNBOOKS
 
@@ -228,8 +231,17 @@ def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
         f"sum(increase({restarts}[30m])) >= {_CRASHES}",
         ticket,
         summary='restarted {{ printf "%.0f" $value }} times in 30 minutes',
-        description="A replica ends and is started again: it runs out of memory, or refuses a "
-        "model that is not what was pinned.",
+        description="A replica ends and is started again: it runs out of memory, or does not "
+        "answer its liveness probe.",
+    )
+    yield watched.alert(
+        "ModelServiceReplicaNotReady",
+        f"{ready} == 0",
+        ticket,
+        summary="has a replica that does not become ready: {{ $labels.pod }}",
+        description="It refuses its pinned model for good, or takes longer to load it than "
+        "load_seconds says. Replicas that are up serve on.",
+        hold_seconds=watched.settling_seconds + _MARGIN_SECONDS,
     )
     if watched.autoscaler:
         of_it = matchers(

@@ -164,6 +164,7 @@ def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedSer
         tenant=args["tenant"],
         owner=args["owner"],
         slo=args.get("slo", {}),
+        settling_seconds=_pods.settling_seconds(args),
         autoscaler=_autoscaler.varying(service, args["autoscaling"]),
         runbooks=args.get("runbooks", RUNBOOKS),
     )
