@@ -246,6 +246,16 @@ OWED: list[Case] = [
     undecided("training-job-bounded", "unknown", trains(backoffLimit=UNKNOWN)),
     fails("training-job-bounded", "stays", trains(ttlSecondsAfterFinished=DROP)),
     fails("training-job-bounded", "never gives up", trains(backoffLimit=100)),
+    passes(
+        "training-job-bounded",
+        "each part is",
+        trains(backoffLimitPerIndex=3, backoffLimit=300),
+    ),
+    fails(
+        "training-job-bounded",
+        "no part gives up",
+        trains(backoffLimitPerIndex=100, backoffLimit=1),
+    ),
     fails("training-job-bounded", "not recorded", trains(tracked=False)),
     fails(
         "training-job-bounded",
