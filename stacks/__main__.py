@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pulumi
 from base_stack import base_stack
+from batch_serving import build_batches
 from costs import capacity_summary, check_budget
 from environment import from_pulumi_config
 from foundation import build_foundation, find_foundation
@@ -51,6 +52,9 @@ if layers[-1] is not Layer.FOUNDATION:
 if declared is not None:
     platform = Platform(environment, foundation, tracking, tenants)
     pulumi.export("services", build_services(platform, declared))
+    if declared.batches:
+        batches = build_batches(platform, declared.batches, declared.pins)
+        pulumi.export("batches", batches)
     if declared.llms:
         llms = build_llm_services(environment, foundation, tenants, declared.llms)
         pulumi.export("llmServices", llms)

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from batch_service import BatchInferenceFile
 from environment import NAMESPACE, Environment
 from layers import UpperStack
 from llm_service import LlmServiceFile
@@ -18,20 +19,28 @@ _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
 def service_schema() -> dict[str, Any]:
-    """The schema of a service file of either kind."""
-    model, llm = (
-        each.model_json_schema(by_alias=True) for each in (ModelServiceFile, LlmServiceFile)
+    """The schema of a service file of any kind."""
+    model, llm, batch = (
+        each.model_json_schema(by_alias=True)
+        for each in (ModelServiceFile, LlmServiceFile, BatchInferenceFile)
     )
-    parts = {**model.pop("$defs"), **llm.pop("$defs")}
+    parts = {**model.pop("$defs"), **llm.pop("$defs"), **batch.pop("$defs")}
     return {
         **_DIALECT,
         "title": "Service file",
         "type": "object",
         "required": ["kind"],
-        "if": {"properties": {"kind": {"const": "LlmService"}}, "required": ["kind"]},
-        "then": llm,
-        "else": model,
+        **_of_kind("LlmService", llm),
+        "else": {**_of_kind("BatchInference", batch), "else": model},
         "$defs": parts,
+    }
+
+
+def _of_kind(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the files of one kind; what the others are held to stands under `else`."""
+    return {
+        "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
+        "then": schema,
     }
 
 

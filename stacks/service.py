@@ -11,49 +11,27 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
+from batch_service import BatchInferenceFile
 from explain import explain
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
 from service_gates import Gates
+from service_objectives import Objectives, objectives_problems
 from service_place import PoolOffer, gpu_problems, place_problems
+from service_resources import Resources
 from service_rollout import Rollout, rollout_problems
 from validation import (
-    Cpu,
     InvalidFileError,
     Label,
-    Memory,
     Name,
     ShortName,
     Strict,
-    amount,
     as_tuples,
     read_yaml_mapping,
 )
 
 LOCK_SUFFIX = ".lock.yaml"
-
-
-class Resources(Strict):
-    """What one replica asks for and may use."""
-
-    cpu: Cpu = "250m"
-    """CPU request in cores."""
-    cpu_limit: Cpu = "1"
-    """CPU limit in cores."""
-    memory: Memory = "512Mi"
-    """Memory, request and limit alike: memory cannot be throttled."""
-    gpus: Annotated[int, Field(ge=0, le=64)] = 0
-    """GPUs of the service's `pool`, or slices of them where the pool shares them."""
-
-    @model_validator(mode="after")
-    def _request_within_limit(self) -> Self:
-        if amount(self.cpu) > amount(self.cpu_limit):
-            raise ValueError(
-                f"`cpu: {self.cpu}` is above `cpuLimit: {self.cpu_limit}`; "
-                "lower one or raise the other"
-            )
-        return self
 
 
 class ModelServiceFile(Strict):
@@ -80,6 +58,7 @@ class ModelServiceFile(Strict):
     resources: Resources = Resources()
     autoscaling: Autoscaling = Autoscaling()
     rollout: Rollout = Rollout()
+    slo: Objectives = Objectives()
     load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
     """Longest time a replica may take to fetch, verify, load and warm up the model."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 30
@@ -115,10 +94,11 @@ class LockFile(Strict):
     services: Mapping[str, Pin] = {}
 
 
-ServiceFile = ModelServiceFile | LlmServiceFile
+ServiceFile = ModelServiceFile | LlmServiceFile | BatchInferenceFile
 _KINDS: Mapping[object, type[ServiceFile]] = {
     "ModelService": ModelServiceFile,
     "LlmService": LlmServiceFile,
+    "BatchInference": BatchInferenceFile,
 }
 
 
@@ -228,6 +208,7 @@ def check_services(
                 *autoscaling_problems(
                     service.autoscaling, min_replicas, environment, lacks_for_scaling
                 ),
+                *objectives_problems(service.slo, service.request_timeout_seconds),
             )
         ]
         pin = pins.get(service.name)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
+from batch_service import BatchInferenceFile
+from batch_serving import check_batches
 from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
@@ -35,6 +37,7 @@ class Declared:
     files: Sequence[ModelServiceFile]
     pins: Mapping[str, Pin]
     llms: Sequence[LlmServiceFile] = ()
+    batches: Sequence[BatchInferenceFile] = ()
 
 
 def load_declared(
@@ -57,6 +60,7 @@ def load_declared(
         [file for file in files if isinstance(file, ModelServiceFile)],
         load_pins(directory, stack),
         [file for file in files if isinstance(file, LlmServiceFile)],
+        [file for file in files if isinstance(file, BatchInferenceFile)],
     )
     offers = {
         each.pool.name: PoolOffer(
@@ -78,6 +82,8 @@ def load_declared(
         pools=offers,
     )
     check_llm_services(declared.llms, environment, stack, offers)
+    placements = {name: offer.placement for name, offer in offers.items()}
+    check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
@@ -154,6 +160,8 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
     }
+    if environment.monitored:
+        args["slo"] = file.slo.arguments()
     opts = platform.foundation.workloads
     if file.pool is not None:
         args["placement"] = platform.foundation.placements[file.pool]

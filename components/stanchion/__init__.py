@@ -13,6 +13,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `MlflowServer`: experiments and the model registry; `TrackingBackup`: its databases, kept;
   `TrackingGarbageCollection`: what was deleted in it, gone.
 * `ModelService`: a pinned model behind one address; `LlmService`: a language model on GPUs.
+* `BatchInference`: files scored with a pinned model, every row exactly once.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
@@ -41,6 +42,8 @@ from stanchion.foundation.image_registry import ImageRegistry, ImageRegistryArgs
 from stanchion.foundation.ingress import PrivateIngress, PrivateIngressArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs, balancer_cidrs
+from stanchion.jobs import BatchDates, BatchInference, BatchInferenceArgs
+from stanchion.monitoring import LatencyObjective, ServiceLevelObjectives
 from stanchion.network import NetworkPeer
 from stanchion.operators import Operator, Operators, OperatorsArgs
 from stanchion.placement import Placement, Toleration, check_devices
@@ -104,6 +107,7 @@ from stanchion.tracking import (
 
 COMPONENTS = (
     ArtifactStore,
+    BatchInference,
     Budget,
     Cluster,
     Database,
@@ -130,6 +134,9 @@ __all__ = [
     "ArgumentsError",
     "ArtifactStore",
     "ArtifactStoreArgs",
+    "BatchDates",
+    "BatchInference",
+    "BatchInferenceArgs",
     "Budget",
     "BudgetArgs",
     "CanaryStep",
@@ -148,6 +155,7 @@ __all__ = [
     "ImageRegistry",
     "ImageRegistryArgs",
     "InjectionAction",
+    "LatencyObjective",
     "LlmAdapter",
     "LlmArchitecture",
     "LlmAutoscaling",
@@ -207,6 +215,7 @@ __all__ = [
     "ReleaseMetric",
     "Role",
     "RolloutStrategy",
+    "ServiceLevelObjectives",
     "SystemNodes",
     "Tenant",
     "TenantAccess",

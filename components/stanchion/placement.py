@@ -44,6 +44,33 @@ class Placement(TypedDict):
     """Whether its nodes keep temporary files on local NVMe disks. Default: false."""
 
 
+def check_gpus(check: Checks, gpus: int, at: Placement | None) -> bool:
+    """Note GPUs that no node is known to have, and those of a pool that would stay unused.
+
+    Returns:
+        Whether the number goes with the pool, so that more can be judged of it.
+    """
+    if gpus < 0:
+        check.refuse("gpus", f"is {gpus}", "write how many, or leave it out")
+    elif at is None:
+        if gpus:
+            check.refuse(
+                "gpus",
+                f"is {gpus}, but without placement no node is known to have any",
+                "add placement, that of a pool of GPUs",
+            )
+    elif at["device"] and not gpus:
+        check.refuse(
+            "gpus",
+            f"is 0, but pool '{at['pool']}' is of GPU nodes, which would be paid for unused",
+            "write how many a replica needs, or use a pool of CPUs",
+        )
+    else:
+        check_devices(check, "gpus", gpus, at)
+        return 0 < gpus <= at["devices_per_container"]
+    return False
+
+
 def check_devices(check: Checks, field: str, asked: int, at: Placement) -> None:
     """Note a container that asks for more GPUs than a node of the pool has, with the numbers."""
     if asked and not at["device"]:

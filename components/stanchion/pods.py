@@ -1,5 +1,6 @@
 """Parts of pods, hardened to the restricted pod-security level."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NotRequired, TypedDict
 
@@ -7,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion.checks import Checks
+from stanchion.names import short_hash
 from stanchion.placement import Placement
 
 _CORE = k8s.core.v1
@@ -101,6 +103,14 @@ def scratch_volume(size: str) -> k8s.core.v1.VolumeArgs:
 def scratch_mount() -> k8s.core.v1.VolumeMountArgs:
     """`scratch_volume` at /tmp."""
     return _CORE.VolumeMountArgs(name="tmp", mount_path="/tmp")  # noqa: S108
+
+
+def claim_volume(name: str, claim: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
+    """The volume that a claim stands for."""
+    return _CORE.VolumeArgs(
+        name=name,
+        persistent_volume_claim=_CORE.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim),
+    )
 
 
 def secret_files(
@@ -203,4 +213,11 @@ def service_account(
     """An identity of its own that holds no token of the Kubernetes API."""
     return _CORE.ServiceAccount(
         name, metadata=metadata, automount_service_account_token=False, opts=opts
+    )
+
+
+def named_by_pods(prefix: str, template: k8s.core.v1.PodTemplateSpecArgs) -> pulumi.Output[str]:
+    """A Job's name, another one for other pods: those of a Job that exists cannot change."""
+    return pulumi.Output.from_input(template).apply(
+        lambda known: f"{prefix}-{short_hash(json.dumps(known, default=vars, sort_keys=True))}"
     )

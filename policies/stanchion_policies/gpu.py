@@ -171,8 +171,10 @@ def job_checkpoints(item: KubernetesObject, cluster: Cluster, _settings: Setting
 
 def _checkpoints(container: Container) -> Iterator[str]:
     """Where a container keeps checkpoints: addresses, paths, or `volume` names."""
+    # Each shard that `stanchion-batch` has written is one.
+    scores = "stanchion-batch" in container.words()
     for name, entry in container.env:
-        if CHECKPOINT.search(name):
+        if CHECKPOINT.search(name) or (scores and name == "OUTPUT_URI"):
             yield "reference:" if present(entry, "valueFrom") else text(entry, "value")
     yield from CHECKPOINT_OPTION.findall(" ".join(container.words()))
     for mount in items(container.body, "volumeMounts"):

@@ -10,10 +10,17 @@ from typing import Any
 
 from stanchion_policies import promql
 from stanchion_policies.cluster import Cluster
-from stanchion_policies.inference import is_serving
+from stanchion_policies.inference import is_serving, model_servers, serves_llm
 from stanchion_policies.kubernetes import REPLICATED, KubernetesObject
 from stanchion_policies.reading import entries, filled, get, items, present, selects, text, texts
-from stanchion_policies.rules import Settings, Severity, cluster_policy, object_policy, strings
+from stanchion_policies.rules import (
+    Settings,
+    Severity,
+    cluster_policy,
+    flag,
+    object_policy,
+    strings,
+)
 
 INSTANCE, COMPONENT = "app.kubernetes.io/instance", "app.kubernetes.io/component"
 WORD = re.compile(r"[\w-]+")
@@ -127,10 +134,18 @@ def _roots() -> Iterator[Path]:
     severity=Severity.MEDIUM,
     fix="Add a PrometheusRule for the service whose alerts compare its error rate over a short and "
     "a long time with its objective.",
+    settings={
+        "languageModels": flag("Whether servers of language models must have one.", default=True)
+    },
 )
-def burn_rate(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
+def burn_rate(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
     """A model service has an alert on how fast it uses up its error budget."""
-    if not is_serving(item):
+    servers = [
+        each
+        for each in model_servers(item)
+        if settings.flag("languageModels") or not serves_llm(each)
+    ]
+    if not servers:
         return
     names = {item.name, *(service.name for service in _services_of(item, cluster))}
     if names.isdisjoint(_watched_closely(cluster)):

@@ -50,10 +50,11 @@ def training_job_bounded(item: KubernetesObject, settings: Settings) -> Iterator
     spec = entries(item.body, *path)
     if item.kind == "Job" and not present(spec, "ttlSecondsAfterFinished"):
         yield "has no ttlSecondsAfterFinished, so it and its pods stay for ever"
-    if number(spec, "backoffLimit", default=6) > settings.integer("retries") or not present(
-        spec, "backoffLimit"
-    ):
-        yield f"has no backoffLimit of at most {settings.integer('retries')}"
+    # Of an indexed job each part has tries of its own, and the sum says nothing.
+    each = "backoffLimitPerIndex"
+    limit = each if present(spec, each) else "backoffLimit"
+    if number(spec, limit, default=6) > settings.integer("retries") or not present(spec, limit):
+        yield f"has no {limit} of at most {settings.integer('retries')}"
     named = {name for container in item.pod.main for name, _ in container.env}
     from_elsewhere = any(present(container.body, "envFrom") for container in item.pod.main)
     if "MLFLOW_TRACKING_URI" not in named and not from_elsewhere:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 from e2e.platform import Platform
+from e2e.simulation import Simulation
 from e2e.traces import Traces
+from stanchion_cli.cluster import packages, toolchain
+from stanchion_cli.cluster.operator_list import PROMETHEUS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLUSTER = "e2e"
@@ -66,6 +69,20 @@ def traces_before() -> Traces:
     return Traces.of_machine()
 
 
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Prometheus' tool, built from its pinned module."""
+    packages.ensure_packages()
+    toolchain.build_missing([PROMETHEUS])
+    return PROMETHEUS.path("promtool")
+
+
+@pytest.fixture
+def simulation(promtool: Path, tmp_path: Path) -> Simulation:
+    """Prometheus without a cluster, and without waiting."""
+    return Simulation(promtool, tmp_path)
+
+
 @pytest.fixture
 def unbroken(request: pytest.FixtureRequest) -> None:
     """For the chapters of a story: none makes sense when one before it failed."""
@@ -80,7 +97,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory, traces_before: Traces) ->
         pytest.skip("the bundled node needs root")
     root = tmp_path_factory.mktemp("checkout")
     shutil.copy(REPOSITORY / "Pulumi.yaml", root)
-    for folder in ("stacks", "policies", "examples"):
+    for folder in ("stacks", "policies", "examples", "docs"):
         shutil.copytree(
             REPOSITORY / folder, root / folder, ignore=shutil.ignore_patterns("*.lock.yaml")
         )

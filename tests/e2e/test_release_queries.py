@@ -2,57 +2,25 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from e2e.simulation import Simulation, counter
 from stanchion.serving._analysis import Queries
-from stanchion_cli.cluster import packages, toolchain
-from stanchion_cli.cluster.operator_list import PROMETHEUS
 
 ANALYSIS: Any = {"interval_seconds": 60, "min_requests": 30, "latency_floor_ms": 25}
 COMMON = 'namespace="demo",service="wine",rollouts_pod_template_hash'
 EVALUATED_AT = "2m"
-STEP = "15s"
 SAMPLES = 12
 
 
-@pytest.fixture(scope="module")
-def promtool() -> Path:
-    """Prometheus' tool, built from its pinned module."""
-    packages.ensure_packages()
-    toolchain.build_missing([PROMETHEUS])
-    return PROMETHEUS.path("promtool")
-
-
-def evaluated(
-    promtool: Path, folder: Path, query: str, series: Mapping[str, float]
-) -> float | None:
-    """What a query yields two minutes into counters that grow by so much a second; None: nothing.
-
-    `promtool` compares with an expected value and tells the one that it got.
-    """
+def evaluated(simulation: Simulation, query: str, series: Mapping[str, float]) -> float | None:
+    """What a query yields two minutes into counters that grow so much a second; None: nothing."""
     query = query.replace("{{args.canary-hash}}", "new").replace("{{args.stable-hash}}", "old")
-    given = [
-        {"series": name, "values": f"0+{15 * growth:g}x{SAMPLES}"}
-        for name, growth in series.items()
-    ]
-    wanted = {"expr": query, "eval_time": EVALUATED_AT, "exp_samples": [{"value": 12345}]}
-    test = {"interval": STEP, "input_series": given, "promql_expr_test": [wanted]}
-    file = folder / "test.yaml"
-    file.write_text(
-        yaml.safe_dump({"rule_files": [], "evaluation_interval": STEP, "tests": [test]})
-    )
-    done = subprocess.run(
-        [promtool, "test", "rules", file], capture_output=True, text=True, check=False
-    )
-    told = done.stdout + done.stderr
-    assert "got:" in told, told
-    got = told.rpartition("got:")[2].split()
-    return None if got == ["nil"] else float(got[-1])
+    given = {name: counter((SAMPLES, 15 * growth)) for name, growth in series.items()}
+    (found,) = simulation.answers([query], given, EVALUATED_AT)
+    return found
 
 
 def requests(version: str, ok: float, failed: float = 0, refused: float = 0) -> dict[str, float]:
@@ -125,15 +93,12 @@ CHANCE_OF_HALVES = 0.4 * 2 * 0.5 * (1 / 600 + 1 / 600) ** 0.5
     ],
 )  # fmt: skip
 def test_a_query_yields_what_it_is_named_for_and_nothing_without_requests(
-    promtool: Path,
-    tmp_path: Path,
+    simulation: Simulation,
     query: str,
     series: Mapping[str, float],
     expected: float | None,
 ) -> None:
-    found = evaluated(
-        promtool, tmp_path, getattr(Queries("wine", "demo", ANALYSIS), query)(), series
-    )
+    found = evaluated(simulation, getattr(Queries("wine", "demo", ANALYSIS), query)(), series)
     if expected is None:
         assert found is None
         return

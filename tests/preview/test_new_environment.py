@@ -16,7 +16,7 @@ def checkout(tmp_path: Path) -> Path:
     """The project as it is, to add files to."""
     for part in ("Pulumi.yaml", "pyproject.toml"):
         shutil.copy(ROOT / part, tmp_path)
-    for part in ("stacks", "policies", "serving-images"):
+    for part in ("stacks", "policies", "serving-images", "docs"):
         ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
         shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
     return tmp_path

@@ -38,7 +38,7 @@ def both(
     checkout = tmp_path_factory.mktemp("split")
     for part in ("Pulumi.yaml", "pyproject.toml"):
         shutil.copy(ROOT / part, checkout)
-    for part in ("stacks", "policies", "serving-images"):
+    for part in ("stacks", "policies", "serving-images", "docs"):
         ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
     names = _split(checkout, request.param)

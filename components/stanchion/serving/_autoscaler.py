@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion.monitoring import PROMETHEUS_URL
 from stanchion.serving import _workload
-from stanchion.serving._scaled_object import prometheus_trigger, scaled_object
+from stanchion.serving._scaled_object import hpa_name, prometheus_trigger, scaled_object
 from stanchion.serving.autoscaling import (
     DEFAULT_CPU_UTILIZATION,
     DEFAULT_SCALE_DOWN_SECONDS,
@@ -56,6 +56,13 @@ def make(
         # KEDA refuses to follow the CPU use of pods whose requests it cannot look up.
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[workload])),
     )
+
+
+def varying(service: str, autoscaling: ModelAutoscaling) -> str:
+    """Name of a service's HorizontalPodAutoscaler; empty where it has one number to keep."""
+    if autoscaling["min_replicas"] == autoscaling["max_replicas"]:
+        return ""
+    return hpa_name(service) if needs_keda(autoscaling) else service
 
 
 def _triggers(

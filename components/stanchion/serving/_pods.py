@@ -55,6 +55,14 @@ def replica_seconds(args: ModelServiceArgs) -> int:
     return node + _IMAGE_PULL_SECONDS + load + _served.READY_FOR_SECONDS
 
 
+def settling_seconds(args: ModelServiceArgs) -> int:
+    """Longest that a healthy replica may be unready: until it has loaded, and while it leaves."""
+    load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
+    drain = args.get("drain_seconds", DEFAULT_DRAIN_SECONDS)
+    longest_request = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    return max(load + _served.READY_FOR_SECONDS, drain + longest_request)
+
+
 def _pod(service: str, args: ModelServiceArgs, selected: dict[str, str]) -> k8s.core.v1.PodSpecArgs:
     resources = args.get("resources", DEFAULT_RESOURCES)
     drain = args.get("drain_seconds", DEFAULT_DRAIN_SECONDS)

@@ -32,6 +32,11 @@ def prometheus_trigger(
     }
 
 
+def hpa_name(workload: str) -> str:
+    """Name of the HorizontalPodAutoscaler that KEDA makes for a workload."""
+    return f"keda-hpa-{workload}"
+
+
 def scaled_object(
     name: str,
     metadata: k8s.meta.v1.ObjectMetaArgs,
@@ -73,7 +78,7 @@ def scaled_object(
             "maxReplicaCount": max_replicas,
             "advanced": {
                 "horizontalPodAutoscalerConfig": {
-                    "name": f"keda-hpa-{target['name']}",
+                    "name": hpa_name(target["name"]),
                     "behavior": {
                         "scaleUp": {
                             "stabilizationWindowSeconds": 0,

@@ -6,7 +6,8 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.placement import Placement, check_devices
+from stanchion.monitoring import ServiceLevelObjectives, check_objectives
+from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.serving._served import check_served
 from stanchion.serving.autoscaling import ModelAutoscaling, check_autoscaling
@@ -92,9 +93,16 @@ class ModelServiceArgs(TypedDict):
     allow_from: NotRequired[list[str]]
     """Namespaces besides its own whose pods may call it. Default: none."""
     monitoring: NotRequired[bool]
-    """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
+    """Whether to create a ServiceMonitor and a PrometheusRule, which need Prometheus Operator.
+    Default: false."""
     monitoring_namespace: NotRequired[str]
     """Namespace that may scrape metrics. Default: monitoring."""
+    slo: NotRequired[ServiceLevelObjectives]
+    """What it promises its callers; needs `monitoring`. Default: 99.5 percent of requests do not
+    fail, over 28 days."""
+    runbooks: NotRequired[str]
+    """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
+    Default: docs/runbooks."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
 
@@ -108,7 +116,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     check = Checks("ModelService", name)
     args = check.arguments(ModelServiceArgs, args)
     check_served(check, name, args)
-    _check_model(check, args["model"])
+    check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
     _check_placement(check, args)
@@ -120,14 +128,18 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
             "judges by metrics, and without monitoring nobody reads them",
             "set monitoring, or write strategy: rolling",
         )
+    timeout = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    if "slo" in args:
+        check_objectives(check, args["slo"], request_timeout_seconds=timeout)
+        if not args.get("monitoring", False):
+            check.refuse(
+                "slo",
+                "is judged by metrics, and without monitoring nobody reads them",
+                "set monitoring, or remove slo",
+            )
     for field, value, low, high in (
         ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),
-        (
-            "request_timeout_seconds",
-            args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS),
-            1,
-            600,
-        ),
+        ("request_timeout_seconds", timeout, 1, 600),
         ("drain_seconds", args.get("drain_seconds", DEFAULT_DRAIN_SECONDS), 1, 600),
         ("max_body_bytes", args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES), 1024, 1024**3),
     ):
@@ -136,7 +148,8 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     return args
 
 
-def _check_model(check: Checks, model: ModelPin) -> None:
+def check_model(check: Checks, model: ModelPin) -> None:
+    """Note a pin that names no one version."""
     if not _MODEL_NAME.fullmatch(model["name"]):
         check.refuse("model.name", f"'{model['name']}' is no model name", "copy the registry's")
     if not _VERSION.fullmatch(model["version"]):
@@ -155,22 +168,5 @@ def _check_model(check: Checks, model: ModelPin) -> None:
 
 def _check_placement(check: Checks, args: ModelServiceArgs) -> None:
     gpus, at = args.get("gpus", 0), args.get("placement")
-    if gpus < 0:
-        check.refuse("gpus", f"is {gpus}", "write how many, or leave it out")
-    elif at is None:
-        if gpus:
-            check.refuse(
-                "gpus",
-                f"is {gpus}, but without placement no node is known to have any",
-                "add placement, that of a pool of GPUs",
-            )
-    elif at["device"] and not gpus:
-        check.refuse(
-            "gpus",
-            f"is 0, but pool '{at['pool']}' is of GPU nodes, which would be paid for unused",
-            "write how many a replica needs, or use a pool of CPUs",
-        )
-    else:
-        check_devices(check, "gpus", gpus, at)
-        if 0 < gpus <= at["devices_per_container"]:
-            check_room(check, args.get("rollout"), args["autoscaling"]["max_replicas"], gpus, at)
+    if check_gpus(check, gpus, at) and at is not None:
+        check_room(check, args.get("rollout"), args["autoscaling"]["max_replicas"], gpus, at)

@@ -7,7 +7,13 @@ from stanchion import labels, network, pods
 from stanchion.children import child_options, once_made
 from stanchion.credentials import secret
 from stanchion.labels import metadata
-from stanchion.monitoring import service_monitor
+from stanchion.monitoring import (
+    RUNBOOKS,
+    WatchedService,
+    prometheus_rule,
+    service_monitor,
+    service_rules,
+)
 from stanchion.names import label_value, service_host
 from stanchion.serving import _autoscaler, _pods, _served, _workload
 from stanchion.serving.arguments import ModelServiceArgs, checked
@@ -22,7 +28,8 @@ class ModelService(pulumi.ComponentResource):
     it gets its requests step by step, is judged by metrics, and is taken back by itself. How many
     replicas run belongs to the autoscaler alone. A leaving replica reports itself unready,
     goes on accepting requests for `drain_seconds` while clients learn of it, and then
-    finishes what it has: nothing accepted is lost.
+    finishes what it has: nothing accepted is lost. With `monitoring` its objectives and what
+    else hurts it are watched: an alert of each kind leads to a runbook.
 
     It deliberately asks the registry nothing while it is planned, exposes nothing outside
     the cluster, and does not retry for its callers. With `placement` it runs on that pool's
@@ -106,6 +113,13 @@ class ModelService(pulumi.ComponentResource):
                 interval_seconds=interval,
                 pod_labels=by_version,
             )
+            prometheus_rule(
+                f"{name}-rules",
+                named(),
+                lambda inside: service_rules(_watched(service, inside, args)),
+                namespace,
+                child,
+            )
 
         self.url = once_made(namespace, workload, endpoint).apply(
             lambda inside: f"http://{service_host(service, inside)}"
@@ -123,6 +137,19 @@ class ModelService(pulumi.ComponentResource):
                 "releaseSeconds": self.release_seconds,
             }
         )
+
+
+def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedService:
+    return WatchedService(
+        service,
+        namespace,
+        tenant=args["tenant"],
+        owner=args["owner"],
+        slo=args.get("slo", {}),
+        settling_seconds=_pods.settling_seconds(args),
+        autoscaler=_autoscaler.varying(service, args["autoscaling"]),
+        runbooks=args.get("runbooks", RUNBOOKS),
+    )
 
 
 def _way_in(args: ModelServiceArgs) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:

@@ -89,7 +89,7 @@ def server_spec(
     ]
     mounts = [pods.scratch_mount(), pods.secrets_mount()]
     if claim is not None:
-        volumes.append(claim_volume("artifacts", claim))
+        volumes.append(pods.claim_volume("artifacts", claim))
         mounts.append(_CORE.VolumeMountArgs(name="artifacts", mount_path=mount_path(ARTIFACTS)))
     environment = {
         **database_environment(args["database"]),
@@ -190,14 +190,6 @@ def pod_spec(
         topology_spread_constraints=spread,
         containers=[container],
         volumes=volumes,
-    )
-
-
-def claim_volume(name: str, claim: pulumi.Input[str]) -> k8s.core.v1.VolumeArgs:
-    """The volume that a claim stands for."""
-    return _CORE.VolumeArgs(
-        name=name,
-        persistent_volume_claim=_CORE.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim),
     )
 
 

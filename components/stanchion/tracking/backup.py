@@ -154,7 +154,7 @@ def _container(
     ]
     mounts = [pods.scratch_mount(), pods.secrets_mount()]
     if "volume_claim_name" in args:
-        volumes.append(_pods.claim_volume("backups", args["volume_claim_name"]))
+        volumes.append(pods.claim_volume("backups", args["volume_claim_name"]))
         mounts.append(k8s.core.v1.VolumeMountArgs(name="backups", mount_path=mount_path(BACKUPS)))
     container = k8s.core.v1.ContainerArgs(
         name="backup",

@@ -1,7 +1,5 @@
 """MLflow: tracking server and model registry behind authentication."""
 
-import json
-
 import pulumi
 import pulumi_kubernetes as k8s
 
@@ -10,7 +8,7 @@ from stanchion.children import child_options, once_made
 from stanchion.credentials import generated_password, secret
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
-from stanchion.names import service_host, service_hosts, short_hash
+from stanchion.names import service_host, service_hosts
 from stanchion.tracking import _pods, _walls
 from stanchion.tracking.arguments import MlflowServerArgs, checked
 
@@ -127,9 +125,7 @@ class MlflowServer(pulumi.ComponentResource):
         migration = k8s.batch.v1.Job(
             f"{name}-migration",
             metadata=metadata(
-                pulumi.Output.from_input(template).apply(
-                    lambda known: f"{service}-migration-{short_hash(_text(known))}"
-                ),
+                pods.named_by_pods(f"{service}-migration", template),
                 namespace,
                 {**labelled, **labels.selector("mlflow", service, "migration")},
             ),
@@ -184,10 +180,6 @@ class MlflowServer(pulumi.ComponentResource):
                 "readerPassword": self.reader_password,
             }
         )
-
-
-def _text(template: k8s.core.v1.PodTemplateSpecArgs) -> str:
-    return json.dumps(template, default=vars, sort_keys=True)
 
 
 def _allowed_hosts(args: MlflowServerArgs) -> pulumi.Output[str]:

@@ -8,11 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-# One prediction is too small a job to share between threads, and pods get whole cores at best.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
-
-from stanchion_model_server import logs, settings, wanted  # noqa: E402 - after the variables above
+from stanchion_model_server import logs, settings, threads, wanted
 
 
 def main() -> None:
@@ -22,6 +18,7 @@ def main() -> None:
     environment is wrong; then every problem stands on standard error. `measure` ends with 0
     whatever it found: whoever asked judges.
     """
+    threads.one_each()
     parser = argparse.ArgumentParser(prog="stanchion-model-server", description=__doc__)
     parser.add_argument(
         "command", nargs="?", choices=("serve", "check", "measure"), default="serve"

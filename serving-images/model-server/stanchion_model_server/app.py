@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from stanchion_model_server import invocations, logs, metrics, v2
-from stanchion_model_server.errors import RequestError, mismatch
+from stanchion_model_server.errors import RequestError
 from stanchion_model_server.logs import log
 from stanchion_model_server.service import Phase, Service
 
@@ -237,8 +237,7 @@ class Application:
         except MlflowException as error:
             raise invocations.from_mlflow(error) from None
         except (ValueError, TypeError) as error:
-            # Values that the signature allows and the model does not, such as NaN.
-            raise mismatch(f"the model refuses the input: {error}") from error
+            raise invocations.refused_by_model(error) from error
 
     def _ready(self) -> Answer:
         if self._service.ready:

@@ -161,6 +161,11 @@ def from_mlflow(error: MlflowException) -> RequestError:
     return malformed(reason)
 
 
+def refused_by_model(error: Exception) -> RequestError:
+    """What a model raises for values that the signature allows and it does not, such as NaN."""
+    return mismatch(f"the model refuses the input: {error}")
+
+
 def write(result: Any) -> bytes:
     """A prediction as MLflow's response body. NaN and infinity become null, as JSON has neither."""
     if isinstance(result, np.ndarray) and result.dtype.kind in "biufU":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -65,16 +65,28 @@ _HINTS: Final = {
 }
 
 
+_Read = TypeVar("_Read", bound=Settings)
+
+
 def from_environment(environment: Mapping[str, str]) -> Settings:
+    """The server's settings; see `read`."""
+    return read(environment, Settings)
+
+
+def read(environment: Mapping[str, str], kind: type[_Read]) -> _Read:
     """Read and check the settings; variables that are set but empty count as unset.
+
+    Args:
+        environment: The variables.
+        kind: `Settings`, or what is derived from it.
 
     Raises:
         SettingsError: With every problem found, each naming its variable.
     """
-    known = {field.upper() for field in Settings.model_fields}
+    known = {field.upper() for field in kind.model_fields}
     values = {key: value for key, value in environment.items() if key in known and value != ""}
     try:
-        return Settings.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         raise SettingsError([_problem(detail) for detail in error.errors()]) from None
 
@@ -89,4 +101,6 @@ def _problem(detail: object) -> str:
 
 def _to_sentence(message: str) -> str:
     """A pydantic message as the tail of a sentence: `Input should be …` becomes `should be …`."""
-    return message.removeprefix("Input ").removeprefix("String ")
+    for opening in ("Input ", "String ", "Value error, "):
+        message = message.removeprefix(opening)
+    return message

@@ -29,7 +29,7 @@ _NUMBERS: Final[dict[Any, np.dtype[Any]]] = {
     DataType.integer: np.dtype(np.int32),
 }
 _SCALARS: Final[set[Any]] = {*_NUMBERS, DataType.boolean, DataType.string}
-_LARGEST_EXACT: Final = 2.0**53
+LARGEST_EXACT: Final = 2.0**53
 
 
 class Layout(StrEnum):
@@ -118,7 +118,7 @@ class InputSignature:
             return None
         if made.ndim != 2 or made.shape[1] != self.width or made.shape[0] == 0:
             return None
-        if self.dtype == np.float32 and not np.abs(made).max() < _LARGEST_EXACT:
+        if self.dtype == np.float32 and not np.abs(made).max() < LARGEST_EXACT:
             return None  # rounding twice, as MLflow does for whole numbers, may differ from once
         return made
 
@@ -163,6 +163,6 @@ def _plain(column: tuple[Any, ...], kind: DataType) -> bool:
         return all(type(value) is int and -limit <= value < limit for value in column)
     # A float column reads whole numbers too; beyond 2**53 the two ways of rounding may differ.
     return all(
-        type(value) is float or (type(value) is int and abs(value) < _LARGEST_EXACT)
+        type(value) is float or (type(value) is int and abs(value) < LARGEST_EXACT)
         for value in column
-    ) and (kind == DataType.double or all(abs(value) < _LARGEST_EXACT for value in column))
+    ) and (kind == DataType.double or all(abs(value) < LARGEST_EXACT for value in column))

@@ -191,6 +191,8 @@ def trains(path: str = "", *, pod: Any = None, kind: str = "Job") -> Manifest:
     return on_gpu(kind, server={"env": env, "volumeMounts": mounts}, pod=pod or SCRATCH)
 
 
+SCORES = [{"name": "OUTPUT_URI", "value": "s3://scores/all/"}]
+
 SPOT_CASES: list[Case] = [
     passes("spot-serving", "on demand", on_gpu(), karpenter()),
     passes("spot-serving", "either", on_gpu(), karpenter(capacity=MIXED)),
@@ -215,6 +217,18 @@ SPOT_CASES: list[Case] = [
         "gpu-job-checkpoints",
         "by option",
         on_gpu("Job", server={"args": ["train.py", "--checkpoint-dir", "gs://runs/7"]}),
+        karpenter(capacity=SPOT),
+    ),
+    passes(
+        "gpu-job-checkpoints",
+        "shards that are done",
+        on_gpu("Job", server={"command": ["stanchion-batch"], "env": SCORES}),
+        karpenter(capacity=SPOT),
+    ),
+    fails(
+        "gpu-job-checkpoints",
+        "another program's output",
+        on_gpu("Job", server={"command": ["score.py"], "env": SCORES}),
         karpenter(capacity=SPOT),
     ),
     fails("gpu-job-checkpoints", "none", trains(), karpenter(capacity=SPOT)),

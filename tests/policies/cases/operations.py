@@ -112,7 +112,20 @@ WATCHED: list[Case] = [
         alerts(alert(expr='slo:rate5m{sloth_service="churn"} > 1 and slo:rate1h > 1')),
     ),
     passes("serving-burn-rate", "no model", workload()),
+    passes(
+        "serving-burn-rate",
+        "a language model where they need none",
+        server("vllm/vllm-openai:v0.11"),
+        languageModels=False,
+    ),
+    fails("serving-burn-rate", "a language model", server("vllm/vllm-openai:v0.11")),
     fails("serving-burn-rate", "nothing", server()),
+    fails(
+        "serving-burn-rate",
+        "nothing, where language models need none",
+        server(),
+        languageModels=False,
+    ),
     fails("serving-burn-rate", "one time", server(), burning("churn", "5m")),
     fails("serving-burn-rate", "another service's", server(), burning("fraud", "5m", "1h")),
     passes(
@@ -233,6 +246,16 @@ OWED: list[Case] = [
     undecided("training-job-bounded", "unknown", trains(backoffLimit=UNKNOWN)),
     fails("training-job-bounded", "stays", trains(ttlSecondsAfterFinished=DROP)),
     fails("training-job-bounded", "never gives up", trains(backoffLimit=100)),
+    passes(
+        "training-job-bounded",
+        "each part is",
+        trains(backoffLimitPerIndex=3, backoffLimit=300),
+    ),
+    fails(
+        "training-job-bounded",
+        "no part gives up",
+        trains(backoffLimitPerIndex=100, backoffLimit=1),
+    ),
     fails("training-job-bounded", "not recorded", trains(tracked=False)),
     fails(
         "training-job-bounded",

@@ -98,3 +98,16 @@ def test_the_values_of_a_label_are_listed(listed: dict[str, Any], families: list
             for label in sample.labels.keys() & listed["values"].keys():
                 values[label].add(sample.labels[label])
     assert {label: set(known) for label, known in listed["values"].items()} == values
+
+
+def test_bounds_of_a_histogram_are_those_that_it_has(
+    listed: dict[str, Any], families: list[Metric]
+) -> None:
+    bounds = {
+        family.name: {sample.labels["le"] for sample in family.samples if "le" in sample.labels}
+        for family in families
+    }
+    for name, metric in listed["metrics"].items():
+        if "buckets" in metric:
+            # As the client library writes them, which is how rules select them.
+            assert {repr(float(bound)) for bound in metric["buckets"]} == bounds[name] - {"+Inf"}

@@ -15,7 +15,8 @@ from stanchion.operators.values.common import (
 GRAFANA_LOGIN = "grafana-admin"
 """Secret with the administrator of Grafana."""
 PROMETHEUS_SERVICE = "kube-prometheus-stack-prometheus"
-RETENTION = "15d"
+RETENTION = "31d"
+"""Longer than the longest window of a service's objectives."""
 _PROMETHEUS_DISK, _PROMETHEUS_FULL = "50Gi", "45GB"
 _ALERTMANAGER_DISK = "5Gi"
 _OPENCOST_USER = 1001

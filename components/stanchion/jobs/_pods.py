@@ -1,0 +1,155 @@
+"""The pods of a `BatchInference`: each scores one part of the input."""
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion import pods
+from stanchion.jobs.arguments import (
+    DATA,
+    DEFAULT_BATCH_ROWS,
+    DEFAULT_RESOURCES,
+    BatchInferenceArgs,
+)
+
+_CORE, _BATCH = k8s.core.v1, k8s.batch.v1
+_USER = 1000
+_CONTAINER = "score"
+_TRIES = 3
+"""How often a part is tried again for what another try may cure."""
+_WRONG_FOR_ALL, _WRONG_FOR_PART = [2, 3], [4]
+"""Exit statuses of `stanchion-batch`: settings or model, and a part's input."""
+
+
+def pod_template(
+    service: str, args: BatchInferenceArgs, labelled: dict[str, str], *, scheduled: bool
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """The pod of one part.
+
+    Args:
+        service: Name of the objects.
+        args: What the component is told.
+        labelled: Labels of the pod.
+        scheduled: Whether a CronJob makes it, whose day is that of its schedule.
+    """
+    resources, at = args.get("resources", DEFAULT_RESOURCES), args.get("placement")
+    volumes = [
+        pods.scratch_volume(pods.scratch_size(resources)),
+        pods.secret_files({"registry": (f"{service}-registry", ("username", "password"))}),
+    ]
+    mounts = [pods.scratch_mount(), pods.secrets_mount()]
+    if "volume_claim_name" in args:
+        volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA))
+    gpus = args.get("gpus", 0)
+    container = _CORE.ContainerArgs(
+        name=_CONTAINER,
+        image=args["image"],
+        image_pull_policy="IfNotPresent",
+        command=["stanchion-batch"],
+        env=_environment(args, scheduled=scheduled),
+        resources=pods.requirements(resources, {at["device"]: gpus} if at and gpus else None),
+        security_context=pods.container_security(),
+        volume_mounts=mounts,
+    )
+    return _CORE.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+        spec=_CORE.PodSpecArgs(
+            restart_policy="Never",
+            node_selector=at["node_selector"] if at else None,
+            tolerations=pods.tolerations(at) if at else None,
+            service_account_name=service,
+            automount_service_account_token=False,
+            enable_service_links=False,
+            priority_class_name=args.get("priority_class"),
+            security_context=pods.pod_security(_USER),
+            containers=[container],
+            volumes=volumes,
+        ),
+    )
+
+
+def _environment(args: BatchInferenceArgs, *, scheduled: bool) -> list[k8s.core.v1.EnvVarArgs]:
+    told: dict[str, pulumi.Input[str]] = {
+        "MODEL_NAME": args["model"]["name"],
+        "MODEL_VERSION": args["model"]["version"],
+        "MODEL_DIGEST": args["model"]["digest"],
+        "MLFLOW_TRACKING_URI": args["registry"]["url"],
+        "REGISTRY_CREDENTIALS_DIR": f"{pods.SECRETS_ROOT}/registry",
+        "INPUT_URI": args["input"],
+        "OUTPUT_URI": args["output"],
+        "SHARDS": str(args.get("shards", 1)),
+        "BATCH_ROWS": str(args.get("batch_rows", DEFAULT_BATCH_ROWS)),
+        "REFUSED_SHARE": str(args.get("refused_share", 0.0)),
+        "KEEP_COLUMNS": ",".join(args.get("keep_columns", [])),
+        "CODE_VERSION": args["image"],
+    }
+    if not scheduled:
+        if "dates" in args:
+            told |= {"FIRST_DATE": args["dates"]["first"], "LAST_DATE": args["dates"]["last"]}
+        return pods.environment(told)
+    told["DAYS_BACK"] = str(args.get("days_back", 1))
+    # A CronJob's Job is named after the time of its schedule: tries after midnight keep the day.
+    field = _CORE.ObjectFieldSelectorArgs(
+        field_path="metadata.labels['batch.kubernetes.io/job-name']"
+    )
+    source = _CORE.EnvVarSourceArgs(field_ref=field)
+    return [*pods.environment(told), _CORE.EnvVarArgs(name="JOB_NAME", value_from=source)]
+
+
+def failure_policy() -> k8s.batch.v1.PodFailurePolicyArgs:
+    """What another try cannot cure ends the Job or the part; an eviction counts for nothing."""
+    return _BATCH.PodFailurePolicyArgs(
+        rules=[
+            _BATCH.PodFailurePolicyRuleArgs(
+                action="Ignore",
+                on_pod_conditions=[
+                    _BATCH.PodFailurePolicyOnPodConditionsPatternArgs(
+                        type="DisruptionTarget", status="True"
+                    )
+                ],
+            ),
+            _on_exit("FailJob", _WRONG_FOR_ALL),
+            _on_exit("FailIndex", _WRONG_FOR_PART),
+        ]
+    )
+
+
+def _on_exit(action: str, statuses: list[int]) -> k8s.batch.v1.PodFailurePolicyRuleArgs:
+    return _BATCH.PodFailurePolicyRuleArgs(
+        action=action,
+        on_exit_codes=_BATCH.PodFailurePolicyOnExitCodesRequirementArgs(
+            container_name=_CONTAINER, operator="In", values=statuses
+        ),
+    )
+
+
+def job_spec(
+    args: BatchInferenceArgs,
+    template: k8s.core.v1.PodTemplateSpecArgs,
+    *,
+    parts: int,
+    deadline_seconds: int,
+    keep_seconds: int | None,
+) -> k8s.batch.v1.JobSpecArgs:
+    """One pod for each part; a part that fails for good leaves the others to go on.
+
+    Args:
+        args: What the component is told.
+        template: The pod.
+        parts: How many parts there are.
+        deadline_seconds: Longest time for all of them.
+        keep_seconds: How long the Job stays once it is over; None where a CronJob cleans up.
+    """
+    return _BATCH.JobSpecArgs(
+        completion_mode="Indexed",
+        completions=parts,
+        parallelism=min(args.get("parallelism", 1), parts),
+        backoff_limit_per_index=_TRIES,
+        backoff_limit=_TRIES * parts,
+        pod_failure_policy=failure_policy(),
+        active_deadline_seconds=deadline_seconds,
+        ttl_seconds_after_finished=keep_seconds,
+        # Kueue starts it; this is only how it is born.
+        suspend=True if "queue" in args else None,
+        template=template,
+    )

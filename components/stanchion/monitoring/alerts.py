@@ -1,0 +1,262 @@
+"""The rules of one model service: its objectives, and what hurts it in other ways.
+
+Every alert is about one service, says in its labels whose it is and how urgent, and is named as
+its runbook. Numbers that an alert waits for are those of the service or stand here with a reason.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from stanchion.monitoring.burn_rates import (
+    BUDGET_LEFT,
+    INTERVAL_SECONDS,
+    Objective,
+    burning,
+    errors,
+    matchers,
+    recordings,
+)
+from stanchion.monitoring.objectives import (
+    DEFAULT_AVAILABILITY,
+    DEFAULT_MIN_FAILURES,
+    DEFAULT_WINDOW_DAYS,
+    LatencyObjective,
+    ServiceLevelObjectives,
+)
+from stanchion.monitoring.rules import AlertRule, AlertSeverity, RecordingRule, RuleGroup
+
+RUNBOOKS = "docs/runbooks"
+"""Where the platform's repository has the runbooks."""
+REQUEST_RATE = "model_service:requests:rate5m"
+_FAILED = 'outcome=~"server_error|timeout|unavailable"'
+_COUNTED = 'outcome!="client_error"'
+_ANSWERED = 'outcome="ok"'
+_UNREADY_SECONDS = 120
+"""A lone replica is replaced in less where its model loads quickly."""
+_UNSEEN_SECONDS = 600
+"""A node of a cold pool and an image take less."""
+_UNLOADABLE_SECONDS = 600
+"""A registry that restarts is back before."""
+_MARGIN_SECONDS = 60
+_CRASHES = 3
+_AT_MAXIMUM_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class WatchedService:
+    """A model service as its alerts know it.
+
+    Attributes:
+        service: Its name.
+        namespace: Its namespace.
+        tenant: Whose it is.
+        owner: Team that answers for it.
+        slo: What it promises.
+        settling_seconds: Longest that a healthy replica may be unready, coming or going.
+        autoscaler: Name of its HorizontalPodAutoscaler; empty where its replicas are fixed.
+        runbooks: Folder or address of the runbooks.
+    """
+
+    service: str
+    namespace: str
+    tenant: str
+    owner: str
+    slo: ServiceLevelObjectives
+    settling_seconds: int
+    autoscaler: str = ""
+    runbooks: str = RUNBOOKS
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels of its metrics, and of what is recorded about it."""
+        return {"namespace": self.namespace, "service": self.service}
+
+    def selector(self, more: str = "") -> str:
+        """Matchers of its metrics, in braces."""
+        return "{" + ",".join(filter(None, (matchers(self.labels), more))) + "}"
+
+    def alert(
+        self,
+        name: str,
+        expr: str,
+        severity: AlertSeverity,
+        *,
+        summary: str,
+        description: str,
+        hold_seconds: int = 0,
+        labels: Mapping[str, str] | None = None,
+    ) -> AlertRule:
+        """An alert about it."""
+        return AlertRule(
+            name,
+            expr,
+            severity,
+            summary=f"{self.service} in {self.namespace} {summary}",
+            description=description,
+            runbooks=self.runbooks,
+            labels={**self.labels, "tenant": self.tenant, "owner": self.owner, **(labels or {})},
+            hold_seconds=hold_seconds,
+        )
+
+
+def objectives(watched: WatchedService) -> list[Objective]:
+    """What a service promises, with the queries that measure it."""
+    slo = watched.slo
+
+    def promise(
+        name: str, percent: float, requests: Callable[[str], str], failures: Callable[[str], str]
+    ) -> Objective:
+        return Objective(
+            name,
+            percent,
+            slo.get("window_days", DEFAULT_WINDOW_DAYS),
+            slo.get("min_failures", DEFAULT_MIN_FAILURES),
+            watched.labels,
+            requests,
+            failures,
+        )
+
+    def total(matching: str) -> Callable[[str], str]:
+        counter = f"model_server_requests_total{watched.selector(matching)}"
+        return lambda window: f"sum(rate({counter}[{window}]))"
+
+    availability = slo.get("availability", DEFAULT_AVAILABILITY)
+    promises = [promise("availability", availability, total(_COUNTED), total(_FAILED))]
+    if latency := slo.get("latency"):
+        promises.append(promise("latency", latency["percent"], *_latency(watched, latency)))
+    return promises
+
+
+def _latency(
+    watched: WatchedService, latency: LatencyObjective
+) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    bound = float(latency["milliseconds"]) / 1000
+    name = "model_server_request_duration_seconds"
+    every = f"{name}_count{watched.selector(_ANSWERED)}"
+    # The bound as prometheus_client writes it and Prometheus 3 stores it: 1.0, never 1.
+    in_time = f'{_ANSWERED},le="{bound!r}"'
+    soon = f"{name}_bucket{watched.selector(in_time)}"
+    return (
+        lambda window: f"sum(rate({every}[{window}]))",
+        # Rates of two counters may differ by a hair where all answers were quick.
+        lambda window: f"clamp_min(sum(rate({every}[{window}])) - sum(rate({soon}[{window}])), 0)",
+    )
+
+
+def service_rules(watched: WatchedService) -> list[RuleGroup]:
+    """Every rule of a service, in groups named after it."""
+    prefix = f"{watched.namespace}-{watched.service}"
+    promises = objectives(watched)
+    recorded = [group for each in promises for group in recordings(prefix, each)]
+    rate = f"sum by (outcome) (rate(model_server_requests_total{watched.selector()}[5m]))"
+    return [
+        *recorded,
+        RuleGroup(
+            f"{prefix}-alerts",
+            [
+                RecordingRule(REQUEST_RATE, rate, watched.labels),
+                *(alert for each in promises for alert in _budget_alerts(watched, each)),
+                *_other_alerts(watched),
+            ],
+            INTERVAL_SECONDS,
+        ),
+    ]
+
+
+def _budget_alerts(watched: WatchedService, objective: Objective) -> Iterator[AlertRule]:
+    latency = watched.slo.get("latency")
+    if objective.name == "latency" and latency is not None:
+        name, does = "ModelServiceLatencyBudgetBurn", "answers late"
+        promise = f"are answered within {latency['milliseconds']:g} ms"
+    else:
+        name, does = "ModelServiceErrorBudgetBurn", "fails requests"
+        promise = "do not fail"
+    now, left = (
+        f"{{{{ with query `{objective.series(series)}` }}}}"
+        "{{ . | first | value | humanizePercentage }}{{ else }}unknown{{ end }}"
+        for series in (errors("5m"), BUDGET_LEFT)
+    )
+    for severity in AlertSeverity:
+        yield watched.alert(
+            name,
+            burning(objective, severity),
+            severity,
+            summary=f'{does}: its error budget goes {{{{ printf "%.1f" $value }}}} times as fast '
+            "as it may",
+            description=f"Promised: {objective.percent:g} percent of requests {promise}, over "
+            f"{objective.window_days} days. In the last five minutes {now} did not keep to it; "
+            f"{left} of the error budget are left.",
+            labels={"slo": objective.name},
+        )
+
+
+def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
+    page, ticket = AlertSeverity.PAGE, AlertSeverity.TICKET
+    ready = f"model_server_ready{watched.selector()}"
+    yield watched.alert(
+        "ModelServiceNoReadyReplica",
+        # A service that never was ready yet is starting, or its model cannot be loaded.
+        f"sum({ready}) == 0 and max(max_over_time({ready}[1d])) > 0",
+        page,
+        summary="has no ready replica",
+        description="Its replicas run and none serves the model: every request fails, and none "
+        "is counted, since none reaches a server.",
+        hold_seconds=_UNREADY_SECONDS,
+    )
+    yield watched.alert(
+        "ModelServiceNotScraped",
+        f"absent({ready})",
+        page,
+        summary="reports no metrics",
+        description="Either no replica runs, or Prometheus cannot reach any. Nothing else about "
+        "the service can alarm anybody meanwhile.",
+        hold_seconds=_UNSEEN_SECONDS,
+    )
+    retries = f"model_server_load_retries_total{watched.selector()}"
+    yield watched.alert(
+        "ModelServiceModelNotLoaded",
+        f"sum(increase({retries}[5m])) > 0",
+        ticket,
+        summary="cannot fetch its pinned model: "
+        '{{ printf "%.0f" $value }} failed tries in 5 minutes',
+        description="A starting replica keeps asking the registry and stays unready. Replicas "
+        "that are up serve on; none can be added or replaced.",
+        hold_seconds=_UNLOADABLE_SECONDS,
+    )
+    # A pod of the workload has two more parts in its name, and neither has a dash.
+    pods = f'namespace="{watched.namespace}",pod=~"{watched.service}-[a-z0-9]+-[a-z0-9]+"'
+    restarts = f'kube_pod_container_status_restarts_total{{{pods},container="model-server"}}'
+    yield watched.alert(
+        "ModelServiceReplicaCrashes",
+        f"sum(increase({restarts}[30m])) >= {_CRASHES}",
+        ticket,
+        summary='restarted {{ printf "%.0f" $value }} times in 30 minutes',
+        description="A replica ends and is started again: it runs out of memory, or does not "
+        "answer its liveness probe.",
+    )
+    yield watched.alert(
+        "ModelServiceReplicaNotReady",
+        f"{ready} == 0",
+        ticket,
+        summary="has a replica that does not become ready: {{ $labels.pod }}",
+        description="It refuses its pinned model for good, or takes longer to load it than "
+        "load_seconds says. Replicas that are up serve on.",
+        hold_seconds=watched.settling_seconds + _MARGIN_SECONDS,
+    )
+    if watched.autoscaler:
+        of_it = matchers(
+            {"namespace": watched.namespace, "horizontalpodautoscaler": watched.autoscaler}
+        )
+        have, most = (
+            f"max(kube_horizontalpodautoscaler_{part}{{{of_it}}})"
+            for part in ("status_current_replicas", "spec_max_replicas")
+        )
+        yield watched.alert(
+            "ModelServiceAtMaximumReplicas",
+            f"{have} >= {most}",
+            ticket,
+            summary='has had all {{ printf "%.0f" $value }} replicas that it may have for 30 '
+            "minutes",
+            description="The autoscaler can add none: more requests make it slower, and then fail.",
+            hold_seconds=_AT_MAXIMUM_SECONDS,
+        )

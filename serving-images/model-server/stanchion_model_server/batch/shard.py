@@ -1,0 +1,217 @@
+"""Scoring one shard: rows in, answers out, in memory for one batch."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mlflow.exceptions import MlflowException
+
+from stanchion_model_server import invocations
+from stanchion_model_server.batch import manifest
+from stanchion_model_server.batch.answers import answer_columns
+from stanchion_model_server.batch.errors import InputRefusedError
+from stanchion_model_server.batch.rows import RowReader, halves
+from stanchion_model_server.errors import RequestError
+from stanchion_model_server.logs import log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from stanchion_model_server.batch.manifest import Work
+    from stanchion_model_server.batch.plan import Part
+    from stanchion_model_server.batch.storage import Digested, Folder
+    from stanchion_model_server.loading import ServedModel
+
+ROW: Final = "_row"
+"""Column of a refused row's number in the input, counted from 0 over all files."""
+REASON: Final = "_reason"
+"""Column that says why a row was refused."""
+_READ_AHEAD: Final = 1 << 20
+"""Bytes of a column that are fetched at once."""
+_ROW_GROUP: Final = 131_072
+
+
+class _Table:
+    """A Parquet file that begins with its first rows, and is none without any."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._open = ExitStack()
+        self._stream: Digested | None = None
+        self._writer: pq.ParquetWriter | None = None
+        self.rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Write rows with the columns of the first.
+
+        Raises:
+            InputRefusedError: They have others: the model answers now this and now that.
+        """
+        if self._writer is None:
+            self._stream = self._open.enter_context(self._folder.written(self._name))
+            self._writer = pq.ParquetWriter(self._stream, batch.schema, compression="zstd")
+        if not batch.schema.equals(self._writer.schema):
+            try:
+                batch = batch.cast(self._writer.schema)
+            except (pa.ArrowInvalid, ValueError):
+                raise InputRefusedError(
+                    f"the model answers {batch.schema.to_string()!r} after"
+                    f" {self._writer.schema.to_string()!r}; its answers need one type"
+                ) from None
+        self._writer.write_batch(batch, row_group_size=_ROW_GROUP)
+        self.rows += batch.num_rows
+
+    def publish(self) -> dict[str, Any] | None:
+        """Put the file in its place and describe it; None, and no file, without rows."""
+        if self._writer is None or self._stream is None:
+            self._folder.delete(self._name)
+            return None
+        self._writer.close()
+        self._open.close()
+        return {
+            "file": self._name,
+            "rows": self.rows,
+            "bytes": self._stream.size,
+            "sha256": self._stream.sha256,
+        }
+
+
+class _Refusals:
+    """The rows that the model takes no answer for, up to the share that may be refused."""
+
+    def __init__(self, table: _Table, allowed: float) -> None:
+        self._table, self._allowed = table, allowed
+
+    def add(self, row: pa.RecordBatch, number: int, reason: str) -> None:
+        """Keep one.
+
+        Raises:
+            InputRefusedError: It is one too many.
+        """
+        columns = dict(zip(row.schema.names, row.columns, strict=True))
+        columns |= {ROW: pa.array([number], pa.int64()), REASON: pa.array([reason])}
+        self._table.add(pa.RecordBatch.from_pydict(columns))
+        if self._table.rows > self._allowed:
+            raise InputRefusedError(
+                f"{self._table.rows} rows are refused and {int(self._allowed)} may be; row"
+                f" {number}: {reason}; correct the input, or raise the share that may be refused"
+            )
+
+
+class Scorer:
+    """Scores shards of one input with one model.
+
+    Raises:
+        InputRefusedError: The input lacks columns that the model requires.
+    """
+
+    def __init__(self, served: ServedModel, work: Work, source: Folder, target: Folder) -> None:
+        self._served, self._work, self._source, self._target = served, work, source, target
+        self._keep = work.settings.keep_columns
+        self._reader = RowReader(served, work.plan.schema, self._keep)
+        signature = served.model.metadata.signature
+        outputs = signature.outputs if signature is not None else None
+        self._names: list[str] = []
+        if outputs is not None and outputs.has_input_names():
+            self._names = [str(each) for each in outputs.input_names()]
+
+    def score(self, shard: int) -> dict[str, Any]:
+        """Score a shard and publish its files and manifest; one that is done is left as it is.
+
+        Returns:
+            Its manifest.
+
+        Raises:
+            InputRefusedError: More rows are refused than may be, or the answers fit no table.
+            OSError: A store does not answer.
+        """
+        found = manifest.done(self._target, self._work, shard)
+        if found is not None:
+            log.info("shard is done already", extra={"fields": {"shard": shard}})
+            return found
+        started, shards = time.monotonic(), self._work.settings.shards
+        name = manifest.part_name(shard, shards)
+        parts = self._work.plan.parts(shard, shards)
+        asked = sum(part.count for part in parts)
+        answers = _Table(self._target, manifest.output_name(name))
+        refused = _Table(self._target, manifest.refused_name(name))
+        refusals = _Refusals(refused, asked * self._work.settings.refused_share)
+        first = self._work.plan.first_row(shard, shards)
+        for part in parts:
+            for batch in self._batches(part):
+                for answered in self._answered(batch, first, refusals):
+                    answers.add(answered)
+                first += batch.num_rows
+        outcome = {
+            "rows": answers.rows,
+            "refused": refused.rows,
+            "output": answers.publish(),
+            "refusedOutput": refused.publish(),
+        }
+        if answers.rows + refused.rows != asked:
+            raise AssertionError(f"{asked} rows became {answers.rows} and {refused.rows}")
+        manifest.publish(self._target, self._work, shard, outcome)
+        seconds = time.monotonic() - started
+        told = {"shard": shard, "rows": answers.rows, "refused": refused.rows}
+        log.info("shard scored", extra={"fields": {**told, "seconds": round(seconds, 3)}})
+        return outcome
+
+    def _batches(self, part: Part) -> Iterator[pa.RecordBatch]:
+        """A part's rows, a batch at a time, without what its file holds before and after."""
+        columns = list(dict.fromkeys([*self._keep, *self._reader.columns]))
+        with self._source.open(part.name) as stream:
+            file = pq.ParquetFile(stream, buffer_size=_READ_AHEAD)
+            start, end, before, groups = part.first, part.first + part.count, 0, []
+            skipped = 0
+            for at in range(file.num_row_groups):
+                count = file.metadata.row_group(at).num_rows
+                if before + count <= start:
+                    skipped = before + count
+                elif before < end:
+                    groups.append(at)
+                before += count
+            position = skipped
+            for batch in file.iter_batches(
+                self._work.settings.batch_rows,
+                row_groups=groups,
+                columns=columns,
+                use_threads=False,
+            ):
+                low, high = max(start - position, 0), min(end - position, batch.num_rows)
+                position += batch.num_rows
+                if low < high:
+                    yield batch.slice(low, high - low)
+                if position >= end:
+                    return
+
+    def _answered(
+        self, batch: pa.RecordBatch, first: int, refusals: _Refusals
+    ) -> Iterator[pa.RecordBatch]:
+        """The answers for the rows that are not refused, in their order."""
+        try:
+            result = self._ask(batch)
+        except RequestError as error:
+            if batch.num_rows == 1:
+                refusals.add(batch, first, error.message)
+                return
+            for offset, half in halves(batch):
+                yield from self._answered(half, first + offset, refusals)
+            return
+        kept = {name: batch.column(name) for name in self._keep}
+        columns = answer_columns(result, batch.num_rows, self._names)
+        if twice := sorted(kept.keys() & columns.keys()):
+            raise InputRefusedError(f"{', '.join(twice)} is both kept and answered; keep it not")
+        yield pa.RecordBatch.from_pydict({**kept, **columns})
+
+    def _ask(self, batch: pa.RecordBatch) -> Any:
+        """The model's answer; what online gets status 400 or 422 is a RequestError here."""
+        try:
+            return self._served.predictor.any(self._reader.read(batch))
+        except MlflowException as error:
+            raise invocations.from_mlflow(error) from None
+        except (ValueError, TypeError) as error:
+            raise invocations.refused_by_model(error) from error

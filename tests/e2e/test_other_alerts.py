@@ -1,0 +1,140 @@
+"""What hurts a model service besides its objectives: each alert comes, and stays away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+from e2e.simulation import Simulation, counter, gauge
+from e2e.test_service_alerts import BUDGETS, OF, PAGE, RULES, TICKET, fired
+
+READY = f'model_server_ready{{{OF},pod="wine-%s"}}'
+RETRIES = f'model_server_load_retries_total{{{OF},pod="wine-%s"}}'
+RESTARTS = (
+    'kube_pod_container_status_restarts_total{namespace="demo",container="model-server",pod="%s"}'
+)
+AUTOSCALER = 'kube_horizontalpodautoscaler_%s{namespace="demo",horizontalpodautoscaler="%s"}'
+HAVE, MOST = "status_current_replicas", "spec_max_replicas"
+SEVERITIES = {
+    "ModelServiceNoReadyReplica": PAGE,
+    "ModelServiceNotScraped": PAGE,
+    "ModelServiceModelNotLoaded": TICKET,
+    "ModelServiceReplicaNotReady": TICKET,
+    "ModelServiceReplicaCrashes": TICKET,
+    "ModelServiceAtMaximumReplicas": TICKET,
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """Series, and the alerts that they give after an hour.
+
+    Attributes:
+        told: What happens.
+        series: Samples, one a minute.
+        alerts: What comes of it, with the minutes at which it is there at the latest.
+    """
+
+    told: str
+    series: Mapping[str, str]
+    alerts: Mapping[str, float]
+
+
+UP = {READY % "a": gauge((61, 1)), READY % "b": gauge((61, 1))}
+STORIES = [
+    Story("all is well", {**UP, RETRIES % "a": counter((60, 0))}, {}),
+    Story(
+        "no replica is ready any more",
+        {READY % "a": gauge((20, 1), (41, 0)), READY % "b": gauge((20, 1), (41, 0))},
+        {"ModelServiceNoReadyReplica": 23, "ModelServiceReplicaNotReady": 25},
+    ),
+    Story(
+        "one of two is not ready for a minute",
+        {**UP, READY % "b": gauge((20, 1), (1, 0), (40, 1))},
+        {},
+    ),
+    Story("none is ready for a minute", {READY % "a": gauge((20, 1), (1, 0), (40, 1))}, {}),
+    Story(
+        "a new service loads its model, within the time that it was given",
+        {READY % "a": gauge((3, 0), (58, 1))},
+        {},
+    ),
+    Story(
+        "a new version refuses its model, and the one before serves on",
+        {**UP, READY % "new": gauge((20, None), (41, 0))},
+        {"ModelServiceReplicaNotReady": 25},
+    ),
+    Story(
+        "every replica is gone",
+        {READY % "a": gauge((20, 1), (41, None))},
+        {"ModelServiceNotScraped": 36},
+    ),
+    Story("one of two is gone", {**UP, READY % "b": gauge((20, 1), (41, None))}, {}),
+    Story(
+        "Prometheus restarts",
+        {READY % "a": gauge((20, 1), (9, None), (32, 1))},
+        {},
+    ),
+    Story(
+        "a new replica cannot reach the registry",
+        {**UP, RETRIES % "new": counter((20, 0), (40, 2))},
+        {"ModelServiceModelNotLoaded": 33},
+    ),
+    Story(
+        "the registry is away for four minutes",
+        {**UP, RETRIES % "new": counter((20, 0), (4, 2), (36, 0))},
+        {},
+    ),
+    Story(
+        "a replica runs out of memory again and again",
+        {**UP, RESTARTS % "wine-5d8f-x2x4z": counter((20, 0), (40, 0.25))},
+        {"ModelServiceReplicaCrashes": 34},
+    ),
+    Story(
+        "a replica was restarted once, and another service's often",
+        {
+            **UP,
+            RESTARTS % "wine-5d8f-x2x4z": counter((20, 0), (1, 1), (39, 0)),
+            RESTARTS % "wine-red-5d8f-x2x4z": counter((20, 0), (40, 1)),
+        },
+        {},
+    ),
+    Story(
+        "it has had all its replicas for longer than half an hour",
+        {
+            **UP,
+            AUTOSCALER % (HAVE, "wine"): gauge((20, 2), (41, 6)),
+            AUTOSCALER % (MOST, "wine"): gauge((61, 6)),
+        },
+        {"ModelServiceAtMaximumReplicas": 51},
+    ),
+    Story(
+        "it has all its replicas for a while, and another service for long",
+        {
+            **UP,
+            AUTOSCALER % (HAVE, "wine"): gauge((20, 2), (25, 6), (16, 4)),
+            AUTOSCALER % (MOST, "wine"): gauge((61, 6)),
+            AUTOSCALER % (HAVE, "tea"): gauge((61, 6)),
+            AUTOSCALER % (MOST, "tea"): gauge((61, 6)),
+        },
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told)
+def test_what_happens_gives_its_alerts_and_no_others(simulation: Simulation, story: Story) -> None:
+    alerts = list(SEVERITIES.items())
+    times = fired(simulation, story.series, 60, *alerts)
+    came = {name: at for (name, _), at in zip(alerts, times, strict=True) if at is not None}
+    assert set(came) == set(story.alerts)
+    # Nothing happens before the twentieth minute.
+    assert all(20 < at <= story.alerts[name] for name, at in came.items())
+
+
+def test_every_alert_comes_in_one_story_and_stays_away_in_another() -> None:
+    named = {rule["alert"] for group in RULES for rule in group["rules"] if "alert" in rule}
+    assert named == set(SEVERITIES) | set(BUDGETS)
+    come = {name for story in STORIES for name in story.alerts}
+    assert come == set(SEVERITIES)

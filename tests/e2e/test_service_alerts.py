@@ -1,0 +1,240 @@
+"""When each alert of a model service comes and when it does not: Prometheus' own evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from e2e.simulation import Simulation, counter
+from stanchion.monitoring import ServiceLevelObjectives, WatchedService, service_rules
+from stanchion.monitoring.burn_rates import BURN_RATES, seconds
+from stanchion.monitoring.rules import AlertSeverity
+
+PAGE, TICKET = AlertSeverity.PAGE, AlertSeverity.TICKET
+OF = 'namespace="demo",service="wine"'
+PROMISED: ServiceLevelObjectives = {"latency": {"milliseconds": 250.0, "percent": 99.0}}
+WINE = WatchedService(
+    "wine", "demo", "growth", "team-a", PROMISED, settling_seconds=180, autoscaler="wine"
+)
+RULES: list[dict[str, Any]] = [group.manifest() for group in service_rules(WINE)]
+ERRORS, LATE = "ModelServiceErrorBudgetBurn", "ModelServiceLatencyBudgetBurn"
+BUDGETS = {ERRORS: 0.005, LATE: 0.01}
+DAY = 24 * 60
+BUSY = 100.0
+"""Requests a minute of a service that has enough to judge by."""
+
+
+@dataclass(frozen=True)
+class Minutes:
+    """What a service answers in each of some minutes."""
+
+    many: int
+    ok: float = BUSY
+    late: float = 0
+    failed: float = 0
+    refused: float = 0
+
+
+def served(*phases: Minutes) -> dict[str, str]:
+    """The server's counters over the phases, a sample a minute."""
+
+    def grown(*fields: str) -> str:
+        return counter(*((p.many, sum(getattr(p, each) for each in fields)) for p in phases))
+
+    total = f"model_server_requests_total{{{OF},outcome=%s}}"
+    seconds_of = f'model_server_request_duration_seconds_%s{{{OF},outcome="ok"%s}}'
+    return {
+        total % '"ok"': grown("ok", "late"),
+        total % '"server_error"': grown("failed"),
+        total % '"client_error"': grown("refused"),
+        seconds_of % ("count", ""): grown("ok", "late"),
+        seconds_of % ("bucket", ',le="0.25"'): grown("ok"),
+    }
+
+
+def bad(alert: str, share: float, minutes: int) -> Minutes:
+    """Minutes in which a share of the requests is what the alert is about."""
+    good, wrong = BUSY * (1 - share), BUSY * share
+    return Minutes(minutes, good, **{"failed" if alert == ERRORS else "late": wrong})
+
+
+def fired(
+    simulation: Simulation,
+    series: Mapping[str, str],
+    minutes: int,
+    *alerts: tuple[str, str],
+    since: int = 0,
+    every: str = "30s",
+) -> list[float | None]:
+    """Minutes after `since` at which each alert, of a severity, fired first; None: it did not."""
+    queries = [
+        f'min(min_over_time(timestamp(ALERTS{{alertname="{name}",severity="{severity}",'
+        f'alertstate="firing"}})[{minutes - since}m:1m])) / 60 - {since}'
+        for name, severity in alerts
+    ]
+    return simulation.answers(
+        queries, series, f"{minutes}m", groups=RULES, step="1m", evaluated_every=every
+    )
+
+
+def expected(alert: str, severity: AlertSeverity, share: float) -> float | None:
+    """Minutes until a share of bad requests is an alert, by the workbook; None: it never is.
+
+    Where all was well before, the long window holds enough of them after the part of it that is
+    the threshold over the share.
+    """
+    thresholds = [
+        (rate.factor * BUDGETS[alert], seconds(rate.long) / 60)
+        for rate in BURN_RATES
+        if rate.severity is severity
+    ]
+    return min((t / share * long for t, long in thresholds if t < share), default=None)
+
+
+@pytest.mark.parametrize(
+    ("alert", "share", "minutes"),
+    [
+        (ERRORS, 1.0, 30),
+        (ERRORS, 0.2, 60),
+        (ERRORS, 0.05, 300),
+        (ERRORS, 0.02, 420),
+        (LATE, 0.2, 60),
+        (LATE, 0.05, 420),
+    ],
+)
+def test_a_page_comes_when_the_budget_would_be_gone_in_days_at_the_time_that_its_rates_say(
+    simulation: Simulation, alert: str, share: float, minutes: int
+) -> None:
+    before = 6 * 60
+    series = served(Minutes(before), bad(alert, share, minutes))
+    (found,) = fired(simulation, series, before + minutes, (alert, PAGE), since=before)
+    wanted = expected(alert, PAGE, share)
+    print(f"{alert}: {share:.0%} bad: page expected {wanted}, came {found} min")
+    if wanted is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert wanted - 0.5 <= found <= wanted + 2
+
+
+@pytest.mark.parametrize(
+    ("alert", "share", "hours"),
+    [(ERRORS, 0.2, 3), (ERRORS, 0.02, 20), (ERRORS, 0.004, 72), (LATE, 0.02, 40)],
+)
+def test_a_ticket_comes_when_the_budget_would_be_gone_before_its_window_is_over(
+    simulation: Simulation, alert: str, share: float, hours: int
+) -> None:
+    before, minutes = 3 * DAY, 60 * hours
+    series = served(Minutes(before), bad(alert, share, minutes))
+    (found,) = fired(
+        simulation, series, before + minutes, (alert, TICKET), since=before, every="5m"
+    )
+    wanted = expected(alert, TICKET, share)
+    print(f"{alert}: {share:.1%} bad: ticket expected {wanted}, came {found} min")
+    if wanted is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert wanted - 5 <= found <= wanted + 10
+
+
+def test_a_page_is_over_minutes_after_what_it_is_about(simulation: Simulation) -> None:
+    until = 6 * 60 + 40
+    series = served(Minutes(6 * 60), bad(ERRORS, 0.2, 40), Minutes(60))
+    query = (
+        f'max(max_over_time(timestamp(ALERTS{{alertname="{ERRORS}",severity="page",'
+        f'alertstate="firing"}})[90m:1m])) / 60 - {until}'
+    )
+    (last,) = simulation.answers(
+        [query], series, f"{until + 60}m", groups=RULES, step="1m", evaluated_every="30s"
+    )
+    assert last is not None
+    assert 0 < last <= 6
+
+
+@pytest.mark.parametrize(
+    ("failed", "comes"), [(0.05, False), (0.5, True)], ids=["one in twenty minutes", "all"]
+)
+def test_few_requests_page_nobody_unless_many_of_them_fail(
+    simulation: Simulation, failed: float, comes: bool
+) -> None:
+    # Half a request a minute: each failure alone is more than 14.4 times the budget of an hour.
+    few = Minutes(120, ok=0.5 - failed, failed=failed)
+    series = served(Minutes(360, ok=0.5), few)
+    (found,) = fired(simulation, series, 480, (ERRORS, PAGE))
+    assert (found is not None) is comes
+
+
+def test_requests_that_clients_got_wrong_alarm_nobody_and_hide_nothing(
+    simulation: Simulation,
+) -> None:
+    wrong = served(Minutes(360), Minutes(60, ok=10, refused=90))
+    both = [(name, severity) for name in BUDGETS for severity in (PAGE, TICKET)]
+    assert fired(simulation, wrong, 420, *both) == [None] * 4
+    flooded = served(Minutes(360), Minutes(60, ok=8, failed=2, refused=990))
+    (found,) = fired(simulation, flooded, 420, (ERRORS, PAGE), since=360)
+    assert found is not None
+
+
+def test_a_failure_is_not_late_and_a_late_answer_no_failure(simulation: Simulation) -> None:
+    failing = served(Minutes(360), bad(ERRORS, 0.5, 60))
+    assert fired(simulation, failing, 420, (LATE, PAGE), (LATE, TICKET)) == [None, None]
+    late = served(Minutes(360), bad(LATE, 0.5, 60))
+    assert fired(simulation, late, 420, (ERRORS, PAGE), (ERRORS, TICKET)) == [None, None]
+
+
+def test_the_budget_left_is_the_share_of_failures_that_may_still_come(
+    simulation: Simulation,
+) -> None:
+    series = served(Minutes(9 * DAY), bad(ERRORS, 0.02, DAY))
+    left, late, requests = simulation.answers(
+        [
+            'model_service:slo_error_budget:left_ratio{slo="availability"}',
+            'model_service:slo_error_budget:left_ratio{slo="latency"}',
+            'sum(model_service:requests:rate5m{service="wine"}) * 60',
+        ],
+        series,
+        f"{10 * DAY}m",
+        groups=RULES,
+        step="1m",
+        evaluated_every="5m",
+    )
+    # 2 percent of the requests of one day in ten failed: 0.2 of the 0.5 percent that may.
+    assert left == pytest.approx(0.6, abs=0.01)
+    assert late == pytest.approx(1)
+    assert requests == pytest.approx(BUSY)
+
+
+def test_an_alert_says_what_was_measured_and_whose_it_is(simulation: Simulation) -> None:
+    series = served(bad(ERRORS, 0.2, 7 * 60))
+    expectation = {
+        "eval_time": "7h",
+        "alertname": ERRORS,
+        "exp_alerts": [
+            {
+                "exp_labels": {
+                    "severity": str(severity),
+                    "namespace": "demo",
+                    "service": "wine",
+                    "tenant": "growth",
+                    "owner": "team-a",
+                    "slo": "availability",
+                },
+                "exp_annotations": {
+                    "summary": "wine in demo fails requests: its error budget goes 40.0 times "
+                    "as fast as it may",
+                    "description": "Promised: 99.5 percent of requests do not fail, over 28 days. "
+                    "In the last five minutes 20% did not keep to it; -3900% of the error budget "
+                    "are left.",
+                    "runbook_url": f"docs/runbooks/{ERRORS}.md",
+                },
+            }
+            for severity in (PAGE, TICKET)
+        ],
+    }
+    told = simulation.told(
+        {"alert_rule_test": [expectation]}, series, RULES, step="1m", evaluated_every="1m"
+    )
+    assert "SUCCESS" in told, told
