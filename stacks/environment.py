@@ -93,8 +93,8 @@ class Environment(Strict):
     operators: OperatorsConfig = OperatorsConfig()
     """Third-party controllers: in a cloud from charts, on the bundled node from their modules."""
     monitoring: bool | None = None
-    """Whether Prometheus Operator's objects (ServiceMonitor) can be created; default: whether
-    `operators` brings it."""
+    """Whether Prometheus Operator's objects (ServiceMonitor, PrometheusRule) can be created;
+    default: whether `operators` brings it."""
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:

@@ -48,8 +48,11 @@ def known_commands() -> set[str]:
     """The commands of `stanchion`, and groups of them."""
     app = typer.Typer()
     commands.register(app)
-    named = {command.name or command.callback.__name__ for command in app.registered_commands}
-    return named | {group.name for group in app.registered_groups}
+    own = {
+        command.name or getattr(command.callback, "__name__", "")
+        for command in app.registered_commands
+    }
+    return own | {str(group.name) for group in app.registered_groups}
 
 
 def queries(page: Path) -> Iterator[str]:

@@ -42,6 +42,7 @@ SERVING = [
     served("cost-labels", ("spec", "template", "metadata", "labels"), DROP),
     served("serving-drains", (*POD, "terminationGracePeriodSeconds"), 1),
     served("serving-scraped", (), None, "ServiceMonitor", without=("ServiceMonitor",)),
+    served("serving-burn-rate", (), None, "no alert compares", without=("PrometheusRule",)),
     changed("scale-to-zero-budget", *SCALER, ("spec", "minReplicas"), 0, "minimum"),
     tracked("mlflow-secured", (*MAIN, "env", 7), DROP, "ALLOWED_HOSTS"),
     tracked("mlflow-artifacts-kept", (*MAIN, "env", 6, "value"), "/mlflow", "artifacts"),
