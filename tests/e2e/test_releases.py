@@ -100,8 +100,8 @@ def test_a_version_that_degrades_is_taken_back(platform: Platform, flaw: str, re
 
 @pytest.mark.full
 def test_a_version_that_eats_memory_is_taken_back(platform: Platform) -> None:
-    # What is killed for its memory drops the connections it has; they are told apart below.
-    _taken_back(platform, "memory", reason="restarts", answers="[Cc]onnection")
+    # It is slow before it is killed, and what is killed drops the connections that it has.
+    _taken_back(platform, "memory", reason="restarts|latency-ratio", answers="[Cc]onnection")
 
 
 def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Platform) -> None:
@@ -168,7 +168,7 @@ def _taken_back(platform: Platform, flaw: str, *, reason: str, answers: str = ""
     found = Registry(platform).version(version)
     assert found is not None
     told = " ".join(str(tag["value"]) for tag in found["tags"])
-    assert reason in told, "the reason stands on the version"
+    assert re.search(reason, told), "the reason stands on the version"
     others = [
         failure for failure in traffic.failures if not (answers and re.search(answers, failure))
     ]
