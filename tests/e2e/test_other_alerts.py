@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from e2e.simulation import Simulation, counter, gauge
-from e2e.test_service_alerts import BUDGETS, OF, PAGE, RULES, TICKET, fired
+from e2e.test_service_alerts import BUDGETS, DAY, OF, PAGE, RULES, TICKET, fired
 
 READY = f'model_server_ready{{{OF},pod="wine-%s"}}'
 RETRIES = f'model_server_load_retries_total{{{OF},pod="wine-%s"}}'
@@ -131,6 +131,19 @@ def test_what_happens_gives_its_alerts_and_no_others(simulation: Simulation, sto
     assert set(came) == set(story.alerts)
     # Nothing happens before the twentieth minute.
     assert all(20 < at <= story.alerts[name] for name, at in came.items())
+
+
+def test_a_service_that_stays_down_for_days_goes_on_to_page(simulation: Simulation) -> None:
+    series = {READY % "a": gauge((60, 1), (2 * DAY, 0))}
+    (firing,) = simulation.answers(
+        ['count(ALERTS{alertname="ModelServiceNoReadyReplica",alertstate="firing"})'],
+        series,
+        f"{2 * DAY}m",
+        groups=[group for group in RULES if group["name"].endswith("-alerts")],
+        step="1m",
+        evaluated_every="2m",
+    )
+    assert firing == 1
 
 
 def test_every_alert_comes_in_one_story_and_stays_away_in_another() -> None:

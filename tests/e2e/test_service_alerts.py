@@ -108,10 +108,10 @@ def expected(alert: str, severity: AlertSeverity, share: float) -> float | None:
     [
         (ERRORS, 1.0, 30),
         (ERRORS, 0.2, 60),
-        (ERRORS, 0.05, 300),
+        pytest.param(ERRORS, 0.05, 300, marks=pytest.mark.full),
         (ERRORS, 0.02, 420),
         (LATE, 0.2, 60),
-        (LATE, 0.05, 420),
+        pytest.param(LATE, 0.05, 420, marks=pytest.mark.full),
     ],
 )
 def test_a_page_comes_when_the_budget_would_be_gone_in_days_at_the_time_that_its_rates_say(

@@ -126,9 +126,17 @@ class _S3(_Handler):
                 parts = self.store.parts.pop(key)
                 self.store.objects[key] = b"".join(parts[at] for at in sorted(parts))
                 self._xml("CompleteMultipartUploadResult", '<ETag>"whole"</ETag>')
+            case "PUT", _ if copied := self.headers.get("X-Amz-Copy-Source"):
+                self.store.objects[key] = self.store.objects[
+                    unquote(copied).removeprefix("/").removeprefix("artifacts/")
+                ]
+                self._xml("CopyObjectResult", '<ETag>"whole"</ETag>')
             case "PUT", _:
                 self.store.objects[key] = body
                 self._answer(200, ETag='"whole"')
+            case "DELETE", _:
+                self.store.objects.pop(key, None)
+                self._answer(204)
             case (("GET" | "HEAD"), _) if key in self.store.objects:
                 modified = MODIFIED.strftime("%a, %d %b %Y %H:%M:%S GMT")
                 self._content(self.store.objects[key], Last_Modified=modified, ETag='"whole"')

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stanchion_model_server.batch import manifest, shard
+from stanchion_model_server.batch import manifest
 from stanchion_model_server.batch.errors import InputRefusedError
 from stanchion_model_server.batch.plan import Plan, Source, read_plan
 from stanchion_model_server.batch.run import run, score_day
@@ -150,7 +150,8 @@ def test_workers_on_one_shard_do_not_double_its_rows(
 ) -> None:
     """The second runs whole while the first is between its answers and their publication."""
     write(tmp_path / "in")
-    publish, nested = manifest.publish, []
+    publish = manifest.publish
+    nested: list[bool] = []
 
     def late(*args: Any) -> None:
         if not nested:
@@ -158,7 +159,7 @@ def test_workers_on_one_shard_do_not_double_its_rows(
             score(tmp_path, classifier, 0)
         publish(*args)
 
-    monkeypatch.setattr(shard.manifest, "publish", late)
+    monkeypatch.setattr(manifest, "publish", late)
     score(tmp_path, classifier)
     assert nested
     assert scored(tmp_path)["id"].tolist() == list(range(ROWS))
@@ -402,8 +403,8 @@ def test_days_are_scored_each_to_its_own_place(classifier: ServedModel, tmp_path
         last_date="2026-11-01",
         shards=2,
     )
-    for day, index in configured.tasks():
-        score_day(configured, classifier, day, [index])
+    for each, index in configured.tasks():
+        score_day(configured, classifier, each, [index])
     for day in ("2026-10-31", "2026-11-01"):
         found = pd.read_parquet(tmp_path / "out" / day)
         answers = expected(classifier, rows(100, seed=int(day[-2:])))

@@ -8,6 +8,8 @@ from typing import Any
 from stanchion_cli.deploy.api import Api, Ref
 
 Live = Mapping[str, Any]
+_NOT_WAITED_FOR = "pulumi.com/skipAwait"
+"""Annotation of what takes its own time, for the engine and for us."""
 # A container that failed this often will not be saved by waiting longer.
 _HOPELESS_RESTARTS = 4
 _HOPELESS_REASONS = frozenset(
@@ -17,6 +19,8 @@ _HOPELESS_REASONS = frozenset(
 
 def pending(live: Live) -> str:
     """Why the object is not ready yet; empty when it is."""
+    if (live["metadata"].get("annotations") or {}).get(_NOT_WAITED_FOR) == "true":
+        return ""
     check = _CHECKS.get(live["kind"])
     return check(live) if check else ""
 

@@ -167,10 +167,10 @@ def _budget_alerts(watched: WatchedService, objective: Objective) -> Iterator[Al
     latency = watched.slo.get("latency")
     if objective.name == "latency" and latency is not None:
         name, does = "ModelServiceLatencyBudgetBurn", "answers late"
-        promise = f"are answered within {latency['milliseconds']:g} ms"
+        promise = f"answers come within {latency['milliseconds']:g} ms"
     else:
         name, does = "ModelServiceErrorBudgetBurn", "fails requests"
-        promise = "do not fail"
+        promise = "requests do not fail"
     now, left = (
         f"{{{{ with query `{objective.series(series)}` }}}}"
         "{{ . | first | value | humanizePercentage }}{{ else }}unknown{{ end }}"
@@ -183,7 +183,7 @@ def _budget_alerts(watched: WatchedService, objective: Objective) -> Iterator[Al
             severity,
             summary=f'{does}: its error budget goes {{{{ printf "%.1f" $value }}}} times as fast '
             "as it may",
-            description=f"Promised: {objective.percent:g} percent of requests {promise}, over "
+            description=f"Promised: {objective.percent:g} percent of {promise}, over "
             f"{objective.window_days} days. In the last five minutes {now} did not keep to it; "
             f"{left} of the error budget are left.",
             labels={"slo": objective.name},
@@ -193,10 +193,13 @@ def _budget_alerts(watched: WatchedService, objective: Objective) -> Iterator[Al
 def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
     page, ticket = AlertSeverity.PAGE, AlertSeverity.TICKET
     ready = f"model_server_ready{watched.selector()}"
+    none_ready = "ModelServiceNoReadyReplica"
+    same = watched.selector(f'alertname="{none_ready}"')
     yield watched.alert(
-        "ModelServiceNoReadyReplica",
-        # A service that never was ready yet is starting, or its model cannot be loaded.
-        f"sum({ready}) == 0 and max(max_over_time({ready}[1d])) > 0",
+        none_ready,
+        # A service that never was ready yet is starting, or its model cannot be loaded; one that
+        # was goes on to be an alert when that is more than a day ago.
+        f"sum({ready}) == 0 and (max(max_over_time({ready}[1d])) > 0 or count(ALERTS{same}) > 0)",
         page,
         summary="has no ready replica",
         description="Its replicas run and none serves the model: every request fails, and none "

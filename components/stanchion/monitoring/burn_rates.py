@@ -174,7 +174,7 @@ def _long(objective: Objective) -> Iterator[RecordingRule]:
         yield objective.recording(failed(window), added(FAILURES, window))
     left = f"1 - {objective.series(PERIOD_ERRORS)} / {objective.budget:g}"
     yield objective.recording(BUDGET_LEFT, left)
-    yield objective.recording(OBJECTIVE, f"vector({1 - objective.budget:g})")
+    yield objective.recording(OBJECTIVE, f"vector({1 - objective.budget:.10g})")
 
 
 def _count(rate: str, window: str) -> str:

@@ -240,7 +240,7 @@ def synthetic_row(signature: InputSignature) -> Batchable | Unmerged | None:
         return None
     names = signature.names or tuple(map(str, range(len(specs))))
     row = {
-        name: [_SAMPLES.get(spec.type, spec.type.to_python()(0))]
+        name: [_SAMPLES[spec.type] if spec.type in _SAMPLES else spec.type.to_python()(0)]
         for name, spec in zip(names, specs, strict=True)
     }
     return Batchable(row, 1) if signature.layout is Layout.COLUMNS else Unmerged(pd.DataFrame(row))

@@ -17,9 +17,12 @@ from unit.components.programs import OWNED
 from unit.components.test_model_service import ON_L4
 from unit.components.world import DIGEST, IMAGE, World, deploy
 
-DATED = {"input": "s3://demo-data/wine/{date}/", "output": "s3://demo-data/scores/{date}/"}
+DATED: dict[str, Any] = {
+    "input": "s3://demo-data/wine/{date}/",
+    "output": "s3://demo-data/scores/{date}/",
+}
 WEEK = {"first": "2026-10-30", "last": "2026-11-02"}
-NIGHTLY = {**DATED, "schedule": "17 3 * * *"}
+NIGHTLY: dict[str, Any] = {**DATED, "schedule": "17 3 * * *"}
 
 
 def batch(*, preview: bool = False, **changes: Any) -> World:
@@ -201,7 +204,7 @@ def test_pods_reach_the_registry_and_a_bucket_only_where_there_is_one() -> None:
     assert "ingress" not in cloud
     ports = [port["port"] for rule in cloud["egress"] for port in rule["ports"]]
     assert 443 in ports
-    files = {"input": "file:///data/in/", "output": "file:///data/out/"}
+    files: dict[str, Any] = {"input": "file:///data/in/", "output": "file:///data/out/"}
     local = batch(**files, volume_claim_name="wine").object("NetworkPolicy")["spec"]
     assert [port["port"] for rule in local["egress"] for port in rule["ports"]] == [53, 53, 5000]
 

@@ -44,5 +44,13 @@ def test_a_job_is_ready_only_when_complete() -> None:
     assert pending(job) == ""
 
 
+def test_a_job_that_takes_its_own_time_holds_nobody_up() -> None:
+    annotations = {"pulumi.com/skipAwait": "true"}
+    metadata = {"name": "x", "annotations": annotations}
+    assert pending({"kind": "Job", "metadata": metadata, "status": {}}) == ""
+    annotations["pulumi.com/skipAwait"] = "false"
+    assert pending({"kind": "Job", "metadata": metadata, "status": {}}) == "not complete"
+
+
 def test_objects_without_a_controller_are_ready_once_they_exist() -> None:
     assert pending({"kind": "ConfigMap", "metadata": {"name": "x"}}) == ""

@@ -11,6 +11,7 @@ import json
 import posixpath
 import uuid
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 TEMPORARY: Final = "_temporary-"
 """How the names of files begin that are being written."""
 _CHUNK: Final = 1 << 20
+
+
+@cache
+def _filesystem(root: str) -> fs.FileSystem:
+    """One client for a bucket, so that its credentials are fetched once."""
+    return fs.FileSystem.from_uri(root)[0]
 
 
 class Digested(io.RawIOBase):
@@ -62,8 +69,10 @@ class Folder:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri.rstrip("/")
-        self.filesystem, path = fs.FileSystem.from_uri(self.uri)
-        self._root = path.rstrip("/")
+        scheme, _, place = self.uri.partition("://")
+        bucket = place.partition("/")[0]
+        self.filesystem = _filesystem(f"{scheme}://{bucket or '/'}")
+        self._root = place
 
     def data(self, suffix: str) -> list[fs.FileInfo]:
         """Every data file below the folder whose name ends in `suffix`, by its path."""
