@@ -63,7 +63,7 @@ class Plan:
         """Rows of all files."""
         return sum(source.rows for source in self.sources)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """One number for all files: another file, size, time or footer gives another."""
         text = json.dumps([asdict(source) for source in self.sources])
