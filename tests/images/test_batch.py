@@ -203,17 +203,29 @@ def test_what_others_put_into_the_output_folder_stays(
     assert {"README.md", "part-of-it.txt"} <= files(tmp_path / "out").keys()
 
 
-@given(sizes=st.lists(st.integers(0, 50), min_size=1, max_size=6), shards=st.integers(1, 40))
-def test_every_row_is_in_exactly_one_shard(sizes: list[int], shards: int) -> None:
-    sources = tuple(Source(f"{at}", 1, 1, "", count) for at, count in enumerate(sizes))
+@given(
+    files=st.lists(st.lists(st.integers(0, 50), max_size=4), min_size=1, max_size=5),
+    shards=st.integers(1, 40),
+)
+def test_every_row_is_in_exactly_one_shard(files: list[list[int]], shards: int) -> None:
+    sources = tuple(Source(f"{at}", 1, 1, "", tuple(groups)) for at, groups in enumerate(files))
     plan = Plan(sources, pa.schema([]))
     parts = [part for shard in range(shards) for part in plan.parts(shard, shards)]
     seen = [
         (part.name, row) for part in parts for row in range(part.first, part.first + part.count)
     ]
     assert seen == [(source.name, row) for source in sources for row in range(source.rows)]
-    counts = [sum(part.count for part in plan.parts(s, shards)) for s in range(shards)]
-    assert max(counts) - min(counts) <= 1
+    share = plan.rows / shards
+    for shard in range(shards):
+        count = sum(part.count for part in plan.parts(shard, shards))
+        assert 0.5 * share - 1 <= count <= 1.5 * share + 1
+
+
+def test_a_shard_begins_with_a_row_group_where_there_are_enough_of_them() -> None:
+    plan = Plan((Source("a", 1, 1, "", (70, 75, 80, 75)),), pa.schema([]))
+    assert [plan.first_row(shard, 4) for shard in range(5)] == [0, 70, 145, 225, 300]
+    alone = Plan((Source("a", 1, 1, "", (300,)),), pa.schema([]))
+    assert [alone.first_row(shard, 4) for shard in range(5)] == [0, 75, 150, 225, 300]
 
 
 def test_more_shards_than_rows_are_no_failure(classifier: ServedModel, tmp_path: Path) -> None:

@@ -89,6 +89,10 @@ def test_an_optional_argument_says_its_default_and_a_needed_one_has_none(schema:
 
 REQUIRED = {
     "ArtifactStore": {"cloud", "namespace", "owner", "costCenter"},
+    "BatchInference": {
+        "namespace", "tenant", "owner", "costCenter", "image", "model", "registry", "input",
+        "output",
+    },
     "Budget": {"location", "environment", "owner", "costCenter", "monthlyUsd", "emails"},
     "Cluster": {
         "location", "environment", "owner", "costCenter", "network", "api", "version",

@@ -19,12 +19,13 @@ STANDARD_LABELS = {
     "stanchion.dev/cost-center",
 }
 CLUSTER_WIDE = {"Namespace"}
+OF_PROMETHEUS_OPERATOR = {"ServiceMonitor", "PrometheusRule"}
 
 
 def test_every_object_fits_kubernetes_own_schema(platform: World) -> None:
     judged = 0
     for item in platform.manifests:
-        if item["kind"] not in {"ServiceMonitor", "ExternalSecret"}:
+        if item["kind"] not in {*OF_PROMETHEUS_OPERATOR, "ExternalSecret"}:
             kubernetes_validate.validate(item, "1.36", strict=True)
             judged += 1
     assert judged > 30
@@ -211,7 +212,7 @@ def test_a_preview_knows_every_name(platform: World) -> None:
 
 def test_without_monitoring_nothing_needs_prometheus_operator() -> None:
     kinds = {kind for kind, _ in programs.platform(monitoring=False).objects}
-    assert "ServiceMonitor" not in kinds
+    assert kinds.isdisjoint(OF_PROMETHEUS_OPERATOR)
 
 
 def test_workloads_wait_for_the_walls_of_their_namespace(platform: World) -> None:

@@ -81,6 +81,12 @@ def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) ->
     check_batches(files(tmp_path, EXAMPLE), PINS, environment(), "prod-aws", {})
 
 
+def test_the_guides_file_is_the_example() -> None:
+    guide = (ROOT / "docs" / "batch.md").read_text("utf-8")
+    text = guide.partition("```yaml\n")[2].partition("```")[0]
+    assert yaml.safe_load(text) == yaml.safe_load(EXAMPLE)
+
+
 def test_the_schema_refuses_a_misspelt_key_as_the_program_does(tmp_path: Path) -> None:
     written = {**yaml.safe_load(EXAMPLE), "dates": None, "shard": 3}
     with pytest.raises(jsonschema.ValidationError, match="shard"):

@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from stanchion_model_server.batch.storage import TEMPORARY
@@ -35,7 +36,7 @@ class Work:
     plan: Plan
     settings: BatchSettings
 
-    @property
+    @cached_property
     def described(self) -> dict[str, Any]:
         """Everything that an output depends on."""
         settings = self.settings
@@ -58,7 +59,7 @@ class Work:
             "shards": settings.shards,
         }
 
-    @property
+    @cached_property
     def key(self) -> str:
         """One number for that: a manifest with another is of other work."""
         text = json.dumps(self.described, sort_keys=True)

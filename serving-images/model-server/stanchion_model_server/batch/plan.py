@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -30,7 +33,13 @@ class Source:
     """When it was last written, ns since 1970 as its store tells it."""
     footer: str
     """SHA-256 of its footer: where its columns lie, their types and statistics."""
-    rows: int
+    groups: tuple[int, ...]
+    """Rows of each of its row groups."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of all of it."""
+        return sum(self.groups)
 
 
 @dataclass(frozen=True)
@@ -54,15 +63,28 @@ class Plan:
         """Rows of all files."""
         return sum(source.rows for source in self.sources)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """One number for all files: another file, size, time or footer gives another."""
         text = json.dumps([asdict(source) for source in self.sources])
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
+    @cached_property
+    def _starts(self) -> list[int]:
+        """Where each row group begins, counted over all files."""
+        groups = chain.from_iterable(source.groups for source in self.sources)
+        return list(accumulate(groups, initial=0))
+
     def first_row(self, shard: int, shards: int) -> int:
-        """Where a shard begins, counted over all files: shards differ by one row at most."""
-        return self.rows * shard // shards
+        """Where a shard begins, counted over all files.
+
+        At a row group's start where one is near: whoever begins within a group must decode what
+        is before. So shards have between half and one and a half times an equal share.
+        """
+        equal = self.rows * shard // shards
+        at = bisect_left(self._starts, equal)
+        nearest = min(self._starts[max(at - 1, 0) : at + 1], key=lambda start: abs(start - equal))
+        return nearest if abs(nearest - equal) * 4 * shards <= self.rows else equal
 
     def parts(self, shard: int, shards: int) -> list[Part]:
         """The rows of one shard; every row is in exactly one."""
@@ -103,7 +125,10 @@ def read_plan(folder: Folder) -> Plan:
             length = int.from_bytes(stream.read_at(_TAIL, info.size - _TAIL)[:4], "little")
             footer = stream.read_at(length, info.size - _TAIL - length)
         digest = hashlib.sha256(footer).hexdigest()
-        sources.append(Source(name, info.size, info.mtime_ns, digest, file.metadata.num_rows))
+        groups = tuple(
+            file.metadata.row_group(at).num_rows for at in range(file.metadata.num_row_groups)
+        )
+        sources.append(Source(name, info.size, info.mtime_ns, digest, groups))
     if schema is None:
         raise InputRefusedError(f"{folder.uri} holds no file whose name ends in {SUFFIX}")
     return Plan(tuple(sources), schema)

@@ -53,7 +53,7 @@ class _Table:
         """
         if self._writer is None:
             self._stream = self._open.enter_context(self._folder.written(self._name))
-            self._writer = pq.ParquetWriter(self._stream, batch.schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self._stream, batch.schema)
         if not batch.schema.equals(self._writer.schema):
             try:
                 batch = batch.cast(self._writer.schema)
