@@ -15,9 +15,11 @@ from explain import explain
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
+from service_cold_start import ColdStart, cold_start_problems
 from service_gates import Gates
 from service_place import PoolOffer, gpu_problems, place_problems
 from service_rollout import Rollout, rollout_problems
+from stanchion.serving.cold_start import Replicas
 from validation import (
     Cpu,
     InvalidFileError,
@@ -82,6 +84,8 @@ class ModelServiceFile(Strict):
     rollout: Rollout = Rollout()
     load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
     """Longest time a replica may take to fetch, verify, load and warm up the model."""
+    cold_start: ColdStart | None = None
+    """Budget of a replica that demand asks for; default: none."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 30
     """Longest time a request may take before it is answered with 504."""
     drain_seconds: Annotated[int, Field(ge=1, le=600)] = 10
@@ -199,6 +203,7 @@ def check_services(
     pools: Mapping[str, PoolOffer] = MappingProxyType({}),
     lacks_for_releases: str = "",
     lacks_for_scaling: Mapping[str, str] = MappingProxyType({}),
+    image: str = "",
 ) -> None:
     """Check what takes more than one file to see.
 
@@ -211,6 +216,7 @@ def check_services(
         pools: What its pools have, by their names.
         lacks_for_releases: What a release judged by metrics lacks there; empty where nothing.
         lacks_for_scaling: What each field of `autoscaling` lacks there, where something.
+        image: The model server's image there.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -227,6 +233,17 @@ def check_services(
                 *rollout_problems(service.rollout, floor, environment, lacks_for_releases),
                 *autoscaling_problems(
                     service.autoscaling, min_replicas, environment, lacks_for_scaling
+                ),
+                *cold_start_problems(
+                    service.cold_start,
+                    Replicas(
+                        image=image,
+                        gpus=service.resources.gpus,
+                        least=floor,
+                        most=service.autoscaling.max_replicas,
+                        at=pools[service.pool].placement if service.pool in pools else None,
+                    ),
+                    service.load_seconds,
                 ),
             )
         ]

@@ -47,6 +47,7 @@ from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
     CanaryStep,
+    ColdStart,
     InjectionAction,
     LlmAdapter,
     LlmArchitecture,
@@ -138,6 +139,7 @@ __all__ = [
     "Cluster",
     "ClusterArgs",
     "ClusterReference",
+    "ColdStart",
     "ContainerResources",
     "Database",
     "DatabaseArgs",

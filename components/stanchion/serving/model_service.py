@@ -10,7 +10,7 @@ from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.names import label_value, service_host
 from stanchion.serving import _autoscaler, _pods, _served, _workload
-from stanchion.serving.arguments import ModelServiceArgs, checked
+from stanchion.serving.arguments import ModelServiceArgs, checked, cold_start_of
 from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
 
@@ -39,6 +39,10 @@ class ModelService(pulumi.ComponentResource):
     """Labels of its pods, for network policies and queries."""
     release_seconds: pulumi.Output[int]
     """Longest that a new version may take until it serves alone, or is taken back."""
+    cold_start: pulumi.Output[str]
+    """How long a replica that demand asks for takes, part by part, each with where it is from."""
+    cold_start_seconds: pulumi.Output[int]
+    """The sum of these parts."""
 
     def __init__(
         self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None
@@ -114,6 +118,9 @@ class ModelService(pulumi.ComponentResource):
         self.service_name = pulumi.Output.from_input(service)
         self.pod_labels = pulumi.Output.from_input(selected)
         self.release_seconds = pulumi.Output.from_input(_workload.release_seconds(args))
+        start = cold_start_of(args)
+        self.cold_start = pulumi.Output.from_input(start.told())
+        self.cold_start_seconds = pulumi.Output.from_input(start.seconds)
         self.register_outputs(
             {
                 "url": self.url,
@@ -121,6 +128,8 @@ class ModelService(pulumi.ComponentResource):
                 "serviceName": self.service_name,
                 "podLabels": self.pod_labels,
                 "releaseSeconds": self.release_seconds,
+                "coldStart": self.cold_start,
+                "coldStartSeconds": self.cold_start_seconds,
             }
         )
 
