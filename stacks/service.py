@@ -225,6 +225,7 @@ def check_services(
     for service in services:
         where = f"services/{service.name}"
         floor = service.autoscaling.floor(min_replicas)
+        offer = pools.get(service.pool) if service.pool else None
         problems += [
             f"{where}: {problem}"
             for problem in (
@@ -241,9 +242,9 @@ def check_services(
                         gpus=service.resources.gpus,
                         least=floor,
                         most=service.autoscaling.max_replicas,
-                        at=pools[service.pool].placement if service.pool in pools else None,
+                        load_seconds=service.load_seconds,
+                        at=offer.placement if offer else None,
                     ),
-                    service.load_seconds,
                 ),
             )
         ]

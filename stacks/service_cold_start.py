@@ -33,18 +33,15 @@ class ColdStart(Strict):
         return cast("ColdStartArgs", self.model_dump(exclude_none=True))
 
 
-def cold_start_problems(
-    cold_start: ColdStart | None, replicas: Replicas, load_seconds: int
-) -> list[str]:
+def cold_start_problems(cold_start: ColdStart | None, replicas: Replicas) -> list[str]:
     """What is wrong with that of a model served by the model server.
 
     Args:
         cold_start: What the file says.
         replicas: What starts.
-        load_seconds: Longest time to fetch, load and warm up the model.
     """
     if cold_start is None:
         return []
     check, declared = Checks("ModelService", ""), cold_start.arguments()
-    check_cold_start(check, declared, replicas, served_model(declared, replicas, load_seconds))
+    check_cold_start(check, declared, replicas, served_model(declared, replicas))
     return problems_in_files(check.done)

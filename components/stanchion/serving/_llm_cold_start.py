@@ -7,7 +7,12 @@ from stanchion.catalog.llms import LanguageModel
 from stanchion.serving import cold_start
 from stanchion.serving._llm_fit import gpus_of, running
 from stanchion.serving._llm_weights import files_format
-from stanchion.serving.llm_arguments import LlmServiceArgs, LlmStorage, LlmWeightsCache
+from stanchion.serving.llm_arguments import (
+    DEFAULT_LOAD_SECONDS,
+    LlmServiceArgs,
+    LlmStorage,
+    LlmWeightsCache,
+)
 from stanchion.serving.llm_memory import GIB, estimate
 
 _WAYS = {
@@ -51,6 +56,7 @@ def replicas(args: LlmServiceArgs) -> cold_start.Replicas:
         gpus=gpus_of(args),
         least=scaling["min_replicas"],
         most=scaling["max_replicas"],
+        load_seconds=args.get("load_seconds", DEFAULT_LOAD_SECONDS),
         at=args["placement"],
     )
 

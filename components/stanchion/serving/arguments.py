@@ -148,8 +148,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
 
 def cold_start_of(args: ModelServiceArgs) -> Estimate:
     """How long a replica takes until it answers."""
-    load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
-    return served_model(args.get("cold_start"), _replicas(args), load)
+    return served_model(args.get("cold_start"), _replicas(args))
 
 
 def _replicas(args: ModelServiceArgs) -> Replicas:
@@ -159,6 +158,7 @@ def _replicas(args: ModelServiceArgs) -> Replicas:
         gpus=args.get("gpus", 0),
         least=scaling["min_replicas"],
         most=scaling["max_replicas"],
+        load_seconds=args.get("load_seconds", DEFAULT_LOAD_SECONDS),
         at=args.get("placement"),
     )
 

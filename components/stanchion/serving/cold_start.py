@@ -7,7 +7,7 @@ is no bound: how long a rollout waits before it gives up is stated apart from it
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, cast
 
 from stanchion.catalog import cold_starts
 from stanchion.checks import Checks
@@ -56,6 +56,7 @@ class Replicas:
         gpus: GPUs of one.
         least: Fewest of them.
         most: Most of them.
+        load_seconds: Longest that one may take to load and warm up.
         at: Their pool.
     """
 
@@ -63,6 +64,7 @@ class Replicas:
     gpus: int
     least: int
     most: int
+    load_seconds: int
     at: Placement | None
 
 
@@ -170,11 +172,11 @@ def transfer(name: str, size: float, ways: Sequence[str]) -> Part:
 
 def measured(declared: ColdStart | None, name: str, field: str) -> Part | None:
     """A part that the service measured."""
-    seconds = (declared or {}).get(field)
-    return None if seconds is None else Part(name, int(seconds), f"cold_start.{field}")
+    seconds = cast("Mapping[str, int]", declared or {}).get(field)
+    return None if seconds is None else Part(name, seconds, f"cold_start.{field}")
 
 
-def served_model(declared: ColdStart | None, replicas: Replicas, load_seconds: int) -> Estimate:
+def served_model(declared: ColdStart | None, replicas: Replicas) -> Estimate:
     """The cold start of a replica of the model server.
 
     Nobody knows the model's size while this is planned: `load_seconds`, the longest that the
@@ -185,10 +187,10 @@ def served_model(declared: ColdStart | None, replicas: Replicas, load_seconds: i
     fetch = measured(declared, "model", "model_seconds")
     warm_up = measured(declared, "warm-up", "warm_up_seconds")
     known = sum(part.seconds for part in (fetch, warm_up) if part)
-    left = Part("model and warm-up", load_seconds, "at most load_seconds")
+    left = Part("model and warm-up", replicas.load_seconds, "at most load_seconds")
     if fetch or warm_up:
         name = "model" if warm_up else "warm-up"
-        left = Part(name, max(load_seconds - known, 0), "what load_seconds leaves")
+        left = Part(name, max(replicas.load_seconds - known, 0), "what load_seconds leaves")
     rest = (fetch, warm_up) if fetch and warm_up else (fetch, warm_up, left)
     parts = (start, pull, *(part for part in rest if part))
     return Estimate(parts, (*warmer, *nearer))
@@ -210,7 +212,14 @@ def check_cold_start(
     check.between("cold_start.budget_seconds", declared["budget_seconds"], 5, 7200)
     for field in _MEASURED:
         if field in declared:
-            check.between(f"cold_start.{field}", int(declared[field]), 0, 7200)  # type: ignore[literal-required]
+            check.between(f"cold_start.{field}", declared[field], 0, 7200)  # type: ignore[literal-required]
+    if declared.get("warm_up_seconds", 0) > replicas.load_seconds:
+        check.refuse(
+            "cold_start.warm_up_seconds",
+            f"{declared['warm_up_seconds']} is more than load_seconds, {replicas.load_seconds}, "
+            "which a replica is given for it",
+            "raise load_seconds",
+        )
     budget = declared["budget_seconds"]
     if found.seconds <= budget or replicas.least >= replicas.most:
         return

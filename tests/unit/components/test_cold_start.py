@@ -120,7 +120,7 @@ def test_what_was_measured_takes_the_place_of_each_default() -> None:
     assert seconds(cold_start={**budget, "model_seconds": 50}) == {
         "node": 0, "image": 10, "model": 50, "warm-up": 70,
     }  # fmt: skip
-    assert seconds(cold_start={**budget, "warm_up_seconds": 150})["model"] == 0
+    assert seconds(cold_start={**budget, "warm_up_seconds": 120})["model"] == 0
 
 
 def test_a_measured_node_is_not_waited_for_where_one_is_kept() -> None:
@@ -164,6 +164,10 @@ def test_where_demand_starts_no_replica_every_budget_is_kept() -> None:
     [
         ({"budget_seconds": 7201}, "cold_start.budget_seconds: 7201 is out of range; write 5 to"),
         ({"budget_seconds": 900, "node_seconds": -1}, "cold_start.node_seconds: -1 is out of"),
+        (
+            {"budget_seconds": 900, "warm_up_seconds": 130},
+            "cold_start.warm_up_seconds: 130 is more than load_seconds, 120,",
+        ),
         ({"budget_second": 900}, "cold_start.budget_second: is no argument; write budget_seconds"),
     ],
 )
@@ -175,7 +179,7 @@ def test_a_declaration_out_of_bounds_is_refused(declared: dict[str, int], told: 
 
 @pytest.mark.parametrize("rollout", [None, {"strategy": "canary"}])
 def test_the_workload_states_its_budget_for_the_policy(rollout: dict[str, Any] | None) -> None:
-    changes = {"rollout": rollout, "monitoring": True} if rollout else {}
+    changes: dict[str, Any] = {"rollout": rollout, "monitoring": True} if rollout else {}
     world = model_service(cold_start={"budget_seconds": 900}, **changes)
     workload = world.object("Rollout" if rollout else "Deployment")
     assert workload["metadata"]["annotations"]["stanchion.dev/cold-start-seconds"] == "900"
@@ -247,3 +251,13 @@ def test_a_pool_tells_what_a_cold_start_depends_on() -> None:
     assert (aws["cloud"], aws["image_streaming"]) == ("aws", False)
     assert (gcp["cloud"], gcp["image_streaming"]) == ("gcp", True)
     assert pool("gcp", min_nodes=2, capacity=["on_demand"]).exports["min_nodes"] == 2
+
+
+@pytest.mark.parametrize("node", [540, 5000])
+def test_a_rollout_waits_longer_than_a_cold_start_takes(node: int) -> None:
+    changes: dict[str, Any] = {
+        "placement": {**L4, "cloud": "gcp"},
+        "cold_start": {"budget_seconds": 7200, "node_seconds": node},
+    }
+    for world, rest in ((model_service(gpus=1, **changes), 130), (llm(**changes), 605)):
+        assert world.object("Deployment")["spec"]["progressDeadlineSeconds"] > node + rest
