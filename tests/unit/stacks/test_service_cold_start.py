@@ -16,7 +16,7 @@ from service_place import PoolOffer
 from stanchion import Placement
 from stanchion.serving.llm_checks import checked
 from unit.stacks.bad_files import SERVICE
-from unit.stacks.test_llm_services import EXAMPLE, L4, edited, environment, files, problems
+from unit.stacks.test_llm_services import EXAMPLE, L4, ROOT, edited, environment, files, problems
 from validation import InvalidFileError
 
 ON_GKE: Placement = {**L4, "cloud": "gcp", "image_streaming": True}
@@ -97,6 +97,16 @@ def test_a_language_models_budget_is_held_to_its_weights(tmp_path: Path) -> None
     written["coldStart"].update(measured)
     found = files(tmp_path, yaml.safe_dump(written))
     check_llm_services(found, environment(), "prod-aws", {"l4": PoolOffer(L4)})
+
+
+def test_the_guides_refusal_is_true(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "cold-start.md").read_text("utf-8")
+    shown = guide.partition("```text\n")[2].partition("\n```")[0]
+    on_aws = {"l4": PoolOffer({**L4, "cloud": "aws"})}
+    found = files(tmp_path, with_budget(750))
+    with pytest.raises(InvalidFileError) as error:
+        check_llm_services(found, environment(), "prod-aws", on_aws)
+    assert list(error.value.problems) == [shown]
 
 
 def test_a_file_may_leave_the_cache_of_the_weights_to_the_platform(tmp_path: Path) -> None:
