@@ -155,7 +155,8 @@ def image(
         return Part("image", 0, "streamed"), ()
     size, speed = cold_starts.image_megabytes(name), cold_starts.rate("image")
     seconds = math.ceil(size.value / speed.value)
-    origin = f"{size.value / 1000:g} GB at {speed.value:g} MB/s, {speed.told}"
+    large, fast = f"{size.value / 1000:g} GB", f"{speed.value:g} MB/s"
+    origin = f"{large}, {size.told}, at {fast}, {speed.told}"
     advice = "cold_start.image_seconds 0 with the image on the nodes beforehand"
     return Part("image", seconds, origin), (Change(advice, "image", 0),)
 
@@ -192,8 +193,7 @@ def served_model(declared: ColdStart | None, replicas: Replicas) -> Estimate:
         name = "model" if warm_up else "warm-up"
         left = Part(name, max(replicas.load_seconds - known, 0), "what load_seconds leaves")
     rest = (fetch, warm_up) if fetch and warm_up else (fetch, warm_up, left)
-    parts = (start, pull, *(part for part in rest if part))
-    return Estimate(parts, (*warmer, *nearer))
+    return Estimate((start, pull, *filter(None, rest)), (*warmer, *nearer))
 
 
 def check_cold_start(

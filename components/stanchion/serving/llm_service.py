@@ -33,7 +33,8 @@ class LlmService(pulumi.ComponentResource):
     and requests, activations, CUDA graphs. What does not fit the pool's GPUs is refused with the
     sum and with what would fit. Weights are fetched at their commit, or mounted; the server itself
     asks nobody outside. A leaving replica answers as before for `drain_seconds` and then finishes
-    its streams. Replicas follow waiting requests and the use of the KV cache.
+    its streams. Replicas follow waiting requests and the use of the KV cache. With `cold_start` a
+    replica that demand asks for must be expected to answer within a budget.
 
     It deliberately judges no prompt and no answer (that is `LlmGateway`), spans no more than one
     node, scales to no fewer than one replica, and installs neither the drivers that mount buckets

@@ -20,7 +20,8 @@ class ModelService(pulumi.ComponentResource):
     The version and digest are part of the pod: a new pin is a rollout that keeps every old
     replica until a new one has fetched, verified, loaded and warmed up the model. With `rollout`
     it gets its requests step by step, is judged by metrics, and is taken back by itself. How many
-    replicas run belongs to the autoscaler alone. A leaving replica reports itself unready,
+    replicas run belongs to the autoscaler alone. With `cold_start` a replica that demand asks for
+    must be expected to answer within a budget. A leaving replica reports itself unready,
     goes on accepting requests for `drain_seconds` while clients learn of it, and then
     finishes what it has: nothing accepted is lost.
 

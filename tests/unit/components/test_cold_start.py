@@ -133,7 +133,8 @@ def test_a_budget_below_the_sum_is_refused_with_its_parts_and_with_what_would_do
     assert refusal(**place, cold_start={"budget_seconds": 300}) == (
         "cold_start.budget_seconds: 300 is less than "
         "node 540 (codalab/codalab-worksheets, 2022-03-06) + "
-        "image 10 (0.54 GB at 55 MB/s, kaito-project/kaito, 2026-09-07) + "
+        "image 10 (0.54 GB, serving-images/model-server, 2026-11-22, at 55 MB/s, "
+        "kaito-project/kaito, 2026-09-07) + "
         "model and warm-up 120 (at most load_seconds) = 670 s; "
         "write min_nodes 1 of pool 'l4' (130 s), or autoscaling.min_replicas 4, so that demand "
         "starts none, or under cold_start what you measured"
@@ -190,7 +191,8 @@ def test_a_language_models_weights_are_counted_by_their_bytes_and_their_way() ->
     assert llm_refusal(cold_start={"budget_seconds": 600}) == (
         "cold_start.budget_seconds: 600 is less than "
         "node 540 (codalab/codalab-worksheets, 2022-03-06) + "
-        "image 219 (12 GB at 55 MB/s, kaito-project/kaito, 2026-09-07) + "
+        "image 219 (12 GB, vllm-project/vllm, 2025-10-18, at 55 MB/s, kaito-project/kaito, "
+        "2026-09-07) + "
         "weights 96 (16.4 GB, hub 263 MB/s then disk 486 MB/s, tensorfuse.io, 2025-09-01) + "
         "warm-up 290 (kaito-project/kaito, 2026-09-07) = 1145 s; "
         "write autoscaling.min_replicas 4, so that demand starts none, or under cold_start what "
