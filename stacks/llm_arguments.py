@@ -57,6 +57,8 @@ def llm_args(
     if file.hub_token is not None:
         token = {"source": file.hub_token.cloud_secret, "key": file.hub_token.key}
         args["hub_token"] = {key: value for key, value in token.items() if value is not None}
+    if file.cold_start is not None:
+        args["cold_start"] = file.cold_start.arguments()
     if file.evaluation is not None:
         args["evaluation"] = file.evaluation
     if file.gateway is not None:

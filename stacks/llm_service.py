@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from llm_gateway_config import ExternalModel, LlmGatewayConfig, SecretSource
 from pydantic import Field, model_validator
+from service_cold_start import ColdStart
 from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache
 from validation import Cpu, Label, Memory, Name, ShortName, Strict, by_value
 
@@ -111,8 +112,9 @@ class LlmEngine(Strict):
 class LlmStorage(Strict):
     """Where its weights are kept."""
 
-    cache: Annotated[LlmWeightsCache, by_value(LlmWeightsCache)]
-    """nodeNvme, bucketMount or volume."""
+    cache: Annotated[LlmWeightsCache, by_value(LlmWeightsCache)] | None = None
+    """nodeNvme, bucketMount or volume; default: bucketMount with `model.uri`, else of the claim and
+    the pool's NVMe disks what weights are read from soonest."""
     claim: Name | None = None
     """PersistentVolumeClaim of the tenant, with `volume`."""
     offline: bool | None = None
@@ -189,6 +191,8 @@ class LlmServiceFile(Strict):
     autoscaling: LlmScaling = LlmScaling()
     load_seconds: _Count = 900
     """Longest time to load the weights and compile."""
+    cold_start: ColdStart | None = None
+    """Budget of a replica that demand asks for; default: none."""
     stream_seconds: _Count = 300
     """Longest time an answer may take."""
     evaluation: Label | None = None

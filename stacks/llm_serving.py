@@ -170,6 +170,8 @@ def build_llm_services(
             "revision": file.model.revision if file.model else None,
             "external": [each.name for each in file.external],
             "gpuMemory": own.gpu_memory if own else None,
+            "weightsCache": own.weights_cache if own else None,
+            "coldStart": own.cold_start if own else None,
         }
     return summary
 

@@ -16,11 +16,13 @@ from explain import explain
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
+from service_cold_start import ColdStart, cold_start_problems
 from service_gates import Gates
 from service_objectives import Objectives, objectives_problems
 from service_place import PoolOffer, gpu_problems, place_problems
 from service_resources import Resources
 from service_rollout import Rollout, rollout_problems
+from stanchion.serving.cold_start import Replicas
 from validation import (
     InvalidFileError,
     Label,
@@ -61,6 +63,8 @@ class ModelServiceFile(Strict):
     slo: Objectives = Objectives()
     load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
     """Longest time a replica may take to fetch, verify, load and warm up the model."""
+    cold_start: ColdStart | None = None
+    """Budget of a replica that demand asks for; default: none."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 30
     """Longest time a request may take before it is answered with 504."""
     drain_seconds: Annotated[int, Field(ge=1, le=600)] = 10
@@ -179,6 +183,7 @@ def check_services(
     pools: Mapping[str, PoolOffer] = MappingProxyType({}),
     lacks_for_releases: str = "",
     lacks_for_scaling: Mapping[str, str] = MappingProxyType({}),
+    image: str = "",
 ) -> None:
     """Check what takes more than one file to see.
 
@@ -191,6 +196,7 @@ def check_services(
         pools: What its pools have, by their names.
         lacks_for_releases: What a release judged by metrics lacks there; empty where nothing.
         lacks_for_scaling: What each field of `autoscaling` lacks there, where something.
+        image: The model server's image there.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -199,6 +205,7 @@ def check_services(
     for service in services:
         where = f"services/{service.name}"
         floor = service.autoscaling.floor(min_replicas)
+        offer = pools.get(service.pool) if service.pool else None
         problems += [
             f"{where}: {problem}"
             for problem in (
@@ -209,6 +216,17 @@ def check_services(
                     service.autoscaling, min_replicas, environment, lacks_for_scaling
                 ),
                 *objectives_problems(service.slo, service.request_timeout_seconds),
+                *cold_start_problems(
+                    service.cold_start,
+                    Replicas(
+                        image=image,
+                        gpus=service.resources.gpus,
+                        least=floor,
+                        most=service.autoscaling.max_replicas,
+                        load_seconds=service.load_seconds,
+                        at=offer.placement if offer else None,
+                    ),
+                ),
             )
         ]
         pin = pins.get(service.name)

@@ -80,6 +80,7 @@ def load_declared(
         lacks_for_releases=environment.lacks_for_releases,
         lacks_for_scaling=environment.lacks_for_scaling,
         pools=offers,
+        image=image(environment, stack, "model-server"),
     )
     check_llm_services(declared.llms, environment, stack, offers)
     placements = {name: offer.placement for name, offer in offers.items()}
@@ -126,12 +127,14 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
             "version": pin.version if pin else None,
             "strategy": str(file.rollout.strategy),
             "releaseSeconds": 0,
+            "coldStart": None,
         }
         if pin is None:
             pulumi.log.warn(_unpinned(file, platform.foundation.environment))
             continue
         made = _build(file, pin, model_server, platform)
         summary[file.name]["releaseSeconds"] = made.release_seconds
+        summary[file.name]["coldStart"] = made.cold_start
     return summary
 
 
@@ -162,6 +165,8 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
     }
     if environment.monitored:
         args["slo"] = file.slo.arguments()
+    if file.cold_start is not None:
+        args["cold_start"] = file.cold_start.arguments()
     opts = platform.foundation.workloads
     if file.pool is not None:
         args["placement"] = platform.foundation.placements[file.pool]

@@ -50,6 +50,7 @@ from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
     CanaryStep,
+    ColdStart,
     InjectionAction,
     LlmAdapter,
     LlmArchitecture,
@@ -145,6 +146,7 @@ __all__ = [
     "Cluster",
     "ClusterArgs",
     "ClusterReference",
+    "ColdStart",
     "ContainerResources",
     "Database",
     "DatabaseArgs",

@@ -42,6 +42,12 @@ class Placement(TypedDict):
     """GiB that a program finds on one of them. Default: not known, as of GPUs shared in turns."""
     nvme_cache: NotRequired[bool]
     """Whether its nodes keep temporary files on local NVMe disks. Default: false."""
+    cloud: NotRequired[str]
+    """Whose nodes they are, aws or gcp. Default: not known."""
+    min_nodes: NotRequired[int]
+    """Nodes that are always there. Default: 0."""
+    image_streaming: NotRequired[bool]
+    """Whether containers start before all of their image is there. Default: false."""
 
 
 def check_gpus(check: Checks, gpus: int, at: Placement | None) -> bool:

@@ -6,6 +6,7 @@ from stanchion.serving.arguments import (
     ModelServiceArgs,
 )
 from stanchion.serving.autoscaling import ModelAutoscaling, PeakSchedule
+from stanchion.serving.cold_start import ColdStart
 from stanchion.serving.llm_arguments import (
     LlmAdapter,
     LlmArchitecture,
@@ -53,6 +54,7 @@ from stanchion.serving.rollout import (
 
 __all__ = [
     "CanaryStep",
+    "ColdStart",
     "InjectionAction",
     "LlmAdapter",
     "LlmArchitecture",

@@ -11,6 +11,7 @@ from stanchion.catalog.llms import LanguageModel, LlmWeightFormat
 from stanchion.placement import Placement
 from stanchion.serving import _llm_weights as weights
 from stanchion.serving import _served
+from stanchion.serving._llm_cold_start import cold_start_of
 from stanchion.serving._llm_fit import gpus_of, running
 from stanchion.serving.llm_arguments import (
     DEFAULT_DRAIN_SECONDS,
@@ -87,7 +88,9 @@ def replica_seconds(args: LlmServiceArgs, model: LanguageModel) -> int:
     """Longest time until a new replica counts as ready, that of its node included."""
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
     fetch = weights.fetch_seconds(args, model)
-    return _NODE_START_SECONDS + _IMAGE_PULL_SECONDS + fetch + load + 2 * _served.READY_FOR_SECONDS
+    bounds = _NODE_START_SECONDS + _IMAGE_PULL_SECONDS + fetch + load
+    longest = max(bounds, cold_start_of(args, model).seconds)
+    return longest + 2 * _served.READY_FOR_SECONDS
 
 
 def rollout_options(args: LlmServiceArgs, model: LanguageModel) -> pulumi.ResourceOptions:

@@ -53,13 +53,17 @@ def snapshot(name: str, revision: str) -> str:
     return f"{_ROOT}/hub/models--{name.replace('/', '--')}/snapshots/{revision}"
 
 
+def files_format(args: LlmServiceArgs, model: LanguageModel) -> LlmWeightFormat:
+    """Format of the weights in the files."""
+    engine = args["engine"]
+    if engine.get("quantize_on_load", False):
+        return LlmWeightFormat.BF16
+    return engine.get("weights", model.weights)
+
+
 def cache_gib(args: LlmServiceArgs, model: LanguageModel) -> int:
     """Size on disk of all that is fetched, GiB."""
-    engine = args["engine"]
-    on_disk = engine.get("weights", model.weights)
-    if engine.get("quantize_on_load", False):
-        on_disk = LlmWeightFormat.BF16
-    size = model.parameters * on_disk.bits / 8 + 2 * model.embedding * 2
+    size = model.parameters * files_format(args, model).bits / 8 + 2 * model.embedding * 2
     return math.ceil(size * _SLACK / GIB) + _ADAPTER_GIB * len(args.get("adapters", []))
 
 

@@ -13,6 +13,7 @@ from stanchion.serving.arguments import (
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
     DEFAULT_RESOURCES,
     ModelServiceArgs,
+    cold_start_of,
 )
 from stanchion.serving.rollout import surge_of
 
@@ -52,7 +53,8 @@ def replica_seconds(args: ModelServiceArgs) -> int:
     """Longest time until a new replica counts as ready, that of its node included."""
     node = _NODE_START_SECONDS if "placement" in args else 0
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
-    return node + _IMAGE_PULL_SECONDS + load + _served.READY_FOR_SECONDS
+    longest = max(node + _IMAGE_PULL_SECONDS + load, cold_start_of(args).seconds)
+    return longest + _served.READY_FOR_SECONDS
 
 
 def settling_seconds(args: ModelServiceArgs) -> int:

@@ -10,6 +10,7 @@ import pulumi_kubernetes as k8s
 from stanchion.monitoring import INTERVAL_SECONDS
 from stanchion.serving import _analysis, _pods, _served
 from stanchion.serving.arguments import ModelServiceArgs
+from stanchion.serving.cold_start import annotations
 from stanchion.serving.rollout import (
     DEFAULT_DEADLINE_SECONDS,
     DEFAULT_GOOD_INTERVALS,
@@ -63,10 +64,12 @@ def make(replicas: Replicas, opts: pulumi.ResourceOptions) -> pulumi.CustomResou
     replace each other in either direction, the new one up before the old one goes.
     """
     args, rollout = replicas.args, replicas.args.get("rollout")
+    metadata, promised = replicas.metadata(""), annotations(args.get("cold_start"))
     if rollout is None or not is_measured(rollout):
+        metadata.annotations = promised or None
         return k8s.apps.v1.Deployment(
             f"{replicas.name}-deployment",
-            metadata=replicas.metadata(""),
+            metadata=metadata,
             spec=_pods.deployment_spec(replicas.service, args, replicas.labels, replicas.selector),
             opts=pulumi.ResourceOptions.merge(opts, _patience(args)),
         )
@@ -76,9 +79,8 @@ def make(replicas: Replicas, opts: pulumi.ResourceOptions) -> pulumi.CustomResou
         )
         for suffix, metrics in _analyses(replicas.service, rollout).items()
     ]
-    metadata = replicas.metadata("")
     # Up for the first time, and at once in the middle of a release, which takes its own time.
-    metadata.annotations = {"pulumi.com/waitFor": "condition=Available"}
+    metadata.annotations = {**promised, "pulumi.com/waitFor": "condition=Available"}
     api_version, kind = _ROLLOUT
     return k8s.apiextensions.CustomResource(
         f"{replicas.name}-rollout",

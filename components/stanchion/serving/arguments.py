@@ -11,6 +11,13 @@ from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.serving._served import check_served
 from stanchion.serving.autoscaling import ModelAutoscaling, check_autoscaling
+from stanchion.serving.cold_start import (
+    ColdStart,
+    Estimate,
+    Replicas,
+    check_cold_start,
+    served_model,
+)
 from stanchion.serving.rollout import ModelRollout, check_rollout, check_room, is_measured
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "1", "memory": "512Mi"}
@@ -83,6 +90,8 @@ class ModelServiceArgs(TypedDict):
     Default: 0."""
     load_seconds: NotRequired[int]
     """Longest time to fetch, verify, load and warm up the model, 5 to 7200. Default: 120."""
+    cold_start: NotRequired[ColdStart]
+    """How long a replica that demand asks for may take. Default: as long as it takes."""
     request_timeout_seconds: NotRequired[int]
     """Longest time a request may take, 1 to 600. Default: 30."""
     drain_seconds: NotRequired[int]
@@ -144,8 +153,26 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
         ("max_body_bytes", args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES), 1024, 1024**3),
     ):
         check.between(field, value, low, high)
+    check_cold_start(check, args.get("cold_start"), _replicas(args), cold_start_of(args))
     check.done()
     return args
+
+
+def cold_start_of(args: ModelServiceArgs) -> Estimate:
+    """How long a replica takes until it answers."""
+    return served_model(args.get("cold_start"), _replicas(args))
+
+
+def _replicas(args: ModelServiceArgs) -> Replicas:
+    scaling = args["autoscaling"]
+    return Replicas(
+        image=args["image"],
+        gpus=args.get("gpus", 0),
+        least=scaling["min_replicas"],
+        most=scaling["max_replicas"],
+        load_seconds=args.get("load_seconds", DEFAULT_LOAD_SECONDS),
+        at=args.get("placement"),
+    )
 
 
 def check_model(check: Checks, model: ModelPin) -> None:

@@ -7,6 +7,7 @@ import pulumi
 
 from stanchion.catalog.llms import LlmWeightFormat
 from stanchion.placement import Placement
+from stanchion.serving.cold_start import ColdStart
 
 PORT = 8000
 DEFAULT_MAX_NUM_SEQS = 128
@@ -151,8 +152,9 @@ class LlmWeightsCache(StrEnum):
 class LlmStorage(TypedDict):
     """Where the weights are kept."""
 
-    cache: LlmWeightsCache
-    """nodeNvme, bucketMount or volume."""
+    cache: NotRequired[LlmWeightsCache]
+    """nodeNvme, bucketMount or volume. Default: bucketMount with `model.uri`; else of `claim` and
+    the pool's NVMe disks what weights are read from soonest."""
     claim: NotRequired[str]
     """PersistentVolumeClaim of the namespace, for `cache` volume: ReadWriteMany, or ReadOnlyMany
     with `offline`. Default: none."""
@@ -271,6 +273,8 @@ class LlmServiceArgs(TypedDict):
     load_seconds: NotRequired[int]
     """Longest time to load the weights and compile, 300 to 7200; fetching them comes before.
     Default: 900."""
+    cold_start: NotRequired[ColdStart]
+    """How long a replica that demand asks for may take. Default: as long as it takes."""
     stream_seconds: NotRequired[int]
     """Longest time an answer may take; a leaving replica waits that long for its last, 10 to 3600.
     Default: 300."""

@@ -3,8 +3,10 @@
 import re
 
 from stanchion.checks import Checks
-from stanchion.serving._llm_fit import check_fit
+from stanchion.serving._llm_cold_start import cold_start_of, replicas, with_cache
+from stanchion.serving._llm_fit import architecture, check_fit
 from stanchion.serving._served import check_served
+from stanchion.serving.cold_start import check_cold_start
 from stanchion.serving.llm_arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_GPU_MEMORY_PERCENT,
@@ -34,11 +36,13 @@ _RANKS = (8, 16, 32, 64, 128, 256)
 def checked(name: str, args: LlmServiceArgs) -> LlmServiceArgs:
     """The arguments, held to their types and bounds, and the model to the memory of the GPUs.
 
+    Where they name no cache of the weights, they name the chosen one afterwards.
+
     Raises:
         ArgumentsError: with every problem found.
     """
     check = Checks("LlmService", name)
-    args = check.arguments(LlmServiceArgs, args)
+    args = with_cache(check.arguments(LlmServiceArgs, args))
     check_served(check, name, args)
     _check_bounds(check, args)
     _check_pin(check, args)
@@ -47,6 +51,10 @@ def checked(name: str, args: LlmServiceArgs) -> LlmServiceArgs:
     _check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
     _check_callers(check, args)
     check_fit(check, args)
+    check.done()
+    # Only of what fits is it known how large it is and on how many GPUs.
+    found = cold_start_of(args, architecture(args))
+    check_cold_start(check, args.get("cold_start"), replicas(args), found)
     check.done()
     return args
 

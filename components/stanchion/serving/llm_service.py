@@ -11,8 +11,10 @@ from stanchion.monitoring import PROMETHEUS_URL, service_monitor
 from stanchion.names import label_value, service_host
 from stanchion.serving import _llm_pods, _llm_routing, _served
 from stanchion.serving import _llm_weights as weights
+from stanchion.serving._llm_cold_start import cold_start_of
 from stanchion.serving._llm_fit import architecture, running
 from stanchion.serving._scaled_object import prometheus_trigger, scaled_object
+from stanchion.serving.cold_start import annotations
 from stanchion.serving.llm_arguments import (
     DEFAULT_KV_CACHE_PERCENT,
     DEFAULT_SCALE_DOWN_SECONDS,
@@ -31,7 +33,8 @@ class LlmService(pulumi.ComponentResource):
     and requests, activations, CUDA graphs. What does not fit the pool's GPUs is refused with the
     sum and with what would fit. Weights are fetched at their commit, or mounted; the server itself
     asks nobody outside. A leaving replica answers as before for `drain_seconds` and then finishes
-    its streams. Replicas follow waiting requests and the use of the KV cache.
+    its streams. Replicas follow waiting requests and the use of the KV cache. With `cold_start` a
+    replica that demand asks for must be expected to answer within a budget.
 
     It deliberately judges no prompt and no answer (that is `LlmGateway`), spans no more than one
     node, scales to no fewer than one replica, and installs neither the drivers that mount buckets
@@ -48,6 +51,12 @@ class LlmService(pulumi.ComponentResource):
     """Labels of its pods, for network policies and queries."""
     gpu_memory: pulumi.Output[str]
     """The estimate of what each GPU holds, part by part, with its sum in GiB."""
+    weights_cache: pulumi.Output[str]
+    """Where replicas have the weights from: nodeNvme, bucketMount or volume."""
+    cold_start: pulumi.Output[str]
+    """How long a replica that demand asks for takes, part by part, each with where it is from."""
+    cold_start_seconds: pulumi.Output[int]
+    """The sum of these parts."""
 
     def __init__(
         self, name: str, args: LlmServiceArgs, opts: pulumi.ResourceOptions | None = None
@@ -98,7 +107,9 @@ class LlmService(pulumi.ComponentResource):
         endpoint = _served.endpoint(f"{name}-service", named(), selected, child)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata=named(),
+            metadata=metadata(
+                service, namespace, labelled, annotations(args.get("cold_start")) or None
+            ),
             spec=_llm_pods.deployment_spec(service, args, model, labelled, selected),
             opts=pulumi.ResourceOptions.merge(
                 child_options(self, opts, depends_on=before), _llm_pods.rollout_options(args, model)
@@ -128,6 +139,10 @@ class LlmService(pulumi.ComponentResource):
                 args["engine"].get("full_length_requests", 1)
             )
         )
+        self.weights_cache = pulumi.Output.from_input(str(args["storage"]["cache"]))
+        start = cold_start_of(args, model)
+        self.cold_start = pulumi.Output.from_input(start.told())
+        self.cold_start_seconds = pulumi.Output.from_input(start.seconds)
         self.register_outputs(
             {
                 "url": self.url,
@@ -135,6 +150,9 @@ class LlmService(pulumi.ComponentResource):
                 "serviceName": self.service_name,
                 "podLabels": self.pod_labels,
                 "gpuMemory": self.gpu_memory,
+                "weightsCache": self.weights_cache,
+                "coldStart": self.cold_start,
+                "coldStartSeconds": self.cold_start_seconds,
             }
         )
 

@@ -16,7 +16,7 @@ from stanchion.monitoring import (
 )
 from stanchion.names import label_value, service_host
 from stanchion.serving import _autoscaler, _pods, _served, _workload
-from stanchion.serving.arguments import ModelServiceArgs, checked
+from stanchion.serving.arguments import ModelServiceArgs, checked, cold_start_of
 from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
 
@@ -26,7 +26,8 @@ class ModelService(pulumi.ComponentResource):
     The version and digest are part of the pod: a new pin is a rollout that keeps every old
     replica until a new one has fetched, verified, loaded and warmed up the model. With `rollout`
     it gets its requests step by step, is judged by metrics, and is taken back by itself. How many
-    replicas run belongs to the autoscaler alone. A leaving replica reports itself unready,
+    replicas run belongs to the autoscaler alone. With `cold_start` a replica that demand asks for
+    must be expected to answer within a budget. A leaving replica reports itself unready,
     goes on accepting requests for `drain_seconds` while clients learn of it, and then
     finishes what it has: nothing accepted is lost. With `monitoring` its objectives and what
     else hurts it are watched: an alert of each kind leads to a runbook.
@@ -46,6 +47,10 @@ class ModelService(pulumi.ComponentResource):
     """Labels of its pods, for network policies and queries."""
     release_seconds: pulumi.Output[int]
     """Longest that a new version may take until it serves alone, or is taken back."""
+    cold_start: pulumi.Output[str]
+    """How long a replica that demand asks for takes, part by part, each with where it is from."""
+    cold_start_seconds: pulumi.Output[int]
+    """The sum of these parts."""
 
     def __init__(
         self, name: str, args: ModelServiceArgs, opts: pulumi.ResourceOptions | None = None
@@ -128,6 +133,9 @@ class ModelService(pulumi.ComponentResource):
         self.service_name = pulumi.Output.from_input(service)
         self.pod_labels = pulumi.Output.from_input(selected)
         self.release_seconds = pulumi.Output.from_input(_workload.release_seconds(args))
+        start = cold_start_of(args)
+        self.cold_start = pulumi.Output.from_input(start.told())
+        self.cold_start_seconds = pulumi.Output.from_input(start.seconds)
         self.register_outputs(
             {
                 "url": self.url,
@@ -135,6 +143,8 @@ class ModelService(pulumi.ComponentResource):
                 "serviceName": self.service_name,
                 "podLabels": self.pod_labels,
                 "releaseSeconds": self.release_seconds,
+                "coldStart": self.cold_start,
+                "coldStartSeconds": self.cold_start_seconds,
             }
         )
 

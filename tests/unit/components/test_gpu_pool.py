@@ -153,6 +153,9 @@ def test_workloads_receive_the_same_placement_from_either_cloud(cloud: str) -> N
         "max_devices": 10,
         "device_memory": 21.9,
         "nvme_cache": False,
+        "cloud": cloud,
+        "min_nodes": 0,
+        "image_streaming": cloud == "gcp",
     }
 
 

@@ -108,11 +108,12 @@ class GcpGpuPool:
     def parts(self, plan: PoolPlan) -> PoolParts:
         """The class above several node pools is asked for, and tolerated."""
         if not _laddered(plan):
-            return PoolParts({}, (), plan.max_nodes)
+            return PoolParts({}, (), plan.max_nodes, image_streaming=True)
         return PoolParts(
             {_CLASS: plan.name},
             (no_schedule(_CLASS, plan.name),),
             plan.max_nodes * len(plan.capacity),
+            image_streaming=True,
         )
 
 

@@ -103,11 +103,13 @@ class PoolParts:
         node_selector: What selects its nodes beside the pool's own label.
         tolerations: Its taints beside that of GPUs.
         max_nodes: How many nodes there are when it is at its largest.
+        image_streaming: Whether containers start before all of their image is there.
     """
 
     node_selector: dict[str, str]
     tolerations: tuple[Toleration, ...]
     max_nodes: int
+    image_streaming: bool = False
 
 
 class GpuPoolBackend(Protocol):

@@ -40,6 +40,9 @@ def placement(args: GpuPoolArgs, plan: PoolPlan, parts: PoolParts) -> Placement:
         "devices_per_container": 1 if "time_slices" in args else devices,
         "max_devices": parts.max_nodes * devices,
         "nvme_cache": args.get("nvme_cache", False),
+        "cloud": args["location"]["cloud"],
+        "min_nodes": plan.min_nodes,
+        "image_streaming": parts.image_streaming,
     }
     memory = _device_memory(args, plan)
     if memory is not None:
