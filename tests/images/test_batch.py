@@ -395,6 +395,14 @@ def test_each_failure_ends_with_the_status_that_its_job_reads(
     assert ended(model_digest=DIGEST) == 3
     assert ended(input_uri=f"file://{tmp_path}/none") == 4
     assert ended(mlflow_tracking_uri="http://127.0.0.1:9") == 1
+    content = bytearray((tmp_path / "in" / "a.parquet").read_bytes())
+    content[4:2000] = bytes(1996)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "a.parquet").write_bytes(content)
+    assert ended(input_uri=f"file://{tmp_path}/damaged", output_uri=f"file://{tmp_path}/x") in (
+        1,
+        4,
+    )
     blocked = tmp_path / "file"
     blocked.write_text("")
     assert ended(output_uri=f"file://{blocked}/out") == 1

@@ -6,6 +6,7 @@ import resource
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from stanchion_models import RegistryError
 
 from stanchion_model_server.batch import manifest
@@ -46,7 +47,7 @@ def run(settings: BatchSettings) -> tuple[int, list[dict[str, Any]]]:
             told.append(score_day(settings, served, day, [shard for _, shard in tasks]))
     except ModelRefusedError as error:
         return _failed("model refused", error, MODEL_REFUSED), told
-    except InputRefusedError as error:
+    except (InputRefusedError, pa.ArrowInvalid) as error:  # the latter of damaged pages
         return _failed("input refused", error, INPUT_REFUSED), told
     except (RegistryError, OSError) as error:
         return _failed("not available, a later try may succeed", error, FAILED), told
