@@ -39,8 +39,8 @@ def test_a_release_waits_for_a_registry_that_comes_back(platform: Platform) -> N
     version = platform.train("--regularisation", "0.4")
     with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
         with meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
-            # Before its first replica has fetched the model.
-            eventually(lambda: platform.pinned_version() == version, seconds=240, what="the pin")
+            # Its first replica has yet to fetch the model. Before that, `up` brings MLflow back.
+            eventually(lambda: version in served(platform), seconds=420, what="a new replica")
             _registry(platform, replicas=0)
             time.sleep(60)
             assert version not in traffic.versions
