@@ -19,7 +19,7 @@ CANARY: dict[str, Any] = {
         "intervalSeconds": INTERVAL_SECONDS,
         "minRequests": 30,
         # Two cores carry the node, its builds and the traffic: only what a person would notice.
-        "latencyFloorMs": 200,
+        "latencyFloorMs": 400,
         "deadlineSeconds": 300,
     },
 }

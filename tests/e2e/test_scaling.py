@@ -28,8 +28,9 @@ def test_replicas_follow_one_fifty_and_no_requests_in_flight(platform: Platform)
     platform.enable(["kube-prometheus-stack", "keda"])
     platform.declare(autoscaling=AUTOSCALING, gates=None)
     platform.stanchion("up", "local")
-    # It takes 0.4 s for an answer, so that what is asked at once is in flight at once.
-    platform.stanchion("promote", "wine-cultivar", platform.train_flawed("slow"))
+    # After its gates an answer takes 1 s, so that what is asked at once is in flight at once.
+    slow = platform.train_flawed("slow", "--after", "300")
+    platform.stanchion("promote", "wine-cultivar", slow)
     autoscalers = platform.get("horizontalpodautoscalers", "-n", "demo")["items"]
     assert [each["metadata"]["name"] for each in autoscalers] == ["keda-hpa-wine"]
     _expect(platform, 1, seconds=300)
