@@ -32,7 +32,7 @@ class Flawed(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,misc]
         if self._flaw == "errors" and self._calls % 20 == 0:
             raise ValueError("one input in twenty is too much for this model")
         if self._flaw == "slow":
-            time.sleep(1)
+            time.sleep(0.5)
         if self._flaw == "shifted":
             return np.full_like(classes, 2)
         if self._flaw == "memory":
