@@ -7,8 +7,8 @@ difference between the two is one of the data.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
@@ -59,13 +59,18 @@ class Numbers:
             TypeError: Likewise.
         """
         numbers = np.asarray(values, dtype=np.float64)
-        missing = int(np.isnan(numbers).sum())
-        found = np.searchsorted(self.edges, numbers, side="left")
+        missing = np.count_nonzero(np.isnan(numbers))
+        found = self._upper.searchsorted(numbers, side="left")
         counts = np.bincount(found, minlength=len(self.edges) + 2)
         # Sorted last, numbers that are none fall into the last bin.
         counts[-2] -= missing
         counts[-1] = missing
-        return counts, int(((numbers < self.lowest) | (numbers > self.highest)).sum())
+        beyond = (numbers < self.lowest) | (numbers > self.highest)
+        return counts, int(np.count_nonzero(beyond))
+
+    @cached_property
+    def _upper(self) -> Array:
+        return np.array(self.edges, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -88,18 +93,14 @@ class Categories:
         """How many of the values are in each bin; none is beyond training, but among the others."""
         at = {value: position for position, value in enumerate(self.values)}
         counts = np.zeros(len(self.values) + 2, dtype=np.int64)
-        for value, times in Counter(as_list(values)).items():
+        listed = values.tolist() if isinstance(values, np.ndarray) else values
+        for value, times in Counter(listed).items():
             written = text(value)
             counts[-1 if written is None else at.get(written, -2)] += times
         return counts, 0
 
 
 Field = Numbers | Categories
-
-
-def as_list(values: Array | Iterable[Any]) -> list[Any]:
-    """Values as Python's own."""
-    return values.tolist() if isinstance(values, np.ndarray) else [*values]
 
 
 def text(value: Any) -> str | None:

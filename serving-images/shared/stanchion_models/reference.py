@@ -78,6 +78,8 @@ class Reference:
             predictions: The model's answers for these rows, as the server would return them: a
                 data frame, a series, or an array of one or two dimensions.
 
+        Columns that are neither numbers, text nor booleans are left out.
+
         Raises:
             InvalidReferenceError: There are fewer than 100 rows, or not as many predictions.
         """
@@ -178,12 +180,21 @@ def _columns(data: Any, name: str, most: int) -> Iterator[tuple[str, Any]]:
                 ((f"{name}[{at}]" if name else str(at)) if wide else name, array[:, at])
                 for at in range(array.shape[1])
             ]
+    columns = [(key, values) for key, values in columns if _is_told(values)]
     if len(columns) > most:
         warnings.warn(
             f"{len(columns)} columns: the first {most} are watched; leave out others to choose",
             stacklevel=4,
         )
     yield from columns[:most]
+
+
+def _is_told(values: Any) -> bool:
+    """Whether they are numbers or categories: not dates, bytes, lists and the like."""
+    if values.dtype.kind == "O":
+        known = (str, bool, int, float, np.generic, type(None), type(pd.NA))
+        return all(isinstance(value, known) for value in values)
+    return values.dtype.kind in "biufUT"
 
 
 def _values(column: pd.Series[Any]) -> Any:
