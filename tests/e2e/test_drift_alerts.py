@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,8 @@ import pytest
 from e2e.simulation import Simulation, counter, gauge
 from e2e.test_service_alerts import OF, TICKET, fired
 from stanchion.monitoring import DriftLimits, WatchedService, service_rules
+
+from benchmarks import drift_index
 
 HOURS = 4
 LIMITS: DriftLimits = {"window_hours": HOURS, "min_rows": 1000}
@@ -61,16 +62,6 @@ def field_series(
     )
     made[f"model_server_field_reference_rows{{{of}}}"] = gauge((many + 1, TRAINED))
     return made
-
-
-def psi(shares: Sequence[float], reference: Sequence[float]) -> float:
-    """The population stability index, as written in books."""
-    return sum((p - q) * math.log(p / q) for p, q in zip(shares, reference, strict=True))
-
-
-def chance(rows: float, free: int) -> float:
-    """What is left to chance: mean and three deviations of a chi-squared number."""
-    return (free + 3 * math.sqrt(2 * free)) * (1 / rows + 1 / TRAINED)
 
 
 @dataclass(frozen=True)
@@ -186,14 +177,33 @@ def test_the_index_is_the_books_and_drift_is_what_chance_leaves_of_it(
         step="1m",
         evaluated_every="5m",
     )
-    floored = [max(share, 1e-4) for share in shares]
     assert rows == pytest.approx(60 * HOURS * BUSY, rel=0.03)
     assert rows is not None
-    assert index == pytest.approx(psi(floored, TENTHS), abs=1e-6)
-    assert by_chance == pytest.approx(chance(rows, 9))
-    assert index is not None
-    assert by_chance is not None
-    assert drift == pytest.approx(max(index - by_chance, 0))
+    counts, training = ([*(each * many for each in of), 0] for of, many in (
+        (shares, rows), (TENTHS, TRAINED),
+    ))  # fmt: skip
+    assert index == pytest.approx(drift_index.index(counts, training), abs=1e-6)
+    assert by_chance == pytest.approx(drift_index.chance(counts, training))
+    assert drift == pytest.approx(drift_index.drift(counts, training), abs=1e-6)
+
+
+@pytest.mark.parametrize(("missing", "beyond"), [(0.1, 0.0), (0.0, 0.1), (0.0, 0.009)])
+def test_a_problem_is_its_share_beyond_trainings(
+    simulation: Simulation, missing: float, beyond: float
+) -> None:
+    series = field_series("alcohol", TENTHS, (360, TENTHS), missing=[missing], beyond=[beyond])
+    (worst,) = simulation.answers(
+        ["max(model_service:field_problems:window)"],
+        series,
+        "6h",
+        groups=RULES,
+        step="1m",
+        evaluated_every="5m",
+    )
+    counts = [*(each * (1 - missing) for each in TENTHS), missing]
+    training = [*(each * TRAINED for each in TENTHS), 0]
+    found = drift_index.problems(counts, training, beyond, categories=False)
+    assert worst == pytest.approx(found, abs=1e-6)
 
 
 def test_a_replica_that_restarts_or_is_added_changes_nothing(simulation: Simulation) -> None:
@@ -229,6 +239,11 @@ def _restarted(name: str, values: str) -> str:
     return f"0+{growth}x180 0+{growth}x180"
 
 
+def _beyond_chance(shares: Sequence[float]) -> float:
+    rows = 60 * HOURS * BUSY
+    return drift_index.drift([each * rows for each in shares], [0.1 * TRAINED] * 10)
+
+
 def test_an_alert_names_what_drifted_and_whose_it_is(simulation: Simulation) -> None:
     expectation = {
         "eval_time": "6h",
@@ -248,7 +263,7 @@ def test_an_alert_names_what_drifted_and_whose_it_is(simulation: Simulation) -> 
                     "1 features have drifted",
                     "description": "Over 4 h and 1000 rows or more of version 1: features whose "
                     "stability index is more than 0.2 above chance: alcohol "
-                    f"{psi(SHIFTED, TENTHS) - chance(60 * HOURS * BUSY, 9):.2f};",
+                    f"{_beyond_chance(SHIFTED):.2f};",
                     "runbook_url": f"docs/runbooks/{FEATURE}.md",
                 },
             }

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "input", "output"
 VALUES_A_SECOND: Final = 50_000
 """Values of requests that are counted; rows beyond are left out, evenly within a request."""
-_VALUES_AT_ONCE: Final = 8_192
-"""Values at which waiting requests are counted: less than a millisecond."""
-_AT_ONCE: Final = 128
+_VALUES_AT_ONCE: Final = 16_384
+"""Values at which waiting requests are counted: about a millisecond."""
+_AT_ONCE: Final = 512
 """Requests that wait at most."""
 
 
