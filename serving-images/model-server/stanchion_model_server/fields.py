@@ -99,7 +99,7 @@ class Fields(Collector):
     def hold(self, item: Batchable | Unmerged) -> Any:
         """What of a request is to be counted once it is answered; None: nothing.
 
-        Arrays are copied: a model may write into the one that it is given.
+        Arrays and frames are copied: a model may write into the one that it is given.
         """
         if not self._inputs:
             return None
@@ -111,7 +111,7 @@ class Fields(Collector):
         if isinstance(rows, dict):
             return rows if every == 1 else {name: each[::every] for name, each in rows.items()}
         if isinstance(rows, pd.DataFrame):
-            return rows.iloc[::every]
+            return rows.iloc[::every].copy()
         return rows[::every].copy()
 
     def _rows_of(self, data: Any) -> int:
