@@ -5,7 +5,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --no-sync
 ENV ?= local
 
-.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-full bench bench-batch bench-gateway bench-preview bench-check sync sync-up
+.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check sync sync-up
 
 up: sync-up  ## the platform on this machine, with a sample model served
 	@$(RUN) stanchion up $(ENV) --sample
@@ -65,6 +65,9 @@ bench-check: sync  ## checking manifests against Checkov, in one run; writes ben
 
 bench-batch: sync  ## batch scoring beside a plain loop, and killed in the middle; writes benchmarks/BATCH.md
 	@$(RUN) python -m benchmarks.batch
+
+bench-drift: sync  ## false and missed drift alerts, and what counting costs; writes benchmarks/DRIFT.md
+	@$(RUN) python -m benchmarks.drift
 
 bench-gateway: sync  ## what the LLM gateway finds and what it adds; writes benchmarks/LLM_GATEWAY.md
 	@$(RUN) python -m benchmarks.llm_gateway

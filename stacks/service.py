@@ -17,6 +17,7 @@ from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
 from service_cold_start import ColdStart, cold_start_problems
+from service_drift import Drift
 from service_gates import Gates
 from service_objectives import Objectives, objectives_problems
 from service_place import PoolOffer, gpu_problems, place_problems
@@ -61,6 +62,7 @@ class ModelServiceFile(Strict):
     autoscaling: Autoscaling = Autoscaling()
     rollout: Rollout = Rollout()
     slo: Objectives = Objectives()
+    drift: Drift = Drift()
     load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
     """Longest time a replica may take to fetch, verify, load and warm up the model."""
     cold_start: ColdStart | None = None

@@ -165,6 +165,7 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
     }
     if environment.monitored:
         args["slo"] = file.slo.arguments()
+        args["drift"] = file.drift.arguments()
     if file.cold_start is not None:
         args["cold_start"] = file.cold_start.arguments()
     opts = platform.foundation.workloads

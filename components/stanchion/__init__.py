@@ -43,7 +43,7 @@ from stanchion.foundation.ingress import PrivateIngress, PrivateIngressArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs, balancer_cidrs
 from stanchion.jobs import BatchDates, BatchInference, BatchInferenceArgs
-from stanchion.monitoring import LatencyObjective, ServiceLevelObjectives
+from stanchion.monitoring import DriftLimits, LatencyObjective, ServiceLevelObjectives
 from stanchion.network import NetworkPeer
 from stanchion.operators import Operator, Operators, OperatorsArgs
 from stanchion.placement import Placement, Toleration, check_devices
@@ -150,6 +150,7 @@ __all__ = [
     "ContainerResources",
     "Database",
     "DatabaseArgs",
+    "DriftLimits",
     "GpuPool",
     "GpuPoolArgs",
     "Grant",

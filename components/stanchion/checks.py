@@ -80,8 +80,8 @@ class Checks:
         if not QUANTITY.fullmatch(value):
             self.refuse(field, f"'{value}' is no amount", "write one as 500m, 2 or 4Gi")
 
-    def between(self, field: str, value: int, low: int, high: int) -> None:
-        """A whole number within its bounds, both included."""
+    def between(self, field: str, value: float, low: float, high: float) -> None:
+        """A number within its bounds, both included."""
         if not low <= value <= high:
             self.refuse(field, f"{value} is out of range", f"write {low} to {high}")
 

@@ -21,7 +21,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from stanchion_models import Credentials, Registry, register
+from stanchion_models import Credentials, Reference, Registry, register
 
 MODEL = "wine-cultivar"
 
@@ -86,7 +86,8 @@ def train(regularisation: float, seed: int) -> str:
             signature=infer_signature(known[columns], answers),
             input_example=known[columns].head(2),
         )
-    version = register(logged, MODEL, client=client)
+        reference = Reference.of(known[columns], model.predict(known[columns]))
+    version = register(logged, MODEL, client=client, reference=reference)
     client.update_model_version(MODEL, version.version, description=CARD)
     print(json.dumps({"model": MODEL, "version": version.version, **metrics}))  # noqa: T201
     return version.version

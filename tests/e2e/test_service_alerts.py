@@ -18,7 +18,9 @@ PROMISED: ServiceLevelObjectives = {"latency": {"milliseconds": 250.0, "percent"
 WINE = WatchedService(
     "wine", "demo", "growth", "team-a", PROMISED, settling_seconds=180, autoscaler="wine"
 )
-RULES: list[dict[str, Any]] = [group.manifest() for group in service_rules(WINE)]
+RULES: list[dict[str, Any]] = [
+    group.manifest() for group in service_rules(WINE) if "-drift" not in group.name
+]
 ERRORS, LATE = "ModelServiceErrorBudgetBurn", "ModelServiceLatencyBudgetBurn"
 BUDGETS = {ERRORS: 0.005, LATE: 0.01}
 DAY = 24 * 60

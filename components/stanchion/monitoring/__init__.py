@@ -1,6 +1,7 @@
 """How what the platform runs is watched: scraping, objectives, rules and alerts."""
 
-from stanchion.monitoring.alerts import RUNBOOKS, WatchedService, service_rules
+from stanchion.monitoring.alerts import service_rules
+from stanchion.monitoring.drift_limits import DriftLimits, check_drift
 from stanchion.monitoring.objectives import (
     LatencyObjective,
     ServiceLevelObjectives,
@@ -14,6 +15,7 @@ from stanchion.monitoring.service_monitor import (
     PROMETHEUS_URL,
     service_monitor,
 )
+from stanchion.monitoring.watched import RUNBOOKS, WatchedService
 
 __all__ = [
     "INTERVAL_SECONDS",
@@ -21,9 +23,11 @@ __all__ = [
     "PROMETHEUS_PORT",
     "PROMETHEUS_URL",
     "RUNBOOKS",
+    "DriftLimits",
     "LatencyObjective",
     "ServiceLevelObjectives",
     "WatchedService",
+    "check_drift",
     "check_objectives",
     "prometheus_rule",
     "service_monitor",

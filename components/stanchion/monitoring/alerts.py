@@ -4,8 +4,7 @@ Every alert is about one service, says in its labels whose it is and how urgent,
 its runbook. Numbers that an alert waits for are those of the service or stand here with a reason.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 from stanchion.monitoring.burn_rates import (
     BUDGET_LEFT,
@@ -16,17 +15,16 @@ from stanchion.monitoring.burn_rates import (
     matchers,
     recordings,
 )
+from stanchion.monitoring.drift import drift_rules
 from stanchion.monitoring.objectives import (
     DEFAULT_AVAILABILITY,
     DEFAULT_MIN_FAILURES,
     DEFAULT_WINDOW_DAYS,
     LatencyObjective,
-    ServiceLevelObjectives,
 )
 from stanchion.monitoring.rules import AlertRule, AlertSeverity, RecordingRule, RuleGroup
+from stanchion.monitoring.watched import WatchedService
 
-RUNBOOKS = "docs/runbooks"
-"""Where the platform's repository has the runbooks."""
 REQUEST_RATE = "model_service:requests:rate5m"
 _FAILED = 'outcome=~"server_error|timeout|unavailable"'
 _COUNTED = 'outcome!="client_error"'
@@ -40,63 +38,6 @@ _UNLOADABLE_SECONDS = 600
 _MARGIN_SECONDS = 60
 _CRASHES = 3
 _AT_MAXIMUM_SECONDS = 1800
-
-
-@dataclass(frozen=True)
-class WatchedService:
-    """A model service as its alerts know it.
-
-    Attributes:
-        service: Its name.
-        namespace: Its namespace.
-        tenant: Whose it is.
-        owner: Team that answers for it.
-        slo: What it promises.
-        settling_seconds: Longest that a healthy replica may be unready, coming or going.
-        autoscaler: Name of its HorizontalPodAutoscaler; empty where its replicas are fixed.
-        runbooks: Folder or address of the runbooks.
-    """
-
-    service: str
-    namespace: str
-    tenant: str
-    owner: str
-    slo: ServiceLevelObjectives
-    settling_seconds: int
-    autoscaler: str = ""
-    runbooks: str = RUNBOOKS
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Labels of its metrics, and of what is recorded about it."""
-        return {"namespace": self.namespace, "service": self.service}
-
-    def selector(self, more: str = "") -> str:
-        """Matchers of its metrics, in braces."""
-        return "{" + ",".join(filter(None, (matchers(self.labels), more))) + "}"
-
-    def alert(
-        self,
-        name: str,
-        expr: str,
-        severity: AlertSeverity,
-        *,
-        summary: str,
-        description: str,
-        hold_seconds: int = 0,
-        labels: Mapping[str, str] | None = None,
-    ) -> AlertRule:
-        """An alert about it."""
-        return AlertRule(
-            name,
-            expr,
-            severity,
-            summary=f"{self.service} in {self.namespace} {summary}",
-            description=description,
-            runbooks=self.runbooks,
-            labels={**self.labels, "tenant": self.tenant, "owner": self.owner, **(labels or {})},
-            hold_seconds=hold_seconds,
-        )
 
 
 def objectives(watched: WatchedService) -> list[Objective]:
@@ -160,6 +101,7 @@ def service_rules(watched: WatchedService) -> list[RuleGroup]:
             ],
             INTERVAL_SECONDS,
         ),
+        *drift_rules(watched),
     ]
 
 

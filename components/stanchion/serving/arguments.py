@@ -6,7 +6,12 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.monitoring import ServiceLevelObjectives, check_objectives
+from stanchion.monitoring import (
+    DriftLimits,
+    ServiceLevelObjectives,
+    check_drift,
+    check_objectives,
+)
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.serving._served import check_served
@@ -109,6 +114,9 @@ class ModelServiceArgs(TypedDict):
     slo: NotRequired[ServiceLevelObjectives]
     """What it promises its callers; needs `monitoring`. Default: 99.5 percent of requests do not
     fail, over 28 days."""
+    drift: NotRequired[DriftLimits]
+    """From where on a difference of its traffic to its model's training is an alert; needs
+    `monitoring`. Default: a population stability index of 0.2 over 24 hours."""
     runbooks: NotRequired[str]
     """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
     Default: docs/runbooks."""
@@ -140,11 +148,14 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     timeout = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
     if "slo" in args:
         check_objectives(check, args["slo"], request_timeout_seconds=timeout)
-        if not args.get("monitoring", False):
+    if "drift" in args:
+        check_drift(check, args["drift"])
+    for field in ("slo", "drift"):
+        if field in args and not args.get("monitoring", False):
             check.refuse(
-                "slo",
+                field,
                 "is judged by metrics, and without monitoring nobody reads them",
-                "set monitoring, or remove slo",
+                f"set monitoring, or remove {field}",
             )
     for field, value, low, high in (
         ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),

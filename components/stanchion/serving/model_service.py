@@ -159,6 +159,7 @@ def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedSer
         settling_seconds=_pods.settling_seconds(args),
         autoscaler=_autoscaler.varying(service, args["autoscaling"]),
         runbooks=args.get("runbooks", RUNBOOKS),
+        drift=args.get("drift", {}),
     )
 
 

@@ -205,9 +205,11 @@ class Application:
             if len(body) < _LARGE_BODY
             else await asyncio.to_thread(v2.read, body, served.signature)
         )
+        held = self._metrics.fields.hold(parsed.rows)
         result = await self._predict(parsed.rows)
         answer = v2.write(result, parsed.id, self._head, self._output_name)
         self._metrics.outputs.observe(result)
+        self._metrics.fields.observe(held)
         return answer
 
     async def _invoke(self, body: bytes, media_type: str) -> bytes:
@@ -225,9 +227,11 @@ class Application:
             )
         if item is None:
             item = await asyncio.to_thread(reader.read, body, media_type)
+        held = self._metrics.fields.hold(item)
         result = await self._predict(item)
         answer = invocations.write(result)
         self._metrics.outputs.observe(result)
+        self._metrics.fields.observe(held)
         return answer
 
     async def _predict(self, item: Batchable | Unmerged) -> Any:

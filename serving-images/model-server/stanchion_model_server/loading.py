@@ -20,10 +20,13 @@ from stanchion_models import (
     DIGEST_TAG,
     Credentials,
     DigestError,
+    InvalidReferenceError,
+    Reference,
     Registry,
     RegistryError,
     RegistryUnavailableError,
     artifact_digest,
+    read_reference,
 )
 
 from stanchion_model_server import invocations
@@ -59,6 +62,8 @@ class ServedModel:
     """The logged input example as a body for `/invocations`; None where none was logged."""
     warm_up_seconds: float
     """How long the last of the warm-up calls took."""
+    reference: Reference | None = None
+    """What it was trained on; None where nothing was logged."""
 
 
 def load_with_retries(
@@ -180,7 +185,17 @@ def load_folder(folder: Path, digest: str) -> ServedModel:
     reader = InvocationsReader(signature, model.metadata)
     body = example.encode() if example else None
     seconds = _warm_up(reader, predictor, body)
-    return ServedModel(model, digest, signature, predictor, reader, body, seconds)
+    reference = _reference(folder)
+    return ServedModel(model, digest, signature, predictor, reader, body, seconds, reference)
+
+
+def _reference(folder: Path) -> Reference | None:
+    """The training reference; a damaged one is no reason to serve nothing."""
+    try:
+        return read_reference(folder)
+    except InvalidReferenceError as error:
+        log.warning("no drift is counted", extra={"fields": {"reason": str(error)}})
+        return None
 
 
 def _warm_up(reader: InvocationsReader, predictor: Predictor, example: bytes | None) -> float:

@@ -9,6 +9,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from stanchion_model_server.fields import Fields
 from stanchion_model_server.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Metrics:
 
     Attributes:
         outputs: What the model predicts.
+        fields: What it is asked and predicts, beside what it was trained on.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -94,6 +96,8 @@ class Metrics:
         ).set(1)
         self.outputs = Outputs(of_model)
         self.registry.register(self.outputs)
+        self.fields = Fields(of_model)
+        self.registry.register(self.fields)
 
     def observe(self, outcome: str, seconds: float) -> None:
         """Count one answered request."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import groupby
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from mlflow.types.schema import Schema
 
+    from stanchion_model_server.fields import Tally
     from stanchion_model_server.signature import Array
 
 MOST_OUTPUTS: Final = 16
@@ -39,6 +41,7 @@ _AT_ONCE: Final = 512
 _MOST_ROWS: Final = 4096
 """Rows of answers at which they are counted, however few."""
 
+_NOTHING: Final[Mapping[str, Tally]] = MappingProxyType({})
 _NUMBERS: Final = {DataType.double, DataType.float}
 _CATEGORIES: Final = {DataType.string, DataType.boolean, DataType.integer, DataType.long}
 
@@ -144,16 +147,18 @@ class Outputs(Collector):
         self._labels, self._model = [*of_model, "output"], [*of_model.values()]
         self._categories: dict[_Source, _Categories] = {}
         self._numbers: dict[_Source, _Numbers] = {}
-        self._watched: list[tuple[_Source, _Categories | _Numbers]] = []
+        self._watched: list[tuple[_Source, _Categories | _Numbers | Tally]] = []
         self._width = 0
         self._waiting: list[Any] = []
         self._rows = 0
 
-    def watch(self, schema: Schema | None) -> None:
-        """Look at the outputs of a signature from now on."""
+    def watch(self, schema: Schema | None, tallies: Mapping[str, Tally] = _NOTHING) -> None:
+        """Look at the outputs of a signature from now on, and give those with a tally to it."""
         for source, kind in _sources(schema):
             self._width += 1
-            if len(self._watched) == MOST_OUTPUTS:
+            if source.name in tallies:
+                self._watched.append((source, tallies[source.name]))
+            if len(self._categories) + len(self._numbers) == MOST_OUTPUTS:
                 continue
             if kind in _NUMBERS or _kind(kind) == "f":
                 self._numbers[source] = _Numbers()
@@ -183,8 +188,8 @@ class Outputs(Collector):
 
     def _count(self) -> None:
         waiting, self._waiting, self._rows = self._waiting, [], 0
-        for _, alike in groupby(waiting, key=_form):
-            for together in _joined([*alike]):
+        for _, alike in groupby(waiting, key=form):
+            for together in joined([*alike]):
                 for source, output in self._watched:
                     try:
                         values = self._values(source, together)
@@ -251,14 +256,14 @@ class Outputs(Collector):
         return CounterMetricFamily(name, says, labels=[*self._labels, *more])
 
 
-def _form(result: Any) -> Any:
+def form(result: Any) -> Any:
     """What results that can be joined have in common."""
     if isinstance(result, pd.DataFrame):
         return tuple(result.columns)
     return "named" if isinstance(result, dict) else (result.dtype.kind, result.shape[1:])
 
 
-def _joined(results: list[Any]) -> list[Any]:
+def joined(results: list[Any]) -> list[Any]:
     """Results of one form as one, where they can be joined."""
     if len(results) == 1 or isinstance(results[0], dict):
         return results

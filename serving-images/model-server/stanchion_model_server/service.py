@@ -75,7 +75,8 @@ class Service:
         )
         self.served = served
         signature = served.model.metadata.signature
-        self.metrics.outputs.watch(signature.outputs if signature is not None else None)
+        tallies = self.metrics.fields.watch(served.reference, served.signature)
+        self.metrics.outputs.watch(signature.outputs if signature is not None else None, tallies)
         if self.phase is Phase.LOADING:
             self.phase, self.reason = Phase.READY, ""
             self.metrics.ready.set(1)
@@ -92,6 +93,7 @@ class Service:
                     "layout": served.signature.layout,
                     "native": served.predictor.native,
                     "merges_requests": served.predictor.merges,
+                    "reference_rows": served.reference.rows if served.reference else None,
                 }
             },
         )

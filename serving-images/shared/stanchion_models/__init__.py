@@ -1,6 +1,12 @@
-"""What every serving image shares: model digests, registration, the registry client."""
+"""What every serving image shares: digests, references, registration, the registry client."""
 
 from stanchion_models.digest import DIGEST_TAG, DigestError, artifact_digest
+from stanchion_models.reference import (
+    REFERENCE_FILE,
+    InvalidReferenceError,
+    Reference,
+    read_reference,
+)
 from stanchion_models.registration import register
 from stanchion_models.registry import (
     Credentials,
@@ -12,12 +18,16 @@ from stanchion_models.registry import (
 
 __all__ = [
     "DIGEST_TAG",
+    "REFERENCE_FILE",
     "Credentials",
     "DigestError",
+    "InvalidReferenceError",
     "ModelVersion",
+    "Reference",
     "Registry",
     "RegistryError",
     "RegistryUnavailableError",
     "artifact_digest",
+    "read_reference",
     "register",
 ]

@@ -10,6 +10,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
 from stanchion_models.digest import DIGEST_TAG, artifact_digest
+from stanchion_models.reference import REFERENCE_FILE, Reference
 from stanchion_models.registry import ModelVersion, RegistryError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def register(
     *,
     client: MlflowClient,
     tags: dict[str, str] | None = None,
+    reference: Reference | None = None,
 ) -> ModelVersion:
     """Register a logged model under `name` and record the digest of its artifacts.
 
@@ -36,12 +38,14 @@ def register(
         name: The registered model; it is created when it does not exist.
         client: A client of the tracking server, with the right to write.
         tags: More tags for the version. `stanchion.digest` cannot be among them.
+        reference: What the model was trained on, which becomes a file of the model: what the
+            server counts beside it shows drift. None: no drift is seen.
 
     Returns:
         The new version with its digest.
 
     Raises:
-        RegistryError: The registry refuses the name or the model.
+        RegistryError: The registry refuses the name or the model, or it has another reference.
         DigestError: The artifacts hold a link or nothing.
         mlflow.exceptions.MlflowException: The tracking server failed.
 
@@ -54,6 +58,8 @@ def register(
         folder = download_artifacts(
             artifact_uri=source, dst_path=scratch, tracking_uri=client.tracking_uri
         )
+        if reference is not None:
+            _add(reference, Path(folder), model_id, client)
         digest = artifact_digest(Path(folder))
     try:
         client.create_registered_model(name)
@@ -68,6 +74,20 @@ def register(
         model_id=model_id,
     )
     return ModelVersion(name, str(created.version), digest, dict(created.tags or {}))
+
+
+def _add(reference: Reference, folder: Path, model_id: str | None, client: MlflowClient) -> None:
+    """Put the reference among a model's files, here and in the store."""
+    path, written = folder / REFERENCE_FILE, reference.text()
+    if path.is_file() and path.read_text("utf-8") == written:
+        return
+    address = f"models:/{model_id}"
+    if path.is_file() or client.search_model_versions(f"source_path='{address}'"):
+        raise RegistryError(
+            f"{address} has versions whose digest another reference would belie; log the model anew"
+        )
+    path.write_text(written, "utf-8")
+    client.log_model_artifact(str(model_id), str(path))
 
 
 def _source(

@@ -17,6 +17,8 @@ from stanchion_llm_gateway.configuration import parse
 from stanchion_llm_gateway.metrics import Metrics as GatewayMetrics
 from stanchion_model_server.metrics import Metrics
 from stanchion_model_server.settings import from_environment
+from stanchion_model_server.signature import InputSignature
+from stanchion_models import Reference
 from unit.components.world import DIGEST
 
 # Of the client library: the same for every process, and each series' time of creation.
@@ -35,8 +37,13 @@ def _model_server() -> bytes:
     )
     metrics = Metrics(settings)
     # What a model predicts is counted under its outputs' names.
-    metrics.outputs.watch(Schema([ColSpec("string", "label"), ColSpec("double", "score")]))
-    metrics.outputs.observe(pd.DataFrame({"label": ["a"], "score": [0.5]}))
+    inputs = Schema([ColSpec("double", "alcohol")])
+    rows = pd.DataFrame({"alcohol": range(100)}, dtype=float)
+    answers = pd.DataFrame({"label": ["a"] * 100, "score": rows["alcohol"]})
+    tallies = metrics.fields.watch(Reference.of(rows, answers), InputSignature(inputs))
+    outputs = Schema([ColSpec("string", "label"), ColSpec("double", "score")])
+    metrics.outputs.watch(outputs, tallies)
+    metrics.outputs.observe(answers)
     return metrics.exposition()
 
 

@@ -26,6 +26,9 @@ OTHERS = {
     "ModelServiceReplicaCrashes",
     "ModelServiceReplicaNotReady",
     "ModelServiceAtMaximumReplicas",
+    "ModelServiceFeatureDrift",
+    "ModelServicePredictionDrift",
+    "ModelServiceDataQuality",
 }
 
 

@@ -1,0 +1,71 @@
+"""A model service as its rules know it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from stanchion.monitoring.burn_rates import matchers
+from stanchion.monitoring.drift_limits import DriftLimits
+from stanchion.monitoring.objectives import ServiceLevelObjectives
+from stanchion.monitoring.rules import AlertRule, AlertSeverity
+
+RUNBOOKS = "docs/runbooks"
+"""Where the platform's repository has the runbooks."""
+
+
+@dataclass(frozen=True)
+class WatchedService:
+    """A model service as its alerts know it.
+
+    Attributes:
+        service: Its name.
+        namespace: Its namespace.
+        tenant: Whose it is.
+        owner: Team that answers for it.
+        slo: What it promises.
+        settling_seconds: Longest that a healthy replica may be unready, coming or going.
+        autoscaler: Name of its HorizontalPodAutoscaler; empty where its replicas are fixed.
+        runbooks: Folder or address of the runbooks.
+        drift: How far its traffic may be from its model's training.
+    """
+
+    service: str
+    namespace: str
+    tenant: str
+    owner: str
+    slo: ServiceLevelObjectives
+    settling_seconds: int
+    autoscaler: str = ""
+    runbooks: str = RUNBOOKS
+    drift: DriftLimits = field(default_factory=DriftLimits)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels of its metrics, and of what is recorded about it."""
+        return {"namespace": self.namespace, "service": self.service}
+
+    def selector(self, more: str = "") -> str:
+        """Matchers of its metrics, in braces."""
+        return "{" + ",".join(filter(None, (matchers(self.labels), more))) + "}"
+
+    def alert(
+        self,
+        name: str,
+        expr: str,
+        severity: AlertSeverity,
+        *,
+        summary: str,
+        description: str,
+        hold_seconds: int = 0,
+        labels: Mapping[str, str] | None = None,
+    ) -> AlertRule:
+        """An alert about it."""
+        return AlertRule(
+            name,
+            expr,
+            severity,
+            summary=f"{self.service} in {self.namespace} {summary}",
+            description=description,
+            runbooks=self.runbooks,
+            labels={**self.labels, "tenant": self.tenant, "owner": self.owner, **(labels or {})},
+            hold_seconds=hold_seconds,
+        )
