@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.tracking import MlflowClient
+from mlflow.tracking import MlflowClient, fluent
 from sklearn.linear_model import LogisticRegression
 from stanchion_models import artifact_digest
 from stanchion_training import DataRefusedError, StoreFailedError, TrainingError, training_run
@@ -30,6 +31,17 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "training" / "wine-training" /
 STEPS, HALF = 200, 100
 
 
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a training changes in its process stays in the test: MLflow's settings, its files."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fluent, "_active_experiment_id", fluent._active_experiment_id)
+    before = mlflow.get_tracking_uri()
+    yield
+    mlflow.autolog(disable=True, silent=True)
+    mlflow.set_tracking_uri(before)
+
+
 @pytest.fixture(scope="module")
 def wines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example's data set, as the example writes it."""
@@ -40,7 +52,7 @@ def wines(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def environment(root: Path, data: Path, **changes: str) -> dict[str, str]:
     return {
-        "MODEL_NAME": "wine",
+        "REGISTERED_MODEL_NAME": "wine",
         "MLFLOW_TRACKING_URI": f"sqlite:///{root}/registry.db",
         "DATA_URI": f"file://{data}",
         "CODE_VERSION": "0123abc",
@@ -202,7 +214,7 @@ def test_a_process_asked_to_end_says_so_and_its_checkpoint_stays(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "other", [{"CODE_VERSION": "4567def"}, {"SEED": "1"}, {"MODEL_NAME": "beer"}, "data"]
+    "other", [{"CODE_VERSION": "4567def"}, {"SEED": "1"}, {"REGISTERED_MODEL_NAME": "beer"}, "data"]
 )
 def test_another_training_has_no_checkpoint_to_go_on_from(other: Any, tmp_path: Path) -> None:
     given = environment(tmp_path, table(tmp_path / "data"))

@@ -77,7 +77,7 @@ def pod_template(
 def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
     data, seed = args["data"], str(args.get("seed", 0))
     told: dict[str, pulumi.Input[str]] = {
-        "MODEL_NAME": args["model_name"],
+        "REGISTERED_MODEL_NAME": args["model_name"],
         "MLFLOW_TRACKING_URI": args["tracking"]["url"],
         "REGISTRY_CREDENTIALS_DIR": _parts.CREDENTIALS,
         "DATA_URI": data["location"],

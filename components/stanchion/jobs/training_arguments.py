@@ -23,7 +23,7 @@ _LONGEST_NAME_OF_MANY = 22
 _CODE_FILE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]*")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S+)?|file://{DATA}/\S+")
+_FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file://{DATA}/\S+")
 
 
 class TrackingAccess(TypedDict):

@@ -132,7 +132,7 @@ class TrainingRun:
         """
         if self._client is None:
             raise RuntimeError("another process of the training leads; ask run.leads first")
-        name = self.settings.model_name
+        name = self.settings.registered_model_name
         for found in self._client.search_model_versions(f"run_id = '{self._run_id}'"):
             if found.name == name:
                 known = dict(found.tags)
@@ -156,7 +156,7 @@ class TrainingRun:
         registry = Registry(settings.mlflow_tracking_uri, credentials)
         self._client = registry.client()
         mlflow.set_tracking_uri(registry.tracking_uri)
-        mlflow.set_experiment(settings.model_name)
+        mlflow.set_experiment(settings.registered_model_name)
         # The script logs the one model that it registers, with its signature.
         mlflow.autolog(log_models=False, log_datasets=False, silent=True)
         opened = mlflow.start_run(run_id=self._earlier())
@@ -283,7 +283,13 @@ def _prepared(
 
 def _key(settings: TrainingSettings, digest: str) -> str:
     """Tells a training from every other whose checkpoints it must not go on from."""
-    parts = [settings.model_name, settings.code_version, digest, settings.seed, *sys.argv[1:]]
+    parts = [
+        settings.registered_model_name,
+        settings.code_version,
+        digest,
+        settings.seed,
+        *sys.argv[1:],
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

@@ -16,7 +16,7 @@ class TrainingSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, alias_generator=str.upper, populate_by_name=True)
 
-    model_name: Annotated[str, StringConstraints(min_length=1)]
+    registered_model_name: Annotated[str, StringConstraints(min_length=1)]
     """The registered model's name, and that of the MLflow experiment."""
     mlflow_tracking_uri: Annotated[str, StringConstraints(pattern=r"^(https?|sqlite)://")]
     """Where MLflow answers."""
