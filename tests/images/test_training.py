@@ -173,6 +173,17 @@ def test_what_cannot_be_trained_ends_with_a_message_and_a_status(
     assert told in capsys.readouterr().err
 
 
+def test_data_that_cannot_be_read_in_the_block_end_it_with_a_message_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (table(tmp_path / "data") / "rows.parquet").write_text("no Parquet")
+    given = environment(tmp_path, tmp_path / "data")
+    with pytest.raises(DataRefusedError), training_run(environment=given) as run:
+        _ = run.data
+    assert "rows.parquet cannot be read" in capsys.readouterr().err
+    assert runs(tmp_path)[0].info.status == "FAILED"
+
+
 def test_a_store_that_fails_is_worth_another_try() -> None:
     assert (StoreFailedError.status, DataRefusedError.status) == (FAILED, DATA_REFUSED)
 

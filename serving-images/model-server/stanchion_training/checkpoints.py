@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from pyarrow import fs
 from stanchion_model_server.batch.storage import Folder
 
 if TYPE_CHECKING:
@@ -92,9 +93,14 @@ class Checkpoints:
 
     def clear(self) -> None:
         """Forget the training: what is run anew begins anew."""
-        place = self._folder.uri.partition("://")[2]
-        if self._folder.below(""):
-            self._folder.filesystem.delete_dir(place)
+        place, filesystem = self._folder.uri.partition("://")[2], self._folder.filesystem
+        selector = fs.FileSelector(place, recursive=True, allow_not_found=True)
+        files = [each.path for each in filesystem.get_file_info(selector) if each.is_file]
+        # Manifests first: what has lost a file must not count.
+        for path in sorted(files, key=lambda path: str(path).count("/")):
+            filesystem.delete_file(path)
+        if files and isinstance(filesystem, fs.LocalFileSystem):
+            filesystem.delete_dir(place)
 
     def _steps(self) -> list[int]:
         """Of the checkpoints with a manifest, the newest first."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 from pyarrow import fs
+from stanchion_model_server.batch.storage import Folder
 from stanchion_models import DigestError, artifact_digest
 
 from stanchion_training.errors import DataRefusedError
@@ -15,6 +17,7 @@ from stanchion_training.errors import DataRefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_CHUNK = 1 << 20
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": pd.read_csv,
     ".parquet": pd.read_parquet,
@@ -34,10 +37,17 @@ def fetch(uri: str, scratch: Path) -> Path:
         if not folder.is_dir():
             raise DataRefusedError(f"{uri}: there is no such folder")
         return folder
-    try:
-        fs.copy_files(uri, str(scratch))
-    except FileNotFoundError:
-        raise DataRefusedError(f"{uri}: there is no such folder") from None
+    store = Folder(uri)
+    selector = fs.FileSelector(place, recursive=True, allow_not_found=True)
+    found = [each for each in store.filesystem.get_file_info(selector) if each.is_file]
+    if not found:
+        raise DataRefusedError(f"{uri}: there is no such folder")
+    for each in found:
+        name = store.name(each.path)
+        target = scratch / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with store.open(name) as stream, target.open("wb") as file:
+            shutil.copyfileobj(stream, file, _CHUNK)
     return scratch
 
 

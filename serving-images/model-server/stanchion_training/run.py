@@ -153,6 +153,9 @@ class TrainingRun:
         settings = self.settings
         directory = settings.registry_credentials_dir
         credentials = Credentials(directory) if directory else None
+        # Readers try again themselves; a training of hours outlives two minutes without MLflow.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "6")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "2")
         registry = Registry(settings.mlflow_tracking_uri, credentials)
         self._client = registry.client()
         mlflow.set_tracking_uri(registry.tracking_uri)
@@ -193,7 +196,6 @@ class TrainingRun:
                 "stanchion.data.version": settings.data_version,
                 DATA_DIGEST: self.data_digest,
                 CODE_VERSION: settings.code_version,
-                "mlflow.source.git.commit": settings.code_version,
             }
         )
         mlflow.log_param("seed", settings.seed)
@@ -254,6 +256,8 @@ def training_run(
             yield run
             status = "FINISHED"
         except SystemExit as error:
+            if isinstance(error, TrainingError):
+                sys.stderr.write(f"{error}\n")
             status = "KILLED" if error.code == ENDED else "FAILED"
             raise
         finally:

@@ -93,7 +93,11 @@ def test_the_jobs_of_a_job_set_are_what_kubernetes_takes() -> None:
 
 def test_a_script_is_told_data_code_seed_and_checkpoints() -> None:
     found = read(told(training(seed=7)), TrainingSettings)
-    assert (found.registered_model_name, found.seed, found.code_version) == ("wine cultivar", 7, COMMIT)
+    assert (found.registered_model_name, found.seed, found.code_version) == (
+        "wine cultivar",
+        7,
+        COMMIT,
+    )
     assert (found.data_uri, found.data_digest) == (BUCKET["location"], DIGEST)
     assert (found.data_version, found.checkpoint_uri) == ("2026-11", "s3://demo-checkpoints/wine")
     assert told(training(seed=7))["PYTHONHASHSEED"] == "7"
