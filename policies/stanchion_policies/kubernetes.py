@@ -293,13 +293,17 @@ def _jobs_of(item: KubernetesObject) -> Iterator[KubernetesObject]:
     """The Jobs of a JobSet, one for each of its replicated jobs."""
     if item.kind != "JobSet" or item.group != "jobset.x-k8s.io":
         return
+    try:
+        name = item.name
+    except UnknownValueError:
+        name = item.resource_name
     owner = {"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": item.kind}
     for each in items(item.body, "spec", "replicatedJobs"):
         metadata = {
-            "name": f"{item.name}-{text(each, 'name')}",
+            "name": f"{name}-{text(each, 'name')}",
             "namespace": item.namespace,
             "labels": item.labels,
-            "ownerReferences": [{**owner, "name": item.name}],
+            "ownerReferences": [{**owner, "name": name}],
         }
         body = {
             "apiVersion": "batch/v1",

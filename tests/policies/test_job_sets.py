@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from policies.in_process import seen
-from policies.manifests import resource, workload
+from policies.manifests import UNKNOWN, resource, workload
 from stanchion_policies.kubernetes import objects_of
 
 
@@ -33,6 +33,12 @@ def test_it_comes_with_a_job_for_each_replicated_job() -> None:
 def test_its_jobs_are_cleaned_up_with_it() -> None:
     (_, job, _) = objects_of(seen(resource(job_set())))
     assert job.body["metadata"]["ownerReferences"][0]["name"] == "tune"
+
+
+def test_a_name_that_is_not_known_yet_hides_no_job() -> None:
+    unknown = {**job_set(), "metadata": {"name": UNKNOWN, "namespace": "ml"}}
+    (_, job, _) = objects_of(seen(resource(unknown, name="tune-job-set")))
+    assert job.title == "Job ml/tune-job-set-a"
 
 
 def test_a_kind_of_that_name_in_another_group_is_none() -> None:
