@@ -15,6 +15,7 @@ from pulumi.runtime.config import CONFIG, get_config_env
 from serving import Platform, build_services, load_declared
 from tenants import build_tenants, find_tenants
 from tracking import build_tracking, find_tracking
+from training_serving import build_trainings
 from validation import InvalidFileError
 
 try:
@@ -55,6 +56,8 @@ if declared is not None:
     if declared.batches:
         batches = build_batches(platform, declared.batches, declared.pins)
         pulumi.export("batches", batches)
+    if declared.trainings:
+        pulumi.export("trainings", build_trainings(platform, declared.trainings))
     if declared.llms:
         llms = build_llm_services(environment, foundation, tenants, declared.llms)
         pulumi.export("llmServices", llms)

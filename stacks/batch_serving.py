@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pulumi
 from batch_service import BatchInferenceFile
 from environment import Environment, Profile
-from explain import in_the_notation_of_files
-from foundation import Foundation
 from images import image
 from service import LOCK_SUFFIX, Pin
-from service_place import PoolOffer, place_problems
+from service_jobs import (
+    Folder,
+    JobPlace,
+    job_identity,
+    job_place_problems,
+    told_in_files,
+)
 from stanchion import (
     ArgumentsError,
     BatchInference,
     BatchInferenceArgs,
-    Cloud,
-    Grant,
     GrantKind,
     ModelRegistryAccess,
     Placement,
-    WorkloadIdentity,
 )
 from stanchion.jobs.arguments import checked
 from validation import InvalidFileError
@@ -32,7 +31,6 @@ from validation import InvalidFileError
 if TYPE_CHECKING:
     from serving import Platform
 
-_SCHEMES = {Cloud.AWS: "s3", Cloud.GCP: "gs"}
 _IN_FILES = {
     "placement": "pool",
     "service_name": "name",
@@ -68,7 +66,7 @@ def check_batches(
     """
     problems: list[str] = []
     for file in files:
-        found = _place_problems(file, environment, stack, pools)
+        found = job_place_problems(_place(file), environment, stack, pools)
         found += _pin_problems(file, pins, stack)
         if file.pool is None or file.pool in pools:
             found += _refused(file, environment, stack, pools)
@@ -94,29 +92,19 @@ def unpinned(file: BatchInferenceFile, stack: str) -> str:
     )
 
 
-def _place_problems(
-    file: BatchInferenceFile,
-    environment: Environment,
-    stack: str,
-    pools: Mapping[str, Placement],
-) -> list[str]:
-    tenants = [tenant.name for tenant in environment.tenants]
-    offers = {name: PoolOffer(placement) for name, placement in pools.items()}
-    problems = place_problems(file.tenant, file.pool, stack, tenants, offers)
-    own = _SCHEMES.get(Cloud(environment.provider.cloud))
-    for field, folder in (("input", file.input), ("output", file.output)):
-        scheme = urlsplit(folder).scheme
-        if scheme in _SCHEMES.values() and scheme != own:
-            right = f"{own}://BUCKET/PATH" if own else "file:///data/PATH with `claim`"
-            problems.append(
-                f"{field}: '{folder}' is in another cloud than {stack}, whose pods have no "
-                f"credentials for it; write {right}"
-            )
-    if file.queue is not None and environment.lacks_for_queues:
-        problems.append(
-            f"queue: needs {environment.lacks_for_queues} of {stack}; add it, or remove queue"
-        )
-    return problems
+def _place(file: BatchInferenceFile) -> JobPlace:
+    return JobPlace(
+        file.name,
+        file.tenant,
+        file.owner,
+        file.cost_center,
+        file.pool,
+        file.queue,
+        [
+            Folder("input", GrantKind.BUCKET_READ, file.input, file.input_key),
+            Folder("output", GrantKind.BUCKET_WRITE, file.output, file.output_key),
+        ],
+    )
 
 
 def _pin_problems(file: BatchInferenceFile, pins: Mapping[str, Pin], stack: str) -> list[str]:
@@ -146,14 +134,8 @@ def _refused(
     try:
         checked(file.name, args)
     except ArgumentsError as error:
-        return [_in_files(problem) for problem in error.problems]
+        return told_in_files(error.problems, _IN_FILES)
     return []
-
-
-def _in_files(problem: str) -> str:
-    for taken, written in _IN_FILES.items():
-        problem = re.sub(rf"\b{re.escape(taken)}\b", written, problem)
-    return in_the_notation_of_files(problem)
 
 
 def _args(
@@ -222,41 +204,10 @@ def build_batches(
         args = _args(file, pin, platform.environment, foundation.environment, foundation.placements)
         args["namespace"] = platform.namespaces[file.tenant]
         args["registry"] = platform.tracking.registry
-        identity = _identity(file, foundation)
+        identity = job_identity(_place(file), foundation)
         if identity is not None:
             args["service_account_annotations"] = identity.annotations
         opts = foundation.pools[file.pool] if file.pool else foundation.workloads
         made = BatchInference(file.name, args, opts)
         summary[file.name] |= {"job": made.job_name, "cronJob": made.cron_job_name}
     return summary
-
-
-def _identity(file: BatchInferenceFile, foundation: Foundation) -> WorkloadIdentity | None:
-    """The right to read the input's bucket and to write the output's, where they are in one."""
-    site = foundation.site
-    grants: list[Grant] = []
-    for name, kind, folder, key in (
-        ("input", GrantKind.BUCKET_READ, file.input, file.input_key),
-        ("output", GrantKind.BUCKET_WRITE, file.output, file.output_key),
-    ):
-        if urlsplit(folder).scheme in _SCHEMES.values():
-            grant: Grant = {"name": name, "kind": kind, "resource": urlsplit(folder).netloc}
-            if key is not None:
-                grant["key"] = key
-            grants.append(grant)
-    if site is None or not grants:
-        return None
-    return WorkloadIdentity(
-        f"{file.name}-identity",
-        {
-            "location": site.location,
-            "environment": site.environment,
-            "owner": file.owner,
-            "cost_center": file.cost_center,
-            "cluster": site.cluster,
-            "namespace": file.tenant,
-            "service_account": file.name,
-            "grants": grants,
-        },
-        foundation.opts,
-    )

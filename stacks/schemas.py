@@ -14,24 +14,28 @@ from environment import NAMESPACE, Environment
 from layers import UpperStack
 from llm_service import LlmServiceFile
 from service import ModelServiceFile
+from training_service import TrainingJobFile
 
 _DIALECT = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
 def service_schema() -> dict[str, Any]:
     """The schema of a service file of any kind."""
-    model, llm, batch = (
+    model, *others = (
         each.model_json_schema(by_alias=True)
-        for each in (ModelServiceFile, LlmServiceFile, BatchInferenceFile)
+        for each in (ModelServiceFile, LlmServiceFile, BatchInferenceFile, TrainingJobFile)
     )
-    parts = {**model.pop("$defs"), **llm.pop("$defs"), **batch.pop("$defs")}
+    parts = {name: part for each in (model, *others) for name, part in each.pop("$defs").items()}
+    chosen = model
+    for other in reversed(others):
+        kind = other["properties"]["kind"]["const"]
+        chosen = {**_of_kind(kind, other), "else": chosen}
     return {
         **_DIALECT,
         "title": "Service file",
         "type": "object",
         "required": ["kind"],
-        **_of_kind("LlmService", llm),
-        "else": {**_of_kind("BatchInference", batch), "else": model},
+        **chosen,
         "$defs": parts,
     }
 

@@ -24,6 +24,7 @@ from service_place import PoolOffer, gpu_problems, place_problems
 from service_resources import Resources
 from service_rollout import Rollout, rollout_problems
 from stanchion.serving.cold_start import Replicas
+from training_service import TrainingJobFile
 from validation import (
     InvalidFileError,
     Label,
@@ -100,11 +101,12 @@ class LockFile(Strict):
     services: Mapping[str, Pin] = {}
 
 
-ServiceFile = ModelServiceFile | LlmServiceFile | BatchInferenceFile
+ServiceFile = ModelServiceFile | LlmServiceFile | BatchInferenceFile | TrainingJobFile
 _KINDS: Mapping[object, type[ServiceFile]] = {
     "ModelService": ModelServiceFile,
     "LlmService": LlmServiceFile,
     "BatchInference": BatchInferenceFile,
+    "TrainingJob": TrainingJobFile,
 }
 
 

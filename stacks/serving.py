@@ -25,6 +25,8 @@ from service import (
 from service_place import PoolOffer
 from stanchion import CapacityKind, ModelService, ModelServiceArgs
 from tracking import Tracking
+from training_service import TrainingJobFile
+from training_serving import Training, load_trainings
 from validation import InvalidFileError
 
 _MEBIBYTE = 1024 * 1024
@@ -38,6 +40,7 @@ class Declared:
     pins: Mapping[str, Pin]
     llms: Sequence[LlmServiceFile] = ()
     batches: Sequence[BatchInferenceFile] = ()
+    trainings: Sequence[Training] = ()
 
 
 def load_declared(
@@ -56,11 +59,14 @@ def load_declared(
             which other environments leave out with a warning.
     """
     files = load_service_files(directory, stack)
+    trainings = [file for file in files if isinstance(file, TrainingJobFile)]
+    placements = {each.pool.name: each.placement for each in pools if each.placement is not None}
     declared = Declared(
         [file for file in files if isinstance(file, ModelServiceFile)],
         load_pins(directory, stack),
         [file for file in files if isinstance(file, LlmServiceFile)],
         [file for file in files if isinstance(file, BatchInferenceFile)],
+        load_trainings(trainings, directory, environment, stack, placements),
     )
     offers = {
         each.pool.name: PoolOffer(
@@ -83,7 +89,6 @@ def load_declared(
         image=image(environment, stack, "model-server"),
     )
     check_llm_services(declared.llms, environment, stack, offers)
-    placements = {name: offer.placement for name, offer in offers.items()}
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     if missing and environment.profile is Profile.PROD:

@@ -14,6 +14,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
   `TrackingGarbageCollection`: what was deleted in it, gone.
 * `ModelService`: a pinned model behind one address; `LlmService`: a language model on GPUs.
 * `BatchInference`: files scored with a pinned model, every row exactly once.
+* `TrainingJob`: a team's training, with the packages that serve the model.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
@@ -42,7 +43,15 @@ from stanchion.foundation.image_registry import ImageRegistry, ImageRegistryArgs
 from stanchion.foundation.ingress import PrivateIngress, PrivateIngressArgs
 from stanchion.foundation.location import ClusterReference, Location, NetworkReference
 from stanchion.foundation.network import NatGateways, Network, NetworkArgs, balancer_cidrs
-from stanchion.jobs import BatchDates, BatchInference, BatchInferenceArgs
+from stanchion.jobs import (
+    BatchDates,
+    BatchInference,
+    BatchInferenceArgs,
+    TrackingAccess,
+    TrainingData,
+    TrainingJob,
+    TrainingJobArgs,
+)
 from stanchion.monitoring import DriftLimits, LatencyObjective, ServiceLevelObjectives
 from stanchion.network import NetworkPeer
 from stanchion.operators import Operator, Operators, OperatorsArgs
@@ -124,6 +133,7 @@ COMPONENTS = (
     Tenant,
     TrackingBackup,
     TrackingGarbageCollection,
+    TrainingJob,
     WorkloadIdentity,
 )
 """Every component of the package: what other languages are offered."""
@@ -225,10 +235,14 @@ __all__ = [
     "TenantArgs",
     "TenantQuota",
     "Toleration",
+    "TrackingAccess",
     "TrackingBackup",
     "TrackingBackupArgs",
     "TrackingGarbageCollection",
     "TrackingGarbageCollectionArgs",
+    "TrainingData",
+    "TrainingJob",
+    "TrainingJobArgs",
     "WorkloadIdentity",
     "WorkloadIdentityArgs",
     "balancer_cidrs",

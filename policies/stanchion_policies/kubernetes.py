@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
@@ -262,6 +262,7 @@ class Pod:
 def objects_of(resource: Resource) -> list[KubernetesObject]:
     """The Kubernetes objects a resource declares: one, the members of a List, or none.
 
+    A JobSet comes with the Jobs that its controller makes of it, so that they are judged as any.
     Patch resources are left out: they hold a part of an object that something else owns.
     """
     package, _, rest = resource.resource_type.partition(":")
@@ -274,7 +275,7 @@ def objects_of(resource: Resource) -> list[KubernetesObject]:
     group = "" if group == "core" else group
     listed = kind.endswith("List") and "items" in resource.props
     bodies = items(resource.props, "items") if listed else [resource.props]
-    return [
+    declared = [
         KubernetesObject(
             urn=resource.urn,
             resource_name=resource.name,
@@ -285,3 +286,29 @@ def objects_of(resource: Resource) -> list[KubernetesObject]:
         )
         for body in bodies
     ]
+    return [each for item in declared for each in (item, *_jobs_of(item))]
+
+
+def _jobs_of(item: KubernetesObject) -> Iterator[KubernetesObject]:
+    """The Jobs of a JobSet, one for each of its replicated jobs."""
+    if item.kind != "JobSet" or item.group != "jobset.x-k8s.io":
+        return
+    try:
+        name = item.name
+    except UnknownValueError:
+        name = item.resource_name
+    owner = {"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": item.kind}
+    for each in items(item.body, "spec", "replicatedJobs"):
+        metadata = {
+            "name": f"{name}-{text(each, 'name')}",
+            "namespace": item.namespace,
+            "labels": item.labels,
+            "ownerReferences": [{**owner, "name": name}],
+        }
+        body = {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": metadata,
+            "spec": entries(each, "template", "spec"),
+        }
+        yield replace(item, group="batch", kind="Job", body=body)

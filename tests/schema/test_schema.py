@@ -127,6 +127,10 @@ REQUIRED = {
     },
     "TrackingBackup": {"namespace", "owner", "costCenter", "image", "database", "destination"},
     "TrackingGarbageCollection": {"namespace", "owner", "costCenter", "image", "database"},
+    "TrainingJob": {
+        "namespace", "tenant", "owner", "costCenter", "image", "command", "modelName",
+        "codeVersion", "data", "tracking",
+    },
     "WorkloadIdentity": {
         "location", "environment", "owner", "costCenter", "cluster", "namespace",
         "serviceAccount", "grants",

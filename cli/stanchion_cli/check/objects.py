@@ -63,7 +63,13 @@ class Objects(Sequence[KubernetesObject]):
         declared = self._declared(place, body)
         for item in objects_of(declared):
             self.identities.add(item)
-            self._spool.append((*place, item.urn, item.resource_name, declared.resource_type, body))
+            # What a controller makes of the manifest is held beside it.
+            token = (
+                declared.resource_type
+                if item.body is body
+                else f"kubernetes:{item.group}/v1:{item.kind}"
+            )
+            self._spool.append((*place, item.urn, item.resource_name, token, item.body))
             if declared.resource_type in _RESOURCES:
                 self.resources[item.urn] = CloudResource(declared)
 
@@ -101,5 +107,5 @@ class Objects(Sequence[KubernetesObject]):
 
     def _fetched(self, place: int) -> Held:
         file, line, urn, name, token, body = self._spool[place]
-        (item,) = objects_of(_Declared(token, body, urn, name))
+        item, *_ = objects_of(_Declared(token, body, urn, name))
         return Held(item, Place(file, line))

@@ -4,15 +4,14 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import pods
+from stanchion.jobs import _parts
 from stanchion.jobs.arguments import (
-    DATA,
     DEFAULT_BATCH_ROWS,
     DEFAULT_RESOURCES,
     BatchInferenceArgs,
 )
 
 _CORE, _BATCH = k8s.core.v1, k8s.batch.v1
-_USER = 1000
 _CONTAINER = "score"
 _TRIES = 3
 """How often a part is tried again for what another try may cure."""
@@ -39,7 +38,7 @@ def pod_template(
     mounts = [pods.scratch_mount(), pods.secrets_mount()]
     if "volume_claim_name" in args:
         volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
-        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=_parts.DATA))
     gpus = args.get("gpus", 0)
     container = _CORE.ContainerArgs(
         name=_CONTAINER,
@@ -51,20 +50,13 @@ def pod_template(
         security_context=pods.container_security(),
         volume_mounts=mounts,
     )
-    return _CORE.PodTemplateSpecArgs(
-        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
-        spec=_CORE.PodSpecArgs(
-            restart_policy="Never",
-            node_selector=at["node_selector"] if at else None,
-            tolerations=pods.tolerations(at) if at else None,
-            service_account_name=service,
-            automount_service_account_token=False,
-            enable_service_links=False,
-            priority_class_name=args.get("priority_class"),
-            security_context=pods.pod_security(_USER),
-            containers=[container],
-            volumes=volumes,
-        ),
+    return _parts.pod_template(
+        container,
+        account=service,
+        labelled=labelled,
+        volumes=volumes,
+        at=at,
+        priority_class=args.get("priority_class"),
     )
 
 
@@ -74,7 +66,7 @@ def _environment(args: BatchInferenceArgs, *, scheduled: bool) -> list[k8s.core.
         "MODEL_VERSION": args["model"]["version"],
         "MODEL_DIGEST": args["model"]["digest"],
         "MLFLOW_TRACKING_URI": args["registry"]["url"],
-        "REGISTRY_CREDENTIALS_DIR": f"{pods.SECRETS_ROOT}/registry",
+        "REGISTRY_CREDENTIALS_DIR": _parts.CREDENTIALS,
         "INPUT_URI": args["input"],
         "OUTPUT_URI": args["output"],
         "SHARDS": str(args.get("shards", 1)),
@@ -100,26 +92,10 @@ def failure_policy() -> k8s.batch.v1.PodFailurePolicyArgs:
     """What another try cannot cure ends the Job or the part; an eviction counts for nothing."""
     return _BATCH.PodFailurePolicyArgs(
         rules=[
-            _BATCH.PodFailurePolicyRuleArgs(
-                action="Ignore",
-                on_pod_conditions=[
-                    _BATCH.PodFailurePolicyOnPodConditionsPatternArgs(
-                        type="DisruptionTarget", status="True"
-                    )
-                ],
-            ),
-            _on_exit("FailJob", _WRONG_FOR_ALL),
-            _on_exit("FailIndex", _WRONG_FOR_PART),
+            _parts.on_disruption("Ignore"),
+            _parts.on_exit("FailJob", _CONTAINER, _WRONG_FOR_ALL),
+            _parts.on_exit("FailIndex", _CONTAINER, _WRONG_FOR_PART),
         ]
-    )
-
-
-def _on_exit(action: str, statuses: list[int]) -> k8s.batch.v1.PodFailurePolicyRuleArgs:
-    return _BATCH.PodFailurePolicyRuleArgs(
-        action=action,
-        on_exit_codes=_BATCH.PodFailurePolicyOnExitCodesRequirementArgs(
-            container_name=_CONTAINER, operator="In", values=statuses
-        ),
     )
 
 

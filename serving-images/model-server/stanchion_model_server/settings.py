@@ -65,7 +65,7 @@ _HINTS: Final = {
 }
 
 
-_Read = TypeVar("_Read", bound=Settings)
+_Read = TypeVar("_Read", bound=BaseModel)
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -78,7 +78,7 @@ def read(environment: Mapping[str, str], kind: type[_Read]) -> _Read:
 
     Args:
         environment: The variables.
-        kind: `Settings`, or what is derived from it.
+        kind: Whose fields say what they are, as `Settings`.
 
     Raises:
         SettingsError: With every problem found, each naming its variable.

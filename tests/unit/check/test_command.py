@@ -62,6 +62,18 @@ def test_a_violation_is_told_with_file_and_line_and_fails(folder: Path) -> None:
     assert "1 object in 1 file" in done.stdout
 
 
+def test_the_pods_of_a_job_set_are_judged_too(folder: Path) -> None:
+    spec = PRIVILEGED.partition("spec:\n")[2].replace("\n  ", "\n            ")
+    job_set = (
+        "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\n"
+        "metadata: {name: tune, namespace: team}\nspec:\n  replicatedJobs:\n  - name: node\n"
+        f"    template:\n      spec:\n        template:\n          spec:\n          {spec}"
+    )
+    done = run(folder, "-", "--policy-config", "levels.json", stdin=job_set)
+    assert done.returncode == 1, done.stderr
+    assert "pod-not-privileged [critical] Job team/tune-node: container 'c'" in done.stdout
+
+
 def test_the_levels_are_those_of_prod_unless_told_otherwise(folder: Path) -> None:
     default = run(folder, "pod.yaml")
     prod = run(folder, "pod.yaml", "--environment", "prod")

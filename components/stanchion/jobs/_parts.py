@@ -1,0 +1,212 @@
+"""What the Jobs of the platform share: who they are, what they reach, how they are retried."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion import network, pods
+from stanchion.labels import metadata
+from stanchion.placement import Placement
+from stanchion.tracking.mlflow_server import mlflow_pod_labels
+
+_BATCH, _CORE, _NET = k8s.batch.v1, k8s.core.v1, k8s.networking.v1
+_QUEUE = "kueue.x-k8s.io/queue-name"
+_USER = 1000
+KEEP_SECONDS = 7 * 24 * 60 * 60
+"""How long a Job that is over can be looked at."""
+_MISSED_SECONDS = 6 * 60 * 60
+"""A run that was missed is made up for while it is still of its day."""
+_NOT_WAITED_FOR = {"pulumi.com/skipAwait": "true"}
+"""A Job runs for hours, or waits in its queue: whoever deploys it is done before."""
+CREDENTIALS = f"{pods.SECRETS_ROOT}/registry"
+"""Where a pod finds the files `username` and `password`."""
+DATA = "/data"
+"""Where a claim is mounted."""
+
+
+def queued(labelled: Mapping[str, str], queue: str | None) -> dict[str, str]:
+    """Labels of what Kueue starts, and not of its pods: it counts what carries the queue's name."""
+    return {**labelled, _QUEUE: queue} if queue else dict(labelled)
+
+
+def way_to_mlflow(
+    namespace: pulumi.Input[str], pod_labels: dict[str, str] | None, port: int | None
+) -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
+    """The way to MLflow's pods; labels and port are those of an `MlflowServer` unless given."""
+    there = network.peer(namespace, pod_labels or mlflow_pod_labels())
+    return network.egress([there], port or 5000)
+
+
+def walls(
+    name: str,
+    called: k8s.meta.v1.ObjectMetaArgs,
+    selected: Mapping[str, str],
+    mlflow: k8s.networking.v1.NetworkPolicyEgressRuleArgs,
+    opts: pulumi.ResourceOptions,
+    *,
+    cloud: bool,
+    among_themselves: bool = False,
+) -> k8s.networking.v1.NetworkPolicy:
+    """Nothing comes in; names and MLflow, and what the pods' work needs, go out.
+
+    Args:
+        name: Resource name.
+        called: Metadata of the policy.
+        selected: Labels of the pods.
+        mlflow: The way to MLflow.
+        opts: Its options.
+        cloud: Whether they reach the cloud's credentials and public services.
+        among_themselves: Whether they reach each other, on every port.
+    """
+    allow, admit = [network.dns_egress(), mlflow], []
+    if cloud:
+        allow += [*network.credentials_egress(), network.public_egress()]
+    if among_themselves:
+        others = [network.same_namespace(selected)]
+        allow.append(_NET.NetworkPolicyEgressRuleArgs(to=others))
+        admit.append(_NET.NetworkPolicyIngressRuleArgs(from_=others))
+    return _NET.NetworkPolicy(
+        name,
+        metadata=called,
+        spec=network.policy_spec(selected, admit=admit, allow=allow),
+        opts=opts,
+    )
+
+
+def pod_template(
+    container: k8s.core.v1.ContainerArgs,
+    *,
+    account: str,
+    labelled: Mapping[str, str],
+    volumes: Sequence[k8s.core.v1.VolumeArgs],
+    at: Placement | None,
+    priority_class: str | None,
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """A pod that works until its container ends, on the nodes of its pool, with no token.
+
+    Args:
+        container: What it runs.
+        account: Its service account.
+        labelled: Its labels.
+        volumes: Its volumes.
+        at: Its pool; None for nodes of no pool.
+        priority_class: Its PriorityClass.
+    """
+    return _CORE.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+        spec=_CORE.PodSpecArgs(
+            restart_policy="Never",
+            node_selector=at["node_selector"] if at else None,
+            tolerations=pods.tolerations(at) if at else None,
+            service_account_name=account,
+            automount_service_account_token=False,
+            enable_service_links=False,
+            priority_class_name=priority_class,
+            security_context=pods.pod_security(_USER),
+            containers=[container],
+            volumes=volumes,
+        ),
+    )
+
+
+def on_disruption(action: str) -> k8s.batch.v1.PodFailurePolicyRuleArgs:
+    """What an eviction, a preemption or a lost node does to the Job: `Ignore` counts nothing."""
+    return _BATCH.PodFailurePolicyRuleArgs(
+        action=action,
+        on_pod_conditions=[
+            _BATCH.PodFailurePolicyOnPodConditionsPatternArgs(
+                type="DisruptionTarget", status="True"
+            )
+        ],
+    )
+
+
+def on_exit(
+    action: str, container: str, statuses: list[int]
+) -> k8s.batch.v1.PodFailurePolicyRuleArgs:
+    """What exit statuses that another try cannot cure do to the Job."""
+    return _BATCH.PodFailurePolicyRuleArgs(
+        action=action,
+        on_exit_codes=_BATCH.PodFailurePolicyOnExitCodesRequirementArgs(
+            container_name=container, operator="In", values=statuses
+        ),
+    )
+
+
+def job(
+    name: str,
+    *,
+    called: pulumi.Input[str],
+    namespace: pulumi.Input[str],
+    labelled: Mapping[str, str],
+    spec: k8s.batch.v1.JobSpecArgs,
+    opts: pulumi.ResourceOptions,
+) -> k8s.batch.v1.Job:
+    """A Job that nobody waits for, and which Kueue may start."""
+    described = metadata(called, namespace, labelled, _NOT_WAITED_FOR)
+    return _BATCH.Job(name, metadata=described, spec=spec, opts=_kueues(opts))
+
+
+def job_set(
+    name: str,
+    *,
+    called: pulumi.Input[str],
+    namespace: pulumi.Input[str],
+    labelled: Mapping[str, str],
+    spec: Mapping[str, Any],
+    opts: pulumi.ResourceOptions,
+) -> k8s.apiextensions.CustomResource:
+    """Jobs that belong together, which nobody waits for and Kueue may start."""
+    return k8s.apiextensions.CustomResource(
+        name,
+        api_version="jobset.x-k8s.io/v1alpha2",
+        kind="JobSet",
+        metadata=metadata(called, namespace, labelled, _NOT_WAITED_FOR),
+        spec=spec,
+        opts=_kueues(opts),
+    )
+
+
+def _kueues(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Whether it is suspended is what Kueue says once it is there."""
+    own = pulumi.ResourceOptions(ignore_changes=["spec.suspend"])
+    return pulumi.ResourceOptions.merge(opts, own)
+
+
+def cron_job(
+    name: str,
+    *,
+    described: k8s.meta.v1.ObjectMetaArgs,
+    schedule: str,
+    labelled: Mapping[str, str],
+    spec: k8s.batch.v1.JobSpecArgs,
+    opts: pulumi.ResourceOptions,
+) -> k8s.batch.v1.CronJob:
+    """A Job a run, one run at a time: two would do the same side by side for nothing.
+
+    Args:
+        name: Resource name.
+        described: Its metadata.
+        schedule: When, in cron's five fields and UTC.
+        labelled: Labels of its Jobs.
+        spec: What they do.
+        opts: Its options.
+    """
+    return _BATCH.CronJob(
+        name,
+        metadata=described,
+        spec=_BATCH.CronJobSpecArgs(
+            schedule=schedule,
+            time_zone="Etc/UTC",
+            concurrency_policy="Forbid",
+            starting_deadline_seconds=_MISSED_SECONDS,
+            successful_jobs_history_limit=3,
+            failed_jobs_history_limit=3,
+            job_template=_BATCH.JobTemplateSpecArgs(
+                metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled), spec=spec
+            ),
+        ),
+        opts=opts,
+    )

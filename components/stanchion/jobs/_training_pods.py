@@ -1,0 +1,192 @@
+"""The pods of a `TrainingJob`, and what becomes of one that fails."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion import pods
+from stanchion.jobs import _parts
+from stanchion.jobs.training_arguments import (
+    CODE,
+    DEFAULT_RESOURCES,
+    DEFAULT_RETRIES,
+    TrainingJobArgs,
+    deadline_seconds,
+)
+
+_BATCH, _CORE = k8s.batch.v1, k8s.core.v1
+_CONTAINER = "train"
+_NODE = "node"
+_REFUSED = [2, 4]
+"""Exit statuses of `stanchion_training`: wrong settings, and data that are not as expected."""
+_COORDINATOR = "jobset.sigs.k8s.io/coordinator"
+_INDEX = "batch.kubernetes.io/job-completion-index"
+
+
+def pod_template(
+    service: str, args: TrainingJobArgs, labelled: Mapping[str, str], code: str | None
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """The pod that trains, or each of several.
+
+    Args:
+        service: Name of the objects.
+        args: What the component is told.
+        labelled: Labels of the pod.
+        code: The ConfigMap with the code; None where it is in the image.
+    """
+    resources, at = args.get("resources", DEFAULT_RESOURCES), args.get("placement")
+    login = (args["tracking"]["secret_name"], ("username", "password"))
+    volumes = [
+        pods.scratch_volume(pods.scratch_size(resources)),
+        pods.secret_files({"registry": login}),
+    ]
+    mounts = [pods.scratch_mount(), pods.secrets_mount()]
+    if "volume_claim_name" in args:
+        volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=_parts.DATA))
+    if code is not None:
+        source = _CORE.ConfigMapVolumeSourceArgs(name=code)
+        volumes.append(_CORE.VolumeArgs(name="code", config_map=source))
+        mounts.append(_CORE.VolumeMountArgs(name="code", mount_path=CODE, read_only=True))
+    gpus = args.get("gpus", 0)
+    container = _CORE.ContainerArgs(
+        name=_CONTAINER,
+        image=args["image"],
+        image_pull_policy="IfNotPresent",
+        command=args["command"],
+        working_dir=CODE if code is not None else None,
+        env=_environment(args),
+        resources=pods.requirements(resources, {at["device"]: gpus} if at and gpus else None),
+        security_context=pods.container_security(),
+        volume_mounts=mounts,
+    )
+    return _parts.pod_template(
+        container,
+        account=service,
+        labelled=labelled,
+        volumes=volumes,
+        at=at,
+        priority_class=args.get("priority_class"),
+    )
+
+
+def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
+    data, seed = args["data"], str(args.get("seed", 0))
+    told: dict[str, pulumi.Input[str]] = {
+        "REGISTERED_MODEL_NAME": args["model_name"],
+        "MLFLOW_TRACKING_URI": args["tracking"]["url"],
+        "REGISTRY_CREDENTIALS_DIR": _parts.CREDENTIALS,
+        "DATA_URI": data["location"],
+        "DATA_DIGEST": data.get("digest", ""),
+        "DATA_VERSION": data.get("version", ""),
+        "CODE_VERSION": args["code_version"],
+        "SEED": seed,
+        # Read by the interpreter before any script could set it.
+        "PYTHONHASHSEED": seed,
+        **_threads(args.get("resources", DEFAULT_RESOURCES).get("cpu_limit")),
+    }
+    if "checkpoints" in args:
+        told["CHECKPOINT_URI"] = args["checkpoints"]
+    nodes = args.get("nodes", 1)
+    if nodes == 1:
+        return pods.environment(told)
+    told["NODES"] = str(nodes)
+    return [
+        *pods.environment(told),
+        _from_annotation("NODE_RANK", _INDEX),
+        _from_annotation("MASTER_ADDR", _COORDINATOR),
+    ]
+
+
+def _threads(cpu_limit: str | None) -> dict[str, str]:
+    """As many as cores, whatever the node has: sums over other threads round otherwise."""
+    amount = re.fullmatch(r"([\d.]+)(m?)", cpu_limit or "")
+    if amount is None:
+        return {}
+    cores = float(amount[1]) / (1000 if amount[2] else 1)
+    return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(math.ceil(cores)))
+
+
+def _from_annotation(name: str, annotation: str) -> k8s.core.v1.EnvVarArgs:
+    field = _CORE.ObjectFieldSelectorArgs(field_path=f"metadata.annotations['{annotation}']")
+    return _CORE.EnvVarArgs(name=name, value_from=_CORE.EnvVarSourceArgs(field_ref=field))
+
+
+def job_spec(
+    args: TrainingJobArgs, template: k8s.core.v1.PodTemplateSpecArgs, *, keep_seconds: int | None
+) -> k8s.batch.v1.JobSpecArgs:
+    """One pod, tried again where another try may help, and as often as it is evicted.
+
+    Args:
+        args: What the component is told.
+        template: The pod.
+        keep_seconds: How long the Job stays once it is over; None where a CronJob cleans up.
+    """
+    return _BATCH.JobSpecArgs(
+        completions=1,
+        parallelism=1,
+        backoff_limit=args.get("retries", DEFAULT_RETRIES),
+        pod_failure_policy=_BATCH.PodFailurePolicyArgs(
+            rules=[
+                _parts.on_disruption("Ignore"),
+                _parts.on_exit("FailJob", _CONTAINER, _REFUSED),
+            ]
+        ),
+        active_deadline_seconds=deadline_seconds(args),
+        ttl_seconds_after_finished=keep_seconds,
+        # Kueue starts it; this is only how it is born.
+        suspend=True if "queue" in args else None,
+        template=template,
+    )
+
+
+def job_set_spec(
+    args: TrainingJobArgs, template: k8s.core.v1.PodTemplateSpecArgs, subdomain: str
+) -> dict[str, Any]:
+    """Several pods that begin together, and begin again together when one of them is lost.
+
+    Args:
+        args: What the component is told.
+        template: Each of the pods.
+        subdomain: Name of the headless Service by which they find each other.
+    """
+    nodes = args["nodes"]
+    job = _BATCH.JobSpecArgs(
+        completion_mode="Indexed",
+        completions=nodes,
+        parallelism=nodes,
+        backoff_limit=0,
+        pod_failure_policy=_BATCH.PodFailurePolicyArgs(
+            rules=[
+                _parts.on_disruption("FailJob"),
+                _parts.on_exit("FailJob", _CONTAINER, _REFUSED),
+            ]
+        ),
+        active_deadline_seconds=deadline_seconds(args),
+        template=template,
+    )
+    by_policy = {"onJobFailureReasons": ["PodFailurePolicy"]}
+    return {
+        "network": {"enableDNSHostnames": True, "subdomain": subdomain},
+        "coordinator": {"replicatedJob": _NODE, "jobIndex": 0, "podIndex": 0},
+        "failurePolicy": {
+            "maxRestarts": args.get("retries", DEFAULT_RETRIES),
+            # The first rule that fits counts: the message tells an eviction from an exit status.
+            "rules": [
+                {
+                    "name": "disrupted",
+                    "action": "RestartJobSetAndIgnoreMaxRestarts",
+                    **by_policy,
+                    "onJobFailureMessagePatterns": [".*DisruptionTarget.*"],
+                },
+                {"name": "refused", "action": "FailJobSet", **by_policy},
+            ],
+        },
+        "ttlSecondsAfterFinished": _parts.KEEP_SECONDS,
+        **({"suspend": True} if "queue" in args else {}),
+        "replicatedJobs": [{"name": _NODE, "replicas": 1, "template": {"spec": job}}],
+    }

@@ -1,0 +1,133 @@
+"""A team's training, run with the packages that serve the model."""
+
+import json
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion import labels, pods
+from stanchion.children import child_options, once_made
+from stanchion.jobs import _parts, _training_pods
+from stanchion.jobs.training_arguments import TrainingJobArgs, checked, needs_cloud
+from stanchion.labels import metadata
+from stanchion.names import label_value, short_hash
+
+
+class TrainingJob(pulumi.ComponentResource):
+    """Runs a team's training command in the serving image, so that a model can be made again.
+
+    The pod is told the data set with its expected digest, the code's version, the seed and where
+    checkpoints go; a script that uses `stanchion_training` checks the data before it trains, logs
+    all of it with the run, goes on from its last checkpoint and registers the version. Evictions
+    and lost nodes count as no failure, what another try may cure is tried a few times, and wrong
+    settings or data end it at once.
+
+    With `schedule` a CronJob trains, with `queue` Kueue says when pods start, with `nodes` several
+    pods train together as a JobSet. It deliberately makes no queue, bucket, claim, MLflow user or
+    Secret, and promotes nothing: what it registers goes through the gates like any version.
+    """
+
+    namespace: pulumi.Output[str]
+    """Namespace of its objects."""
+    job_name: pulumi.Output[str] | None
+    """Name of the Job, or of the JobSet of several nodes; absent with a schedule."""
+    cron_job_name: pulumi.Output[str] | None
+    """Name of the CronJob; absent without a schedule."""
+    pod_labels: pulumi.Output[dict[str, str]]
+    """Labels of its pods, for network policies and queries."""
+
+    def __init__(
+        self, name: str, args: TrainingJobArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        args = checked(name, args)
+        super().__init__("stanchion:index:TrainingJob", name, {}, opts)
+        namespace, service = args["namespace"], args.get("service_name", name)
+        tracking, several = args["tracking"], args.get("nodes", 1) > 1
+        selected = labels.selector("training", service, "train")
+        labelled = labels.standard(
+            selected,
+            owner=args["owner"],
+            cost_center=args["cost_center"],
+            version=args["code_version"],
+            extra={
+                labels.TENANT: args["tenant"],
+                labels.MODEL: label_value(args["model_name"]),
+            },
+        )
+        child = child_options(self, opts)
+        first: list[pulumi.Resource] = [
+            pods.service_account(
+                f"{name}-account",
+                metadata(service, namespace, labelled, args.get("service_account_annotations")),
+                child,
+            ),
+            _parts.walls(
+                f"{name}-network",
+                metadata(service, namespace, labelled),
+                selected,
+                _parts.way_to_mlflow(
+                    tracking["namespace"], tracking.get("pod_labels"), tracking.get("port")
+                ),
+                child,
+                cloud=needs_cloud(args),
+                among_themselves=several,
+            ),
+        ]
+        code = None
+        if "code" in args:
+            # Named by what is in it: a Job that runs keeps the files it began with.
+            code = f"{service}-code-{short_hash(json.dumps(args['code'], sort_keys=True))}"
+            files = k8s.core.v1.ConfigMap(
+                f"{name}-code",
+                metadata=metadata(code, namespace, labelled),
+                data=args["code"],
+                immutable=True,
+                opts=child,
+            )
+            first.append(files)
+        ready = child_options(self, opts, depends_on=first)
+        queued = _parts.queued(labelled, args.get("queue"))
+        template = _training_pods.pod_template(service, args, labelled, code)
+        self.job_name = self.cron_job_name = None
+        if "schedule" in args:
+            scheduled = _parts.cron_job(
+                f"{name}-schedule",
+                described=metadata(service, namespace, labelled),
+                schedule=args["schedule"],
+                labelled=queued,
+                spec=_training_pods.job_spec(args, template, keep_seconds=None),
+                opts=ready,
+            )
+            self.cron_job_name = once_made(service, scheduled)
+        else:
+            called = pods.named_by_pods(service, template)
+            made: pulumi.CustomResource
+            if several:
+                made = _parts.job_set(
+                    f"{name}-job-set",
+                    called=called,
+                    namespace=namespace,
+                    labelled=queued,
+                    spec=_training_pods.job_set_spec(args, template, service),
+                    opts=ready,
+                )
+            else:
+                made = _parts.job(
+                    f"{name}-job",
+                    called=called,
+                    namespace=namespace,
+                    labelled=queued,
+                    spec=_training_pods.job_spec(args, template, keep_seconds=_parts.KEEP_SECONDS),
+                    opts=ready,
+                )
+            self.job_name = once_made(called, made)
+        self.namespace = pulumi.Output.from_input(namespace)
+        self.pod_labels = pulumi.Output.from_input(selected)
+        self.register_outputs(
+            {
+                "namespace": self.namespace,
+                "jobName": self.job_name,
+                "cronJobName": self.cron_job_name,
+                "podLabels": self.pod_labels,
+            }
+        )

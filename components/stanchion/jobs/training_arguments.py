@@ -1,0 +1,244 @@
+"""What `TrainingJob` takes, checked."""
+
+import re
+from typing import NotRequired, TypedDict
+
+import pulumi
+
+from stanchion.checks import Checks
+from stanchion.jobs._parts import DATA
+from stanchion.placement import Placement, check_gpus
+from stanchion.pods import ContainerResources, check_resources
+from stanchion.schedules import is_schedule
+
+DEFAULT_RESOURCES: ContainerResources = {"cpu": "1", "cpu_limit": "2", "memory": "4Gi"}
+DEFAULT_RETRIES = 3
+DEFAULT_DEADLINE_SECONDS = 24 * 60 * 60
+CODE = "/opt/training"
+"""Where the files of `code` are, and the folder that the command starts in."""
+_MOST_CODE = 900 * 1024
+"""Bytes of all files: a ConfigMap has room for 1 MiB."""
+_LONGEST_NAME_OF_MANY = 22
+"""A node's host name holds the name twice, and is a label too: 63 characters."""
+_CODE_FILE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]*")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file://{DATA}/\S+")
+
+
+class TrackingAccess(TypedDict):
+    """The MLflow server that the training logs to, and who it is there."""
+
+    url: pulumi.Input[str]
+    """Its address inside the cluster."""
+    namespace: pulumi.Input[str]
+    """Namespace it runs in."""
+    secret_name: str
+    """Secret in the job's namespace whose keys `username` and `password` are those of an MLflow
+    user that may create experiments, and versions of the model. Nothing makes it."""
+    pod_labels: NotRequired[dict[str, str]]
+    """Labels of its pods. Default: those of an `MlflowServer` named mlflow."""
+    port: NotRequired[int]
+    """TCP port of its pods. Default: 5000."""
+
+
+class TrainingData(TypedDict):
+    """The data set, a folder."""
+
+    location: str
+    """s3://BUCKET/PATH, gs://BUCKET/PATH or file:///data/PATH. Buckets are copied to the pod's
+    temporary files before the training begins."""
+    digest: NotRequired[str]
+    """sha256: and 64 hexadecimal digits; other data are refused before anything is trained.
+    Default: whatever is there is trained on, and its digest is logged."""
+    version: NotRequired[str]
+    """What people call this state of it, as 2026-11. Default: nothing."""
+
+
+class TrainingJobArgs(TypedDict):
+    """Arguments of `TrainingJob`."""
+
+    namespace: pulumi.Input[str]
+    """Namespace of all its objects."""
+    tenant: str
+    """Tenant it belongs to; becomes a label."""
+    owner: str
+    """Team that answers for it; becomes a label."""
+    cost_center: str
+    """Where its cost is booked; becomes a label."""
+    image: str
+    """The platform's model-server image or one derived from it, with a tag or digest: models are
+    trained with the packages that serve them."""
+    command: list[str]
+    """What a pod runs, as [python, train.py]. `$(NAME)` stands for an environment variable."""
+    model_name: str
+    """The registered model that it makes versions of; also names the MLflow experiment."""
+    code_version: str
+    """Git commit or tree of the training code, 7 to 64 hexadecimal digits; becomes a label."""
+    data: TrainingData
+    """What it trains on."""
+    tracking: TrackingAccess
+    """Where runs and versions go."""
+    service_name: NotRequired[str]
+    """Name of its objects. Default: the resource's."""
+    code: NotRequired[dict[str, str]]
+    """Text files by name, 900 KiB in all, that the command finds in /opt/training, where it
+    starts. Default: none, the code is in the image."""
+    seed: NotRequired[int]
+    """Where every random number begins, 0 to 4294967295. Default: 0."""
+    schedule: NotRequired[str]
+    """When a CronJob trains, in cron's five fields and UTC. Default: never; a Job trains once."""
+    checkpoints: NotRequired[str]
+    """Folder for checkpoints, as `data.location`, apart from the data. Default: none, an
+    interrupted training begins anew."""
+    retries: NotRequired[int]
+    """How often a training that fails is tried again, 0 to 100; an eviction or a lost node is no
+    failure. Default: 3."""
+    queue: NotRequired[str]
+    """Kueue's LocalQueue in the namespace that admits the pods. Default: none, they start at once.
+    """
+    deadline_seconds: NotRequired[int]
+    """Longest time with all tries, 60 to 2592000; of each try where there are several nodes.
+    Default: 86400."""
+    nodes: NotRequired[int]
+    """Pods that train together, 1 to 512. More than one are a JobSet, whose controller must be
+    in the cluster, and have NODES, NODE_RANK and MASTER_ADDR. Default: 1."""
+    resources: NotRequired[ContainerResources]
+    """CPU and memory of a pod. Default: 1 to 2 cores, 4Gi."""
+    placement: NotRequired[Placement]
+    """Pool of nodes it runs on: the output `placement` of `GpuPool`. Default: nodes of no pool."""
+    gpus: NotRequired[int]
+    """GPUs of a pod, or slices of them where the pool shares them; needs `placement`. Default: 0.
+    """
+    volume_claim_name: NotRequired[pulumi.Input[str]]
+    """PersistentVolumeClaim of the namespace, mounted at /data. Default: none."""
+    service_account_annotations: NotRequired[pulumi.Input[dict[str, str]]]
+    """Annotations that give its service account an identity in the cloud: `WorkloadIdentity`'s
+    output `annotations`. Default: none."""
+    priority_class: NotRequired[str]
+    """PriorityClass of its pods. Default: none."""
+
+
+def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
+    """The arguments, held to their types and bounds.
+
+    Raises:
+        ArgumentsError: with every problem found.
+    """
+    check = Checks("TrainingJob", name)
+    args = check.arguments(TrainingJobArgs, args)
+    check.name("service_name", args.get("service_name", name))
+    for field, value in (
+        ("tenant", args["tenant"]),
+        ("owner", args["owner"]),
+        ("cost_center", args["cost_center"]),
+    ):
+        check.label(field, value)
+    check.image("image", args["image"])
+    check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
+    check_gpus(check, args.get("gpus", 0), args.get("placement"))
+    for field, number, low, high in (
+        ("seed", args.get("seed", 0), 0, 2**32 - 1),
+        ("retries", args.get("retries", DEFAULT_RETRIES), 0, 100),
+        ("deadline_seconds", deadline_seconds(args), 60, 30 * 24 * 60 * 60),
+        ("nodes", args.get("nodes", 1), 1, 512),
+    ):
+        check.between(field, number, low, high)
+    for field, value in (
+        ("queue", args.get("queue", "queue")),
+        ("tracking.secret_name", args["tracking"]["secret_name"]),
+    ):
+        check.name(field, value)
+    if not args["model_name"].strip():
+        check.refuse("model_name", "is empty", "write the registered model's name")
+    schedule = args.get("schedule")
+    if schedule is not None and not is_schedule(schedule):
+        check.refuse("schedule", f"'{schedule}' is no schedule", "write five fields, as 17 2 * * *")
+    _check_code(check, args)
+    _check_places(check, args)
+    _check_nodes(check, args.get("service_name", name), args)
+    check.done()
+    return args
+
+
+def deadline_seconds(args: TrainingJobArgs) -> int:
+    """Longest time that it may take."""
+    return args.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
+
+
+def needs_cloud(args: TrainingJobArgs) -> bool:
+    """Whether it reads or writes a bucket."""
+    return any(not each.startswith("file:") for each in _places(args).values())
+
+
+def _places(args: TrainingJobArgs) -> dict[str, str]:
+    places = {"data.location": args["data"]["location"]}
+    return {**places, "checkpoints": args["checkpoints"]} if "checkpoints" in args else places
+
+
+def _check_code(check: Checks, args: TrainingJobArgs) -> None:
+    if not args["command"]:
+        check.refuse("command", "is empty", "write what to run, as [python, train.py]")
+    if not _COMMIT.fullmatch(args["code_version"]):
+        check.refuse(
+            "code_version",
+            f"'{args['code_version']}' is no git commit",
+            "write 7 to 64 hexadecimal digits, as `git rev-parse HEAD` prints",
+        )
+    files = args.get("code", {})
+    for file in files:
+        if not _CODE_FILE.fullmatch(file):
+            check.refuse(
+                "code", f"'{file}' is no name of a file", "write letters, digits, '-', '_' and '.'"
+            )
+    size = sum(len(text.encode()) for text in files.values())
+    if size > _MOST_CODE:
+        check.refuse(
+            "code",
+            f"is {size} bytes, and there is room for {_MOST_CODE}",
+            "put the code into an image derived from the platform's",
+        )
+
+
+def _check_places(check: Checks, args: TrainingJobArgs) -> None:
+    for field, place in _places(args).items():
+        if not _FOLDER.fullmatch(place):
+            check.refuse(
+                field,
+                f"'{place}' is no folder that pods reach",
+                f"write s3://BUCKET/PATH, gs://BUCKET/PATH or file://{DATA}/PATH",
+            )
+        elif place.startswith("file:") and "volume_claim_name" not in args:
+            check.refuse(
+                field,
+                "is on a volume, but there is no volume_claim_name, so nothing is mounted",
+                "name a claim, or write a bucket's folder",
+            )
+    location = args["data"]["location"].rstrip("/")
+    if f"{args.get('checkpoints', '').rstrip('/')}/".startswith(f"{location}/"):
+        check.refuse(
+            "checkpoints",
+            "is within data.location, whose digest every checkpoint would change",
+            "write another folder",
+        )
+    digest = args["data"].get("digest")
+    if digest is not None and not _DIGEST.fullmatch(digest):
+        check.refuse(
+            "data.digest", f"'{digest}' is no digest", "write sha256: and 64 hexadecimal digits"
+        )
+
+
+def _check_nodes(check: Checks, service: str, args: TrainingJobArgs) -> None:
+    nodes = args.get("nodes", 1)
+    if nodes > 1 and "schedule" in args:
+        check.refuse(
+            "nodes",
+            f"is {nodes}, and there is a schedule: a CronJob makes Jobs and no JobSets",
+            "remove one of the two",
+        )
+    if nodes > 1 and len(service) > _LONGEST_NAME_OF_MANY:
+        check.refuse(
+            "service_name",
+            f"'{service}' makes host names of {nodes} nodes that are too long",
+            f"write at most {_LONGEST_NAME_OF_MANY} characters",
+        )

@@ -1,0 +1,311 @@
+"""One training: checked before it begins, logged as it goes, resumed where it was cut off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+import mlflow.data
+import numpy as np
+from mlflow.exceptions import MlflowException
+from stanchion_model_server.settings import SettingsError
+from stanchion_model_server.settings import read as read_settings
+from stanchion_models import (
+    DIGEST_TAG,
+    Credentials,
+    ModelVersion,
+    Registry,
+    RegistryError,
+    register,
+)
+
+from stanchion_training import data
+from stanchion_training.checkpoints import Checkpoints
+from stanchion_training.errors import (
+    ENDED,
+    DataRefusedError,
+    StoreFailedError,
+    TrainingError,
+    WrongSettingsError,
+)
+from stanchion_training.expectations import Expectations
+from stanchion_training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.models.model import ModelInfo
+    from mlflow.tracking import MlflowClient
+
+    from stanchion_training.checkpoints import Checkpoint
+
+DATA_DIGEST = "stanchion.data.digest"
+CODE_VERSION = "stanchion.code.version"
+
+
+class TrainingRun:
+    """What a script is given by `training_run`.
+
+    With several processes all have the same data, seed and checkpoint to begin from, and the
+    leading one alone writes: ask `leads` before logging to MLflow or registering.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        frame: pd.DataFrame | None,
+        folder: Path,
+        digest: str,
+        scratch: Path,
+    ) -> None:
+        self.settings = settings
+        self.data_folder = folder
+        """The data set's files, not to be changed."""
+        self.data_digest = digest
+        """What tells the data set from every other."""
+        self.seed = settings.seed
+        """For libraries that want one; `random` and NumPy are seeded with it."""
+        self.generator = np.random.default_rng(settings.seed)
+        """Random numbers that go on after a checkpoint as if nothing had happened."""
+        self.leads = settings.rank == 0 and settings.node_rank == 0
+        """Whether this process writes for all."""
+        self._frame, self._scratch = frame, scratch
+        self._checkpoints: Checkpoints | None = None
+        if settings.checkpoint_uri is not None:
+            self._checkpoints = Checkpoints(settings.checkpoint_uri, _key(settings, digest))
+        self._client: MlflowClient | None = None
+        self._run_id = ""
+
+    @property
+    def data(self) -> pd.DataFrame:
+        """The Parquet and CSV files of the data set as one frame.
+
+        Raises:
+            DataRefusedError: There are none, or they do not go together.
+        """
+        if self._frame is None:
+            self._frame = data.read(self.settings.data_uri, self.data_folder)
+        return self._frame
+
+    def resume(self) -> Checkpoint | None:
+        """The newest whole checkpoint, with the random numbers set to where they stood then.
+
+        None for a training that begins, or that keeps no checkpoints.
+        """
+        if self._checkpoints is None:
+            return None
+        return self._checkpoints.latest(self._scratch / "resumed", self.generator)
+
+    @contextmanager
+    def checkpoint(self, step: int) -> Iterator[Path]:
+        """A folder for the block to write its state to; it counts once all of it is kept.
+
+        It is thrown away where no checkpoints are kept, and by processes that do not lead.
+
+        Args:
+            step: How far the training is; 0 or more, and higher each time.
+        """
+        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+            yield Path(folder)
+            if self._checkpoints is not None and self.leads:
+                self._checkpoints.save(step, Path(folder), self.generator)
+
+    def register(self, model: str | ModelInfo | LoggedModel) -> ModelVersion:
+        """Register the model that the run logged, once: a run that has a version keeps it.
+
+        The version's tags say which data and code it is of. Nothing is promoted.
+
+        Raises:
+            stanchion_models.RegistryError: The registry refuses the model.
+            RuntimeError: This process does not lead.
+        """
+        if self._client is None:
+            raise RuntimeError("another process of the training leads; ask run.leads first")
+        name = self.settings.registered_model_name
+        for found in self._client.search_model_versions(f"run_id = '{self._run_id}'"):
+            if found.name == name:
+                known = dict(found.tags)
+                return ModelVersion(name, str(found.version), known.get(DIGEST_TAG), known)
+        tags = {DATA_DIGEST: self.data_digest, CODE_VERSION: self.settings.code_version}
+        return register(model, name, client=self._client, tags=tags)
+
+    def open(self) -> None:
+        """Open the MLflow run, that of the interrupted training where there was one.
+
+        `training_run` does it before a script sees the run.
+
+        Raises:
+            stanchion_models.RegistryError: The credentials cannot be read.
+            mlflow.exceptions.MlflowException: MLflow failed.
+            OSError: The checkpoints' store failed.
+        """
+        settings = self.settings
+        directory = settings.registry_credentials_dir
+        credentials = Credentials(directory) if directory else None
+        # Readers try again themselves; a training of hours outlives two minutes without MLflow.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "6")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "2")
+        registry = Registry(settings.mlflow_tracking_uri, credentials)
+        self._client = registry.client()
+        mlflow.set_tracking_uri(registry.tracking_uri)
+        mlflow.set_experiment(settings.registered_model_name)
+        # The script logs the one model that it registers, with its signature.
+        mlflow.autolog(log_models=False, log_datasets=False, silent=True)
+        opened = mlflow.start_run(run_id=self._earlier())
+        self._run_id = opened.info.run_id
+        if self._checkpoints is not None:
+            self._checkpoints.run_id = self._run_id
+        self._describe(opened)
+
+    def close(self, status: str) -> None:
+        """End the MLflow run; one that is FINISHED needs its checkpoints no more."""
+        if self._client is None:
+            return
+        mlflow.end_run(status)
+        if self._checkpoints is not None and status == "FINISHED":
+            self._checkpoints.clear()
+
+    def _earlier(self) -> str | None:
+        """The run to go on with, unless it was deleted."""
+        known = self._checkpoints.run_id if self._checkpoints is not None else None
+        if known is None or self._client is None:
+            return None
+        try:
+            return known if self._client.get_run(known).info.lifecycle_stage == "active" else None
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+
+    def _describe(self, opened: Run) -> None:
+        settings = self.settings
+        mlflow.set_tags(
+            {
+                "stanchion.data.uri": settings.data_uri,
+                "stanchion.data.version": settings.data_version,
+                DATA_DIGEST: self.data_digest,
+                CODE_VERSION: settings.code_version,
+            }
+        )
+        mlflow.log_param("seed", settings.seed)
+        described_before = opened.inputs is not None and opened.inputs.dataset_inputs
+        if self._frame is not None and not described_before:
+            described = mlflow.data.from_pandas(  # type: ignore[attr-defined]
+                self._frame,
+                source=settings.data_uri,
+                name=settings.data_version or "data",
+                # MLflow keeps 36 characters of it; the tag has them all.
+                digest=self.data_digest.removeprefix("sha256:")[:32],
+            )
+            mlflow.log_input(described, context="training")
+
+
+@contextmanager
+def training_run(
+    *, expectations: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[TrainingRun]:
+    """Check settings and data, open the MLflow run, and close it as the block ends.
+
+    Before the block begins the data are fetched, held to their digest and to the expectations,
+    and `random` and NumPy are seeded. Parameters and metrics of the usual libraries are logged by
+    themselves. A block that ends well clears the checkpoints; one that is killed is gone on with
+    by the next process of the same code, data, seed and arguments.
+
+    It seeds no other library (PyTorch has a seed of its own), takes no checkpoint by itself and
+    reads no data set that outgrows the pod's disk.
+
+    Args:
+        expectations: YAML file of `Expectations`. Default: none, the data are not looked at.
+        environment: Variables of `TrainingSettings`. Default: those of the process.
+
+    Raises:
+        WrongSettingsError: Of the variables or the file; one message, exit status 2.
+        DataRefusedError: One message with all that is wrong, exit status 4.
+        StoreFailedError: MLflow or a store does not answer or gives no access as the training
+            begins; one message, exit status 1, for another try may succeed.
+    """
+    with tempfile.TemporaryDirectory(prefix="stanchion-training-") as scratch, _ends_on_request():
+        try:
+            run = _prepared(
+                os.environ if environment is None else environment, expectations, Path(scratch)
+            )
+            if run.leads:
+                run.open()
+        except TrainingError as error:
+            sys.stderr.write(f"{error}\n")
+            raise
+        except (MlflowException, RegistryError, OSError) as error:
+            sys.stderr.write(f"{' '.join(str(error).split())}\n")
+            raise StoreFailedError(str(error)) from None
+        # Last of all: MLflow draws numbers of its own as it opens a run.
+        random.seed(run.seed)
+        np.random.seed(run.seed)
+        status = "FAILED"
+        try:
+            yield run
+            status = "FINISHED"
+        except SystemExit as error:
+            if isinstance(error, TrainingError):
+                sys.stderr.write(f"{error}\n")
+            status = "KILLED" if error.code == ENDED else "FAILED"
+            raise
+        finally:
+            run.close(status)
+
+
+def _prepared(
+    environment: Mapping[str, str], expectations: Path | None, scratch: Path
+) -> TrainingRun:
+    try:
+        settings = read_settings(environment, TrainingSettings)
+    except SettingsError as error:
+        raise WrongSettingsError("\n".join(error.problems)) from None
+    expected = Expectations.from_file(expectations) if expectations is not None else None
+    uri = settings.data_uri
+    folder = data.fetch(uri, scratch / "data")
+    digest = data.verified_digest(uri, folder, settings.data_digest)
+    frame = None
+    if expected is not None:
+        frame = data.read(uri, folder)
+        problems = expected.problems(frame)
+        if problems:
+            told = [f"{uri} is not as expected, and nothing was trained:", *problems]
+            raise DataRefusedError("\n  ".join(told))
+    return TrainingRun(settings, frame, folder, digest, scratch)
+
+
+def _key(settings: TrainingSettings, digest: str) -> str:
+    """Tells a training from every other whose checkpoints it must not go on from."""
+    parts = [
+        settings.registered_model_name,
+        settings.code_version,
+        digest,
+        settings.seed,
+        *sys.argv[1:],
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _ends_on_request() -> Iterator[None]:
+    """Unwind on SIGTERM, as of an evicted pod, so that MLflow hears how the run ended."""
+
+    def end(*_: Any) -> None:
+        raise SystemExit(ENDED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,194 @@
+"""Every service file of kind TrainingJob becomes a `TrainingJob`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from environment import Environment
+from images import image
+from service_jobs import (
+    Folder,
+    JobPlace,
+    job_identity,
+    job_place_problems,
+    told_in_files,
+)
+from stanchion import (
+    ArgumentsError,
+    GrantKind,
+    Operator,
+    Placement,
+    TrackingAccess,
+    TrainingData,
+    TrainingJob,
+    TrainingJobArgs,
+)
+from stanchion.jobs.training_arguments import checked
+from training_service import Code, TrainingJobFile, read_code
+from validation import InvalidFileError
+
+if TYPE_CHECKING:
+    from serving import Platform
+
+_IN_FILES = {
+    "placement": "pool",
+    "service_name": "name",
+    "volume_claim_name": "claim",
+    "tracking.secret_name": "credentials",
+    "model_name": "model",
+    "gpus": "resources.gpus",
+}
+"""Where a file says what the component takes under another name."""
+_NOT_YET: TrackingAccess = {"url": "", "namespace": "", "secret_name": ""}
+"""An MLflow to check the rest with."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A file and the code that it leads to."""
+
+    file: TrainingJobFile
+    code: Code
+
+
+def load_trainings(
+    files: Sequence[TrainingJobFile],
+    directory: Path,
+    environment: Environment,
+    stack: str,
+    pools: Mapping[str, Placement],
+) -> list[Training]:
+    """Read the files' code, and hold all to the environment and to the component's rules.
+
+    Args:
+        files: The files.
+        directory: Where they are.
+        environment: The environment.
+        stack: Its name.
+        pools: Placement on its pools, by their names.
+
+    Raises:
+        InvalidFileError: with every problem found, by its path in the file.
+    """
+    problems: list[str] = []
+    trainings: list[Training] = []
+    for file in files:
+        found = job_place_problems(_place(file), environment, stack, pools)
+        lacking = environment.lacks(Operator.JOBSET)
+        if file.nodes > 1 and lacking:
+            found.append(
+                f"nodes: {file.nodes} need {lacking} of {stack}; add it, or write nodes: 1"
+            )
+        try:
+            training = Training(file, read_code(file, directory))
+        except InvalidFileError as error:
+            found += error.problems
+        else:
+            trainings.append(training)
+            if file.pool is None or file.pool in pools:
+                found += _refused(training, environment, stack, pools)
+        problems += [f"services/{file.name}: {problem}" for problem in found]
+    if problems:
+        raise InvalidFileError(problems)
+    return trainings
+
+
+def _place(file: TrainingJobFile) -> JobPlace:
+    folders = [Folder("data", GrantKind.BUCKET_READ, file.data.location, file.data.key)]
+    if file.checkpoints is not None:
+        kept = Folder("checkpoints", GrantKind.BUCKET_WRITE, file.checkpoints, file.checkpoints_key)
+        folders.append(kept)
+    return JobPlace(
+        file.name, file.tenant, file.owner, file.cost_center, file.pool, file.queue, folders
+    )
+
+
+def _refused(
+    training: Training, environment: Environment, stack: str, pools: Mapping[str, Placement]
+) -> list[str]:
+    """What the component has against its arguments, by the paths of files."""
+    args = _args(training, environment, stack, pools)
+    args |= {"namespace": training.file.tenant}
+    args["tracking"] = {**_NOT_YET, "secret_name": training.file.credentials}
+    try:
+        checked(training.file.name, args)
+    except ArgumentsError as error:
+        return told_in_files(error.problems, _IN_FILES)
+    return []
+
+
+def _args(
+    training: Training, environment: Environment, stack: str, pools: Mapping[str, Placement]
+) -> TrainingJobArgs:
+    """All but where it runs and what it logs to."""
+    file, code = training.file, training.code
+    data: TrainingData = {"location": file.data.location}
+    if file.data.digest is not None:
+        data["digest"] = file.data.digest
+    if file.data.version is not None:
+        data["version"] = file.data.version
+    args: TrainingJobArgs = {  # type: ignore[typeddict-item]
+        "tenant": file.tenant,
+        "owner": file.owner,
+        "cost_center": file.cost_center,
+        "image": file.image or image(environment, stack, "model-server"),
+        "command": list(file.command),
+        "model_name": file.model,
+        "code_version": code.version,
+        "data": data,
+        "seed": file.seed,
+        "retries": file.retries,
+        "deadline_seconds": file.deadline_minutes * 60,
+        "nodes": file.nodes,
+        "resources": {
+            "cpu": file.resources.cpu,
+            "cpu_limit": file.resources.cpu_limit,
+            "memory": file.resources.memory,
+        },
+        "gpus": file.resources.gpus,
+    }
+    if code.files is not None:
+        args["code"] = dict(code.files)
+    if file.checkpoints is not None:
+        args["checkpoints"] = file.checkpoints
+    if file.schedule is not None:
+        args["schedule"] = file.schedule
+    if file.queue is not None:
+        args["queue"] = file.queue
+    if file.claim is not None:
+        args["volume_claim_name"] = file.claim
+    if file.pool is not None:
+        args["placement"] = pools[file.pool]
+    return args
+
+
+def build_trainings(platform: Platform, trainings: Sequence[Training]) -> Mapping[str, object]:
+    """Create each training; return all for the outputs."""
+    foundation = platform.foundation
+    summary: dict[str, dict[str, object]] = {}
+    for training in trainings:
+        file = training.file
+        args = _args(training, platform.environment, foundation.environment, foundation.placements)
+        args["namespace"] = platform.namespaces[file.tenant]
+        registry = platform.tracking.registry
+        args["tracking"] = {
+            "url": registry["url"],
+            "namespace": registry["namespace"],
+            "secret_name": file.credentials,
+        }
+        identity = job_identity(_place(file), foundation)
+        if identity is not None:
+            args["service_account_annotations"] = identity.annotations
+        opts = foundation.pools[file.pool] if file.pool else foundation.workloads
+        made = TrainingJob(file.name, args, opts)
+        summary[file.name] = {
+            "tenant": file.tenant,
+            "model": file.model,
+            "codeVersion": training.code.version,
+            "job": made.job_name,
+            "cronJob": made.cron_job_name,
+        }
+    return summary

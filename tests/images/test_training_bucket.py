@@ -1,0 +1,60 @@
+"""Training over a bucket, with the credentials that a pod on EKS gets."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from .buckets import bucket
+from .test_batch_bucket import s3_environment
+from .test_training import environment
+
+STOPPED = """\
+import os, signal
+from stanchion_training import training_run
+
+with training_run() as run:
+    earlier = run.resume()
+    print("at", earlier.step if earlier else 0, len(run.data), flush=True)
+    if earlier:
+        assert (earlier.folder / "deep" / "state").read_text() == "five"
+    else:
+        with run.checkpoint(5) as folder:
+            (folder / "deep").mkdir()
+            (folder / "deep" / "state").write_text("five")
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_data_come_from_a_bucket_and_checkpoints_go_to_one(tmp_path: Path) -> None:
+    with bucket("aws") as held:
+        held.objects["wines/rows.csv"] = b"a,b\n1,2\n3,4\n"
+        given = environment(
+            tmp_path,
+            tmp_path,
+            DATA_URI="s3://artifacts/wines",
+            CHECKPOINT_URI="s3://artifacts/checkpoints",
+        )
+        variables = {**os.environ, **given, **s3_environment(held, tmp_path)}
+
+        def tried() -> subprocess.CompletedProcess[str]:
+            return subprocess.run(
+                [sys.executable, "-c", STOPPED],
+                env=variables,
+                cwd=tmp_path,
+                text=True,
+                capture_output=True,
+                timeout=100,
+                check=False,
+            )
+
+        first = tried()
+        assert "at 0 2" in first.stdout, first.stderr
+        assert any(name.endswith("/step-0000000005.json") for name in held.objects)
+        second = tried()
+        assert second.returncode == 0, second.stderr
+        assert "at 5 2" in second.stdout
+        left = {name for name, content in held.objects.items() if content}
+    assert left == {"wines/rows.csv"}

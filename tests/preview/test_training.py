@@ -1,0 +1,59 @@
+"""The example of a training, previewed on the production environment of each cloud."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from stanchion_cli import preview
+from stanchion_cli.preview import Preview
+from stanchion_cli.render import objects
+from stanchion_cli.report.model import report_on
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "training"
+ON_GPUS = {"pool": "train", "resources": {"gpus": 1, "memory": "4Gi"}, "nodes": 2}
+
+
+def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
+    """The environment with the example's file and code."""
+    for part in ("Pulumi.yaml", "pyproject.toml"):
+        shutil.copy(ROOT / part, checkout)
+    ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
+    for part in ("stacks", "policies", "serving-images"):
+        shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    services = checkout / "stacks" / "services"
+    shutil.copytree(EXAMPLES / "wine-training", services / "wine-training", ignore=ignored)
+    scheme = "gs" if stack.endswith("gcp") else "s3"
+    text = (EXAMPLES / "wine-training.yaml").read_text("utf-8").replace("s3://", f"{scheme}://")
+    file = {**yaml.safe_load(text), "environments": [stack], **changes}
+    (services / "wine-training.yaml").write_text(yaml.safe_dump(file), "utf-8")
+    return preview.run(stack, root=checkout)
+
+
+@pytest.mark.parametrize(
+    ("stack", "changes", "kind"),
+    [
+        ("prod-aws", {}, "Job"),
+        ("prod-gcp", {"schedule": "17 3 * * 0"}, "CronJob"),
+        ("prod-aws", ON_GPUS, "JobSet"),
+    ],
+    ids=["aws", "gcp-scheduled", "spot-gpus-together"],
+)
+def test_it_keeps_every_rule_and_every_type(
+    stack: str, changes: dict[str, Any], kind: str, tmp_path: Path
+) -> None:
+    evaluated = previewed(stack, tmp_path, **changes)
+    report = report_on(evaluated)
+    ours = (found for found in evaluated.findings if "wine-training" in str(found))
+    assert [f"{found.policy}: {report.message(found)}" for found in ours] == []
+    assert evaluated.problems == ()
+    rendered = {
+        each["kind"]
+        for each in (item.manifest for item in objects(evaluated))
+        if "wine-training" in str(each["metadata"]["name"])
+    }
+    assert rendered == {kind, "ConfigMap", "NetworkPolicy", "ServiceAccount"}

@@ -1,0 +1,186 @@
+"""Service files of kind TrainingJob: what is refused and where, and which code is trained."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from environment import Environment, parse_environment
+from schemas import service_schema
+from service import load_service_files
+from stanchion import Placement
+from training_service import TrainingJobFile, read_code
+from training_serving import Training, load_trainings
+from validation import InvalidFileError
+
+ROOT = Path(__file__).parents[3]
+EXAMPLES = ROOT / "examples" / "training"
+EXAMPLE = (EXAMPLES / "wine-training.yaml").read_text("utf-8")
+WITHOUT_CODE = EXAMPLE.replace("code: wine-training\n", "")
+L4: Placement = {
+    "pool": "l4",
+    "node_selector": {"stanchion.dev/pool": "l4"},
+    "tolerations": [],
+    "device": "nvidia.com/gpu",
+    "devices_per_node": 1,
+    "devices_per_container": 1,
+    "max_devices": 8,
+}
+
+
+def environment(stack: str = "prod-aws", **changes: Any) -> Environment:
+    written = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text("utf-8"))
+    values = {key.partition(":")[2]: value for key, value in written["config"].items()}
+    return parse_environment({**values, "images": {"tag": "v1"}, **changes})
+
+
+def files(folder: Path, text: str) -> list[TrainingJobFile]:
+    """The file with the example's code beside it."""
+    code = folder / "wine-training"
+    if not code.exists():
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(EXAMPLES / "wine-training", code, ignore=ignored)
+    (folder / "training.yaml").write_text(text)
+    found = load_service_files(folder, "prod-aws")
+    return [file for file in found if isinstance(file, TrainingJobFile)]
+
+
+def loaded(folder: Path, text: str, **changes: Any) -> list[Training]:
+    found = files(folder, text)
+    return load_trainings(found, folder, environment(**changes), "prod-aws", {"l4": L4})
+
+
+def problems(folder: Path, text: str, **changes: Any) -> list[str]:
+    with pytest.raises(InvalidFileError) as error:
+        loaded(folder, text, **changes)
+    return list(error.value.problems)
+
+
+def edited(old: str, new: str) -> str:
+    assert old in EXAMPLE, old
+    return EXAMPLE.replace(old, new)
+
+
+def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) -> None:
+    jsonschema.validate(yaml.safe_load(EXAMPLE), service_schema())
+    (training,) = loaded(tmp_path, EXAMPLE)
+    assert training.code.files is not None
+    assert set(training.code.files) == {"train.py", "data.yaml"}
+
+
+def test_the_guides_file_is_the_example() -> None:
+    guide = (ROOT / "docs" / "training.md").read_text("utf-8")
+    text = guide.partition("```yaml\n")[2].partition("```")[0]
+    assert yaml.safe_load(text) == yaml.safe_load(EXAMPLE)
+
+
+def test_the_schema_refuses_a_misspelt_key_as_the_program_does(tmp_path: Path) -> None:
+    written = {**yaml.safe_load(EXAMPLE), "sead": 3}
+    with pytest.raises(jsonschema.ValidationError, match="sead"):
+        jsonschema.validate(written, service_schema())
+    with pytest.raises(InvalidFileError, match="sead"):
+        files(tmp_path, yaml.safe_dump(written))
+
+
+def test_the_codes_version_is_the_tree_that_git_knows_it_by(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, EXAMPLE)
+    script = tmp_path / "wine-training" / "run.sh"
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    for command in ("init -q", "add wine-training"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
+    tree = subprocess.run(
+        ["git", "write-tree", "--prefix=wine-training/"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert read_code(file, tmp_path).version == tree.stdout.strip()
+
+
+def test_what_python_leaves_behind_is_no_code(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, EXAMPLE)
+    before = read_code(file, tmp_path)
+    (tmp_path / "wine-training" / "__pycache__").mkdir()
+    assert read_code(file, tmp_path) == before
+    (tmp_path / "wine-training" / "more.py").write_text("")
+    assert read_code(file, tmp_path).version != before.version
+
+
+def test_code_of_an_image_has_the_version_that_the_file_says(tmp_path: Path) -> None:
+    own = f"{WITHOUT_CODE}image: example.com/train:1.4\ncodeVersion: 0123abc\n"
+    (training,) = loaded(tmp_path, own)
+    assert (training.code.version, training.code.files) == ("0123abc", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (edited("tenant: demo", "tenant: nobody"), "tenant: 'nobody' is not declared"),
+        (
+            edited("s3://demo-wines/training", "gs://demo-wines/training"),
+            "data: 'gs://demo-wines/training/2026-11/' is in another cloud than prod-aws",
+        ),
+        (edited("queue: demo", "pool: none"), "pool: 'none' is not under stanchion:pools"),
+        (edited("queue: demo", "pool: l4"), "resources.gpus: is 0, but pool 'l4' is of GPU nodes"),
+        (edited("code: wine-training", "code: wines"), "code: there is no folder wines beside"),
+        (
+            edited("s3://demo-wines-checkpoints/", "file:///data/checkpoints"),
+            "checkpoints: is on a volume, but there is no claim, so nothing is mounted",
+        ),
+        (
+            edited("s3://demo-wines-checkpoints/", "s3://demo-wines/training/2026-11/kept"),
+            "checkpoints: is within data.location",
+        ),
+        (
+            edited("queue: demo", "nodes: 2\nschedule: 17 3 * * *"),
+            "nodes: is 2, and there is a schedule",
+        ),
+    ],
+)
+def test_a_wrong_file_is_told_by_its_own_path(text: str, told: str, tmp_path: Path) -> None:
+    found = problems(tmp_path, text)
+    assert any(each.startswith(f"services/wine-training: {told}") for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (WITHOUT_CODE, "write `code`, or `image` and `codeVersion`"),
+        (f"{EXAMPLE}codeVersion: 0123abc\n", "`codeVersion` is computed from the folder"),
+        (edited("code: wine-training", "code: ../wine"), "code"),
+        (edited("seed: 1", "seed: -1"), "seed"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidFileError, match=re.escape(told)):
+        files(tmp_path, text)
+
+
+def test_code_that_no_config_map_holds_is_told_file_by_file(tmp_path: Path) -> None:
+    files(tmp_path, EXAMPLE)
+    (tmp_path / "wine-training" / "weights.bin").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "wine-training" / "parts").mkdir()
+    assert problems(tmp_path, EXAMPLE) == [
+        "services/wine-training: code: wine-training/parts is no plain file; move it elsewhere",
+        "services/wine-training: code: wine-training/weights.bin is no text; put it into an image",
+    ]
+
+
+def test_queue_and_nodes_need_their_controllers(tmp_path: Path) -> None:
+    enabled = {"enabled": ["aws-load-balancer-controller", "karpenter"]}
+    found = problems(tmp_path, edited("seed: 1", "nodes: 4"), operators=enabled)
+    assert found == [
+        "services/wine-training: queue: needs kueue under operators.enabled of prod-aws; add it, "
+        "or remove queue",
+        "services/wine-training: nodes: 4 need jobset under operators.enabled of prod-aws; add it, "
+        "or write nodes: 1",
+    ]
+    assert loaded(tmp_path, edited("seed: 1", "nodes: 4")), "a cloud has them unless it says not"
