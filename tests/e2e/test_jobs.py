@@ -133,9 +133,7 @@ def test_a_training_killed_at_half_ends_as_one_that_was_not(
     )  # fmt: skip
     _declare(platform, "wine-training", _training())
     platform.stanchion("up", "local")
-    _kill_when(
-        platform, files, "wine-training", f"step-{STEPS // 2:010d}.json", "/data/checkpoints"
-    )
+    _kill_at_half(platform, files, "wine-training", "/data/checkpoints/*/step-*.json", STEPS // 2)
     _finished(platform, "wine-training")
     told = _told(platform, "wine-training")
     assert told["resumed_at"] >= STEPS // 2
