@@ -26,6 +26,9 @@ class Drift(Strict):
     """Hours of traffic that are compared."""
     min_rows: Annotated[int, Field(ge=200, le=10_000_000)] = 1000
     """Fewest rows in the window; with fewer, nobody is alarmed."""
+    every_minutes: Annotated[int, Field(ge=1, le=60)] = 5
+    """Minutes from one comparison to the next. The more often, the sooner a shift is seen and the
+    more samples of its window Prometheus adds up."""
 
     def arguments(self) -> DriftLimits:
         """The same for the component."""
@@ -34,4 +37,5 @@ class Drift(Strict):
             "problem_ratio": self.problem_ratio,
             "window_hours": self.window_hours,
             "min_rows": self.min_rows,
+            "every_minutes": self.every_minutes,
         }

@@ -1,8 +1,8 @@
 """Whether a service is asked, and answers, as in its model's training: records and alerts.
 
-The server counts values by the bins of the training reference. Every five minutes what was counted
-by all replicas of a version is recorded; over the window these counts are added up, so a restart
-or another number of replicas changes nothing. Their shares are compared with training's by the
+The server counts values by the bins of the training reference. At every comparison what was counted
+since the last one by all replicas of a version is recorded; over the window these counts are added
+up, so a restart or another number of replicas changes nothing. Their shares are compared with training's by the
 population stability index (PSI), the sum over bins of (share - reference) * ln(share / reference).
 
 Without any drift the index of `bins` bins is about (1/rows + 1/reference rows) times a chi-squared
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from stanchion.monitoring.burn_rates import matchers
 from stanchion.monitoring.drift_limits import (
+    DEFAULT_EVERY_MINUTES,
     DEFAULT_MIN_ROWS,
     DEFAULT_PROBLEM_RATIO,
     DEFAULT_PSI,
@@ -22,8 +23,8 @@ from stanchion.monitoring.drift_limits import (
 from stanchion.monitoring.rules import AlertRule, AlertSeverity, RecordingRule, RuleGroup
 from stanchion.monitoring.watched import WatchedService
 
-COUNTS = "model_service:field_values:increase5m"
-BEYOND = "model_service:field_out_of_range:increase5m"
+COUNTS = "model_service:field_values:increase"
+BEYOND = "model_service:field_out_of_range:increase"
 ROWS = "model_service:field_rows:window"
 SHARE = "model_service:field_share:window"
 REFERENCE = "model_service:field_reference:ratio"
@@ -34,7 +35,6 @@ PROBLEMS = "model_service:field_problems:window"
 
 _SMALLEST_SHARE = 1e-4
 """Of an empty bin, whose logarithm would have no end."""
-_COUNT_WINDOW, _COUNT_SECONDS = "5m", 300
 _RANGE_ROWS = 9
 """A field's range in training, of m rows, leaves out more than 9/m of its values in one of 800
 samples: the probability that a Poisson number of mean 9 is below 2."""
@@ -44,21 +44,20 @@ _SHOWN = 5
 def drift_rules(watched: WatchedService) -> list[RuleGroup]:
     """The rules about drift and data quality, in groups named after the service."""
     prefix = f"{watched.namespace}-{watched.service}"
+    seconds = 60 * watched.drift.get("every_minutes", DEFAULT_EVERY_MINUTES)
     return [
-        RuleGroup(f"{prefix}-drift-counts", [*_counts(watched)], _COUNT_SECONDS),
-        RuleGroup(f"{prefix}-drift", [*_compared(watched), *_alerts(watched)], _COUNT_SECONDS),
+        RuleGroup(f"{prefix}-drift-counts", [*_counts(watched, seconds)], seconds),
+        RuleGroup(f"{prefix}-drift", [*_compared(watched), *_alerts(watched)], seconds),
     ]
 
 
-def _counts(watched: WatchedService) -> Iterator[RecordingRule]:
+def _counts(watched: WatchedService, seconds: int) -> Iterator[RecordingRule]:
     for record, metric, labels in (
         (COUNTS, "model_server_field_values_total", "version, side, field, bin"),
         (BEYOND, "model_server_field_out_of_range_total", "version, side, field"),
     ):
-        rate = f"rate({metric}{watched.selector()}[{_COUNT_WINDOW}])"
-        yield RecordingRule(
-            record, f"sum by ({labels}) ({rate}) * {_COUNT_SECONDS}", watched.labels
-        )
+        rate = f"rate({metric}{watched.selector()}[{seconds // 60}m])"
+        yield RecordingRule(record, f"sum by ({labels}) ({rate}) * {seconds}", watched.labels)
 
 
 def _compared(watched: WatchedService) -> Iterator[RecordingRule]:

@@ -8,6 +8,7 @@ DEFAULT_PSI = 0.2
 DEFAULT_PROBLEM_RATIO = 0.05
 DEFAULT_WINDOW_HOURS = 24
 DEFAULT_MIN_ROWS = 1000
+DEFAULT_EVERY_MINUTES = 5
 
 
 class DriftLimits(TypedDict):
@@ -26,6 +27,9 @@ class DriftLimits(TypedDict):
     """Hours of traffic that are compared, 1 to 168. Default: 24."""
     min_rows: NotRequired[int]
     """Fewest rows in the window, 200 to 10000000; with fewer, nobody is alarmed. Default: 1000."""
+    every_minutes: NotRequired[int]
+    """Minutes from one comparison to the next, 1 to 60. The more often, the sooner a shift is
+    seen and the more samples of its window Prometheus adds up. Default: 5."""
 
 
 def check_drift(check: Checks, drift: DriftLimits) -> None:
@@ -40,5 +44,6 @@ def check_drift(check: Checks, drift: DriftLimits) -> None:
         ("problem_ratio", drift.get("problem_ratio", DEFAULT_PROBLEM_RATIO), 0.001, 1),
         ("window_hours", drift.get("window_hours", DEFAULT_WINDOW_HOURS), 1, 168),
         ("min_rows", drift.get("min_rows", DEFAULT_MIN_ROWS), 200, 10_000_000),
+        ("every_minutes", drift.get("every_minutes", DEFAULT_EVERY_MINUTES), 1, 60),
     ):
         check.between(f"drift.{field}", value, low, high)

@@ -21,13 +21,15 @@ def written(folder: Path, lines: str) -> DriftLimits:
 def test_a_file_that_says_nothing_has_the_defaults(tmp_path: Path) -> None:
     assert written(tmp_path, "") == {
         "psi": 0.2, "problem_ratio": 0.05, "window_hours": 24, "min_rows": 1000,
+        "every_minutes": 5,
     }  # fmt: skip
 
 
 def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
-    lines = "drift: {psi: 0.1, problemRatio: 0.02, windowHours: 6, minRows: 400}"
+    lines = "drift: {psi: 0.1, problemRatio: 0.02, windowHours: 6, minRows: 400, everyMinutes: 1}"
     assert written(tmp_path, lines) == {
         "psi": 0.1, "problem_ratio": 0.02, "window_hours": 6, "min_rows": 400,
+        "every_minutes": 1,
     }  # fmt: skip
 
 
@@ -39,6 +41,7 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
         ("drift: {windowHours: 1000}", "drift.windowHours"),
         ("drift: {windowHours: 1.5}", "drift.windowHours"),
         ("drift: {minRows: 10}", "drift.minRows"),
+        ("drift: {everyMinutes: 0}", "drift.everyMinutes"),
         ("drift: {threshold: 0.2}", "drift.threshold: unknown key"),
     ],
 )
