@@ -2,8 +2,9 @@
 
 The server counts values by the bins of the training reference. At every comparison what was counted
 since the last one by all replicas of a version is recorded; over the window these counts are added
-up, so a restart or another number of replicas changes nothing. Their shares are compared with training's by the
-population stability index (PSI), the sum over bins of (share - reference) * ln(share / reference).
+up, so a restart or another number of replicas changes nothing. Their shares are compared with
+training's by the population stability index (PSI), the sum over bins of (share - reference) *
+ln(share / reference).
 
 Without any drift the index of `bins` bins is about (1/rows + 1/reference rows) times a chi-squared
 number of bins - 1 degrees of freedom: both samples differ from the truth. What is recorded as drift
