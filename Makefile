@@ -52,7 +52,7 @@ types: sync
 	@$(RUN) mypy
 
 e2e: sync  ## the platform on a real Kubernetes node (root)
-	@$(RUN) pytest -m "e2e and not full" tests/e2e
+	@$(RUN) pytest -m "e2e and not full" --durations=25 tests/e2e
 
 e2e-full: sync  ## the longer matrix; its result is committed
 	@$(RUN) pytest -m e2e tests/e2e --results tests/e2e/RESULTS.md
