@@ -28,8 +28,8 @@ def test_replicas_follow_one_fifty_and_no_requests_in_flight(platform: Platform)
     platform.enable(["kube-prometheus-stack", "keda"])
     platform.declare(autoscaling=AUTOSCALING, gates=None)
     platform.stanchion("up", "local")
-    # After its gates an answer takes 0.5 s, so that what is asked at once is in flight at once.
-    slow = platform.train_flawed("slow", "--after", "300")
+    # After its gates an answer takes a while, so that what is asked at once is in flight at once.
+    slow = platform.train_flawed("slow", "--after", "300", "--seconds", "0.25")
     platform.stanchion("promote", "wine-cultivar", slow)
     autoscalers = platform.get("horizontalpodautoscalers", "-n", "demo")["items"]
     assert [each["metadata"]["name"] for each in autoscalers] == ["keda-hpa-wine"]

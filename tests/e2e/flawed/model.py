@@ -19,6 +19,7 @@ class Flawed(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,misc]
         if self._flaw == "unloadable":
             raise RuntimeError("this model's weights are for another machine")
         self._after = int(context.model_config["after"])
+        self._seconds = float(context.model_config["seconds"])
         self._calls = 0
         self._kept: list[bytes] = []
         self._model = joblib.load(context.artifacts["model"])
@@ -32,7 +33,7 @@ class Flawed(mlflow.pyfunc.PythonModel):  # type: ignore[name-defined,misc]
         if self._flaw == "errors" and self._calls % 20 == 0:
             raise ValueError("one input in twenty is too much for this model")
         if self._flaw == "slow":
-            time.sleep(0.5)
+            time.sleep(self._seconds)
         if self._flaw == "shifted":
             return np.full_like(classes, 2)
         if self._flaw == "memory":

@@ -21,7 +21,7 @@ MODEL = "wine-cultivar"
 CANNOT_SERVE = {"unloadable", "signature"}
 
 
-def main(flaw: str, after: int) -> None:
+def main(flaw: str, after: int, seconds: float) -> None:
     """Log and register it."""
     data = load_wine(as_frame=True)
     features = data.data.rename(columns=lambda name: name.replace("/", "_"))
@@ -39,7 +39,7 @@ def main(flaw: str, after: int) -> None:
             name="model",
             python_model=str(Path(__file__).with_name("model.py")),
             artifacts={"model": str(inside)},
-            model_config={"flaw": flaw, "after": after},
+            model_config={"flaw": flaw, "after": after, "seconds": seconds},
             signature=infer_signature(
                 features if flaw != "signature" else features.assign(vintage=2020.0),
                 model.predict(features),
@@ -56,5 +56,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("flaw")
     parser.add_argument("--after", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0.5, help="how slow the slow one is")
     arguments = parser.parse_args()
-    main(arguments.flaw, arguments.after)
+    main(arguments.flaw, arguments.after, arguments.seconds)
