@@ -6,6 +6,7 @@ import pulumi
 from base_stack import base_stack
 from batch_serving import build_batches
 from costs import capacity_summary, check_budget
+from dashboards import build_dashboards
 from environment import from_pulumi_config
 from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
@@ -42,6 +43,7 @@ pulumi.export("cluster", foundation.cluster_summary())
 pulumi.export("network", foundation.network_summary())
 
 if Layer.PLATFORM in layers:
+    build_dashboards(environment, foundation)
     tracking = build_tracking(environment, foundation)
     tenants = build_tenants(environment, foundation.opts)
     pulumi.export("registry", tracking.registry)

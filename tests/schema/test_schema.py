@@ -104,6 +104,7 @@ REQUIRED = {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",
     },
+    "Dashboards": {"owner", "costCenter"},
     "LlmGateway": {
         "namespace", "tenant", "owner", "costCenter", "image", "backends", "models", "consumers",
         "autoscaling",

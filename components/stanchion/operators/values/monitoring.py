@@ -3,6 +3,7 @@
 from typing import Any
 
 from stanchion.monitoring import PROMETHEUS_PORT
+from stanchion.monitoring.dashboards.component import FOLDER_ANNOTATION, LABEL, LABEL_VALUE
 from stanchion.operators.contract import CloudParts, Operator, Setting
 from stanchion.operators.plans import PLANS, SYSTEM_NAMESPACE
 from stanchion.operators.values.common import (
@@ -73,7 +74,17 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
             **tolerated,
             "admin": {"existingSecret": GRAFANA_LOGIN},
             "resources": sized("100m", "512Mi"),
-            "sidecar": {"resources": sized("20m", "128Mi")},
+            "sidecar": {
+                "resources": sized("20m", "128Mi"),
+                # Of its own namespace alone: a tenant's ConfigMap could replace a dashboard.
+                "dashboards": {
+                    "label": LABEL,
+                    "labelValue": LABEL_VALUE,
+                    "searchNamespace": PLANS[Operator.KUBE_PROMETHEUS_STACK].namespace,
+                    "folderAnnotation": FOLDER_ANNOTATION,
+                    "provider": {"foldersFromFilesStructure": True},
+                },
+            },
             "testFramework": {"enabled": False},
         },
         "kube-state-metrics": {**tolerated, "resources": sized("50m", "256Mi")},
