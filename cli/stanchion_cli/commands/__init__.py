@@ -6,6 +6,7 @@ import typer
 
 from stanchion_cli.commands.check import check
 from stanchion_cli.commands.cluster import app as cluster
+from stanchion_cli.commands.costs import costs
 from stanchion_cli.commands.diff import diff
 from stanchion_cli.commands.doctor import doctor
 from stanchion_cli.commands.down import down
@@ -34,6 +35,7 @@ def register(app: typer.Typer) -> None:
         status,
         diff,
         quota,
+        costs,
         images,
         doctor,
     ):
