@@ -178,16 +178,14 @@ def _check_receiver(check: Checks, path: str, receiver: AlertReceiver) -> None:
     check.name(f"{path}.name", receiver["name"])
     if not receiver.keys() & SECRET_KEYS.keys():
         check.refuse(path, "tells nobody", f"add one of {', '.join(SECRET_KEYS)}")
-    slack, webhook, email = (receiver.get(kind) for kind in ("slack", "webhook", "email"))
-    if slack is not None:
+    if slack := receiver.get("slack"):
         _matches(check, f"{path}.slack.channel", slack["channel"], _CHANNEL, "a channel, as #ml")
         _check_secret(check, f"{path}.slack.webhook_url", slack["webhook_url"])
-    if "pagerduty" in receiver:
-        key = receiver["pagerduty"]["routing_key"]
-        _check_secret(check, f"{path}.pagerduty.routing_key", key)
-    if webhook is not None:
+    if pagerduty := receiver.get("pagerduty"):
+        _check_secret(check, f"{path}.pagerduty.routing_key", pagerduty["routing_key"])
+    if (webhook := receiver.get("webhook")) is not None:
         _check_webhook(check, f"{path}.webhook", webhook)
-    if email is not None:
+    if email := receiver.get("email"):
         _check_email(check, f"{path}.email", email)
 
 
