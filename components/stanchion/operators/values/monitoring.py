@@ -26,7 +26,8 @@ _OPENCOST_USER = 1001
 def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
     """Everything that names no release is found: monitors, rules and routes of every namespace.
 
-    Alerts about Prometheus and Alertmanager, and their scrapes, are `MonitoringStack`'s. The cloud runs etcd, scheduler and controller manager, and none of them can be scraped.
+    Alerts about Prometheus and Alertmanager, and their scrapes, are `MonitoringStack`'s. The cloud
+    runs etcd, scheduler and controller manager, and none of them can be scraped.
     """
     tolerated = {"tolerations": tolerations(setting)}
     # Both replicas on one node would go together.
