@@ -7,6 +7,7 @@ import typer
 from stanchion_cli.commands.check import check
 from stanchion_cli.commands.cluster import app as cluster
 from stanchion_cli.commands.costs import costs
+from stanchion_cli.commands.dashboards import app as dashboards
 from stanchion_cli.commands.diff import diff
 from stanchion_cli.commands.doctor import doctor
 from stanchion_cli.commands.down import down
@@ -41,5 +42,6 @@ def register(app: typer.Typer) -> None:
     ):
         app.command()(command)
     app.add_typer(cluster, name="cluster")
+    app.add_typer(dashboards, name="dashboards")
     app.add_typer(operators, name="operators")
     app.add_typer(tracking, name="tracking")
