@@ -119,6 +119,7 @@ REQUIRED = {
     "ModelService": {
         "namespace", "tenant", "owner", "costCenter", "image", "model", "registry", "autoscaling",
     },
+    "MonitoringStack": {"owner", "costCenter"},
     "Network": {"location", "environment", "owner", "costCenter", "cidr"},
     "Operators": {"location", "environment", "owner", "costCenter", "cluster"},
     "Tenant": {"namespace", "owner", "costCenter"},
