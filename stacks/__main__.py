@@ -6,11 +6,13 @@ import pulumi
 from base_stack import base_stack
 from batch_serving import build_batches
 from costs import capacity_summary, check_budget
+from dashboards import build_dashboards
 from environment import from_pulumi_config
 from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
 from layers import Layer, environment_below
 from llm_serving import build_llm_services
+from monitoring import build_monitoring, check_monitoring
 from pulumi.runtime.config import CONFIG, get_config_env
 from serving import Platform, build_services, load_declared
 from tenants import build_tenants, find_tenants
@@ -24,6 +26,7 @@ try:
     name = environment_below(below) if below else pulumi.get_stack()
     pools = checked_foundation(environment, name)
     check_budget(environment, pools)
+    check_monitoring(environment)
     services = Path(__file__).parent / "services"
     declared = (
         load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None
@@ -42,6 +45,8 @@ pulumi.export("cluster", foundation.cluster_summary())
 pulumi.export("network", foundation.network_summary())
 
 if Layer.PLATFORM in layers:
+    build_monitoring(environment, foundation)
+    build_dashboards(environment, foundation)
     tracking = build_tracking(environment, foundation)
     tenants = build_tenants(environment, foundation.opts)
     pulumi.export("registry", tracking.registry)

@@ -29,6 +29,8 @@ def capacity_summary(environment: Environment, pools: Sequence[CheckedPool]) -> 
                 "capacity": [str(kind) for kind in each.pool.capacity],
                 "minNodes": each.pool.min_nodes,
                 "maxNodes": each.pool.max_nodes,
+                "forWorkloads": each.placement is not None,
+                "devicesPerNode": each.placement["devices_per_node"] if each.placement else 0,
             }
             for each in pools
         ],

@@ -25,6 +25,7 @@ from layers import (
     config_of,
     environment_below,
 )
+from monitoring_config import MonitoringConfig
 from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
 from pydantic import Field, ValidationError, model_validator
 from stanchion import Operator
@@ -92,9 +93,8 @@ class Environment(Strict):
     tenants: tuple[TenantConfig, ...] = ()
     operators: OperatorsConfig = OperatorsConfig()
     """Third-party controllers: in a cloud from charts, on the bundled node from their modules."""
-    monitoring: bool | None = None
-    """Whether Prometheus Operator's objects (ServiceMonitor, PrometheusRule) can be created;
-    default: whether `operators` brings it."""
+    monitoring: MonitoringConfig = MonitoringConfig()
+    """Who is told of which alerts."""
 
     @model_validator(mode="after")
     def _no_contradiction(self) -> Self:
@@ -173,8 +173,8 @@ class Environment(Strict):
     @property
     def monitored(self) -> bool:
         """Whether there is a Prometheus Operator."""
-        if self.monitoring is not None:
-            return self.monitoring
+        if self.monitoring.enabled is not None:
+            return self.monitoring.enabled
         if self.operators.enabled is None:
             return not isinstance(self.provider, LocalProvider)
         return Operator.KUBE_PROMETHEUS_STACK in self.operators.enabled
@@ -182,13 +182,13 @@ class Environment(Strict):
     @property
     def lacks_for_releases(self) -> str:
         """What a release that is judged by metrics lacks here; empty where nothing."""
-        return self._lacks_for_metrics or self.lacks(Operator.ARGO_ROLLOUTS)
+        return self.lacks_for_metrics or self.lacks(Operator.ARGO_ROLLOUTS)
 
     @property
     def lacks_for_scaling(self) -> Mapping[str, str]:
         """What fields of a service's `autoscaling` lack here, where something."""
         keda = self.lacks(Operator.KEDA)
-        lacks = {"inFlightPerReplica": self._lacks_for_metrics or keda, "schedules": keda}
+        lacks = {"inFlightPerReplica": self.lacks_for_metrics or keda, "schedules": keda}
         return {field: missing for field, missing in lacks.items() if missing}
 
     @property
@@ -197,7 +197,8 @@ class Environment(Strict):
         return self.lacks(Operator.KUEUE)
 
     @property
-    def _lacks_for_metrics(self) -> str:
+    def lacks_for_metrics(self) -> str:
+        """What is to be added for metrics and alerts to be here; empty where nothing."""
         if self.monitored:
             return ""
         return "Prometheus Operator (kube-prometheus-stack under operators.enabled)"

@@ -8,8 +8,9 @@ from typing import Any, cast
 import pulumi
 from environment import Environment
 from images import image, vllm_image
-from llm_gateway_config import ExternalModel, LlmPrice, SecretSource
+from llm_gateway_config import ExternalModel, LlmPrice
 from llm_service import LlmServiceFile
+from secret_source import SecretSource
 from stanchion import LlmGatewayArgs, LlmGatewaySecret, LlmServiceArgs, Placement
 from stanchion.labels import selector
 

@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
+from secret_source import SecretSource
 from stanchion import InjectionAction, PiiAction, PolicyAction
-from validation import Name, ShortName, Strict, by_value
+from validation import ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _Price = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
-
-
-class SecretSource(Strict):
-    """Where a secret value is kept; it never passes through the program."""
-
-    cloud_secret: _Text | None = None
-    """Name or ARN in the cloud's secret manager of one JSON object."""
-    kubernetes_secret: Name | None = None
-    """A Secret of the tenant's namespace."""
-    key: _Text | None = None
-    """Field or key in it."""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if (self.cloud_secret is None) == (self.kubernetes_secret is None):
-            raise ValueError(
-                "needs exactly one of `cloudSecret` and `kubernetesSecret`; write one of them"
-            )
-        return self
 
 
 class LlmPrice(Strict):

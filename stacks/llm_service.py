@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from llm_gateway_config import ExternalModel, LlmGatewayConfig, SecretSource
+from llm_gateway_config import ExternalModel, LlmGatewayConfig
 from pydantic import Field, model_validator
+from secret_source import SecretSource
 from service_cold_start import ColdStart
 from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache
 from validation import Cpu, Label, Memory, Name, ShortName, Strict, by_value

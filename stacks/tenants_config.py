@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from validation import Cpu, Label, Memory, ShortName, Strict, by_value
 
-RESERVED_NAMESPACES = frozenset({"default", "tracking"})
+RESERVED_NAMESPACES = frozenset({"default", "monitoring", "tracking"})
 
 
 class Role(StrEnum):

@@ -9,6 +9,8 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `Budget`: what an environment may cost, and who hears of it.
 * `GpuPool`: nodes with GPUs, or of CPUs alone, and what workloads need to land on them.
 * `Operators`: the third-party controllers, from pinned charts.
+* `Dashboards`: what Grafana shows of all that runs.
+* `MonitoringStack`: who is told of which alerts, and alerts about monitoring itself.
 * `Tenant`: a team's namespace with its limits, rights and network walls.
 * `MlflowServer`: experiments and the model registry; `TrackingBackup`: its databases, kept;
   `TrackingGarbageCollection`: what was deleted in it, gone.
@@ -52,7 +54,21 @@ from stanchion.jobs import (
     TrainingJob,
     TrainingJobArgs,
 )
-from stanchion.monitoring import DriftLimits, LatencyObjective, ServiceLevelObjectives
+from stanchion.monitoring import (
+    AlertReceiver,
+    AlertRoute,
+    AlertSecret,
+    DriftLimits,
+    EmailTarget,
+    LatencyObjective,
+    MonitoringStack,
+    MonitoringStackArgs,
+    PagerDutyTarget,
+    ServiceLevelObjectives,
+    SlackTarget,
+    WebhookTarget,
+)
+from stanchion.monitoring.dashboards.component import Dashboards, DashboardsArgs
 from stanchion.network import NetworkPeer
 from stanchion.operators import Operator, Operators, OperatorsArgs
 from stanchion.placement import Placement, Toleration, check_devices
@@ -120,6 +136,7 @@ COMPONENTS = (
     BatchInference,
     Budget,
     Cluster,
+    Dashboards,
     Database,
     GpuPool,
     ImageRegistry,
@@ -127,6 +144,7 @@ COMPONENTS = (
     LlmService,
     MlflowServer,
     ModelService,
+    MonitoringStack,
     Network,
     Operators,
     PrivateIngress,
@@ -140,6 +158,9 @@ COMPONENTS = (
 
 __all__ = [
     "COMPONENTS",
+    "AlertReceiver",
+    "AlertRoute",
+    "AlertSecret",
     "ApiAccess",
     "ApiMode",
     "ArgumentsError",
@@ -158,9 +179,12 @@ __all__ = [
     "ClusterReference",
     "ColdStart",
     "ContainerResources",
+    "Dashboards",
+    "DashboardsArgs",
     "Database",
     "DatabaseArgs",
     "DriftLimits",
+    "EmailTarget",
     "GpuPool",
     "GpuPoolArgs",
     "Grant",
@@ -209,6 +233,8 @@ __all__ = [
     "ModelRollout",
     "ModelService",
     "ModelServiceArgs",
+    "MonitoringStack",
+    "MonitoringStackArgs",
     "NatGateways",
     "Network",
     "NetworkArgs",
@@ -217,6 +243,7 @@ __all__ = [
     "Operator",
     "Operators",
     "OperatorsArgs",
+    "PagerDutyTarget",
     "PeakSchedule",
     "PiiAction",
     "Placement",
@@ -229,6 +256,7 @@ __all__ = [
     "Role",
     "RolloutStrategy",
     "ServiceLevelObjectives",
+    "SlackTarget",
     "SystemNodes",
     "Tenant",
     "TenantAccess",
@@ -243,6 +271,7 @@ __all__ = [
     "TrainingData",
     "TrainingJob",
     "TrainingJobArgs",
+    "WebhookTarget",
     "WorkloadIdentity",
     "WorkloadIdentityArgs",
     "balancer_cidrs",

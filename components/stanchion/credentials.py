@@ -1,5 +1,6 @@
 """Passwords, generated here or kept by a cloud, and the Secrets that hold them."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import pulumi
@@ -10,6 +11,27 @@ SECRET_STORE = "cloud"  # noqa: S105 - a name
 """Name of the ClusterSecretStore by which External Secrets reads the cloud's secret manager."""
 REFRESH_MINUTES = 10
 """A password that the cloud rotates is old in the cluster for at most this long."""
+_SECRET_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_EXTERNAL_NAME = re.compile(r"[A-Za-z0-9/_+=.@:-]{1,500}")
+_VALUE = re.compile(r"[0-9a-fA-F]{32,}|\S*://\S*|(xox[a-z]|sk|ghp|pat)[-_]\S+")
+"""Keys as services make them, and addresses."""
+NO_NAME_OF_SECRET = (
+    "is to name where the value is kept, and cannot be such a name",
+    "keep the value in a secret and name that; a value that was written here is known to whoever "
+    "reads the file, so replace it",
+)
+"""What is wrong with a text that `names_secret` refuses, and the fix; it is not shown itself."""
+
+
+def names_secret(text: str, *, external: bool = False) -> bool:
+    """Whether a text can be the name of a secret, and does not look like the value itself.
+
+    Args:
+        text: What somebody wrote where a name is due; it must not be shown.
+        external: Whether it names one in a cloud's secret manager, else one in Kubernetes.
+    """
+    form = _EXTERNAL_NAME if external else _SECRET_NAME
+    return form.fullmatch(text) is not None and _VALUE.fullmatch(text) is None
 
 
 def generated_password(name: str, opts: pulumi.ResourceOptions) -> pulumi.Output[str]:

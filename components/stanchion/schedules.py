@@ -9,6 +9,8 @@ from itertools import pairwise
 _MACROS = frozenset(
     {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
 )
+_A_YEAR = {"@hourly": 8760, "@weekly": 52, "@monthly": 12, "@yearly": 1, "@annually": 1}
+"""How often the words come in a year that do not come daily."""
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _FIELDS: tuple[tuple[int, int, list[str]], ...] = (
@@ -57,6 +59,17 @@ def take_turns(start: str, end: str) -> bool:
             return False
         turn = True
     return turn
+
+
+def runs_per_month(text: str) -> float:
+    """How often a schedule comes in a month of 730 hours, on average over two years.
+
+    Args:
+        text: A schedule that `is_schedule` finds good.
+    """
+    if text in _MACROS:
+        return _A_YEAR.get(text, 365) / 12
+    return sum(1 for _ in _times(text)) / 24
 
 
 def _times(text: str) -> Iterator[datetime]:

@@ -104,6 +104,7 @@ REQUIRED = {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",
     },
+    "Dashboards": {"owner", "costCenter"},
     "LlmGateway": {
         "namespace", "tenant", "owner", "costCenter", "image", "backends", "models", "consumers",
         "autoscaling",
@@ -118,6 +119,7 @@ REQUIRED = {
     "ModelService": {
         "namespace", "tenant", "owner", "costCenter", "image", "model", "registry", "autoscaling",
     },
+    "MonitoringStack": {"owner", "costCenter"},
     "Network": {"location", "environment", "owner", "costCenter", "cidr"},
     "Operators": {"location", "environment", "owner", "costCenter", "cluster"},
     "Tenant": {"namespace", "owner", "costCenter"},

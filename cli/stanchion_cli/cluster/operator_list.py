@@ -130,6 +130,21 @@ PROMETHEUS = Tool(
     {"github.com/prometheus/common/version.Version": "{number}"},
 )
 """Prometheus, and `promtool`, which judges its rules and queries by given series."""
+_ALERTMANAGER_MODULE = "github.com/prometheus/alertmanager"
+_ALERTMANAGER_VERSION = {"github.com/prometheus/common/version.Version": "{number}"}
+ALERTMANAGER = Tool(
+    "alertmanager",
+    _ALERTMANAGER_MODULE,
+    {"alertmanager": f"{_ALERTMANAGER_MODULE}/cmd/alertmanager"},
+    _ALERTMANAGER_VERSION,
+)
+AMTOOL = Tool(
+    "alertmanager",
+    _ALERTMANAGER_MODULE,
+    {"amtool": f"{_ALERTMANAGER_MODULE}/cmd/amtool"},
+    _ALERTMANAGER_VERSION,
+)
+"""`amtool`, which checks Alertmanager's configuration and its routes; no node needs it."""
 _OPERATOR_MODULE = "github.com/prometheus-operator/prometheus-operator"
 _MONITORING_KINDS = (
     "alertmanagerconfigs",
@@ -164,6 +179,7 @@ KUBE_PROMETHEUS_STACK = BundledOperator(
             ),
         ),
         PROMETHEUS,
+        ALERTMANAGER,
     ),
     (
         Program("operator", f"{_REPOSITORY}/prometheus-operator", "/bin/operator"),
@@ -178,8 +194,13 @@ KUBE_PROMETHEUS_STACK = BundledOperator(
             "/bin/prometheus",
             tag=_released(PROMETHEUS),
         ),
+        Program("alertmanager", "quay.io/prometheus/alertmanager", "/bin/alertmanager"),
     ),
-    ("deployments.apps/prometheus-operator", "statefulsets.apps/prometheus-platform"),
+    (
+        "deployments.apps/prometheus-operator",
+        "statefulsets.apps/prometheus-platform",
+        "statefulsets.apps/alertmanager-platform",
+    ),
 )
 
 _KEDA = "github.com/kedacore/keda/v2"

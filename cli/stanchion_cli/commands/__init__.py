@@ -6,6 +6,8 @@ import typer
 
 from stanchion_cli.commands.check import check
 from stanchion_cli.commands.cluster import app as cluster
+from stanchion_cli.commands.costs import costs
+from stanchion_cli.commands.dashboards import app as dashboards
 from stanchion_cli.commands.diff import diff
 from stanchion_cli.commands.doctor import doctor
 from stanchion_cli.commands.down import down
@@ -34,10 +36,12 @@ def register(app: typer.Typer) -> None:
         status,
         diff,
         quota,
+        costs,
         images,
         doctor,
     ):
         app.command()(command)
     app.add_typer(cluster, name="cluster")
+    app.add_typer(dashboards, name="dashboards")
     app.add_typer(operators, name="operators")
     app.add_typer(tracking, name="tracking")

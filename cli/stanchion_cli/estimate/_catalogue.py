@@ -1,4 +1,4 @@
-"""The catalogue of machines, prices and quotas, without the components beside it.
+"""The catalogue and what reads schedules, without the components beside them.
 
 `import stanchion` loads every component and with them the providers' SDKs, which takes longer
 than a whole preview may. The catalogue needs none of that, so its package is entered without
@@ -31,6 +31,7 @@ with _entered("stanchion"):
     from stanchion.catalog.machines import CatalogueError, Machine, machine
     from stanchion.catalog.pools import CapacityKind, Cost, Pool, QuotaNeed, cost, quota_needed
     from stanchion.catalog.prices import (
+        HOURS_PER_MONTH,
         FixedPrice,
         PriceList,
         fixed_price,
@@ -39,8 +40,10 @@ with _entered("stanchion"):
         price_list,
         spot_discount,
     )
+    from stanchion.schedules import is_schedule, runs_per_month
 
 __all__ = [
+    "HOURS_PER_MONTH",
     "CapacityKind",
     "CatalogueError",
     "Cost",
@@ -52,9 +55,11 @@ __all__ = [
     "cost",
     "fixed_price",
     "hourly_price",
+    "is_schedule",
     "machine",
     "machine_prices",
     "price_list",
     "quota_needed",
+    "runs_per_month",
     "spot_discount",
 ]

@@ -5,7 +5,8 @@ cloud: aws
 region: us-east-1
 account: "123456789012"     # optional: account, or project on Google Cloud
 pools:
-  - {name: l4, machines: [g6.xlarge], capacity: [spot, on_demand], minNodes: 0, maxNodes: 4}
+  - {name: l4, machines: [g6.xlarge], capacity: [spot, on_demand], minNodes: 0, maxNodes: 4,
+     devicesPerNode: 1}       # optional: GPUs of a node, or slices; forWorkloads: false, none
 fixed:
   - {name: database, item: db.m7g.large, count: 2}
 budgetMonthlyUsd: 5000      # optional
@@ -36,6 +37,10 @@ class DeclaredPool:
     capacity: tuple[CapacityKind, ...]
     min_nodes: int
     max_nodes: int
+    for_workloads: bool = True
+    """Whether anything but the platform's controllers may go there."""
+    devices_per_node: int = 0
+    """GPUs of a node, or slices of them."""
 
     @property
     def unlisted(self) -> tuple[str, ...]:
@@ -165,6 +170,10 @@ class _Reading:
             capacity=tuple(CapacityKind(kind) for kind in kinds),
             min_nodes=lowest,
             max_nodes=highest,
+            for_workloads=block.get("forWorkloads") is not False,
+            devices_per_node=int(
+                self.amount(block.get("devicesPerNode", 0), f"{path}.devicesPerNode")
+            ),
         )
 
     def fixed(self, value: Any, path: str) -> DeclaredFixed:

@@ -15,18 +15,46 @@ from stanchion.monitoring.service_monitor import (
     PROMETHEUS_URL,
     service_monitor,
 )
+from stanchion.monitoring.stack import (
+    ALERTMANAGER_PODS,
+    ALERTMANAGER_PORT,
+    ALERTMANAGER_URL,
+    MonitoringStack,
+)
+from stanchion.monitoring.stack_arguments import (
+    AlertReceiver,
+    AlertRoute,
+    AlertSecret,
+    EmailTarget,
+    MonitoringStackArgs,
+    PagerDutyTarget,
+    SlackTarget,
+    WebhookTarget,
+)
 from stanchion.monitoring.watched import RUNBOOKS, WatchedService
 
 __all__ = [
+    "ALERTMANAGER_PODS",
+    "ALERTMANAGER_PORT",
+    "ALERTMANAGER_URL",
     "INTERVAL_SECONDS",
     "NAMESPACE",
     "PROMETHEUS_PORT",
     "PROMETHEUS_URL",
     "RUNBOOKS",
+    "AlertReceiver",
+    "AlertRoute",
+    "AlertSecret",
     "DriftLimits",
+    "EmailTarget",
     "LatencyObjective",
+    "MonitoringStack",
+    "MonitoringStackArgs",
+    "PagerDutyTarget",
     "ServiceLevelObjectives",
+    "SlackTarget",
     "WatchedService",
+    "WebhookTarget",
     "check_drift",
     "check_objectives",
     "prometheus_rule",

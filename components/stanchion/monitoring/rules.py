@@ -18,6 +18,10 @@ class AlertSeverity(StrEnum):
     """The owner, in working hours."""
 
 
+NOT_TO_ACT = "none"
+"""Severity of an alert on which nobody acts: that it comes is what is to be known."""
+
+
 @dataclass(frozen=True)
 class RecordingRule:
     """A query whose answer is kept as a series.
@@ -45,7 +49,7 @@ class AlertRule:
     Attributes:
         alert: Its name, which is its runbook's.
         expr: PromQL.
-        severity: Who is to act.
+        severity: Who is to act; `NOT_TO_ACT` for nobody.
         summary: One line with what was measured, in Prometheus' template language.
         description: What is affected and how, likewise.
         runbooks: Folder or address that the runbook is in.
@@ -55,7 +59,7 @@ class AlertRule:
 
     alert: str
     expr: str
-    severity: AlertSeverity
+    severity: AlertSeverity | str
     summary: str
     description: str
     runbooks: str

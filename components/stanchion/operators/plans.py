@@ -29,6 +29,8 @@ class Plan:
     """Whether it connects to pods of every namespace, on any port."""
     reaches_nodes: tuple[int, ...] = ()
     """Ports of nodes that it connects to."""
+    sends_mail: bool = False
+    """Whether it hands messages to a mail server."""
     public_pods: Mapping[str, str] | None = None
     """Labels of pods to which clients outside the cluster connect."""
     identity: bool = False
@@ -54,6 +56,7 @@ PLANS: Mapping[Operator, Plan] = {
         called_on=(10250,),
         reaches_pods=True,
         reaches_nodes=(9100, 10250),
+        sends_mail=True,
     ),
     Operator.GPU_OPERATOR: Plan("gpu-operator", SYSTEM_NAMESPACE),
     Operator.AWS_EFA_K8S_DEVICE_PLUGIN: Plan("aws-efa-k8s-device-plugin", SYSTEM_NAMESPACE),

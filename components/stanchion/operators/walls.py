@@ -10,6 +10,7 @@ from stanchion.operators.plans import PLANS, Plan
 
 _NET = k8s.networking.v1
 _HTTPS = 443
+_SUBMISSION = (465, 587)
 
 
 def walls(plan: Plan, setting: Setting) -> Mapping[str, k8s.networking.v1.NetworkPolicySpecArgs]:
@@ -80,6 +81,9 @@ def _allowed(plan: Plan, setting: Setting) -> list[k8s.networking.v1.NetworkPoli
     if plan.reaches_nodes:
         nodes = [network.port(number) for number in plan.reaches_nodes]
         rules.append(_NET.NetworkPolicyEgressRuleArgs(ports=nodes))
+    if plan.sends_mail:
+        mail = [network.port(number) for number in _SUBMISSION]
+        rules.append(_NET.NetworkPolicyEgressRuleArgs(ports=mail))
     return rules
 
 

@@ -62,9 +62,9 @@ def test_what_runs_it_is_in_its_namespace_with_the_images_that_are_loaded(
         if each["kind"] == "Deployment"
     }
     named |= {
-        f"statefulsets.apps/prometheus-{each['metadata']['name']}"
+        f"statefulsets.apps/{each['kind'].lower()}-{each['metadata']['name']}"
         for each in found
-        if each["kind"] == "Prometheus"
+        if each["kind"] in {"Alertmanager", "Prometheus"}
     }
     assert named == set(operator.workloads)
     assert all(image.reference in operator.objects() for image in operator.images())

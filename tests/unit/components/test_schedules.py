@@ -1,7 +1,7 @@
 """Schedules of CronJobs: what Kubernetes takes, and nothing else."""
 
 import pytest
-from stanchion.schedules import is_schedule, take_turns
+from stanchion.schedules import is_schedule, runs_per_month, take_turns
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,14 @@ def test_a_start_and_an_end_may_take_turns(start: str, end: str) -> None:
 )
 def test_and_where_they_do_not_it_is_seen(start: str, end: str) -> None:
     assert not take_turns(start, end)
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("0 2 * * *", 30.4), ("@daily", 30.4), ("@hourly", 730), ("0 * * * *", 730),
+        ("@weekly", 4.3), ("0 0 1 * *", 1), ("@monthly", 1), ("0 0 1 1 *", 1 / 12),
+    ],
+)  # fmt: skip
+def test_a_schedule_comes_so_often_in_a_month(text: str, runs: float) -> None:
+    assert runs_per_month(text) == pytest.approx(runs, rel=0.02)

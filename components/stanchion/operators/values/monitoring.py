@@ -3,6 +3,7 @@
 from typing import Any
 
 from stanchion.monitoring import PROMETHEUS_PORT
+from stanchion.monitoring.dashboards.component import FOLDER_ANNOTATION, LABEL, LABEL_VALUE
 from stanchion.operators.contract import CloudParts, Operator, Setting
 from stanchion.operators.plans import PLANS, SYSTEM_NAMESPACE
 from stanchion.operators.values.common import (
@@ -23,11 +24,15 @@ _OPENCOST_USER = 1001
 
 
 def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
-    """Everything that names no release is found: monitors and rules of every namespace.
+    """Everything that names no release is found: monitors, rules and routes of every namespace.
 
-    The cloud runs etcd, scheduler and controller manager, and none of them can be scraped.
+    Alerts about Prometheus and Alertmanager, and their scrapes, are `MonitoringStack`'s. The cloud
+    runs etcd, scheduler and controller manager, and none of them can be scraped.
     """
     tolerated = {"tolerations": tolerations(setting)}
+    # Both replicas on one node would go together.
+    apart = {"podAntiAffinity": "hard" if setting.high_availability else "soft"}
+    scraped_elsewhere = {"serviceMonitor": {"selfMonitor": False}}
     budget = {"podDisruptionBudget": {"enabled": setting.high_availability}}
     unseen = {
         part: {"enabled": False}
@@ -37,6 +42,10 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
         **unseen,
         "crds": {"enabled": False},
         "coreDns": {"enabled": setting.core_dns},
+        "defaultRules": {
+            "rules": {"alertmanager": False, "prometheus": False},
+            "disabled": {"Watchdog": True},
+        },
         "prometheusOperator": {
             **tolerated,
             "resources": sized("50m", "256Mi"),
@@ -45,8 +54,10 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
         },
         "prometheus": {
             **budget,
+            **scraped_elsewhere,
             "prometheusSpec": {
                 **tolerated,
+                **apart,
                 "replicas": setting.replicas,
                 "retention": RETENTION,
                 "retentionSize": _PROMETHEUS_FULL,
@@ -61,8 +72,15 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
         },
         "alertmanager": {
             **budget,
+            **scraped_elsewhere,
             "alertmanagerSpec": {
                 **tolerated,
+                **apart,
+                # Routes of a tenant see the alerts of its namespace alone.
+                "alertmanagerConfigMatcherStrategy": {
+                    "type": "OnNamespaceExceptForAlertmanagerNamespace"
+                },
+                "automountServiceAccountToken": False,
                 "replicas": setting.replicas,
                 "resources": sized("20m", "128Mi"),
                 "storage": _volume(setting, _ALERTMANAGER_DISK),
@@ -73,7 +91,17 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
             **tolerated,
             "admin": {"existingSecret": GRAFANA_LOGIN},
             "resources": sized("100m", "512Mi"),
-            "sidecar": {"resources": sized("20m", "128Mi")},
+            "sidecar": {
+                "resources": sized("20m", "128Mi"),
+                # Of its own namespace alone: a tenant's ConfigMap could replace a dashboard.
+                "dashboards": {
+                    "label": LABEL,
+                    "labelValue": LABEL_VALUE,
+                    "searchNamespace": PLANS[Operator.KUBE_PROMETHEUS_STACK].namespace,
+                    "folderAnnotation": FOLDER_ANNOTATION,
+                    "provider": {"foldersFromFilesStructure": True},
+                },
+            },
             "testFramework": {"enabled": False},
         },
         "kube-state-metrics": {**tolerated, "resources": sized("50m", "256Mi")},

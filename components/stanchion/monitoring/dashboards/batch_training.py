@@ -1,0 +1,151 @@
+"""Jobs: batch scoring and training, whether they are done, how long they take, who waits."""
+
+from stanchion.monitoring.dashboards.model import (
+    Dashboard,
+    Limits,
+    Panel,
+    Query,
+    Section,
+    Unit,
+    Variable,
+    lines,
+    stat,
+    table,
+)
+
+_OF = 'namespace=~"$tenant"'
+_ENDED = f"kube_job_status_completion_time{{{_OF}}}"
+_BEGAN = f"kube_job_status_start_time{{{_OF}}}"
+_RUNNING = f"(kube_job_status_active{{{_OF}}} > 0)"
+_QUEUE = 'cluster_queue=~".+"'
+
+BATCH_TRAINING = Dashboard(
+    "batch-training",
+    "Batch and training",
+    "Whether jobs are done in time, which failed, and what waits for room.",
+    variables=(Variable("tenant", "Tenant", "kube_job_info", "namespace"),),
+    sections=(
+        Section(
+            "Now",
+            (
+                stat(
+                    "Running jobs",
+                    "Jobs with a pod that runs or waits.",
+                    f"count(kube_job_status_active{{{_OF}}} > 0) or vector(0)",
+                ),
+                stat(
+                    "Failed jobs",
+                    "Jobs that gave up and are still kept; `kubectl logs job/NAME` says why.",
+                    f"count(kube_job_status_failed{{{_OF}}} > 0) or vector(0)",
+                    limits=Limits(5, 1),
+                ),
+                stat(
+                    "Suspended jobs",
+                    "Jobs that Kueue or a person holds back.",
+                    f"sum(kube_job_status_suspended{{{_OF}}})",
+                ),
+            ),
+        ),
+        Section(
+            "Jobs",
+            (
+                table(
+                    "Time of finished jobs",
+                    "From start to end.",
+                    f"max by (namespace, job_name) ({_ENDED} - {_BEGAN})",
+                    Unit.SECONDS,
+                ),
+                table(
+                    "Time of running jobs",
+                    "Since their start, as a share of the time after which they are ended.",
+                    "max by (namespace, job_name) "
+                    f"((time() - {_BEGAN}) / kube_job_spec_active_deadline_seconds{{{_OF}}} "
+                    f"and on (namespace, job_name) {_RUNNING})",
+                    Unit.RATIO,
+                    Limits(0.9, 0.75),
+                ),
+                lines(
+                    "Shards done",
+                    "Pods of each job that succeeded, as a share of those that are to.",
+                    f"max by (namespace, job_name) (kube_job_status_succeeded{{{_OF}}} / "
+                    f"kube_job_spec_completions{{{_OF}}})",
+                    "{{namespace}}/{{job_name}}",
+                    Unit.RATIO,
+                ),
+                lines(
+                    "Pods that failed",
+                    "Of each job; those of interrupted spot nodes are among them.",
+                    f"sum by (namespace, job_name) (kube_job_status_failed{{{_OF}}})",
+                    "{{namespace}}/{{job_name}}",
+                    limits=Limits(3, 1),
+                ),
+            ),
+        ),
+        Section(
+            "Schedules",
+            (
+                table(
+                    "Hours since a success",
+                    "Of each schedule: data are as old as that.",
+                    "max by (namespace, cronjob) "
+                    f"(time() - kube_cronjob_status_last_successful_time{{{_OF}}}) / 3600",
+                    limits=Limits(50, 26),
+                ),
+                table(
+                    "Suspended schedules",
+                    "1 for those that do not run.",
+                    f"max by (namespace, cronjob) (kube_cronjob_spec_suspend{{{_OF}}})",
+                    limits=Limits(2, 1),
+                ),
+            ),
+        ),
+        Section(
+            "Queues",
+            (
+                Panel(
+                    "Workloads",
+                    "Of each of Kueue's queues: admitted and running, and waiting.",
+                    (
+                        Query(
+                            f"sum by (cluster_queue) (kueue_admitted_active_workloads{{{_QUEUE}}})",
+                            "{{cluster_queue}} running",
+                        ),
+                        Query(
+                            f"sum by (cluster_queue, status) (kueue_pending_workloads{{{_QUEUE}}})",
+                            "{{cluster_queue}} waiting, {{status}}",
+                        ),
+                    ),
+                ),
+                lines(
+                    "Evicted",
+                    "Workloads an hour that had to give way, by reason.",
+                    "sum by (cluster_queue, reason) "
+                    f"(rate(kueue_evicted_workloads_total{{{_QUEUE}}}[1h])) * 3600",
+                    "{{cluster_queue}} {{reason}}",
+                ),
+            ),
+        ),
+        Section(
+            "What they use",
+            (
+                lines(
+                    "GPUs of jobs",
+                    "GPUs that pods of jobs ask for, by tenant.",
+                    "sum by (namespace) (kube_pod_container_resource_requests"
+                    f'{{resource="nvidia_com_gpu",{_OF}}} * on (namespace, pod) group_left () '
+                    f'max by (namespace, pod) (kube_pod_info{{created_by_kind="Job",{_OF}}}))',
+                    "{{namespace}}",
+                ),
+                lines(
+                    "CPU",
+                    "Cores that pods of jobs use, by tenant.",
+                    "sum by (namespace) "
+                    f'(rate(container_cpu_usage_seconds_total{{{_OF},container=~".+"}}[5m]) '
+                    "* on (namespace, pod) group_left () "
+                    f'max by (namespace, pod) (kube_pod_info{{created_by_kind="Job",{_OF}}}))',
+                    "{{namespace}}",
+                ),
+            ),
+        ),
+    ),
+)

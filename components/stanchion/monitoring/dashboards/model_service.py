@@ -1,0 +1,219 @@
+"""One model service: does it keep its promises, and if not, where is the time or the error."""
+
+from stanchion.monitoring.burn_rates import (
+    BUDGET_LEFT,
+    BURN_RATES,
+    OBJECTIVE,
+    PERIOD_ERRORS,
+    errors,
+)
+from stanchion.monitoring.dashboards.model import (
+    Dashboard,
+    Limits,
+    Panel,
+    Query,
+    Section,
+    Unit,
+    Variable,
+    lines,
+    quantiles,
+    stat,
+    table,
+)
+from stanchion.monitoring.rules import AlertSeverity
+
+OF = 'namespace=~"$tenant",service=~"$service"'
+VARIABLES = (
+    Variable("tenant", "Tenant", "model_server_ready", "namespace"),
+    Variable("service", "Service", 'model_server_ready{namespace=~"$tenant"}', "service"),
+)
+_NAMED = "{{namespace}}/{{service}}"
+_VERSION = 'version=~"$version"'
+# Of a Deployment's or Rollout's pod: the service's name and two parts more.
+_PODS = 'namespace=~"$tenant",pod=~"($service)-[a-z0-9]+-[a-z0-9]+",container="model-server"'
+_FASTEST = {
+    severity: max(rate.factor for rate in BURN_RATES if rate.severity is severity)
+    for severity in AlertSeverity
+}
+_LEFT = Limits(0, 0.25, falling=True)
+
+
+def _burning(window: str) -> Query:
+    budget = f"on (namespace, service, slo) (1 - {OBJECTIVE}{{{OF}}})"
+    return Query(f"{errors(window)}{{{OF}}} / {budget}", f"{_NAMED} {{{{slo}}}} {window}")
+
+
+MODEL_SERVICE = Dashboard(
+    "model-service",
+    "Model service",
+    "Whether a service keeps its promises, how it is asked, and where the time goes.",
+    variables=(
+        *VARIABLES,
+        Variable("version", "Version", f"model_server_ready{{{OF}}}", "version"),
+    ),
+    sections=(
+        Section(
+            "Promises",
+            (
+                Panel(
+                    "Error budget left",
+                    "Share of what the objective leaves to fail that is not spent over its window; "
+                    "below 0 the promise is broken.",
+                    (Query(f"{BUDGET_LEFT}{{{OF}}}", f"{_NAMED} {{{{slo}}}}"),),
+                    Unit.RATIO,
+                    limits=_LEFT,
+                ),
+                Panel(
+                    "Burn rate",
+                    "Times the speed that spends the budget exactly in its window. The fastest "
+                    f"pair of windows pages from {_FASTEST[AlertSeverity.PAGE]:g} on and makes a "
+                    f"ticket from {_FASTEST[AlertSeverity.TICKET]:g} on.",
+                    (_burning("5m"), _burning("1h"), _burning("6h")),
+                    limits=Limits(_FASTEST[AlertSeverity.PAGE], _FASTEST[AlertSeverity.TICKET]),
+                ),
+                table(
+                    "Kept over the window",
+                    "Share of requests that were as promised, over the objective's own window.",
+                    f"1 - {PERIOD_ERRORS}{{{OF}}}",
+                    Unit.RATIO,
+                ),
+                table(
+                    "Promised",
+                    "Share of requests that the objective asks for.",
+                    f"{OBJECTIVE}{{{OF}}}",
+                    Unit.RATIO,
+                ),
+            ),
+        ),
+        Section(
+            "Requests",
+            (
+                lines(
+                    "Requests",
+                    "A second, by how they ended; client_error counts in no promise.",
+                    f"sum by (outcome) (rate(model_server_requests_total{{{OF},{_VERSION}}}[5m]))",
+                    "{{outcome}}",
+                    Unit.PER_SECOND,
+                ),
+                lines(
+                    "Failures",
+                    "Share of requests that the server failed, timed out or turned away.",
+                    "sum by (namespace, service) (rate(model_server_requests_total"
+                    f'{{{OF},{_VERSION},outcome!~"ok|client_error"}}[5m])) / '
+                    "sum by (namespace, service) (rate(model_server_requests_total"
+                    f'{{{OF},{_VERSION},outcome!="client_error"}}[5m])) or '
+                    f"0 * sum by (namespace, service) (model_server_ready{{{OF}}})",
+                    _NAMED,
+                    Unit.RATIO,
+                    Limits(0.05, 0.005),
+                ),
+                Panel(
+                    "Time to an answer",
+                    "From a request's headers to its answer, in bounds of the server's histogram.",
+                    quantiles(
+                        "model_server_request_duration_seconds", f'{OF},{_VERSION},outcome="ok"'
+                    ),
+                    Unit.SECONDS,
+                ),
+                lines(
+                    "By version",
+                    "Requests a second by model version: how far a release has come.",
+                    f"sum by (version) (rate(model_server_requests_total{{{OF},{_VERSION}}}[5m]))",
+                    "{{version}}",
+                    Unit.PER_SECOND,
+                ),
+            ),
+        ),
+        Section(
+            "Replicas",
+            (
+                lines(
+                    "Ready",
+                    "Replicas that serve their pinned model.",
+                    f"sum by (namespace, service) (model_server_ready{{{OF}}})",
+                    _NAMED,
+                    limits=Limits(1, falling=True),
+                ),
+                Panel(
+                    "Autoscaler",
+                    "Replicas that there are, and the most that there may be.",
+                    (
+                        Query(
+                            "max by (horizontalpodautoscaler) ("
+                            "kube_horizontalpodautoscaler_status_current_replicas{"
+                            'namespace=~"$tenant",'
+                            'horizontalpodautoscaler=~"(keda-hpa-)?($service)"})',
+                            "{{horizontalpodautoscaler}}",
+                        ),
+                        Query(
+                            "max by (horizontalpodautoscaler) ("
+                            "kube_horizontalpodautoscaler_spec_max_replicas{"
+                            'namespace=~"$tenant",'
+                            'horizontalpodautoscaler=~"(keda-hpa-)?($service)"})',
+                            "{{horizontalpodautoscaler}} at most",
+                        ),
+                    ),
+                ),
+                lines(
+                    "In flight",
+                    "Requests accepted and not yet answered, of each replica: what KEDA scales by.",
+                    f"sum by (pod) (model_server_in_flight{{{OF},{_VERSION}}})",
+                    "{{pod}}",
+                ),
+                lines(
+                    "Restarts",
+                    "Containers that ended and were started again, in half an hour.",
+                    "sum by (namespace, pod) "
+                    f"(increase(kube_pod_container_status_restarts_total{{{_PODS}}}[30m]))",
+                    "{{pod}}",
+                    limits=Limits(3, 1),
+                ),
+            ),
+        ),
+        Section(
+            "Inside",
+            (
+                lines(
+                    "Rows of a call",
+                    "Mean number of rows that the model is given at once: what batching makes.",
+                    "sum by (namespace, service) "
+                    f"(rate(model_server_batch_size_sum{{{OF},{_VERSION}}}[5m])) / "
+                    "sum by (namespace, service) "
+                    f"(rate(model_server_batch_size_count{{{OF},{_VERSION}}}[5m]))",
+                    _NAMED,
+                ),
+                lines(
+                    "CPU",
+                    "Cores that the server uses, of each replica.",
+                    f"sum by (pod) (rate(container_cpu_usage_seconds_total{{{_PODS}}}[5m]))",
+                    "{{pod}}",
+                ),
+                lines(
+                    "Memory",
+                    "Working set of each replica: at its limit it is killed.",
+                    f"sum by (pod) (container_memory_working_set_bytes{{{_PODS}}})",
+                    "{{pod}}",
+                    Unit.BYTES,
+                ),
+                stat(
+                    "Failed tries to load",
+                    "Tries to fetch the pinned model that failed in an hour, of all replicas: the "
+                    "registry or the model is not there.",
+                    f"sum(increase(model_server_load_retries_total{{{OF}}}[1h]))",
+                    limits=Limits(10, 1),
+                ),
+            ),
+        ),
+        Section(
+            "What is served",
+            (
+                table(
+                    "Pinned models",
+                    "Replicas by the model, version and digest that they hold.",
+                    "count by (namespace, service, registered_model, version, digest) "
+                    f"(model_server_info{{{OF}}})",
+                ),
+            ),
+        ),
+    ),
+)

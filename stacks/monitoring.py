@@ -1,0 +1,109 @@
+"""The monitoring layer: an environment's routes of alerts, and the watch over monitoring itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from environment import NAMESPACE, Environment, Profile
+from explain import problems_in_files
+from foundation import Foundation
+from monitoring_config import ReceiverConfig
+from provider import LocalProvider
+from secret_source import SecretSource
+from stanchion import MonitoringStack, MonitoringStackArgs, Operator
+from stanchion.monitoring.stack_arguments import checked
+from validation import InvalidFileError, Strict
+
+
+def check_monitoring(environment: Environment) -> None:
+    """Hold the environment's receivers and routes to each other and to where it runs.
+
+    Raises:
+        InvalidFileError: with every problem found.
+    """
+    config = environment.monitoring
+    problems = [*_unreachable(environment)]
+    if environment.monitored:
+        problems += problems_in_files(lambda: checked("monitoring", monitoring_args(environment)))
+    elif config.receivers or config.routes or config.heartbeat:
+        lacking = environment.lacks_for_metrics
+        problems.append(f"receivers: nothing sends alerts; add {lacking}, or remove them")
+    if problems:
+        raise InvalidFileError([f"{NAMESPACE}:monitoring.{problem}" for problem in problems])
+
+
+def monitoring_args(environment: Environment) -> MonitoringStackArgs:
+    """The arguments of the environment's `MonitoringStack`."""
+    config = environment.monitoring
+    teams = [environment.owner, *(tenant.owner for tenant in environment.tenants)]
+    args: MonitoringStackArgs = {
+        "owner": environment.owner,
+        "cost_center": environment.cost_center,
+        "receivers": [_written(each) for each in config.receivers],
+        "routes": [_written(each) for each in config.routes],
+        "paged_teams": teams if environment.profile is Profile.PROD else [],
+        "replicas": 2 if environment.keep else 1,
+    }
+    if config.heartbeat is not None:
+        args["heartbeat"] = config.heartbeat
+    return args
+
+
+def build_monitoring(environment: Environment, foundation: Foundation) -> None:
+    """Routes and rules, where there is an Alertmanager to read them."""
+    if not environment.monitored:
+        return
+    args = monitoring_args(environment)
+    if foundation.site is not None:
+        args["secret_store"] = foundation.site.secret_store
+    MonitoringStack("monitoring", args, foundation.workloads)
+
+
+def _written(model: Strict) -> Any:
+    """A part of the file as the component takes it."""
+    if isinstance(model, SecretSource):
+        secret = {
+            "external_name": model.cloud_secret,
+            "secret_name": model.kubernetes_secret,
+            "key": model.key,
+        }
+        return {field: value for field, value in secret.items() if value is not None}
+    written: dict[str, Any] = {}
+    for field in type(model).model_fields:
+        value = getattr(model, field)
+        if isinstance(value, Strict):
+            written[field] = _written(value)
+        elif value is not None:
+            written[field] = list(value) if isinstance(value, tuple) else value
+    return written
+
+
+def _unreachable(environment: Environment) -> Iterator[str]:
+    """Secrets that nothing here could read."""
+    local = isinstance(environment.provider, LocalProvider)
+    lacking = environment.lacks(Operator.EXTERNAL_SECRETS)
+    for at, receiver in enumerate(environment.monitoring.receivers):
+        for path, source in _sources(receiver):
+            if source.cloud_secret is None or not (local or lacking):
+                continue
+            why = (
+                "no cloud keeps secrets for `cloud: local`"
+                if local
+                else f"is read by External Secrets, which is not there; add {lacking}"
+            )
+            yield (
+                f"receivers[{at}].{path}.cloudSecret: {why}; write `kubernetesSecret`, a Secret of "
+                "the namespace monitoring"
+            )
+
+
+def _sources(receiver: ReceiverConfig) -> Iterator[tuple[str, SecretSource]]:
+    if receiver.slack:
+        yield "slack.webhookUrl", receiver.slack.webhook_url
+    if receiver.pagerduty:
+        yield "pagerduty.routingKey", receiver.pagerduty.routing_key
+    if receiver.webhook and receiver.webhook.url_secret:
+        yield "webhook.urlSecret", receiver.webhook.url_secret
+    if receiver.email and receiver.email.password:
+        yield "email.password", receiver.email.password

@@ -1,0 +1,88 @@
+"""The part of an environment file about monitoring: who is told of which alerts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from secret_source import SecretSource
+from validation import Label, ShortName, Strict
+
+_Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class SlackConfig(Strict):
+    """A channel of Slack."""
+
+    channel: _Text
+    """Its name, as "#ml-alerts"."""
+    webhook_url: SecretSource
+    """Address of the incoming webhook; `key` defaults to url."""
+
+
+class PagerDutyConfig(Strict):
+    """A service of PagerDuty."""
+
+    routing_key: SecretSource
+    """Integration key of its Events API version 2; `key` defaults to routing-key."""
+
+
+class WebhookConfig(Strict):
+    """A program that takes alerts as Alertmanager posts them."""
+
+    url: str | None = None
+    """Address inside the cluster, as http://hook.demo.svc:8080/alerts."""
+    url_secret: SecretSource | None = None
+    """Address outside the cluster, in place of `url`; `key` defaults to url."""
+
+
+class EmailConfig(Strict):
+    """People by email, over TLS."""
+
+    to: tuple[_Text, ...]
+    """Their addresses."""
+    sender: _Text
+    """Address that it comes from."""
+    smarthost: _Text
+    """Mail server with its port for submission, as smtp.example.com:587."""
+    username: _Text | None = None
+    """Login at the mail server."""
+    password: SecretSource | None = None
+    """Its password; `key` defaults to password."""
+
+
+class ReceiverConfig(Strict):
+    """A name for one or several ways to tell somebody."""
+
+    name: ShortName
+    """Its name in routes."""
+    slack: SlackConfig | None = None
+    pagerduty: PagerDutyConfig | None = None
+    webhook: WebhookConfig | None = None
+    email: EmailConfig | None = None
+
+
+class RouteConfig(Strict):
+    """Who is told of a team's alerts."""
+
+    team: Label | None = None
+    """The team, as `owner` of its tenants says; default: all that have no route of their own, and
+    for those that have one what it leaves out."""
+    page: ShortName | None = None
+    """Receiver of what somebody has to act on now."""
+    ticket: ShortName | None = None
+    """Receiver of what can wait for working hours."""
+
+
+class MonitoringConfig(Strict):
+    """Prometheus and Alertmanager of an environment."""
+
+    enabled: bool | None = None
+    """Whether Prometheus Operator's objects can be created, with Prometheus and Alertmanager in
+    the namespace monitoring; default: whether `operators` brings them."""
+    receivers: tuple[ReceiverConfig, ...] = ()
+    """Ways to tell somebody, by name."""
+    routes: tuple[RouteConfig, ...] = ()
+    """Who is told of whose alerts; in prod every team's pages have to reach somebody."""
+    heartbeat: ShortName | None = None
+    """Receiver of the alert that always fires, which calls for help when that stops coming."""

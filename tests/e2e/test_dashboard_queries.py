@@ -1,0 +1,274 @@
+"""What dashboards' queries yield: Prometheus' own evaluation over series as exporters give them.
+
+The node feeds a part of the panels alone; here all of them are, in the form of real exporters, so
+that a join of series that do not go together is found without a GPU and without a cloud.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+from e2e.simulation import Simulation, counter, gauge
+from stanchion.monitoring.dashboards import DASHBOARDS, Dashboard, queries
+from stanchion.monitoring.dashboards.cost import COST
+from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET
+
+MINUTES = 120
+AT = f"{MINUTES}m"
+_GOT = re.compile(r"^ +got:(.*)$", re.MULTILINE)
+
+NODES = ("node-a", "node-b")
+SERVED = 'namespace="demo",service="wine",version="3",model="wine-cultivar"'
+LLM = 'namespace="demo",service="llama",pod="llama-7f8d-x2x4z",model_name="llama",engine="0"'
+GATEWAY = 'namespace="demo",service="gateway",pod="gateway-6c5-abcde",model="assistant"'
+FIELD = 'namespace="demo",service="wine",version="3",side="input",field="alcohol"'
+SLO = 'namespace="demo",service="wine",slo="availability"'
+JOB = 'namespace="demo",job_name="wine-fit"'
+
+
+def steady(value: float) -> str:
+    """A gauge that stays."""
+    return gauge((MINUTES + 1, value))
+
+
+def growing(each_minute: float) -> str:
+    """A counter that grows by so much every minute."""
+    return counter((MINUTES, each_minute))
+
+
+def histogram(name: str, labels: str) -> dict[str, str]:
+    """A histogram of sixty values a minute."""
+    parts = {"0.01": 20.0, "0.1": 50.0, "1.0": 59.0, "+Inf": 60.0}
+    buckets = {
+        f'{name}_bucket{{{labels},le="{le}"}}': growing(count) for le, count in parts.items()
+    }
+    return {
+        **buckets,
+        f"{name}_sum{{{labels}}}": growing(5),
+        f"{name}_count{{{labels}}}": growing(60),
+    }
+
+
+def of_model_server() -> dict[str, str]:
+    """Two replicas of a service, what its rules record, and its pods as the kubelet sees them."""
+    series: dict[str, str] = {}
+    for pod in ("wine-6f7d-aaaaa", "wine-6f7d-bbbbb"):
+        of = f'{SERVED},pod="{pod}"'
+        for outcome, rate in (("ok", 58.0), ("server_error", 1.0), ("client_error", 1.0)):
+            series[f'model_server_requests_total{{{of},outcome="{outcome}"}}'] = growing(rate)
+        series |= histogram("model_server_request_duration_seconds", f'{of},outcome="ok"')
+        series |= histogram("model_server_batch_size", of)
+        series[f"model_server_ready{{{of}}}"] = steady(1)
+        series[f"model_server_in_flight{{{of}}}"] = steady(2)
+        series[f"model_server_load_retries_total{{{of}}}"] = growing(0)
+        pinned = 'registered_model="wine-cultivar",digest="sha256:aa"'
+        series[f"model_server_info{{{of},{pinned}}}"] = steady(1)
+        for value in ("0", "1"):
+            answer = f'output="cultivar",value="{value}"'
+            series[f"model_server_predictions_total{{{of},{answer}}}"] = growing(30)
+        series |= of_container("demo", pod, "model-server", gpus=0)
+    for name in ("errors:ratio_rate5m", "errors:ratio_rate1h", "errors:ratio_rate6h",
+                 "errors:ratio_period"):  # fmt: skip
+        series[f"model_service:slo_{name}{{{SLO}}}"] = steady(0.001)
+    series[f"model_service:slo_error_budget:left_ratio{{{SLO}}}"] = steady(0.8)
+    series[f"model_service:slo_objective:ratio{{{SLO}}}"] = steady(0.995)
+    for name in ("psi", "psi_chance", "drift", "rows"):
+        series[f"model_service:field_{name}:window{{{FIELD}}}"] = steady(0.1)
+    series[f'model_service:field_share:window{{{FIELD},bin="3"}}'] = steady(0.1)
+    series[f'model_service:field_problems:window{{{FIELD},problem="missing"}}'] = steady(0.01)
+    for part, value in (("status_current_replicas", 2), ("spec_max_replicas", 4)):
+        of = 'namespace="demo",horizontalpodautoscaler="wine"'
+        series[f"kube_horizontalpodautoscaler_{part}{{{of}}}"] = steady(value)
+    return series
+
+
+def of_container(namespace: str, pod: str, name: str, *, gpus: int) -> dict[str, str]:
+    """A container as kubelet, kube-state-metrics and OpenCost see it."""
+    where = f'namespace="{namespace}",pod="{pod}",container="{name}"'
+    at = f'{where},node="node-a"'
+    series = {
+        f"container_cpu_usage_seconds_total{{{where}}}": growing(6),
+        f"container_memory_working_set_bytes{{{where}}}": steady(2e8),
+        f"kube_pod_container_status_restarts_total{{{where}}}": growing(0),
+        f'kube_pod_container_resource_requests{{{at},resource="cpu",unit="core"}}': steady(0.5),
+        f'kube_pod_container_resource_requests{{{at},resource="memory",unit="byte"}}': steady(1e9),
+        f"container_cpu_allocation{{{at}}}": steady(0.5),
+        f"container_memory_allocation_bytes{{{at}}}": steady(2**30),
+    }
+    if gpus:
+        asked = f'kube_pod_container_resource_requests{{{at},resource="nvidia_com_gpu"}}'
+        series[asked] = steady(gpus)
+        series[f"container_gpu_allocation{{{at}}}"] = steady(gpus)
+    return series
+
+
+def of_cluster() -> dict[str, str]:
+    """Nodes with a GPU each, jobs, quotas, volumes, alerts and what Prometheus says of itself."""
+    series: dict[str, str] = {
+        'ALERTS{alertname="Watchdog",alertstate="firing",severity="page"}': steady(1),
+        'up{job="mlflow",service="mlflow"}': steady(1),
+        'scrape_samples_scraped{job="mlflow"}': steady(300),
+        'scrape_duration_seconds{job="mlflow"}': steady(0.02),
+        'kube_pod_status_phase{namespace="demo",pod="a",phase="Pending"}': steady(0),
+        'kube_pod_status_unschedulable{namespace="demo",pod="waits"}': steady(1),
+        'apiserver_request_total{code="200"}': growing(600),
+        'apiserver_request_total{code="500"}': growing(1),
+    }
+    for kind, value in (("used", 1), ("hard", 4)):
+        of = 'namespace="demo",resourcequota="quota",resource="requests.cpu"'
+        series[f'kube_resourcequota{{{of},type="{kind}"}}'] = steady(value)
+    for part, value in (("used", 1e9), ("capacity", 4e9)):
+        of = 'namespace="tracking",persistentvolumeclaim="artifacts"'
+        series[f"kubelet_volume_stats_{part}_bytes{{{of}}}"] = steady(value)
+    for node in NODES:
+        ready = f'node="{node}",condition="Ready"'
+        for status, value in (("true", 1), ("false", 0), ("unknown", 0)):
+            of = f'{ready},status="{status}"'
+            series[f"kube_node_status_condition{{{of}}}"] = steady(value)
+        for resource, value in (("cpu", 4), ("memory", 16e9), ("nvidia_com_gpu", 1)):
+            of = f'node="{node}",resource="{resource}"'
+            series[f"kube_node_status_allocatable{{{of}}}"] = steady(value)
+        for part, price in (("total", 1.2), ("cpu", 0.03), ("ram", 0.004), ("gpu", 0.7)):
+            series[f'node_{part}_hourly_cost{{node="{node}"}}'] = steady(price)
+        series[f'node_gpu_count{{node="{node}"}}'] = steady(1)
+    return {**series, **of_jobs(), **of_gpus()}
+
+
+def of_jobs() -> dict[str, str]:
+    """A job that runs on a GPU, one that is done, a schedule and a queue."""
+    series = of_container("demo", "wine-fit-x", "train", gpus=1)
+    made = 'namespace="demo",pod="wine-fit-x",created_by_kind="Job",created_by_name="wine-fit"'
+    series[f"kube_pod_info{{{made}}}"] = steady(1)
+    for name, value in (
+        ("status_active", 1), ("status_suspended", 0), ("status_start_time", 0),
+        ("status_completion_time", 3600), ("status_succeeded", 3), ("spec_completions", 4),
+        ("spec_active_deadline_seconds", 7200),
+    ):  # fmt: skip
+        series[f"kube_job_{name}{{{JOB}}}"] = steady(value)
+    series[f'kube_job_status_failed{{{JOB},reason="Evicted"}}'] = steady(1)
+    for namespace, name in (("demo", "wine-nightly"), ("tracking", "mlflow-backup")):
+        of = f'namespace="{namespace}",cronjob="{name}"'
+        series[f"kube_cronjob_status_last_successful_time{{{of}}}"] = steady(60)
+        series[f"kube_cronjob_spec_suspend{{{of}}}"] = steady(0)
+    queue = 'cluster_queue="gpus"'
+    series[f"kueue_admitted_active_workloads{{{queue}}}"] = steady(1)
+    series[f'kueue_pending_workloads{{{queue},status="active"}}'] = steady(2)
+    series[f'kueue_evicted_workloads_total{{{queue},reason="Preempted"}}'] = growing(0.1)
+    return series
+
+
+def of_gpus() -> dict[str, str]:
+    """Two GPUs: one computes, one is held and idle."""
+    series: dict[str, str] = {}
+    for node, busy in zip(NODES, (90.0, 1.0), strict=True):
+        of = f'Hostname="{node}",gpu="0",modelName="NVIDIA L4",exported_namespace="demo",' \
+             f'exported_pod="pod-of-{node}"'  # fmt: skip
+        for name, value in (
+            ("GPU_UTIL", busy), ("FB_USED", 2000), ("FB_FREE", 20000), ("GPU_TEMP", 60),
+            ("POWER_USAGE", 55), ("XID_ERRORS", 0), ("UNCORRECTABLE_REMAPPED_ROWS", 0),
+            ("ROW_REMAP_FAILURE", 0),
+        ):  # fmt: skip
+            series[f"DCGM_FI_DEV_{name}{{{of}}}"] = steady(value)
+        series[f"DCGM_FI_DEV_PCIE_REPLAY_COUNTER{{{of}}}"] = growing(0)
+    return series
+
+
+def of_language_models() -> dict[str, str]:
+    """A server of a language model, and the gateway before it."""
+    series: dict[str, str] = {}
+    for name in ("time_to_first_token_seconds", "inter_token_latency_seconds",
+                 "e2e_request_latency_seconds", "request_queue_time_seconds"):  # fmt: skip
+        series |= histogram(f"vllm:{name}", LLM)
+    for name, value in (
+        ("num_requests_running", 3), ("num_requests_waiting", 1), ("kv_cache_usage_perc", 0.5)
+    ):  # fmt: skip
+        series[f"vllm:{name}{{{LLM}}}"] = steady(value)
+    for name in ("prompt_tokens_total", "generation_tokens_total", "num_preemptions_total",
+                 "prefix_cache_hits_total", "prefix_cache_queries_total"):  # fmt: skip
+        series[f"vllm:{name}{{{LLM}}}"] = growing(100)
+    series[f'vllm:request_success_total{{{LLM},finished_reason="stop"}}'] = growing(60)
+    series |= histogram("llm_gateway_overhead_seconds", GATEWAY)
+    for name, labels in (
+        ("requests_total", 'outcome="ok",consumer="chat"'),
+        ("fallbacks_total", 'backend="llama"'),
+        ("cost_dollars_total", 'consumer="chat",backend="llama"'),
+        ("backend_failures_total", 'backend="llama",reason="timeout"'),
+        ("limited_total", 'consumer="chat",limit="tokens_per_minute"'),
+        ("guardrail_hits_total", 'direction="input",kind="pii",action="redact"'),
+    ):
+        series[f"llm_gateway_{name}{{{GATEWAY},{labels}}}"] = growing(1)
+    left = 'consumer="chat",budget="tokens"'
+    series[f"llm_gateway_budget_left_ratio{{{GATEWAY},{left}}}"] = steady(0.7)
+    return series
+
+
+def of_mlflow() -> dict[str, str]:
+    """The tracking server."""
+    of = 'service="mlflow",namespace="tracking",pod="mlflow-5d-x"'
+    asked = f'{of},method="GET",handler="/api/2.0/mlflow/runs"'
+    return {
+        f'mlflow_http_requests_total{{{asked},status="200"}}': growing(30),
+        f"mlflow_http_requests_in_flight{{{of}}}": steady(1),
+        **histogram("mlflow_http_request_duration_seconds", asked),
+        **of_container("tracking", "mlflow-5d-x", "mlflow", gpus=0),
+    }
+
+
+EVERYTHING: Mapping[str, str] = {
+    **of_model_server(),
+    **of_cluster(),
+    **of_language_models(),
+    **of_mlflow(),
+}
+
+
+def got(simulation: Simulation, asked: list[str]) -> list[str]:
+    """What promtool says that each query yields; `nil` for nothing."""
+    wanted = [{"expr": query, "eval_time": AT, "exp_samples": [{"value": -1}]} for query in asked]
+    told = simulation.told({"promql_expr_test": wanted}, EVERYTHING, step="1m")
+    found = [each.strip() for each in _GOT.findall(told)]
+    assert len(found) == len(asked), told
+    return found
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.name)
+def test_every_panel_has_data_where_everything_is_exported(
+    simulation: Simulation, dashboard: Dashboard
+) -> None:
+    asked = [*queries(dashboard)]
+    answered = dict(zip(asked, got(simulation, asked), strict=True))
+    assert [query for query, found in answered.items() if found == "nil"] == []
+
+
+def number(simulation: Simulation, dashboard: Dashboard, title: str) -> float:
+    """The one number of a panel."""
+    (panel,) = [panel for panel in dashboard.panels if panel.title == title]
+    (found,) = got(simulation, [panel.queries[0].filled()])
+    return float(found.split()[-1])
+
+
+def test_a_gpu_that_is_held_and_does_not_compute_is_counted_with_its_cost(
+    simulation: Simulation,
+) -> None:
+    assert number(simulation, GPU_FLEET, "Held and idle") == 1
+    assert number(simulation, COST, "GPUs that idle") == pytest.approx(0.7 * 730)
+
+
+def test_cost_is_what_pods_are_given_at_their_nodes_price(simulation: Simulation) -> None:
+    assert number(simulation, COST, "Nodes") == pytest.approx(2 * 1.2 * 730)
+    # Four containers of half a core and a GiB, one of them with a GPU.
+    given = 4 * (0.5 * 0.03 + 0.004) + 0.7
+    assert number(simulation, COST, "Not allocated") == pytest.approx(1 - given / 2.4)
+    assert number(simulation, COST, "By model service") == pytest.approx(
+        2 * (0.5 * 0.03 + 0.004) * 730
+    )
+    # Two replicas answer 58 requests a minute each.
+    assert number(simulation, COST, "Of 1,000 predictions") == pytest.approx(
+        1000 * 2 * (0.5 * 0.03 + 0.004) / (2 * 58 * 60)
+    )
+
+
+def test_a_panel_without_data_is_noticed(simulation: Simulation) -> None:
+    assert got(simulation, ["model_server_ready", "model_server_redy"])[1:] == ["nil"]

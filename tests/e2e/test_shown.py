@@ -1,0 +1,126 @@
+"""Dashboards over the running platform: its own Prometheus answers for every panel it can feed.
+
+Named to come late: it needs the platform that the chapters before it brought up.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e.platform import Platform, eventually
+from e2e.traffic import Traffic
+from stanchion.monitoring.dashboards import DASHBOARDS, Panel, Query
+from stanchion_cli.deploy.prometheus import Prometheus, reached_prometheus
+from stanchion_policies import promql
+
+pytestmark = [
+    pytest.mark.xdist_group("story"),
+    pytest.mark.usefixtures("unbroken"),
+    pytest.mark.full,
+]
+
+_NO_OPENCOST = "one machine has no price, so there is no OpenCost"
+_NO_KUBELET = "the node's Prometheus scrapes neither kubelet nor API server"
+UNFED = {
+    "DCGM_": "the node has no GPU",
+    "kube_": "kube-state-metrics is not among the node's controllers",
+    "kueue_": "Kueue is not among the node's controllers",
+    "container_": _NO_KUBELET,
+    "kubelet_": _NO_KUBELET,
+    "apiserver_": _NO_KUBELET,
+    "node_total_hourly_cost": _NO_OPENCOST,
+    "vllm:": "a language model's server needs a GPU",
+    "llm_gateway_": "the sample has no language model",
+}
+"""What panels ask for that nobody exports on one machine, by the beginning of its name, and why."""
+NONE_FIRES = {"Alerts that fire", "Alerts over time"}
+"""Panels that a healthy platform leaves empty."""
+# Counts of five minutes are added up every five minutes.
+SHOWN_WITHIN_SECONDS = 1200
+
+
+def asked() -> Iterator[tuple[str, Panel, Query]]:
+    """Every query with its dashboard and panel."""
+    for dashboard in DASHBOARDS:
+        for panel in dashboard.panels:
+            for query in panel.queries:
+                yield dashboard.name, panel, query
+
+
+def unfed(query: Query) -> str:
+    """Why a query can have no answer on the node; empty where it can."""
+    metrics = [selector.metric for selector in promql.read(query.filled()).selectors]
+    reasons = [why for name, why in UNFED.items() if any(m.startswith(name) for m in metrics)]
+    return reasons[0] if reasons else ""
+
+
+def test_every_reason_is_one_that_a_panel_has() -> None:
+    told = {unfed(query) for _, _, query in asked()} - {""}
+    assert told == set(UNFED.values())
+    titles = {panel.title for _, panel, _ in asked()}
+    assert titles >= NONE_FIRES
+
+
+def answers(prometheus: Prometheus, query: Query) -> int:
+    """How many series a query has now."""
+    return len(prometheus.now(query.filled()))
+
+
+def empty(prometheus: Prometheus) -> list[str]:
+    """The queries without an answer that should have one."""
+    return [
+        f"{name}: {panel.title}"
+        for name, panel, query in asked()
+        if not unfed(query) and panel.title not in NONE_FIRES and not answers(prometheus, query)
+    ]
+
+
+def listed(prometheus: Prometheus) -> None:
+    """Print every query with the number of its series, or why it has none."""
+    for name, panel, query in asked():
+        count = answers(prometheus, query)
+        why = "" if count else unfed(query) or "no alert fires" * (panel.title in NONE_FIRES)
+        print(f"{name:15} {panel.title:32} {count or why or 'EMPTY'}")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Where the page goes: beside the results, where those are written."""
+    results: Path | None = request.config.getoption("--results", None)
+    folder = results.parent if results else tmp_path_factory.mktemp("page")
+    return folder / "dashboards.html"
+
+
+def test_every_panel_that_the_node_can_feed_has_data(platform: Platform, page: Path) -> None:
+    platform.enable(["kube-prometheus-stack"])
+    platform.stanchion("up", "local")
+    began = time.monotonic()
+    with (
+        Traffic(platform.address(), platform.request(), threads=2, pause=0.1) as traffic,
+        reached_prometheus(platform.root, "local") as prometheus,
+    ):
+        try:
+            eventually(
+                lambda: not empty(prometheus), seconds=SHOWN_WITHIN_SECONDS, what="data everywhere"
+            )
+        finally:
+            listed(prometheus)
+        print(f"every panel has data {time.monotonic() - began:.0f} s after `up`")
+        drawn = platform.stanchion("dashboards", "render", "local", "--hours", "1", "-o", str(page))
+    assert traffic.failures == []
+    assert f"wrote {page}" in drawn.stderr
+    text = page.read_text("utf-8")
+    found = re.search(r"(\d+) of (\d+) panels have data", text)
+    assert found
+    print(found[0])
+    assert "demo/wine" in text
+
+
+def test_without_prometheus_again(platform: Platform) -> None:
+    platform.enable([])
+    platform.stanchion("up", "local")
+    assert "monitoring.coreos.com" not in platform.kubectl("api-versions")

@@ -1,0 +1,167 @@
+"""Who is told of an environment's alerts: what its file may say, and what becomes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from environment import Environment, parse_environment
+from monitoring import check_monitoring, monitoring_args
+from stanchion.monitoring.stack_arguments import resolved
+from validation import InvalidFileError
+
+STACKS = Path(__file__).resolve().parents[3] / "stacks"
+HOOK = {"name": "hook", "webhook": {"url": "http://hook.demo.svc:8080/alerts"}}
+
+
+def environment(name: str = "local", /, **changes: Any) -> Environment:
+    config = yaml.safe_load((STACKS / f"Pulumi.{name}.yaml").read_text())["config"]
+    values = {key.removeprefix("stanchion:"): value for key, value in config.items()}
+    if name == "local":
+        values["operators"] = {"enabled": ["kube-prometheus-stack"]}
+    return parse_environment({**values, **changes})
+
+
+def problem(name: str = "local", /, **changes: Any) -> str:
+    with pytest.raises(InvalidFileError) as caught:
+        check_monitoring(environment(name, **changes))
+    (found,) = caught.value.problems
+    return found
+
+
+def mail(**changes: Any) -> dict[str, Any]:
+    people = {"to": ["a@example.com"], "sender": "b@example.com", "smarthost": "mx.example.com:587"}
+    return {"name": "mail", "email": {**people, **changes}}
+
+
+def chat(**secret: str) -> dict[str, Any]:
+    return {"name": "chat", "slack": {"channel": "#ml", "webhookUrl": secret}}
+
+
+@pytest.mark.parametrize(
+    ("monitoring", "path", "says"),
+    [
+        ({"receivers": [{"name": "hook"}]}, "receivers[0]", "add one of slack"),
+        ({"receivers": [HOOK, HOOK]}, "receivers", "'hook' is there twice"),
+        ({"receivers": [HOOK], "routes": [{"page": "hok"}]}, "routes[0].page", "known is hook"),
+        ({"receivers": [HOOK], "routes": [{"team": "a"}]}, "routes[0]", "add page or ticket"),
+        (
+            {
+                "receivers": [HOOK],
+                "routes": [{"team": "a", "page": "hook"}, {"team": "a", "ticket": "hook"}],
+            },
+            "routes",
+            "2 are of the team 'a'",
+        ),
+        ({"heartbeat": "hook"}, "heartbeat", "no receiver"),
+        (
+            {"receivers": [chat(cloudSecret="alerts/slack")]},
+            "receivers[0].slack.webhookUrl.cloudSecret",
+            "write `kubernetesSecret`",
+        ),
+        (
+            {"receivers": [{"name": "hook", "webhook": {"url": "https://example.com/token"}}]},
+            "receivers[0].webhook.url",
+            "name that as urlSecret",
+        ),
+        (
+            {"receivers": [{"name": "hook", "webhook": {}}]},
+            "receivers[0].webhook",
+            "exactly one of url and urlSecret",
+        ),
+        (
+            {"receivers": [mail(smarthost="mx.example.com:25")]},
+            "receivers[0].email.smarthost",
+            "465 or 587",
+        ),
+        (
+            {"receivers": [mail(username="ml")]},
+            "receivers[0].email",
+            "one of username and password",
+        ),
+        ({"receivers": [mail(to=[])]}, "receivers[0].email.to", "name an address"),
+    ],
+)
+def test_what_could_tell_nobody_is_refused(
+    monitoring: dict[str, Any], path: str, says: str
+) -> None:
+    found = problem(monitoring=monitoring)
+    assert found.startswith(f"stanchion:monitoring.{path}: ")
+    assert says in found
+    assert "; " in found
+
+
+def test_an_address_that_may_be_a_secret_is_not_shown() -> None:
+    url = "https://hooks.example.com/services/T0/B0/hidden"
+    assert "hidden" not in problem(
+        monitoring={"receivers": [{"name": "a", "webhook": {"url": url}}]}
+    )
+    for field in ("kubernetesSecret", "cloudSecret"):
+        with pytest.raises(InvalidFileError) as caught:
+            environment(monitoring={"receivers": [chat(**{field: url})]})
+        assert "hidden" not in str(caught.value)
+        assert "replace it" in str(caught.value)
+
+
+def test_receivers_without_an_alertmanager_are_refused() -> None:
+    found = problem(operators={"enabled": ["keda"]}, monitoring={"receivers": [HOOK]})
+    assert "add Prometheus Operator (kube-prometheus-stack under operators.enabled)" in found
+
+
+def test_a_cloud_secret_needs_what_reads_it() -> None:
+    found = problem(
+        "dev-aws",
+        operators={"enabled": ["kube-prometheus-stack"]},
+        monitoring={"receivers": [chat(cloudSecret="dev-aws/alerts/slack")]},
+    )
+    assert "add external-secrets under operators.enabled" in found
+
+
+@pytest.mark.parametrize("name", ["prod-aws", "prod-gcp"])
+def test_in_prod_every_teams_pages_reach_somebody(name: str) -> None:
+    assert monitoring_args(environment(name))["paged_teams"] == ["platform-team", "demo-team"]
+    check_monitoring(environment(name))
+    routed = {"receivers": [HOOK], "routes": [{"team": "platform-team", "page": "hook"}]}
+    found = problem(name, monitoring=routed)
+    assert "routes: pages of demo-team reach nobody; add `team: demo-team`" in found
+
+
+@pytest.mark.parametrize("name", ["local", "dev-aws", "staging-gcp"])
+def test_elsewhere_nobody_has_to_be_told(name: str) -> None:
+    check_monitoring(environment(name))
+
+
+def test_a_team_is_told_by_its_own_route_and_by_the_common_one_in_what_that_leaves_out() -> None:
+    args = monitoring_args(
+        environment(
+            monitoring={
+                "receivers": [{**HOOK, "name": each} for each in ("all", "own")],
+                "routes": [{"page": "all"}, {"team": "demo-team", "ticket": "own"}],
+            }
+        )
+    )
+    told = {
+        (team, severity): resolved(args, team, severity)
+        for team in ("demo-team", "another")
+        for severity in ("page", "ticket")
+    }
+    assert told == {
+        ("demo-team", "page"): "all",
+        ("demo-team", "ticket"): "own",
+        ("another", "page"): "all",
+        ("another", "ticket"): None,
+    }
+
+
+def test_monitoring_can_be_another_clusters_own() -> None:
+    own = {"cloud": "local", "context": "kind"}
+    values = {"provider": own, "operators": {}, "monitoring": {"enabled": True}}
+    assert environment(**values).monitored
+
+
+def test_no_tenant_may_be_where_alertmanager_reads_routes_for_everybody() -> None:
+    tenant = {"name": "monitoring", "owner": "a", "costCenter": "b"}
+    with pytest.raises(InvalidFileError, match="reserved namespace"):
+        environment(tenants=[tenant])
