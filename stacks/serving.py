@@ -60,14 +60,6 @@ def load_declared(
     """
     files = load_service_files(directory, stack)
     trainings = [file for file in files if isinstance(file, TrainingJobFile)]
-    placements = {each.pool.name: each.placement for each in pools if each.placement is not None}
-    declared = Declared(
-        [file for file in files if isinstance(file, ModelServiceFile)],
-        load_pins(directory, stack),
-        [file for file in files if isinstance(file, LlmServiceFile)],
-        [file for file in files if isinstance(file, BatchInferenceFile)],
-        load_trainings(trainings, directory, environment, stack, placements),
-    )
     offers = {
         each.pool.name: PoolOffer(
             each.placement,
@@ -77,6 +69,14 @@ def load_declared(
         for each in pools
         if each.placement is not None
     }
+    placements = {name: offer.placement for name, offer in offers.items()}
+    declared = Declared(
+        [file for file in files if isinstance(file, ModelServiceFile)],
+        load_pins(directory, stack),
+        [file for file in files if isinstance(file, LlmServiceFile)],
+        [file for file in files if isinstance(file, BatchInferenceFile)],
+        load_trainings(trainings, directory, environment, stack, placements),
+    )
     check_services(
         declared.files,
         declared.pins,
