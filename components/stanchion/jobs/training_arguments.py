@@ -7,6 +7,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.jobs._parts import DATA
+from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.schedules import is_schedule
@@ -127,14 +128,7 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
     """
     check = Checks("TrainingJob", name)
     args = check.arguments(TrainingJobArgs, args)
-    check.name("service_name", args.get("service_name", name))
-    for field, value in (
-        ("tenant", args["tenant"]),
-        ("owner", args["owner"]),
-        ("cost_center", args["cost_center"]),
-    ):
-        check.label(field, value)
-    check.image("image", args["image"])
+    check_owned(check, name, args)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_gpus(check, args.get("gpus", 0), args.get("placement"))
     for field, number, low, high in (
