@@ -14,7 +14,8 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
   `TrackingGarbageCollection`: what was deleted in it, gone.
 * `ModelService`: a pinned model behind one address; `LlmService`: a language model on GPUs.
 * `BatchInference`: files scored with a pinned model, every row exactly once.
-* `TrainingJob`: a team's training, with the packages that serve the model.
+* `TrainingJob`: a team's training, with the packages that serve the model;
+  `RetrainingTrigger`: what begins it again.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
@@ -47,6 +48,9 @@ from stanchion.jobs import (
     BatchDates,
     BatchInference,
     BatchInferenceArgs,
+    RetrainingReason,
+    RetrainingTrigger,
+    RetrainingTriggerArgs,
     TrackingAccess,
     TrainingData,
     TrainingJob,
@@ -130,6 +134,7 @@ COMPONENTS = (
     Network,
     Operators,
     PrivateIngress,
+    RetrainingTrigger,
     Tenant,
     TrackingBackup,
     TrackingGarbageCollection,
@@ -226,6 +231,9 @@ __all__ = [
     "ReleaseAnalysis",
     "ReleaseChannel",
     "ReleaseMetric",
+    "RetrainingReason",
+    "RetrainingTrigger",
+    "RetrainingTriggerArgs",
     "Role",
     "RolloutStrategy",
     "ServiceLevelObjectives",

@@ -66,7 +66,7 @@ class Cluster:
         self, name: str, *, hours_ago: float, state: str = "Complete", own: bool = True
     ) -> None:
         """A Job that began a while ago; `state` is its condition, or empty while it runs."""
-        job = {"metadata": {"name": name}, "spec": {}}
+        job: dict[str, Any] = {"metadata": {"name": name}, "spec": {}}
         if own:
             job["metadata"]["ownerReferences"] = [{"uid": UID}]
         self.create(job)

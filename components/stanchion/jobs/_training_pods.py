@@ -24,7 +24,7 @@ _NODE = "node"
 _REFUSED = [2, 4]
 """Exit statuses of `stanchion_training`: wrong settings, and data that are not as expected."""
 _COORDINATOR = "jobset.sigs.k8s.io/coordinator"
-_BECAUSE = {
+BECAUSE = {
     "RETRAINING_REASON": "stanchion.dev/retraining-reason",
     "RETRAINING_CAUSE": "stanchion.dev/retraining-cause",
     "RETRAINING_PARENT": "stanchion.dev/retraining-parent",
@@ -92,7 +92,7 @@ def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
         told["CHECKPOINT_URI"] = args["checkpoints"]
     nodes = args.get("nodes", 1)
     if nodes == 1:
-        because = _BECAUSE.items() if args.get("on_demand", False) else ()
+        because = BECAUSE.items() if args.get("on_demand", False) else ()
         return [
             *pods.environment(told),
             *(_from_annotation(name, annotation) for name, annotation in because),

@@ -29,8 +29,9 @@ class TrainingJob(pulumi.ComponentResource):
     settings or data end it at once.
 
     With `schedule` a CronJob trains, with `on_demand` it waits to be asked, with `queue` Kueue says
-    when pods start, with `nodes` several pods train together as a JobSet. It deliberately makes no queue, bucket, claim, MLflow user or
-    Secret, and promotes nothing: what it registers goes through the gates like any version.
+    when pods start, with `nodes` several pods train together as a JobSet. It deliberately makes no
+    queue, bucket, claim, MLflow user or Secret, and promotes nothing: what it registers goes
+    through the gates like any version.
     """
 
     namespace: pulumi.Output[str]

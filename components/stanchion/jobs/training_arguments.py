@@ -25,7 +25,7 @@ _LONGEST_NAME_OF_MANY = 22
 _CODE_FILE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]*")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file://{DATA}/\S+")
+FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file://{DATA}/\S+")
 
 
 class TrackingAccess(TypedDict):
@@ -209,7 +209,7 @@ def _check_code(check: Checks, args: TrainingJobArgs) -> None:
 
 def _check_places(check: Checks, args: TrainingJobArgs) -> None:
     for field, place in _places(args).items():
-        if not _FOLDER.fullmatch(place):
+        if not FOLDER.fullmatch(place):
             check.refuse(
                 field,
                 f"'{place}' is no folder that pods reach",
@@ -238,10 +238,10 @@ def _check_places(check: Checks, args: TrainingJobArgs) -> None:
 def _check_nodes(check: Checks, service: str, args: TrainingJobArgs) -> None:
     nodes = args.get("nodes", 1)
     if nodes > 1 and repeats(args):
-        field = "schedule" if "schedule" in args else "on_demand"
+        why = "there is a schedule" if "schedule" in args else "on_demand is true"
         check.refuse(
             "nodes",
-            f"is {nodes}, and there is {field}: a CronJob makes Jobs and no JobSets",
+            f"is {nodes}, and {why}: a CronJob makes Jobs and no JobSets",
             "remove one of the two",
         )
     if nodes > 1 and len(service) > _LONGEST_NAME_OF_MANY:
