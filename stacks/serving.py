@@ -15,6 +15,7 @@ from foundation_args import CheckedPool
 from images import image
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
+from retraining import check_retraining
 from service import (
     ModelServiceFile,
     Pin,
@@ -89,6 +90,7 @@ def load_declared(
         image=image(environment, stack, "model-server"),
     )
     check_llm_services(declared.llms, environment, stack, offers)
+    check_retraining(trainings, declared.files, environment, stack)
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     if missing and environment.profile is Profile.PROD:

@@ -238,7 +238,7 @@ def _check_places(check: Checks, args: TrainingJobArgs) -> None:
 def _check_nodes(check: Checks, service: str, args: TrainingJobArgs) -> None:
     nodes = args.get("nodes", 1)
     if nodes > 1 and repeats(args):
-        why = "there is a schedule" if "schedule" in args else "on_demand is true"
+        why = "there is a schedule" if "schedule" in args else "on_demand is set"
         check.refuse(
             "nodes",
             f"is {nodes}, and {why}: a CronJob makes Jobs and no JobSets",

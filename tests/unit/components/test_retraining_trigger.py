@@ -211,5 +211,5 @@ def test_a_training_on_demand_knows_why_it_runs() -> None:
 
 
 def test_several_nodes_are_not_trained_on_demand() -> None:
-    with pytest.raises(ArgumentsError, match="is 2, and on_demand is true"):
+    with pytest.raises(ArgumentsError, match="is 2, and on_demand is set"):
         training(nodes=2, on_demand=True)
