@@ -62,7 +62,7 @@ if declared is not None:
         batches = build_batches(platform, declared.batches, declared.pins)
         pulumi.export("batches", batches)
     if declared.trainings:
-        pulumi.export("trainings", build_trainings(platform, declared.trainings))
+        pulumi.export("trainings", build_trainings(platform, declared.trainings, declared.pins))
     if declared.llms:
         llms = build_llm_services(environment, foundation, tenants, declared.llms)
         pulumi.export("llmServices", llms)

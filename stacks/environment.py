@@ -192,6 +192,11 @@ class Environment(Strict):
         return {field: missing for field, missing in lacks.items() if missing}
 
     @property
+    def lacks_for_alerts(self) -> str:
+        """What alerts that something acts on lack here; empty where nothing."""
+        return self._lacks_for_metrics
+
+    @property
     def lacks_for_queues(self) -> str:
         """What waiting in a queue lacks here; empty where nothing."""
         return self.lacks(Operator.KUEUE)

@@ -29,12 +29,14 @@ from stanchion import (
     Cluster,
     ClusterReference,
     GpuPool,
+    Grant,
     ImageRegistry,
     Location,
     Network,
     NetworkReference,
     Operators,
     Placement,
+    WorkloadIdentity,
 )
 from stanchion.credentials import SECRET_STORE
 
@@ -83,6 +85,41 @@ class Foundation:
         reference = _in_the_notation_of_outputs(self.site.cluster) if self.site else {"name": None}
         node = {"bundled": self.bundled, "operators": [*self.operators]} if self.bundled else {}
         return {"bundled": None, "kubeconfig": self.kubeconfig, **node, **reference}
+
+    def identity(
+        self,
+        account: str,
+        *,
+        tenant: str,
+        owner: str,
+        cost_center: str,
+        grants: Sequence[Grant],
+    ) -> WorkloadIdentity | None:
+        """Rights in the cloud for a tenant's service account; None where there is none to have.
+
+        Args:
+            account: The service account.
+            tenant: Its tenant, whose namespace it is in.
+            owner: Team that answers for it.
+            cost_center: Where its cost is booked.
+            grants: The rights.
+        """
+        if self.site is None or not grants:
+            return None
+        return WorkloadIdentity(
+            f"{account}-identity",
+            {
+                "location": self.site.location,
+                "environment": self.site.environment,
+                "owner": owner,
+                "cost_center": cost_center,
+                "cluster": self.site.cluster,
+                "namespace": tenant,
+                "service_account": account,
+                "grants": list(grants),
+            },
+            self.opts,
+        )
 
     def network_summary(self) -> Mapping[str, object] | None:
         """Which network it is in, for the stack's outputs; None for a cluster that was there."""

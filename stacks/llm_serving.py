@@ -14,7 +14,7 @@ from foundation import Foundation
 from llm_arguments import gateway_args, llm_args, own_name
 from llm_service import LlmServiceFile
 from provider import LocalProvider
-from service_place import PoolOffer, place_problems
+from service_place import PoolOffer, interruption_problems, place_problems
 from stanchion import (
     GrantKind,
     LlmGateway,
@@ -51,6 +51,7 @@ def check_llm_services(
     for file in files:
         tenants = [tenant.name for tenant in environment.tenants]
         found = place_problems(file.tenant, file.pool, stack, tenants, pools)
+        found += interruption_problems(file.pool, stack, pools)
         found += _quota_problems(file, environment, stack)
         found += _secret_problems(file, environment, stack)
         if file.pool is not None and file.pool in pools:
@@ -178,21 +179,13 @@ def build_llm_services(
 
 def _identity(file: LlmServiceFile, foundation: Foundation) -> WorkloadIdentity | None:
     """The right to read the bucket of the weights, where they are in one."""
-    site = foundation.site
-    if site is None or file.model is None or file.model.uri is None:
+    if file.model is None or file.model.uri is None:
         return None
     bucket = urlsplit(file.model.uri).netloc
-    return WorkloadIdentity(
-        f"{own_name(file)}-identity",
-        {
-            "location": site.location,
-            "environment": site.environment,
-            "owner": file.owner,
-            "cost_center": file.cost_center,
-            "cluster": site.cluster,
-            "namespace": file.tenant,
-            "service_account": own_name(file),
-            "grants": [{"name": "weights", "kind": GrantKind.BUCKET_READ, "resource": bucket}],
-        },
-        foundation.opts,
+    return foundation.identity(
+        own_name(file),
+        tenant=file.tenant,
+        owner=file.owner,
+        cost_center=file.cost_center,
+        grants=[{"name": "weights", "kind": GrantKind.BUCKET_READ, "resource": bucket}],
     )

@@ -20,7 +20,7 @@ from service_cold_start import ColdStart, cold_start_problems
 from service_drift import Drift
 from service_gates import Gates
 from service_objectives import Objectives, objectives_problems
-from service_place import PoolOffer, gpu_problems, place_problems
+from service_place import PoolOffer, gpu_problems, interruption_problems, place_problems
 from service_resources import Resources
 from service_rollout import Rollout, rollout_problems
 from stanchion.serving.cold_start import Replicas
@@ -214,6 +214,7 @@ def check_services(
             f"{where}: {problem}"
             for problem in (
                 *place_problems(service.tenant, service.pool, environment, tenants, pools),
+                *interruption_problems(service.pool, environment, pools),
                 *gpu_problems(service.resources.gpus, service.pool, environment, pools),
                 *rollout_problems(service.rollout, floor, environment, lacks_for_releases),
                 *autoscaling_problems(

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from environment import Environment
 from explain import in_the_notation_of_files
 from foundation import Foundation
-from service_place import PoolOffer, place_problems
+from service_place import place_problems
 from stanchion import Cloud, Grant, GrantKind, Placement, WorkloadIdentity
 
 _SCHEMES = {Cloud.AWS: "s3", Cloud.GCP: "gs"}
@@ -54,8 +54,7 @@ def job_place_problems(
         pools: Placement on its pools, by their names.
     """
     tenants = [tenant.name for tenant in environment.tenants]
-    offers = {name: PoolOffer(placement) for name, placement in pools.items()}
-    problems = place_problems(job.tenant, job.pool, stack, tenants, offers)
+    problems = place_problems(job.tenant, job.pool, stack, tenants, pools)
     own = _SCHEMES.get(Cloud(environment.provider.cloud))
     for folder in job.folders:
         scheme = urlsplit(folder.address).scheme
@@ -90,7 +89,6 @@ def told_in_files(problems: Sequence[str], names: Mapping[str, str]) -> list[str
 
 def job_identity(job: JobPlace, foundation: Foundation) -> WorkloadIdentity | None:
     """The right to the buckets among the folders of a job; None where it needs none."""
-    site = foundation.site
     grants: list[Grant] = []
     for folder in job.folders:
         where = urlsplit(folder.address)
@@ -99,19 +97,10 @@ def job_identity(job: JobPlace, foundation: Foundation) -> WorkloadIdentity | No
             if folder.key is not None:
                 grant["key"] = folder.key
             grants.append(grant)
-    if site is None or not grants:
-        return None
-    return WorkloadIdentity(
-        f"{job.name}-identity",
-        {
-            "location": site.location,
-            "environment": site.environment,
-            "owner": job.owner,
-            "cost_center": job.cost_center,
-            "cluster": site.cluster,
-            "namespace": job.tenant,
-            "service_account": job.name,
-            "grants": grants,
-        },
-        foundation.opts,
+    return foundation.identity(
+        job.name,
+        tenant=job.tenant,
+        owner=job.owner,
+        cost_center=job.cost_center,
+        grants=grants,
     )

@@ -24,7 +24,7 @@ def place_problems(
     pool: str | None,
     environment: str,
     tenants: Collection[str],
-    pools: Mapping[str, PoolOffer],
+    pools: Collection[str],
 ) -> list[str]:
     """What is wrong with where a service file, of whatever kind, has it run.
 
@@ -33,7 +33,7 @@ def place_problems(
         pool: Its pool, if it names one.
         environment: The environment that it is for.
         tenants: Names of its tenants.
-        pools: What its pools have, by their names.
+        pools: Names of its pools.
     """
     problems = []
     if tenant not in tenants:
@@ -46,12 +46,25 @@ def place_problems(
         near = get_close_matches(pool, pools) or sorted(pools)
         fix = f"write {' or '.join(near)}" if near else "add it there, or remove pool"
         problems.append(f"pool: '{pool}' is not under stanchion:pools of {environment}; {fix}")
-    elif pool is not None and pools[pool].interruptible:
-        problems.append(
-            f"pool: '{pool}' of {environment} has spot capacity alone, and the cloud may take all "
-            "of it back at once; write a pool that has on_demand or reservation too"
-        )
     return problems
+
+
+def interruption_problems(
+    pool: str | None, environment: str, pools: Mapping[str, PoolOffer]
+) -> list[str]:
+    """What is wrong with a pool for a service that somebody waits for; jobs begin again.
+
+    Args:
+        pool: Its pool, if it names one.
+        environment: The environment that it is for.
+        pools: What its pools have, by their names.
+    """
+    if pool is None or pool not in pools or not pools[pool].interruptible:
+        return []
+    return [
+        f"pool: '{pool}' of {environment} has spot capacity alone, and the cloud may take all "
+        "of it back at once; write a pool that has on_demand or reservation too"
+    ]
 
 
 def gpu_problems(

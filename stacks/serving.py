@@ -15,6 +15,7 @@ from foundation_args import CheckedPool
 from images import image
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
+from retraining import check_retraining
 from service import (
     ModelServiceFile,
     Pin,
@@ -60,14 +61,6 @@ def load_declared(
     """
     files = load_service_files(directory, stack)
     trainings = [file for file in files if isinstance(file, TrainingJobFile)]
-    placements = {each.pool.name: each.placement for each in pools if each.placement is not None}
-    declared = Declared(
-        [file for file in files if isinstance(file, ModelServiceFile)],
-        load_pins(directory, stack),
-        [file for file in files if isinstance(file, LlmServiceFile)],
-        [file for file in files if isinstance(file, BatchInferenceFile)],
-        load_trainings(trainings, directory, environment, stack, placements),
-    )
     offers = {
         each.pool.name: PoolOffer(
             each.placement,
@@ -77,6 +70,14 @@ def load_declared(
         for each in pools
         if each.placement is not None
     }
+    placements = {name: offer.placement for name, offer in offers.items()}
+    declared = Declared(
+        [file for file in files if isinstance(file, ModelServiceFile)],
+        load_pins(directory, stack),
+        [file for file in files if isinstance(file, LlmServiceFile)],
+        [file for file in files if isinstance(file, BatchInferenceFile)],
+        load_trainings(trainings, directory, environment, stack, placements),
+    )
     check_services(
         declared.files,
         declared.pins,
@@ -89,6 +90,7 @@ def load_declared(
         image=image(environment, stack, "model-server"),
     )
     check_llm_services(declared.llms, environment, stack, offers)
+    check_retraining(trainings, declared.files, environment, stack)
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     if missing and environment.profile is Profile.PROD:

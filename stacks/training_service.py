@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from service_resources import Resources
+from training_retrain import Retrain
 from validation import InvalidFileError, Label, Name, Schedule, ShortName, Strict
 
 _Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^\S+$")]
@@ -70,7 +71,9 @@ class TrainingJobFile(Strict):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Where every random number begins."""
     schedule: Schedule | None = None
-    """When to train, in cron's five fields and UTC; default: once."""
+    """When to train, in cron's five fields and UTC; default: once, or as `retrain` says."""
+    retrain: Retrain | None = None
+    """What begins it again besides; default: nothing."""
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     """How often a failed training is tried again; an eviction is no failure."""
     queue: Name | None = None

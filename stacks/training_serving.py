@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from environment import Environment
 from images import image
+from retraining import build_trigger
+from service import Pin
 from service_jobs import (
     Folder,
     JobPlace,
@@ -26,7 +28,7 @@ from stanchion import (
     TrainingJob,
     TrainingJobArgs,
 )
-from stanchion.jobs.training_arguments import checked
+from stanchion.jobs.training_arguments import DEFAULT_KEPT_RUNS, checked
 from training_service import Code, TrainingJobFile, read_code
 from validation import InvalidFileError
 
@@ -40,6 +42,7 @@ _IN_FILES = {
     "tracking.secret_name": "credentials",
     "model_name": "model",
     "gpus": "resources.gpus",
+    "on_demand": "retrain",
 }
 """Where a file says what the component takes under another name."""
 _NOT_YET: TrackingAccess = {"url": "", "namespace": "", "secret_name": ""}
@@ -156,6 +159,9 @@ def _args(
         args["checkpoints"] = file.checkpoints
     if file.schedule is not None:
         args["schedule"] = file.schedule
+    if file.retrain is not None:
+        args["on_demand"] = True
+        args["kept_runs"] = max(DEFAULT_KEPT_RUNS, file.retrain.max_runs)
     if file.queue is not None:
         args["queue"] = file.queue
     if file.claim is not None:
@@ -165,8 +171,10 @@ def _args(
     return args
 
 
-def build_trainings(platform: Platform, trainings: Sequence[Training]) -> Mapping[str, object]:
-    """Create each training; return all for the outputs."""
+def build_trainings(
+    platform: Platform, trainings: Sequence[Training], pins: Mapping[str, Pin]
+) -> Mapping[str, object]:
+    """Create each training and what begins it again; return all for the outputs."""
     foundation = platform.foundation
     summary: dict[str, dict[str, object]] = {}
     for training in trainings:
@@ -190,5 +198,9 @@ def build_trainings(platform: Platform, trainings: Sequence[Training]) -> Mappin
             "codeVersion": training.code.version,
             "job": made.job_name,
             "cronJob": made.cron_job_name,
+            "retraining": None,
         }
+        if file.retrain is not None:
+            trigger = build_trigger(file, file.retrain, platform, pins)
+            summary[file.name]["retraining"] = trigger.service_name
     return summary

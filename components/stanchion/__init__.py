@@ -16,7 +16,8 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
   `TrackingGarbageCollection`: what was deleted in it, gone.
 * `ModelService`: a pinned model behind one address; `LlmService`: a language model on GPUs.
 * `BatchInference`: files scored with a pinned model, every row exactly once.
-* `TrainingJob`: a team's training, with the packages that serve the model.
+* `TrainingJob`: a team's training, with the packages that serve the model;
+  `RetrainingTrigger`: what begins it again.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
@@ -49,6 +50,9 @@ from stanchion.jobs import (
     BatchDates,
     BatchInference,
     BatchInferenceArgs,
+    RetrainingReason,
+    RetrainingTrigger,
+    RetrainingTriggerArgs,
     TrackingAccess,
     TrainingData,
     TrainingJob,
@@ -148,6 +152,7 @@ COMPONENTS = (
     Network,
     Operators,
     PrivateIngress,
+    RetrainingTrigger,
     Tenant,
     TrackingBackup,
     TrackingGarbageCollection,
@@ -253,6 +258,9 @@ __all__ = [
     "ReleaseAnalysis",
     "ReleaseChannel",
     "ReleaseMetric",
+    "RetrainingReason",
+    "RetrainingTrigger",
+    "RetrainingTriggerArgs",
     "Role",
     "RolloutStrategy",
     "ServiceLevelObjectives",

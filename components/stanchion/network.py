@@ -108,6 +108,11 @@ def credentials_egress() -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
     return [egress([addresses(cidr)], *ports) for cidr, ports in _CREDENTIALS.items()]
 
 
+def api_server_egress() -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
+    """The cluster's own API, which has an address in private networks that nobody knows before."""
+    return egress([addresses(each) for each in PRIVATE_RANGES], 443, 6443)
+
+
 def policy_spec(
     pods: Mapping[str, str],
     *,

@@ -127,6 +127,9 @@ REQUIRED = {
         "location", "environment", "owner", "costCenter", "network", "namespace", "serviceName",
         "port", "healthPath", "host", "dnsZone",
     },
+    "RetrainingTrigger": {
+        "namespace", "tenant", "owner", "costCenter", "image", "training", "reasons",
+    },
     "TrackingBackup": {"namespace", "owner", "costCenter", "image", "database", "destination"},
     "TrackingGarbageCollection": {"namespace", "owner", "costCenter", "image", "database"},
     "TrainingJob": {

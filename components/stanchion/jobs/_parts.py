@@ -18,6 +18,8 @@ KEEP_SECONDS = 7 * 24 * 60 * 60
 """How long a Job that is over can be looked at."""
 _MISSED_SECONDS = 6 * 60 * 60
 """A run that was missed is made up for while it is still of its day."""
+_NEVER_MIND = "0 0 1 1 *"
+"""The schedule of a CronJob that is suspended, for it must have one."""
 _NOT_WAITED_FOR = {"pulumi.com/skipAwait": "true"}
 """A Job runs for hours, or waits in its queue: whoever deploys it is done before."""
 CREDENTIALS = f"{pods.SECRETS_ROOT}/registry"
@@ -73,6 +75,27 @@ def walls(
         spec=network.policy_spec(selected, admit=admit, allow=allow),
         opts=opts,
     )
+
+
+def files(
+    login: str, resources: pods.ContainerResources, claim: pulumi.Input[str] | None
+) -> tuple[list[k8s.core.v1.VolumeArgs], list[k8s.core.v1.VolumeMountArgs]]:
+    """Temporary files, MLflow's credentials and the claim: volumes, and where they are mounted.
+
+    Args:
+        login: Secret with the keys `username` and `password`.
+        resources: The container's, which say how much it may write.
+        claim: The claim with the data, if there is one.
+    """
+    volumes = [
+        pods.scratch_volume(pods.scratch_size(resources)),
+        pods.secret_files({"registry": (login, ("username", "password"))}),
+    ]
+    mounts = [pods.scratch_mount(), pods.secrets_mount()]
+    if claim is not None:
+        volumes.append(pods.claim_volume("data", claim))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA))
+    return volumes, mounts
 
 
 def pod_template(
@@ -179,31 +202,34 @@ def cron_job(
     name: str,
     *,
     described: k8s.meta.v1.ObjectMetaArgs,
-    schedule: str,
+    schedule: str | None,
     labelled: Mapping[str, str],
     spec: k8s.batch.v1.JobSpecArgs,
     opts: pulumi.ResourceOptions,
+    kept_runs: int = 3,
 ) -> k8s.batch.v1.CronJob:
     """A Job a run, one run at a time: two would do the same side by side for nothing.
 
     Args:
         name: Resource name.
         described: Its metadata.
-        schedule: When, in cron's five fields and UTC.
+        schedule: When, in cron's five fields and UTC; None: only when somebody asks.
         labelled: Labels of its Jobs.
         spec: What they do.
         opts: Its options.
+        kept_runs: Those that are over and stay, of either end.
     """
     return _BATCH.CronJob(
         name,
         metadata=described,
         spec=_BATCH.CronJobSpecArgs(
-            schedule=schedule,
+            schedule=schedule or _NEVER_MIND,
+            suspend=None if schedule else True,
             time_zone="Etc/UTC",
             concurrency_policy="Forbid",
             starting_deadline_seconds=_MISSED_SECONDS,
-            successful_jobs_history_limit=3,
-            failed_jobs_history_limit=3,
+            successful_jobs_history_limit=kept_runs,
+            failed_jobs_history_limit=kept_runs,
             job_template=_BATCH.JobTemplateSpecArgs(
                 metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled), spec=spec
             ),

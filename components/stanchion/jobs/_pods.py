@@ -31,14 +31,8 @@ def pod_template(
         scheduled: Whether a CronJob makes it, whose day is that of its schedule.
     """
     resources, at = args.get("resources", DEFAULT_RESOURCES), args.get("placement")
-    volumes = [
-        pods.scratch_volume(pods.scratch_size(resources)),
-        pods.secret_files({"registry": (f"{service}-registry", ("username", "password"))}),
-    ]
-    mounts = [pods.scratch_mount(), pods.secrets_mount()]
-    if "volume_claim_name" in args:
-        volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
-        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=_parts.DATA))
+    claim = args.get("volume_claim_name")
+    volumes, mounts = _parts.files(f"{service}-registry", resources, claim)
     gpus = args.get("gpus", 0)
     container = _CORE.ContainerArgs(
         name=_CONTAINER,

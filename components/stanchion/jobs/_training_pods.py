@@ -24,6 +24,12 @@ _NODE = "node"
 _REFUSED = [2, 4]
 """Exit statuses of `stanchion_training`: wrong settings, and data that are not as expected."""
 _COORDINATOR = "jobset.sigs.k8s.io/coordinator"
+BECAUSE = {
+    "RETRAINING_REASON": "stanchion.dev/retraining-reason",
+    "RETRAINING_CAUSE": "stanchion.dev/retraining-cause",
+    "RETRAINING_PARENT": "stanchion.dev/retraining-parent",
+}
+"""What a `RetrainingTrigger` writes on the pods that it has started; empty on others."""
 _INDEX = "batch.kubernetes.io/job-completion-index"
 
 
@@ -39,15 +45,8 @@ def pod_template(
         code: The ConfigMap with the code; None where it is in the image.
     """
     resources, at = args.get("resources", DEFAULT_RESOURCES), args.get("placement")
-    login = (args["tracking"]["secret_name"], ("username", "password"))
-    volumes = [
-        pods.scratch_volume(pods.scratch_size(resources)),
-        pods.secret_files({"registry": login}),
-    ]
-    mounts = [pods.scratch_mount(), pods.secrets_mount()]
-    if "volume_claim_name" in args:
-        volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
-        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=_parts.DATA))
+    login = args["tracking"]["secret_name"]
+    volumes, mounts = _parts.files(login, resources, args.get("volume_claim_name"))
     if code is not None:
         source = _CORE.ConfigMapVolumeSourceArgs(name=code)
         volumes.append(_CORE.VolumeArgs(name="code", config_map=source))
@@ -93,7 +92,11 @@ def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
         told["CHECKPOINT_URI"] = args["checkpoints"]
     nodes = args.get("nodes", 1)
     if nodes == 1:
-        return pods.environment(told)
+        because = BECAUSE.items() if args.get("on_demand", False) else ()
+        return [
+            *pods.environment(told),
+            *(_from_annotation(name, annotation) for name, annotation in because),
+        ]
     told["NODES"] = str(nodes)
     return [
         *pods.environment(told),

@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
+from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.schedules import is_schedule
@@ -105,11 +106,7 @@ def checked(name: str, args: BatchInferenceArgs) -> BatchInferenceArgs:
     """
     check = Checks("BatchInference", name)
     args = check.arguments(BatchInferenceArgs, args)
-    check.name("service_name", args.get("service_name", name))
-    check.label("tenant", args["tenant"])
-    check.label("owner", args["owner"])
-    check.label("cost_center", args["cost_center"])
-    check.image("image", args["image"])
+    check_owned(check, name, args)
     check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_gpus(check, args.get("gpus", 0), args.get("placement"))

@@ -8,7 +8,13 @@ import pulumi_kubernetes as k8s
 from stanchion import labels, pods
 from stanchion.children import child_options, once_made
 from stanchion.jobs import _parts, _training_pods
-from stanchion.jobs.training_arguments import TrainingJobArgs, checked, needs_cloud
+from stanchion.jobs.training_arguments import (
+    DEFAULT_KEPT_RUNS,
+    TrainingJobArgs,
+    checked,
+    needs_cloud,
+    repeats,
+)
 from stanchion.labels import metadata
 from stanchion.names import label_value, short_hash
 
@@ -22,17 +28,18 @@ class TrainingJob(pulumi.ComponentResource):
     and lost nodes count as no failure, what another try may cure is tried a few times, and wrong
     settings or data end it at once.
 
-    With `schedule` a CronJob trains, with `queue` Kueue says when pods start, with `nodes` several
-    pods train together as a JobSet. It deliberately makes no queue, bucket, claim, MLflow user or
-    Secret, and promotes nothing: what it registers goes through the gates like any version.
+    With `schedule` a CronJob trains, with `on_demand` it waits to be asked, with `queue` Kueue says
+    when pods start, with `nodes` several pods train together as a JobSet. It deliberately makes no
+    queue, bucket, claim, MLflow user or Secret, and promotes nothing: what it registers goes
+    through the gates like any version.
     """
 
     namespace: pulumi.Output[str]
     """Namespace of its objects."""
     job_name: pulumi.Output[str] | None
-    """Name of the Job, or of the JobSet of several nodes; absent with a schedule."""
+    """Name of the Job, or of the JobSet of several nodes; absent with a CronJob."""
     cron_job_name: pulumi.Output[str] | None
-    """Name of the CronJob; absent without a schedule."""
+    """Name of the CronJob; absent without schedule and demand."""
     pod_labels: pulumi.Output[dict[str, str]]
     """Labels of its pods, for network policies and queries."""
 
@@ -89,11 +96,12 @@ class TrainingJob(pulumi.ComponentResource):
         queued = _parts.queued(labelled, args.get("queue"))
         template = _training_pods.pod_template(service, args, labelled, code)
         self.job_name = self.cron_job_name = None
-        if "schedule" in args:
+        if repeats(args):
             scheduled = _parts.cron_job(
                 f"{name}-schedule",
                 described=metadata(service, namespace, labelled),
-                schedule=args["schedule"],
+                schedule=args.get("schedule"),
+                kept_runs=args.get("kept_runs", DEFAULT_KEPT_RUNS),
                 labelled=queued,
                 spec=_training_pods.job_spec(args, template, keep_seconds=None),
                 opts=ready,

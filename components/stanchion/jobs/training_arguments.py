@@ -7,6 +7,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.jobs._parts import DATA
+from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.schedules import is_schedule
@@ -14,6 +15,7 @@ from stanchion.schedules import is_schedule
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "1", "cpu_limit": "2", "memory": "4Gi"}
 DEFAULT_RETRIES = 3
 DEFAULT_DEADLINE_SECONDS = 24 * 60 * 60
+DEFAULT_KEPT_RUNS = 3
 CODE = "/opt/training"
 """Where the files of `code` are, and the folder that the command starts in."""
 _MOST_CODE = 900 * 1024
@@ -23,7 +25,7 @@ _LONGEST_NAME_OF_MANY = 22
 _CODE_FILE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]*")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file://{DATA}/\S+")
+FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file://{DATA}/\S+")
 
 
 class TrackingAccess(TypedDict):
@@ -88,6 +90,12 @@ class TrainingJobArgs(TypedDict):
     """Where every random number begins, 0 to 4294967295. Default: 0."""
     schedule: NotRequired[str]
     """When a CronJob trains, in cron's five fields and UTC. Default: never; a Job trains once."""
+    on_demand: NotRequired[bool]
+    """Whether there is a CronJob without `schedule` too, which trains when it is asked: by a
+    `RetrainingTrigger` or `kubectl create job --from`. Default: false."""
+    kept_runs: NotRequired[int]
+    """Runs of a CronJob that are over and can be looked at, of those that went well and of those
+    that failed, 1 to 100. Default: 3."""
     checkpoints: NotRequired[str]
     """Folder for checkpoints, as `data.location`, apart from the data. Default: none, an
     interrupted training begins anew."""
@@ -127,14 +135,7 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
     """
     check = Checks("TrainingJob", name)
     args = check.arguments(TrainingJobArgs, args)
-    check.name("service_name", args.get("service_name", name))
-    for field, value in (
-        ("tenant", args["tenant"]),
-        ("owner", args["owner"]),
-        ("cost_center", args["cost_center"]),
-    ):
-        check.label(field, value)
-    check.image("image", args["image"])
+    check_owned(check, name, args)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_gpus(check, args.get("gpus", 0), args.get("placement"))
     for field, number, low, high in (
@@ -142,6 +143,7 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
         ("retries", args.get("retries", DEFAULT_RETRIES), 0, 100),
         ("deadline_seconds", deadline_seconds(args), 60, 30 * 24 * 60 * 60),
         ("nodes", args.get("nodes", 1), 1, 512),
+        ("kept_runs", args.get("kept_runs", DEFAULT_KEPT_RUNS), 1, 100),
     ):
         check.between(field, number, low, high)
     for field, value in (
@@ -164,6 +166,11 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
 def deadline_seconds(args: TrainingJobArgs) -> int:
     """Longest time that it may take."""
     return args.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
+
+
+def repeats(args: TrainingJobArgs) -> bool:
+    """Whether a CronJob trains, and no Job or JobSet of its own."""
+    return "schedule" in args or args.get("on_demand", False)
 
 
 def needs_cloud(args: TrainingJobArgs) -> bool:
@@ -202,7 +209,7 @@ def _check_code(check: Checks, args: TrainingJobArgs) -> None:
 
 def _check_places(check: Checks, args: TrainingJobArgs) -> None:
     for field, place in _places(args).items():
-        if not _FOLDER.fullmatch(place):
+        if not FOLDER.fullmatch(place):
             check.refuse(
                 field,
                 f"'{place}' is no folder that pods reach",
@@ -230,10 +237,11 @@ def _check_places(check: Checks, args: TrainingJobArgs) -> None:
 
 def _check_nodes(check: Checks, service: str, args: TrainingJobArgs) -> None:
     nodes = args.get("nodes", 1)
-    if nodes > 1 and "schedule" in args:
+    if nodes > 1 and repeats(args):
+        why = "there is a schedule" if "schedule" in args else "on_demand is set"
         check.refuse(
             "nodes",
-            f"is {nodes}, and there is a schedule: a CronJob makes Jobs and no JobSets",
+            f"is {nodes}, and {why}: a CronJob makes Jobs and no JobSets",
             "remove one of the two",
         )
     if nodes > 1 and len(service) > _LONGEST_NAME_OF_MANY:

@@ -10,6 +10,8 @@ NAMESPACE = "monitoring"
 PROMETHEUS_PORT = 9090
 PROMETHEUS_URL = f"http://prometheus-operated.{NAMESPACE}.svc:{PROMETHEUS_PORT}"
 """The Service that Prometheus Operator makes beside every Prometheus, bundled or from the chart."""
+PROMETHEUS_PODS = {"app.kubernetes.io/name": "prometheus"}
+"""Labels that Prometheus Operator gives every Prometheus' pods."""
 INTERVAL_SECONDS = 15
 
 

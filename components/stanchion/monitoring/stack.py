@@ -21,8 +21,6 @@ from stanchion.monitoring.watched import RUNBOOKS
 ALERTMANAGER_PORT = 9093
 ALERTMANAGER_URL = f"http://{ALERTMANAGER}.{NAMESPACE}.svc:{ALERTMANAGER_PORT}"
 """The Service that Prometheus Operator makes beside every Alertmanager, bundled or from a chart."""
-ALERTMANAGER_PODS = {"app.kubernetes.io/name": "alertmanager"}
-"""Labels of Alertmanager's pods, for the network policy of whom it calls."""
 _NAME = "platform"
 
 

@@ -1,13 +1,14 @@
 """What a `ModelService`, an `LlmService` and an `LlmGateway` have in common."""
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import monitoring, network
 from stanchion.checks import Checks
+from stanchion.owned import OwnedArgs, check_owned
 
 READY_FOR_SECONDS = 5
 """How long a replica must answer before it counts."""
@@ -17,14 +18,9 @@ _PORT = 80
 _CORE = k8s.core.v1
 
 
-class ServedArgs(TypedDict):
+class ServedArgs(OwnedArgs):
     """What each of them is told."""
 
-    tenant: str
-    owner: str
-    cost_center: str
-    image: str
-    service_name: NotRequired[str]
     allow_from: NotRequired[list[str]]
     monitoring: NotRequired[bool]
     monitoring_namespace: NotRequired[str]
@@ -38,14 +34,7 @@ def check_served(check: Checks, name: str, args: ServedArgs) -> None:
         name: Name of the component's resource.
         args: The arguments.
     """
-    check.name("service_name", args.get("service_name", name))
-    for field, value in (
-        ("tenant", args["tenant"]),
-        ("owner", args["owner"]),
-        ("cost_center", args["cost_center"]),
-    ):
-        check.label(field, value)
-    check.image("image", args["image"])
+    check_owned(check, name, args)
     allowed = args.get("allow_from", [])
     for at, namespace in enumerate(allowed):
         check.name(f"allow_from[{at}]", namespace)

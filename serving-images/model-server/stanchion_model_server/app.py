@@ -59,7 +59,7 @@ class Application:
         self._output_name = "output-0"
         model = f"/v2/models/{settings.name}"
         pinned = f"{model}/versions/{settings.model_version}"
-        self._predictions: dict[str, Callable[[bytes, str], Awaitable[bytes]]] = {
+        self._predictions: dict[str, Callable[[bytes, str, str], Awaitable[bytes]]] = {
             f"{model}/infer": self._infer,
             f"{pinned}/infer": self._infer,
             "/invocations": self._invoke,
@@ -104,7 +104,7 @@ class Application:
 
     async def _measured(
         self,
-        predict: Callable[[bytes, str], Awaitable[bytes]],
+        predict: Callable[[bytes, str, str], Awaitable[bytes]],
         scope: Scope,
         receive: Any,
         send: Any,
@@ -119,7 +119,8 @@ class Application:
         try:
             async with asyncio.timeout(self._seconds):
                 self._admit(length)
-                body = await predict(await self._body(receive), media_type)
+                asked = await self._body(receive)
+                body = await predict(asked, media_type, request_id.decode("latin-1"))
         except RequestError as refusal:
             status, body = _failure(refusal)
             error = refusal.message
@@ -195,7 +196,7 @@ class Application:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is larger than {self._limit} bytes"
         )
 
-    async def _infer(self, body: bytes, media_type: str) -> bytes:
+    async def _infer(self, body: bytes, media_type: str, request_id: str) -> bytes:
         if media_type not in ("", invocations.JSON):
             raise _unsupported(media_type, invocations.JSON)
         served = self._service.served
@@ -205,14 +206,14 @@ class Application:
             if len(body) < _LARGE_BODY
             else await asyncio.to_thread(v2.read, body, served.signature)
         )
-        held = self._metrics.fields.hold(parsed.rows)
-        result = await self._predict(parsed.rows)
-        answer = v2.write(result, parsed.id, self._head, self._output_name)
-        self._metrics.outputs.observe(result)
-        self._metrics.fields.observe(held)
-        return answer
+        return await self._answered(
+            parsed.rows,
+            lambda result: v2.write(result, parsed.id, self._head, self._output_name),
+            parsed.id or request_id,
+            len(body),
+        )
 
-    async def _invoke(self, body: bytes, media_type: str) -> bytes:
+    async def _invoke(self, body: bytes, media_type: str, request_id: str) -> bytes:
         if media_type not in (invocations.JSON, invocations.CSV):
             raise _unsupported(media_type, f"{invocations.JSON} or {invocations.CSV}")
         served = self._service.served
@@ -227,11 +228,25 @@ class Application:
             )
         if item is None:
             item = await asyncio.to_thread(reader.read, body, media_type)
+        return await self._answered(item, invocations.write, request_id, len(body))
+
+    async def _answered(
+        self,
+        item: Batchable | Unmerged,
+        write: Callable[[Any], bytes],
+        request_id: str,
+        size: int,
+    ) -> bytes:
+        """The answer to checked rows, which are counted, and logged where they are to be."""
         held = self._metrics.fields.hold(item)
+        log_to = self._service.prediction_log
+        taken = log_to.take(item, request_id) if log_to is not None else None
         result = await self._predict(item)
-        answer = invocations.write(result)
+        answer = write(result)
         self._metrics.outputs.observe(result)
         self._metrics.fields.observe(held)
+        if log_to is not None and taken is not None:
+            log_to.add(taken, result, size + len(answer))
         return answer
 
     async def _predict(self, item: Batchable | Unmerged) -> Any:

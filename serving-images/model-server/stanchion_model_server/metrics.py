@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -21,6 +22,21 @@ SERVER_ERROR: Final = "server_error"
 TIMEOUT: Final = "timeout"
 UNAVAILABLE: Final = "unavailable"
 OUTCOMES: Final = (OK, CLIENT_ERROR, SERVER_ERROR, TIMEOUT, UNAVAILABLE)
+
+
+class LogResult(StrEnum):
+    """What became of a row that the prediction log was to have."""
+
+    WRITTEN = "written"
+    FULL = "full"
+    """Left out: too many waited in memory."""
+    UNREADABLE = "unreadable"
+    """Left out: it fits no table, or not the model's signature."""
+    LOST = "lost"
+    """The store did not answer for so long that the disk had no room."""
+    REFUSED = "refused"
+    """Nothing is logged: what the log is told does not fit the model."""
+
 
 _SECONDS: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -94,6 +110,13 @@ class Metrics:
             registered_model=settings.model_name,
             digest=settings.model_digest,
         ).set(1)
+        logged = Counter(
+            "model_server_prediction_log_rows",
+            "Rows that the prediction log was to have, by what became of them.",
+            [*of_model, "result"],
+            registry=self.registry,
+        )
+        self.prediction_log_rows = {r: logged.labels(**of_model, result=r) for r in LogResult}
         self.outputs = Outputs(of_model)
         self.registry.register(self.outputs)
         self.fields = Fields(of_model)

@@ -16,6 +16,7 @@ from stanchion_model_server.signature import Batchable, Unmerged
 
 if TYPE_CHECKING:
     from stanchion_model_server.metrics import Metrics
+    from stanchion_model_server.prediction_log.log import PredictionLog
     from stanchion_model_server.settings import Settings
 
 
@@ -36,6 +37,7 @@ class Service:
         phase: Where the process stands; only `READY` is ready, but `DRAINING` still predicts.
         reason: Why it is not ready, for people.
         served: The model, once it is verified and warm.
+        prediction_log: Where a sample of requests goes, if anywhere.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
@@ -43,6 +45,7 @@ class Service:
         self.phase = Phase.LOADING
         self.reason = "the model is being fetched"
         self.served: ServedModel | None = None
+        self.prediction_log: PredictionLog | None = None
         self._batcher: Batcher | None = None
         self._stop = threading.Event()
 
@@ -77,6 +80,11 @@ class Service:
         signature = served.model.metadata.signature
         tallies = self.metrics.fields.watch(served.reference, served.signature)
         self.metrics.outputs.watch(signature.outputs if signature is not None else None, tallies)
+        if self.settings.prediction_log_uri is not None:
+            # Its libraries take time and memory that a server without a log has better use for.
+            from stanchion_model_server.prediction_log.log import PredictionLog  # noqa: PLC0415
+
+            self.prediction_log = PredictionLog(self.settings, served, self.metrics)
         if self.phase is Phase.LOADING:
             self.phase, self.reason = Phase.READY, ""
             self.metrics.ready.set(1)
@@ -127,7 +135,9 @@ class Service:
             self.phase, self.reason = Phase.DRAINING, "the server is shutting down"
 
     def close(self) -> None:
-        """Give up loading and let the model's thread end."""
+        """Give up loading, let the model's thread end and write what the log still has."""
         self._stop.set()
         if self._batcher is not None:
             self._batcher.close()
+        if self.prediction_log is not None:
+            self.prediction_log.close()

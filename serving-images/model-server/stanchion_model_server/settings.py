@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +25,28 @@ class SettingsError(ValueError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("; ".join(problems))
+
+
+Address = Annotated[str, StringConstraints(pattern=r"^(file:///|s3://[a-z0-9]|gs://[a-z0-9])\S+$")]
+"""Of a folder: on a volume, in S3 or in Cloud Storage."""
+
+
+class Redact(BaseModel):
+    """Columns, of requests or of answers, that the prediction log does not write as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    drop: frozenset[str] = frozenset()
+    """Left out."""
+    hash: frozenset[str] = frozenset()
+    """Written as a hash with the service's key: equal values stay equal, and nothing else."""
+    keep: frozenset[str] = frozenset()
+    """Text that is written as it is; other text is left out."""
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Every column that something is said of."""
+        return self.drop | self.hash | self.keep
 
 
 class Settings(BaseModel):
@@ -50,6 +80,29 @@ class Settings(BaseModel):
     """Most rows merged into one call of the model; 1 turns merging off."""
     max_batch_delay: Annotated[float, Field(ge=0, le=1)] = 0.001
     """Longest wait for more rows, in seconds. Waits only under load: an idle server never does."""
+
+    prediction_log_uri: Address | None = None
+    """Folder that a sample of requests and answers is written to; unset: nothing is logged."""
+    prediction_log_sample_rate: Annotated[float, Field(gt=0, le=1)] = 0.01
+    """Share of requests that are logged."""
+    prediction_log_retention_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    """After how many days what was logged is deleted; needed to log anything."""
+    prediction_log_redact: Json[Redact] = Redact()
+    """Columns that are not written as they are, as `{"drop": ["email"]}`."""
+    prediction_log_key_file: Path | None = None
+    """File with the key of hashes; needed to hash anything."""
+    prediction_log_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 300.0
+    """Longest time for which logged rows wait in memory, in seconds."""
+
+    @model_validator(mode="after")
+    def _log(self) -> Self:
+        if self.prediction_log_uri is None:
+            return self
+        if self.prediction_log_retention_days is None:
+            raise ValueError("PREDICTION_LOG_URI needs PREDICTION_LOG_RETENTION_DAYS")
+        if self.prediction_log_redact.hash and self.prediction_log_key_file is None:
+            raise ValueError("PREDICTION_LOG_REDACT hashes, which needs PREDICTION_LOG_KEY_FILE")
+        return self
 
     @property
     def name(self) -> str:

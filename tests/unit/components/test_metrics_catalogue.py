@@ -19,6 +19,7 @@ from stanchion_model_server.metrics import Metrics
 from stanchion_model_server.settings import from_environment
 from stanchion_model_server.signature import InputSignature
 from stanchion_models import Reference
+from stanchion_retraining.metrics import Metrics as RetrainingMetrics
 from unit.components.world import DIGEST
 
 # Of the client library: the same for every process, and each series' time of creation.
@@ -57,7 +58,11 @@ def _llm_gateway() -> bytes:
     return generate_latest(GatewayMetrics(configuration).registry)
 
 
-IMAGES = {"model-server": _model_server, "llm-gateway": _llm_gateway}
+def _retraining() -> bytes:
+    return generate_latest(RetrainingMetrics().registry)
+
+
+IMAGES = {"model-server": _model_server, "llm-gateway": _llm_gateway, "retraining": _retraining}
 
 
 @pytest.fixture(scope="module", params=IMAGES)

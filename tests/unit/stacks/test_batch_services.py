@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,16 @@ import pytest
 import yaml
 from batch_service import BatchInferenceFile
 from batch_serving import check_batches, pin_of
-from environment import Environment, parse_environment
 from schemas import service_schema
 from service import Pin, load_service_files
-from stanchion import Placement
+from unit.stacks import examples
+from unit.stacks.bad_files import ROOT
+from unit.stacks.examples import L4, environment, example
 from validation import InvalidFileError
 
-ROOT = Path(__file__).parents[3]
-EXAMPLE = (ROOT / "examples" / "batch" / "wine-scores.yaml").read_text("utf-8")
+EXAMPLE = example("batch/wine-scores.yaml")
+edited = partial(examples.edited, EXAMPLE)
 DIGEST = f"sha256:{'0' * 64}"
-L4: Placement = {
-    "pool": "l4",
-    "node_selector": {"stanchion.dev/pool": "l4"},
-    "tolerations": [],
-    "device": "nvidia.com/gpu",
-    "devices_per_node": 1,
-    "devices_per_container": 1,
-    "max_devices": 8,
-}
 
 
 def pin(version: str = "3", model: str = "wine-cultivar") -> Pin:
@@ -37,24 +30,10 @@ def pin(version: str = "3", model: str = "wine-cultivar") -> Pin:
 PINS = {"wine": pin()}
 
 
-def environment(stack: str = "prod-aws", **changes: Any) -> Environment:
-    written = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text("utf-8"))
-    values = {key.partition(":")[2]: value for key, value in written["config"].items()}
-    return parse_environment({**values, "images": {"tag": "v1"}, **changes})
-
-
 def files(folder: Path, text: str, stack: str = "prod-aws") -> tuple[BatchInferenceFile, ...]:
     (folder / "scores.yaml").write_text(text)
     found = load_service_files(folder, stack)
     return tuple(file for file in found if isinstance(file, BatchInferenceFile))
-
-
-def edited(*changes: tuple[str, str]) -> str:
-    text = EXAMPLE
-    for old, new in changes:
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
 
 
 def problems(

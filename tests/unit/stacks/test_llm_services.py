@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
-from environment import Environment, parse_environment
 from llm_arguments import gateway_args, llm_args
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
@@ -16,44 +16,29 @@ from schemas import service_schema
 from service import load_service_files, load_services
 from service_place import PoolOffer
 from stanchion import Placement
+from unit.stacks import examples
+from unit.stacks.bad_files import ROOT
+from unit.stacks.examples import example
 from validation import InvalidFileError
 
-ROOT = Path(__file__).parents[3]
-EXAMPLE = (ROOT / "examples" / "llm" / "assistant.yaml").read_text("utf-8")
-L4: Placement = {
-    "pool": "l4",
-    "node_selector": {"stanchion.dev/pool": "l4"},
-    "tolerations": [],
-    "device": "nvidia.com/gpu",
-    "devices_per_node": 1,
-    "devices_per_container": 1,
-    "max_devices": 8,
-    "device_memory": 21.9,
-    "nvme_cache": True,
-}
-QUOTA = {"cpu": "40", "memory": "120Gi", "gpus": 8}
-
-
-def environment(**changes: Any) -> Environment:
-    written = yaml.safe_load((ROOT / "stacks" / "Pulumi.prod-aws.yaml").read_text("utf-8"))
-    values = {key.partition(":")[2]: value for key, value in written["config"].items()}
-    values["tenants"][0]["quota"] = QUOTA
-    values["images"] = {"tag": "v1"}
-    return parse_environment({**values, **changes})
+EXAMPLE = example("llm/assistant.yaml")
+edited = partial(examples.edited, EXAMPLE)
+L4: Placement = {**examples.L4, "device_memory": 21.9, "nvme_cache": True}
+TENANTS = [
+    {
+        "name": "demo",
+        "owner": "demo-team",
+        "costCenter": "demo",
+        "quota": {"cpu": "40", "memory": "120Gi", "gpus": 8},
+    }
+]
+environment = partial(examples.environment, tenants=TENANTS)
 
 
 def files(folder: Path, text: str, stack: str = "prod-aws") -> tuple[LlmServiceFile, ...]:
     (folder / "assistant.yaml").write_text(text)
     found = load_service_files(folder, stack)
     return tuple(file for file in found if isinstance(file, LlmServiceFile))
-
-
-def edited(*changes: tuple[str, str]) -> str:
-    text = EXAMPLE
-    for old, new in changes:
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
 
 
 def problems(folder: Path, text: str, **changes: Any) -> list[str]:

@@ -5,39 +5,26 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
-from environment import Environment, parse_environment
 from schemas import service_schema
 from service import load_service_files
-from stanchion import Placement
 from training_service import TrainingJobFile, read_code
 from training_serving import Training, load_trainings
+from unit.stacks import examples
+from unit.stacks.bad_files import ROOT
+from unit.stacks.examples import L4, environment, example
 from validation import InvalidFileError
 
-ROOT = Path(__file__).parents[3]
-EXAMPLES = ROOT / "examples" / "training"
-EXAMPLE = (EXAMPLES / "wine-training.yaml").read_text("utf-8")
+CODE = ROOT / "examples" / "training" / "wine-training"
+EXAMPLE = example("training/wine-training.yaml")
+edited = partial(examples.edited, EXAMPLE)
 WITHOUT_CODE = EXAMPLE.replace("code: wine-training\n", "")
-L4: Placement = {
-    "pool": "l4",
-    "node_selector": {"stanchion.dev/pool": "l4"},
-    "tolerations": [],
-    "device": "nvidia.com/gpu",
-    "devices_per_node": 1,
-    "devices_per_container": 1,
-    "max_devices": 8,
-}
-
-
-def environment(stack: str = "prod-aws", **changes: Any) -> Environment:
-    written = yaml.safe_load((ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text("utf-8"))
-    values = {key.partition(":")[2]: value for key, value in written["config"].items()}
-    return parse_environment({**values, "images": {"tag": "v1"}, **changes})
 
 
 def files(folder: Path, text: str) -> list[TrainingJobFile]:
@@ -45,7 +32,7 @@ def files(folder: Path, text: str) -> list[TrainingJobFile]:
     code = folder / "wine-training"
     if not code.exists():
         ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(EXAMPLES / "wine-training", code, ignore=ignored)
+        shutil.copytree(CODE, code, ignore=ignored)
     (folder / "training.yaml").write_text(text)
     found = load_service_files(folder, "prod-aws")
     return [file for file in found if isinstance(file, TrainingJobFile)]
@@ -60,11 +47,6 @@ def problems(folder: Path, text: str, **changes: Any) -> list[str]:
     with pytest.raises(InvalidFileError) as error:
         loaded(folder, text, **changes)
     return list(error.value.problems)
-
-
-def edited(old: str, new: str) -> str:
-    assert old in EXAMPLE, old
-    return EXAMPLE.replace(old, new)
 
 
 def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) -> None:
@@ -123,24 +105,27 @@ def test_code_of_an_image_has_the_version_that_the_file_says(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (edited("tenant: demo", "tenant: nobody"), "tenant: 'nobody' is not declared"),
+        (edited(("tenant: demo", "tenant: nobody")), "tenant: 'nobody' is not declared"),
         (
-            edited("s3://demo-wines/training", "gs://demo-wines/training"),
+            edited(("s3://demo-wines/training", "gs://demo-wines/training")),
             "data: 'gs://demo-wines/training/2026-11/' is in another cloud than prod-aws",
         ),
-        (edited("queue: demo", "pool: none"), "pool: 'none' is not under stanchion:pools"),
-        (edited("queue: demo", "pool: l4"), "resources.gpus: is 0, but pool 'l4' is of GPU nodes"),
-        (edited("code: wine-training", "code: wines"), "code: there is no folder wines beside"),
+        (edited(("queue: demo", "pool: none")), "pool: 'none' is not under stanchion:pools"),
         (
-            edited("s3://demo-wines-checkpoints/", "file:///data/checkpoints"),
+            edited(("queue: demo", "pool: l4")),
+            "resources.gpus: is 0, but pool 'l4' is of GPU nodes",
+        ),
+        (edited(("code: wine-training", "code: wines")), "code: there is no folder wines beside"),
+        (
+            edited(("s3://demo-wines-checkpoints/", "file:///data/checkpoints")),
             "checkpoints: is on a volume, but there is no claim, so nothing is mounted",
         ),
         (
-            edited("s3://demo-wines-checkpoints/", "s3://demo-wines/training/2026-11/kept"),
+            edited(("s3://demo-wines-checkpoints/", "s3://demo-wines/training/2026-11/kept")),
             "checkpoints: is within data.location",
         ),
         (
-            edited("queue: demo", "nodes: 2\nschedule: 17 3 * * *"),
+            edited(("queue: demo", "nodes: 2\nschedule: 17 3 * * *")),
             "nodes: is 2, and there is a schedule",
         ),
     ],
@@ -155,8 +140,8 @@ def test_a_wrong_file_is_told_by_its_own_path(text: str, told: str, tmp_path: Pa
     [
         (WITHOUT_CODE, "write `code`, or `image` and `codeVersion`"),
         (f"{EXAMPLE}codeVersion: 0123abc\n", "`codeVersion` is computed from the folder"),
-        (edited("code: wine-training", "code: ../wine"), "code"),
-        (edited("seed: 1", "seed: -1"), "seed"),
+        (edited(("code: wine-training", "code: ../wine")), "code"),
+        (edited(("seed: 1", "seed: -1")), "seed"),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused(text: str, told: str, tmp_path: Path) -> None:
@@ -176,11 +161,11 @@ def test_code_that_no_config_map_holds_is_told_file_by_file(tmp_path: Path) -> N
 
 def test_queue_and_nodes_need_their_controllers(tmp_path: Path) -> None:
     enabled = {"enabled": ["aws-load-balancer-controller", "karpenter"]}
-    found = problems(tmp_path, edited("seed: 1", "nodes: 4"), operators=enabled)
+    found = problems(tmp_path, edited(("seed: 1", "nodes: 4")), operators=enabled)
     assert found == [
         "services/wine-training: queue: needs kueue under operators.enabled of prod-aws; add it, "
         "or remove queue",
         "services/wine-training: nodes: 4 need jobset under operators.enabled of prod-aws; add it, "
         "or write nodes: 1",
     ]
-    assert loaded(tmp_path, edited("seed: 1", "nodes: 4")), "a cloud has them unless it says not"
+    assert loaded(tmp_path, edited(("seed: 1", "nodes: 4"))), "a cloud has them unless it says not"

@@ -7,13 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from stanchion_model_server.settings import Settings
+from stanchion_model_server.settings import Address, Settings
 
 DATE: Final = "{date}"
 """What stands for the day in an address."""
-_ADDRESS: Final = r"^(file://|s3://[a-z0-9]|gs://[a-z0-9])\S+$"
 _SCHEDULED: Final = re.compile(r"-(\d{8,9})$")
 """How a CronJob names its Jobs: minutes since 1970 of the time for which it was scheduled."""
 
@@ -27,9 +26,6 @@ def _own_version() -> str:
         return version("stanchion-model-server")
     except PackageNotFoundError:  # the image has the sources alone
         return "unknown"
-
-
-Address = Annotated[str, StringConstraints(pattern=_ADDRESS)]
 
 
 class BatchSettings(Settings):

@@ -1,0 +1,136 @@
+"""The pod of a `RetrainingTrigger`, and what it may do in the cluster."""
+
+from collections.abc import Mapping
+
+import pulumi_kubernetes as k8s
+
+from stanchion import pods
+from stanchion.jobs import _parts
+from stanchion.jobs.retraining_arguments import (
+    DEFAULT_COOLDOWN_HOURS,
+    DEFAULT_MAX_RUNS,
+    DEFAULT_POLL_MINUTES,
+    DEFAULT_RESOURCES,
+    DEFAULT_SETTLE_MINUTES,
+    RetrainingTriggerArgs,
+    alerts_of,
+    watches_data,
+)
+
+_CORE, _RBAC = k8s.core.v1, k8s.rbac.v1
+PORT = 8080
+_USER = 1000
+_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_TOKEN_SECONDS = 3600
+_OWNER_AND_GROUP_READ = 0o440
+
+
+def rights(training: str) -> list[k8s.rbac.v1.PolicyRuleArgs]:
+    """Read one CronJob and say which of its Jobs run, list Jobs and make one.
+
+    Kubernetes cannot say of a right to make Jobs from which template.
+    """
+    return [
+        _RBAC.PolicyRuleArgs(
+            api_groups=["batch"], resources=["cronjobs"], resource_names=[training], verbs=["get"]
+        ),
+        _RBAC.PolicyRuleArgs(
+            api_groups=["batch"],
+            resources=["cronjobs/status"],
+            resource_names=[training],
+            verbs=["patch"],
+        ),
+        _RBAC.PolicyRuleArgs(api_groups=["batch"], resources=["jobs"], verbs=["list", "create"]),
+    ]
+
+
+def pod_template(
+    service: str, args: RetrainingTriggerArgs, labelled: Mapping[str, str]
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """The one pod.
+
+    Args:
+        service: Name of the objects.
+        args: What the component is told.
+        labelled: Labels of the pod.
+    """
+    resources = args.get("resources", DEFAULT_RESOURCES)
+    volumes = [pods.scratch_volume(pods.scratch_size(resources)), _token()]
+    mounts = [
+        pods.scratch_mount(),
+        _CORE.VolumeMountArgs(name="account", mount_path=_ACCOUNT, read_only=True),
+    ]
+    if watches_data(args) and "volume_claim_name" in args:
+        volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=_parts.DATA, read_only=True))
+    container = _CORE.ContainerArgs(
+        name="trigger",
+        image=args["image"],
+        image_pull_policy="IfNotPresent",
+        command=["stanchion-retraining"],
+        env=_environment(args),
+        ports=[_CORE.ContainerPortArgs(name="http", container_port=PORT)],
+        resources=pods.requirements(resources),
+        security_context=pods.container_security(),
+        volume_mounts=mounts,
+        startup_probe=pods.http_probe("/health/live", "http", period=2, timeout=2, failures=30),
+        liveness_probe=pods.http_probe("/health/live", "http", period=20, timeout=5, failures=3),
+        readiness_probe=pods.http_probe("/health/ready", "http", period=10, timeout=5, failures=3),
+    )
+    at = args.get("placement")
+    return _CORE.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+        spec=_CORE.PodSpecArgs(
+            node_selector=at["node_selector"] if at else None,
+            tolerations=pods.tolerations(at) if at else None,
+            service_account_name=service,
+            automount_service_account_token=False,
+            enable_service_links=False,
+            priority_class_name=args.get("priority_class"),
+            security_context=pods.pod_security(_USER),
+            containers=[container],
+            volumes=volumes,
+        ),
+    )
+
+
+def _environment(args: RetrainingTriggerArgs) -> list[k8s.core.v1.EnvVarArgs]:
+    alerts = ",".join(f"{alert}={reason}" for alert, reason in alerts_of(args).items())
+    told = {
+        "CRON_JOB": args["training"],
+        "COOLDOWN_SECONDS": str(args.get("cooldown_hours", DEFAULT_COOLDOWN_HOURS) * 3600),
+        "MAX_RUNS": str(args.get("max_runs", DEFAULT_MAX_RUNS)),
+        "POLL_SECONDS": str(args.get("poll_minutes", DEFAULT_POLL_MINUTES) * 60),
+    }
+    if alerts:
+        told["ALERTS"] = alerts
+        told["SERVICE"] = args["model_service"]
+    if "served_version" in args:
+        told["SERVED_VERSION"] = args["served_version"]
+    if watches_data(args):
+        told["DATA_URI"] = args["data"]
+        told["SETTLE_SECONDS"] = str(args.get("settle_minutes", DEFAULT_SETTLE_MINUTES) * 60)
+    return pods.environment({"NAMESPACE": args["namespace"], **told})
+
+
+def _token() -> k8s.core.v1.VolumeArgs:
+    """The account's token, as a pod would get it unasked, for an hour and this container alone."""
+    return _CORE.VolumeArgs(
+        name="account",
+        projected=_CORE.ProjectedVolumeSourceArgs(
+            default_mode=_OWNER_AND_GROUP_READ,
+            sources=[
+                _CORE.VolumeProjectionArgs(
+                    service_account_token=_CORE.ServiceAccountTokenProjectionArgs(
+                        path="token", expiration_seconds=_TOKEN_SECONDS
+                    )
+                ),
+                _CORE.VolumeProjectionArgs(
+                    config_map=_CORE.ConfigMapProjectionArgs(
+                        name="kube-root-ca.crt",
+                        items=[_CORE.KeyToPathArgs(key="ca.crt", path="ca.crt")],
+                    )
+                ),
+            ],
+        ),
+    )

@@ -1,0 +1,153 @@
+"""Every training with `retrain` gets a `RetrainingTrigger`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from environment import Environment
+from images import image
+from service import ModelServiceFile, Pin
+from service_jobs import Folder, JobPlace, job_identity
+from stanchion import GrantKind, RetrainingReason, RetrainingTrigger, RetrainingTriggerArgs
+from training_retrain import BY_ALERT, Retrain
+from validation import InvalidFileError
+
+if TYPE_CHECKING:
+    from serving import Platform
+    from training_service import TrainingJobFile
+
+
+def retraining_name(training: str) -> str:
+    """Name of the trigger's objects."""
+    return f"{training}-retraining"
+
+
+def retraining_problems(
+    file: TrainingJobFile,
+    services: Sequence[ModelServiceFile],
+    environment: Environment,
+    stack: str,
+) -> list[str]:
+    """What is wrong with a file's `retrain`, by its path in the file.
+
+    Args:
+        file: The training's file.
+        services: The model services of the environment.
+        environment: The environment.
+        stack: Its name.
+    """
+    retrain = file.retrain
+    if retrain is None:
+        return []
+    problems = []
+    if file.data.digest is not None:
+        problems.append(
+            "retrain: data.digest holds every training to the same data, so it would make the same "
+            "model again; remove data.digest"
+        )
+    if retrain.cooldown_hours * 60 < file.deadline_minutes:
+        problems.append(
+            f"retrain.cooldownHours: {retrain.cooldown_hours} hours are less than deadlineMinutes, "
+            f"{file.deadline_minutes}, for which a training may go on; write "
+            f"{-(-file.deadline_minutes // 60)} or more"
+        )
+    if retrain.service is not None:
+        problems += _service_problems(file, retrain.service, services, stack)
+        if environment.lacks_for_alerts:
+            alerts = ", ".join(each for each in retrain.reasons if each in BY_ALERT)
+            problems.append(
+                f"retrain.reasons: {alerts} need {environment.lacks_for_alerts} of {stack}; add "
+                "it, or remove them"
+            )
+    return problems
+
+
+def _service_problems(
+    file: TrainingJobFile, name: str, services: Sequence[ModelServiceFile], stack: str
+) -> list[str]:
+    service = next((each for each in services if each.name == name), None)
+    if service is None:
+        known = ", ".join(sorted(each.name for each in services)) or "none"
+        return [f"retrain.service: '{name}' is no ModelService of {stack}; known are {known}"]
+    problems = []
+    if service.tenant != file.tenant:
+        problems.append(
+            f"retrain.service: {name} is of tenant {service.tenant}, whose alerts are not told to "
+            f"{file.tenant}; name a service of the same tenant"
+        )
+    if service.model != file.model:
+        problems.append(
+            f"retrain.service: {name} serves {service.model}, and model is {file.model}; name the "
+            "service that serves what is trained"
+        )
+    return problems
+
+
+def check_retraining(
+    files: Sequence[TrainingJobFile],
+    services: Sequence[ModelServiceFile],
+    environment: Environment,
+    stack: str,
+) -> None:
+    """Hold every `retrain` to the services and the environment.
+
+    Raises:
+        InvalidFileError: with every problem found.
+    """
+    problems = [
+        f"services/{file.name}: {problem}"
+        for file in files
+        for problem in retraining_problems(file, services, environment, stack)
+    ]
+    if problems:
+        raise InvalidFileError(problems)
+
+
+def build_trigger(
+    file: TrainingJobFile, retrain: Retrain, platform: Platform, pins: Mapping[str, Pin]
+) -> RetrainingTrigger:
+    """Create what begins a training again.
+
+    Args:
+        file: The training's file.
+        retrain: Its `retrain`.
+        platform: What it is built upon.
+        pins: Of the services, by their names.
+    """
+    environment, foundation = platform.environment, platform.foundation
+    name = retraining_name(file.name)
+    args: RetrainingTriggerArgs = {
+        "namespace": platform.namespaces[file.tenant],
+        "tenant": file.tenant,
+        "owner": file.owner,
+        "cost_center": file.cost_center,
+        "image": image(environment, foundation.environment, "model-server"),
+        "training": file.name,
+        "reasons": list(retrain.reasons),
+        "cooldown_hours": retrain.cooldown_hours,
+        "max_runs": retrain.max_runs,
+        "settle_minutes": retrain.settle_minutes,
+        "monitoring": environment.monitored,
+    }
+    if retrain.service is not None:
+        args["model_service"] = retrain.service
+        if retrain.service in pins:
+            args["served_version"] = pins[retrain.service].version
+    if RetrainingReason.NEW_DATA in retrain.reasons:
+        args["data"] = file.data.location
+        if file.claim is not None:
+            args["volume_claim_name"] = file.claim
+        place = JobPlace(
+            name,
+            file.tenant,
+            file.owner,
+            file.cost_center,
+            None,
+            None,
+            [Folder("data", GrantKind.BUCKET_READ, file.data.location, file.data.key)],
+        )
+        identity = job_identity(place, foundation)
+        if identity is not None:
+            args["service_account_annotations"] = identity.annotations
+    return RetrainingTrigger(name, args, foundation.workloads)
