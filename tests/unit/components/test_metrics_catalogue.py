@@ -13,6 +13,7 @@ from mlflow.types.schema import ColSpec, Schema
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from stanchion_activator.metrics import Metrics as ActivatorMetrics
 from stanchion_llm_gateway.configuration import parse
 from stanchion_llm_gateway.metrics import Metrics as GatewayMetrics
 from stanchion_model_server.metrics import Metrics
@@ -57,7 +58,11 @@ def _llm_gateway() -> bytes:
     return generate_latest(GatewayMetrics(configuration).registry)
 
 
-IMAGES = {"model-server": _model_server, "llm-gateway": _llm_gateway}
+def _activator() -> bytes:
+    return generate_latest(ActivatorMetrics().registry)
+
+
+IMAGES = {"model-server": _model_server, "activator": _activator, "llm-gateway": _llm_gateway}
 
 
 @pytest.fixture(scope="module", params=IMAGES)
