@@ -188,7 +188,8 @@ class Environment(Strict):
     def lacks_for_scaling(self) -> Mapping[str, str]:
         """What fields of a service's `autoscaling` lack here, where something."""
         keda = self.lacks(Operator.KEDA)
-        lacks = {"inFlightPerReplica": self._lacks_for_metrics or keda, "schedules": keda}
+        lacks = dict.fromkeys(("minReplicas", "schedules"), keda)
+        lacks["inFlightPerReplica"] = self._lacks_for_metrics or keda
         return {field: missing for field, missing in lacks.items() if missing}
 
     @property

@@ -149,7 +149,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     )
     _check_placement(check, args)
     if "rollout" in args:
-        check_rollout(check, args["rollout"], max(args["autoscaling"]["min_replicas"], 1))
+        check_rollout(check, args["rollout"], args["autoscaling"]["min_replicas"])
     if is_measured(args.get("rollout")) and not args.get("monitoring", False):
         check.refuse(
             "rollout.strategy",
