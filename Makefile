@@ -5,7 +5,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --no-sync
 ENV ?= local
 
-.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check sync sync-up
+.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check bench-scale sync sync-up
 
 up: sync-up  ## the platform on this machine, with a sample model served
 	@$(RUN) stanchion up $(ENV) --sample
@@ -74,6 +74,9 @@ bench-gateway: sync  ## what the LLM gateway finds and what it adds; writes benc
 
 bench-preview: sync  ## what an offline preview costs as environments grow; writes benchmarks/PREVIEW.md
 	@$(RUN) python -m benchmarks.preview_scale
+
+bench-scale: sync  ## pools and quotas with 2,000 simulated GPU nodes (root); writes benchmarks/SCALE.md
+	@$(RUN) python -m benchmarks.scale
 
 # Packages are compiled once here: the command's start-up is a feature.
 sync: $(UV)

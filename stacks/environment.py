@@ -188,13 +188,9 @@ class Environment(Strict):
     def lacks_for_scaling(self) -> Mapping[str, str]:
         """What fields of a service's `autoscaling` lack here, where something."""
         keda = self.lacks(Operator.KEDA)
-        lacks = {"inFlightPerReplica": self.lacks_for_metrics or keda, "schedules": keda}
+        lacks = dict.fromkeys(("minReplicas", "schedules"), keda)
+        lacks["inFlightPerReplica"] = self.lacks_for_metrics or keda
         return {field: missing for field, missing in lacks.items() if missing}
-
-    @property
-    def lacks_for_alerts(self) -> str:
-        """What alerts that something acts on lack here; empty where nothing."""
-        return self._lacks_for_metrics
 
     @property
     def lacks_for_queues(self) -> str:

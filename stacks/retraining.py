@@ -54,10 +54,10 @@ def retraining_problems(
         )
     if retrain.service is not None:
         problems += _service_problems(file, retrain.service, services, stack)
-        if environment.lacks_for_alerts:
+        if environment.lacks_for_metrics:
             alerts = ", ".join(each for each in retrain.reasons if each in BY_ALERT)
             problems.append(
-                f"retrain.reasons: {alerts} need {environment.lacks_for_alerts} of {stack}; add "
+                f"retrain.reasons: {alerts} need {environment.lacks_for_metrics} of {stack}; add "
                 "it, or remove them"
             )
     return problems

@@ -24,6 +24,7 @@ from service_place import PoolOffer, gpu_problems, interruption_problems, place_
 from service_resources import Resources
 from service_rollout import Rollout, rollout_problems
 from stanchion.serving.cold_start import Replicas
+from stanchion.serving.rollout import is_measured
 from training_service import TrainingJobFile
 from validation import (
     InvalidFileError,
@@ -218,7 +219,12 @@ def check_services(
                 *gpu_problems(service.resources.gpus, service.pool, environment, pools),
                 *rollout_problems(service.rollout, floor, environment, lacks_for_releases),
                 *autoscaling_problems(
-                    service.autoscaling, min_replicas, environment, lacks_for_scaling
+                    service.autoscaling,
+                    min_replicas,
+                    environment,
+                    lacks_for_scaling,
+                    budgeted=service.cold_start is not None,
+                    measured=is_measured(service.rollout.arguments()),
                 ),
                 *objectives_problems(service.slo, service.request_timeout_seconds),
                 *cold_start_problems(

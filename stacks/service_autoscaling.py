@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from typing import Annotated, Self, cast
 
 from explain import problems_in_files
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from stanchion.checks import Checks
-from stanchion.serving.autoscaling import ModelAutoscaling, PeakSchedule, check_autoscaling
+from stanchion.serving.autoscaling import (
+    ModelAutoscaling,
+    PeakSchedule,
+    check_autoscaling,
+    check_rest,
+)
 from validation import Strict
 
 _Time = Annotated[str, Field(min_length=9, max_length=100)]
@@ -23,15 +28,16 @@ class Schedule(Strict):
     """When it ends, likewise."""
     timezone: Annotated[str, Field(min_length=1)]
     """Time zone of both, as Europe/Berlin or UTC."""
-    replicas: Annotated[int, Field(ge=2, le=1000)]
+    replicas: Annotated[int, Field(ge=1, le=1000)]
     """Fewest replicas during it."""
 
 
 class Autoscaling(Strict):
     """How many replicas, and by what they follow demand; what asks for most decides."""
 
-    min_replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """Fewest replicas; default 1 in dev, 2 elsewhere."""
+    min_replicas: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Fewest replicas; 0, with coldStart and the operator keda, lets requests wait for the first;
+    default 1 in dev, 2 elsewhere."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = 3
     """Most replicas."""
     target_cpu_percent: Annotated[int, Field(ge=10, le=100)] = 70
@@ -39,20 +45,10 @@ class Autoscaling(Strict):
     scale_down_seconds: Annotated[int, Field(ge=0, le=3600)] = 300
     """How long demand must stay low before replicas go."""
     in_flight_per_replica: Annotated[int, Field(ge=1, le=10000)] | None = None
-    """Requests accepted and not yet answered that one replica takes; needs the operators keda and
-    kube-prometheus-stack; default: not followed."""
+    """Requests accepted and not yet answered that one replica takes; needs the operators keda and,
+    unless minReplicas is 0, kube-prometheus-stack; default: not followed."""
     schedules: Annotated[tuple[Schedule, ...], Field(max_length=20)] = ()
     """Times of known demand; they need the operator keda."""
-
-    @field_validator("min_replicas", mode="before")
-    @classmethod
-    def _somebody_answers(cls, replicas: object) -> object:
-        if replicas == 0:
-            raise ValueError(
-                "0 leaves nobody to hold the first request until a replica has started; write 1 "
-                "or more"
-            )
-        return replicas
 
     @model_validator(mode="after")
     def _floor_below_ceiling(self) -> Self:
@@ -86,7 +82,13 @@ class Autoscaling(Strict):
 
 
 def autoscaling_problems(
-    autoscaling: Autoscaling, by_profile: int, environment: str, lacks: Mapping[str, str]
+    autoscaling: Autoscaling,
+    by_profile: int,
+    environment: str,
+    lacks: Mapping[str, str],
+    *,
+    budgeted: bool,
+    measured: bool,
 ) -> list[str]:
     """What is wrong with it in an environment.
 
@@ -94,7 +96,9 @@ def autoscaling_problems(
         autoscaling: What the file says.
         by_profile: Fewest replicas there where the file does not say.
         environment: Name of the environment.
-        lacks: What fields of it lack there, where something.
+        lacks: What fields of it lack there, where something; `minReplicas` of 0.
+        budgeted: Whether the file says how long a cold start may take.
+        measured: Whether a new version is judged by metrics.
     """
     floor = autoscaling.floor(by_profile)
     if floor > autoscaling.max_replicas:
@@ -103,16 +107,20 @@ def autoscaling_problems(
             f"by the profile of {environment}; raise maxReplicas"
         ]
     stated = {
-        "inFlightPerReplica": autoscaling.in_flight_per_replica,
+        "minReplicas": floor == 0,
+        # Of a service that may rest, who holds its requests counts them.
+        "inFlightPerReplica": autoscaling.in_flight_per_replica if floor else None,
         "schedules": autoscaling.schedules,
     }
     if missing := [
-        f"autoscaling.{field}: needs what {environment} lacks: {lacks[field]}; add it, or remove "
-        f"{field}"
+        f"autoscaling.{field}: needs what {environment} lacks: {lacks[field]}; add it, or "
+        + ("write 1 or more" if field == "minReplicas" else f"remove {field}")
         for field, value in stated.items()
         if value and field in lacks
     ]:
         return missing
     check = Checks("ModelService", "")
-    check_autoscaling(check, autoscaling.arguments(by_profile), monitored=True)
+    args = autoscaling.arguments(by_profile)
+    check_autoscaling(check, args, monitored=True)
+    check_rest(check, args, budgeted=budgeted, measured=measured)
     return problems_in_files(check.done)

@@ -9,9 +9,10 @@ from typing import Final
 
 from stanchion_cli.progress import step
 
+from benchmarks.checkouts import ROOT
 from benchmarks.facts import facts
 from benchmarks.preview_scale import report
-from benchmarks.preview_scale.environments import ROOT, SIZES, Size, checkout
+from benchmarks.preview_scale.environments import SIZES, Size, checkout
 from benchmarks.preview_scale.measure import Cost, preview
 from benchmarks.targets import command
 

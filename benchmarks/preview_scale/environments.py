@@ -1,19 +1,15 @@
-"""Synthetic production environments, in a temporary checkout of their own."""
+"""Production environments of growing size."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
+from benchmarks import checkouts
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-ENVIRONMENT: Final = "prod-aws"
 _SERVICES_PER_POOL: Final = 25
-_DIGEST: Final = "sha256:" + "5" * 64
 _OWNERSHIP: Final = {"owner": "scale-team", "costCenter": "scale"}
 _KINDS: Final[tuple[Mapping[str, Any], ...]] = (
     {"cpu": {"cores": 8, "memory": "32Gi"}, "capacity": ["on_demand"], "maxNodes": 12},
@@ -44,37 +40,13 @@ SIZES: Final = (Size(5), Size(10), Size(20))
 
 
 def checkout(folder: Path, size: Size) -> Path:
-    """A project in `folder` that has the working tree's code and one environment of `size`.
-
-    The environment is this project's own `prod-aws` with other pools, tenants, services and pins.
-    """
-    root = folder / f"{size.pools}-pools"
-    root.mkdir()
-    for entry in ROOT.iterdir():
-        if entry.name not in {"stacks", ".git"}:
-            (root / entry.name).symlink_to(entry)
-    shutil.copytree(
-        ROOT / "stacks",
-        root / "stacks",
-        ignore=shutil.ignore_patterns("services", "Pulumi.*.yaml", "__pycache__"),
-    )
-    services = root / "stacks" / "services"
-    services.mkdir()
-    file = f"Pulumi.{ENVIRONMENT}.yaml"
-    environment = yaml.safe_load((ROOT / "stacks" / file).read_text(encoding="utf-8"))
-    environment["config"] |= {
-        "stanchion:pools": [_pool(index) for index in range(size.pools)],
-        "stanchion:tenants": [_tenant(index) for index in range(size.pools)],
-        "stanchion:budget": {"monthlyUsd": 10_000_000, "emails": ["scale-team@example.com"]},
+    """A project in `folder` with one environment of `size`."""
+    config = {
+        "pools": [_pool(index) for index in range(size.pools)],
+        "tenants": [_tenant(index) for index in range(size.pools)],
+        "budget": {"monthlyUsd": 10_000_000, "emails": ["scale-team@example.com"]},
     }
-    _write(root / "stacks" / file, environment)
-    pins = {}
-    for service in _services(size):
-        name = str(service["name"])
-        _write(services / f"{name}.yaml", service)
-        pins[name] = {"model": service["model"], "version": "1", "digest": _DIGEST}
-    _write(services / f"{ENVIRONMENT}.lock.yaml", {"services": pins})
-    return root
+    return checkouts.checkout(folder / f"{size.pools}-pools", config, _services(size))
 
 
 def _pool(index: int) -> dict[str, Any]:
@@ -103,7 +75,3 @@ def _services(size: Size) -> Iterator[dict[str, Any]]:
             "pool": f"pool-{pool:02}",
             "resources": {"gpus": int(gpus)},
         }
-
-
-def _write(file: Path, data: Mapping[str, Any]) -> None:
-    file.write_text(yaml.safe_dump(dict(data), sort_keys=False), encoding="utf-8")

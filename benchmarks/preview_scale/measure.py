@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stanchion_cli.errors import StanchionError
 
-from benchmarks.preview_scale.environments import ENVIRONMENT
+from benchmarks.checkouts import ENVIRONMENT
 from benchmarks.processes import Usage, measured
 
 

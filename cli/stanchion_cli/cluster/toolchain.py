@@ -30,7 +30,7 @@ _COMPONENT_VERSION = "k8s.io/component-base/version"
 
 @dataclass(frozen=True)
 class Tool:
-    """One module below `modules/` and the programs that it yields.
+    """One Go module of ours and the programs that it yields.
 
     Attributes:
         name: The module's folder.
@@ -40,6 +40,7 @@ class Tool:
             `{number}` without.
         files: Paths in the source module of what is kept beside the programs, such as the kinds
             that a controller brings.
+        modules: Folder that holds the module's; `modules/` for all that a node can run.
     """
 
     name: str
@@ -47,11 +48,12 @@ class Tool:
     programs: Mapping[str, str]
     variables: Mapping[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    modules: Path = MODULES
 
     @property
     def folder(self) -> Path:
         """Where the module's files are."""
-        return MODULES / self.name
+        return self.modules / self.name
 
     @property
     def version(self) -> str:

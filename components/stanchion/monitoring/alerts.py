@@ -58,7 +58,7 @@ def objectives(watched: WatchedService) -> list[Objective]:
         )
 
     def total(matching: str) -> Callable[[str], str]:
-        counter = f"model_server_requests_total{watched.selector(matching)}"
+        counter = f"{watched.requests}{watched.selector(matching)}"
         return lambda window: f"sum(rate({counter}[{window}]))"
 
     availability = slo.get("availability", DEFAULT_AVAILABILITY)
@@ -89,7 +89,7 @@ def service_rules(watched: WatchedService) -> list[RuleGroup]:
     prefix = f"{watched.namespace}-{watched.service}"
     promises = objectives(watched)
     recorded = [group for each in promises for group in recordings(prefix, each)]
-    rate = f"sum by (outcome) (rate(model_server_requests_total{watched.selector()}[5m]))"
+    rate = f"sum by (outcome) (rate({watched.requests}{watched.selector()}[5m]))"
     return [
         *recorded,
         RuleGroup(
@@ -132,6 +132,34 @@ def _budget_alerts(watched: WatchedService, objective: Objective) -> Iterator[Al
         )
 
 
+def _seen(watched: WatchedService, ready: str) -> Iterator[AlertRule]:
+    """Alerts about whoever callers reach first."""
+    if watched.hold_seconds is None:
+        first, who = ready, "no replica runs"
+    else:
+        first, who = f"activator_in_flight{watched.selector()}", "no activator runs"
+        refused = f"activator_refused_total{watched.selector()}"
+        yield watched.alert(
+            "ModelServiceNotWoken",
+            f"sum by (reason) (increase({refused}[5m])) > 0",
+            AlertSeverity.TICKET,
+            summary='refused {{ printf "%.0f" $value }} requests in 5 minutes that no replica was '
+            "ready for ({{ $labels.reason }})",
+            description=f"Callers are promised a replica within {watched.hold_seconds} s "
+            "(cold_start.budget_seconds). budget: none was ready by then; queue_full: too many "
+            "waited already.",
+        )
+    yield watched.alert(
+        "ModelServiceNotScraped",
+        f"absent({first})",
+        AlertSeverity.PAGE,
+        summary="reports no metrics",
+        description=f"Either {who}, or Prometheus cannot reach any. Nothing else about the "
+        "service can alarm anybody meanwhile.",
+        hold_seconds=_UNSEEN_SECONDS,
+    )
+
+
 def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
     page, ticket = AlertSeverity.PAGE, AlertSeverity.TICKET
     ready = f"model_server_ready{watched.selector()}"
@@ -146,17 +174,9 @@ def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
         summary="has no ready replica",
         description="Its replicas run and none serves the model: every request fails, and none "
         "is counted, since none reaches a server.",
-        hold_seconds=_UNREADY_SECONDS,
+        hold_seconds=max(_UNREADY_SECONDS, watched.hold_seconds or 0),
     )
-    yield watched.alert(
-        "ModelServiceNotScraped",
-        f"absent({ready})",
-        page,
-        summary="reports no metrics",
-        description="Either no replica runs, or Prometheus cannot reach any. Nothing else about "
-        "the service can alarm anybody meanwhile.",
-        hold_seconds=_UNSEEN_SECONDS,
-    )
+    yield from _seen(watched, ready)
     retries = f"model_server_load_retries_total{watched.selector()}"
     yield watched.alert(
         "ModelServiceModelNotLoaded",

@@ -24,6 +24,7 @@ def service_monitor(
     *,
     interval_seconds: int = INTERVAL_SECONDS,
     pod_labels: Sequence[str] = (),
+    known_as: str | None = None,
 ) -> k8s.apiextensions.CustomResource:
     """Scrape /metrics of every pod behind the Services with the labels.
 
@@ -35,7 +36,9 @@ def service_monitor(
         opts: Its options.
         interval_seconds: How often.
         pod_labels: Labels of the pods that become labels of their metrics.
+        known_as: The metrics' label `service`. Default: the Service's name.
     """
+    called = [{"targetLabel": "service", "replacement": known_as}]
     return k8s.apiextensions.CustomResource(
         name,
         api_version="monitoring.coreos.com/v1",
@@ -50,6 +53,7 @@ def service_monitor(
                     "path": "/metrics",
                     "interval": f"{interval_seconds}s",
                     "scrapeTimeout": f"{min(10, interval_seconds)}s",
+                    **({"relabelings": called} if known_as is not None else {}),
                 }
             ],
         },

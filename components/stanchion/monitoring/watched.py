@@ -26,6 +26,7 @@ class WatchedService:
         autoscaler: Name of its HorizontalPodAutoscaler; empty where its replicas are fixed.
         runbooks: Folder or address of the runbooks.
         drift: How far its traffic may be from its model's training.
+        hold_seconds: How long its activator holds requests; None where it has none.
     """
 
     service: str
@@ -37,11 +38,18 @@ class WatchedService:
     autoscaler: str = ""
     runbooks: str = RUNBOOKS
     drift: DriftLimits = field(default_factory=DriftLimits)
+    hold_seconds: int | None = None
 
     @property
     def labels(self) -> Mapping[str, str]:
         """Labels of its metrics, and of what is recorded about it."""
         return {"namespace": self.namespace, "service": self.service}
+
+    @property
+    def requests(self) -> str:
+        """The counter of what its callers were answered, at the first that they reach."""
+        rests = self.hold_seconds is not None
+        return "activator_requests_total" if rests else "model_server_requests_total"
 
     def selector(self, more: str = "") -> str:
         """Matchers of its metrics, in braces."""

@@ -25,6 +25,8 @@ class Plan:
     called_on: tuple[int, ...] = ()
     """Ports on which the API server calls its webhooks and aggregated APIs."""
     asks_prometheus: bool = False
+    asks_activators: bool = False
+    """Whether it asks the activators of services that rest who waits."""
     reaches_pods: bool = False
     """Whether it connects to pods of every namespace, on any port."""
     reaches_nodes: tuple[int, ...] = ()
@@ -71,7 +73,9 @@ PLANS: Mapping[Operator, Plan] = {
             "app.kubernetes.io/managed-by": "envoy-gateway",
         },
     ),
-    Operator.KEDA: Plan("keda", "keda", called_on=(6443, 9443), asks_prometheus=True),
+    Operator.KEDA: Plan(
+        "keda", "keda", called_on=(6443, 9443), asks_prometheus=True, asks_activators=True
+    ),
     Operator.ARGO_ROLLOUTS: Plan("argo-rollouts", "argo-rollouts", asks_prometheus=True),
     Operator.JOBSET: Plan("jobset", "jobset-system", called_on=(9443,)),
     # Looks for the kinds of jobs that it manages when it starts.

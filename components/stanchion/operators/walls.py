@@ -7,6 +7,7 @@ import pulumi_kubernetes as k8s
 from stanchion import monitoring, network
 from stanchion.operators.contract import Setting
 from stanchion.operators.plans import PLANS, Plan
+from stanchion.serving.autoscaling import ACTIVATOR_METRICS_PORT, ACTIVATOR_PODS
 
 _NET = k8s.networking.v1
 _HTTPS = 443
@@ -72,6 +73,12 @@ def _allowed(plan: Plan, setting: Setting) -> list[k8s.networking.v1.NetworkPoli
         rules.append(
             network.egress([network.peer(monitoring.NAMESPACE)], monitoring.PROMETHEUS_PORT)
         )
+    if plan.asks_activators:
+        activators = _NET.NetworkPolicyPeerArgs(
+            namespace_selector=k8s.meta.v1.LabelSelectorArgs(),
+            pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=ACTIVATOR_PODS),
+        )
+        rules.append(network.egress([activators], ACTIVATOR_METRICS_PORT))
     if plan.reaches_pods:
         rules.append(
             _NET.NetworkPolicyEgressRuleArgs(

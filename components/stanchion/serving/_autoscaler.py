@@ -6,13 +6,19 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion.monitoring import PROMETHEUS_URL
-from stanchion.serving import _workload
-from stanchion.serving._scaled_object import hpa_name, prometheus_trigger, scaled_object
+from stanchion.serving import _activator, _workload
+from stanchion.serving._scaled_object import (
+    hpa_name,
+    page_trigger,
+    prometheus_trigger,
+    scaled_object,
+)
 from stanchion.serving.autoscaling import (
     DEFAULT_CPU_UTILIZATION,
     DEFAULT_SCALE_DOWN_SECONDS,
     ModelAutoscaling,
     needs_keda,
+    rests,
 )
 
 _SCALE_UP_SECONDS = 15
@@ -72,7 +78,12 @@ def _triggers(
     triggers: list[dict[str, Any]] = [
         {"type": "cpu", "metricType": "Utilization", "metadata": {"value": str(utilization)}}
     ]
-    if "in_flight_per_replica" in autoscaling:
+    if rests(autoscaling):
+        # KEDA wants a number in any case: without one, as many as an activator holds.
+        each = autoscaling.get("in_flight_per_replica", _activator.MOST_WAITING)
+        page = _activator.metrics_page(service, namespace)
+        triggers.append(page_trigger(page, "activator_in_flight", each))
+    elif "in_flight_per_replica" in autoscaling:
         query = pulumi.Output.concat(
             'sum(model_server_in_flight{namespace="', namespace, f'",service="{service}"}})'
         )

@@ -7,6 +7,8 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 _POLLING_SECONDS = 15
+REST_POLLING_SECONDS = 5
+"""How often who waits is asked for, where there may be no replica."""
 
 
 def prometheus_trigger(
@@ -28,6 +30,33 @@ def prometheus_trigger(
             "threshold": f"{per_replica:g}",
             # No answer is no reason to go: it is an error, and the replicas stay.
             "ignoreNullValues": "false",
+        },
+    }
+
+
+def page_trigger(page: pulumi.Input[str], metric: str, per_replica: float) -> dict[str, Any]:
+    """Enough replicas that a metric, added up over a Service's pods, stays below a number each.
+
+    KEDA asks every ready pod itself (since 2.19), so that a replica starts as soon as the metric
+    is above 0: through Prometheus it would take a scrape more.
+
+    Args:
+        page: Address of the metrics in Prometheus' format, by the Service's name and namespace and
+            the pods' own port.
+        metric: Name of the metric, without labels.
+        per_replica: How much of it one replica takes.
+    """
+    return {
+        "type": "metrics-api",
+        "metricType": "AverageValue",
+        "metadata": {
+            "url": page,
+            "format": "prometheus",
+            "valueLocation": metric,
+            "targetValue": f"{per_replica:g}",
+            "activationTargetValue": "0",
+            "aggregateFromKubeServiceEndpoints": "true",
+            "aggregationType": "sum",
         },
     }
 
@@ -59,7 +88,7 @@ def scaled_object(
         metadata: Name, namespace and labels of the ScaledObject.
         target: apiVersion, kind and name of the workload.
         triggers: What it follows; the one that asks for most replicas decides.
-        min_replicas: Fewest replicas.
+        min_replicas: Fewest replicas; 0 while no trigger is above what activates it.
         max_replicas: Most replicas.
         scale_down_seconds: How long demand must stay low before replicas go, the last included.
         scale_up_seconds: How often replicas may double.
@@ -72,11 +101,13 @@ def scaled_object(
         metadata=metadata,
         spec={
             "scaleTargetRef": dict(target),
-            "pollingInterval": _POLLING_SECONDS,
+            "pollingInterval": _POLLING_SECONDS if min_replicas else REST_POLLING_SECONDS,
             "cooldownPeriod": scale_down_seconds,
             "minReplicaCount": min_replicas,
             "maxReplicaCount": max_replicas,
             "advanced": {
+                # Whoever scales next need not be able to begin at none: Kubernetes' own is not.
+                **({} if min_replicas else {"restoreToOriginalReplicaCount": True}),
                 "horizontalPodAutoscalerConfig": {
                     "name": hpa_name(target["name"]),
                     "behavior": {
@@ -98,7 +129,7 @@ def scaled_object(
                             "policies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
                         },
                     },
-                }
+                },
             },
             "triggers": [dict(trigger) for trigger in triggers],
         },

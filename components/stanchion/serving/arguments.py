@@ -15,7 +15,11 @@ from stanchion.monitoring import (
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.serving._served import check_served
-from stanchion.serving.autoscaling import ModelAutoscaling, check_autoscaling
+from stanchion.serving.autoscaling import (
+    ModelAutoscaling,
+    check_autoscaling,
+    check_rest,
+)
 from stanchion.serving.cold_start import (
     ColdStart,
     Estimate,
@@ -96,7 +100,8 @@ class ModelServiceArgs(TypedDict):
     load_seconds: NotRequired[int]
     """Longest time to fetch, verify, load and warm up the model, 5 to 7200. Default: 120."""
     cold_start: NotRequired[ColdStart]
-    """How long a replica that demand asks for may take. Default: as long as it takes."""
+    """How long a replica that demand asks for may take, and with `min_replicas` 0 how long
+    requests wait for the first. Default: as long as it takes."""
     request_timeout_seconds: NotRequired[int]
     """Longest time a request may take, 1 to 600. Default: 30."""
     drain_seconds: NotRequired[int]
@@ -136,6 +141,12 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
+    check_rest(
+        check,
+        args["autoscaling"],
+        budgeted="cold_start" in args,
+        measured=is_measured(args.get("rollout")),
+    )
     _check_placement(check, args)
     if "rollout" in args:
         check_rollout(check, args["rollout"], args["autoscaling"]["min_replicas"])

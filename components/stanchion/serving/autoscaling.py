@@ -10,6 +10,12 @@ from stanchion.schedules import is_schedule, take_turns
 
 DEFAULT_CPU_UTILIZATION = 70
 DEFAULT_SCALE_DOWN_SECONDS = 300
+ACTIVATOR_PODS = {
+    "app.kubernetes.io/name": "model-server",
+    "app.kubernetes.io/component": "activator",
+}
+"""What holds requests for services that rest at no replica."""
+ACTIVATOR_METRICS_PORT = 8081
 
 
 class PeakSchedule(TypedDict):
@@ -35,32 +41,52 @@ class ModelAutoscaling(TypedDict):
     """
 
     min_replicas: int
-    """Fewest replicas, 1 to 1000."""
+    """Fewest replicas, 1 to 1000. Of a `ModelService` that has `cold_start` and is rolled out
+    replica by replica, also 0, which needs KEDA in the cluster: requests wait for a replica."""
     max_replicas: int
-    """Most replicas, min_replicas to 1000."""
+    """Most replicas, at least 1 and min_replicas, at most 1000."""
     target_cpu_utilization: NotRequired[int]
     """Mean CPU use in percent of the request that it keeps, 10 to 100. Default: 70."""
     scale_down_seconds: NotRequired[int]
     """How long demand must stay low before replicas go, 0 to 3600. Default: 300."""
     in_flight_per_replica: NotRequired[int]
     """Requests accepted and not yet answered that one replica takes, 1 to 10000; of a
-    `ModelService`, and needs its `monitoring` and KEDA in the cluster. Default: not followed."""
+    `ModelService`, and needs KEDA in the cluster and, unless min_replicas is 0, its `monitoring`.
+    Default: not followed."""
     schedules: NotRequired[list[PeakSchedule]]
     """Times of known demand; of a `ModelService`, and needs KEDA in the cluster. Default: none."""
     prometheus_url: NotRequired[pulumi.Input[str]]
     """Where requests in flight are asked for. Default: that of Prometheus Operator in
     `monitoring`."""
+    keda_namespace: NotRequired[str]
+    """Namespace in which KEDA runs, which with min_replicas 0 asks who waits. Default: keda."""
 
 
 def needs_keda(autoscaling: ModelAutoscaling) -> bool:
     """Whether it follows what a HorizontalPodAutoscaler by itself cannot."""
-    return "in_flight_per_replica" in autoscaling or bool(autoscaling.get("schedules"))
+    return (
+        rests(autoscaling)
+        or "in_flight_per_replica" in autoscaling
+        or bool(autoscaling.get("schedules"))
+    )
+
+
+def rests(autoscaling: ModelAutoscaling) -> bool:
+    """Whether no replica is kept while nobody asks."""
+    return autoscaling["min_replicas"] == 0
 
 
 def check_cpu_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
     """Refuse numbers that contradict each other, and to follow anything but CPU use."""
-    _check_numbers(check, autoscaling)
-    for field in ("in_flight_per_replica", "schedules", "prometheus_url"):
+    if rests(autoscaling):
+        check.refuse(
+            "autoscaling.min_replicas",
+            "0 leaves nobody to hold the first request until a replica has started",
+            "write 1 or more; what answers a queue or a schedule is a job, and may rest at none",
+        )
+    else:
+        _check_numbers(check, autoscaling, least=1)
+    for field in ("in_flight_per_replica", "schedules", "prometheus_url", "keda_namespace"):
         if field in autoscaling:
             check.refuse(f"autoscaling.{field}", "is for a ModelService alone", "remove it")
 
@@ -73,11 +99,11 @@ def check_autoscaling(check: Checks, autoscaling: ModelAutoscaling, *, monitored
         autoscaling: What is asked for.
         monitored: Whether Prometheus reads the replicas' metrics.
     """
-    _check_numbers(check, autoscaling)
+    _check_numbers(check, autoscaling, least=0)
     if "in_flight_per_replica" in autoscaling:
         each = autoscaling["in_flight_per_replica"]
         check.between("autoscaling.in_flight_per_replica", each, 1, 10000)
-        if not monitored:
+        if not monitored and not rests(autoscaling):
             check.refuse(
                 "autoscaling.in_flight_per_replica",
                 "is measured by Prometheus, and without monitoring nobody reads it",
@@ -85,18 +111,40 @@ def check_autoscaling(check: Checks, autoscaling: ModelAutoscaling, *, monitored
             )
     for at, schedule in enumerate(autoscaling.get("schedules", [])):
         _check_schedule(check, f"autoscaling.schedules[{at}]", schedule, autoscaling)
+    if "keda_namespace" in autoscaling:
+        check.name("autoscaling.keda_namespace", autoscaling["keda_namespace"])
 
 
-def _check_numbers(check: Checks, autoscaling: ModelAutoscaling) -> None:
-    low, high = autoscaling["min_replicas"], autoscaling["max_replicas"]
-    if low == 0:
+def check_rest(
+    check: Checks, autoscaling: ModelAutoscaling, *, budgeted: bool, measured: bool
+) -> None:
+    """Refuse to rest at no replica where nobody knows how long requests may wait for one.
+
+    Args:
+        check: Where it is noted.
+        autoscaling: What is asked for.
+        budgeted: Whether the service says how long a cold start may take.
+        measured: Whether a new version of it is judged by metrics before it serves alone.
+    """
+    if not rests(autoscaling):
+        return
+    if not budgeted:
         check.refuse(
             "autoscaling.min_replicas",
-            "0 leaves nobody to hold the first request until a replica has started",
-            "write 1 or more; what answers a queue or a schedule is a job, and may rest at none",
+            "0 has requests wait for a replica, and nothing says for how long",
+            "set cold_start with its budget_seconds, or write 1 or more",
         )
-    else:
-        check.between("autoscaling.min_replicas", low, 1, 1000)
+    if measured:
+        check.refuse(
+            "autoscaling.min_replicas",
+            "0 leaves a new version no replica to be judged by, nor one to compare it with",
+            "write 1 or more, or rollout strategy: rolling",
+        )
+
+
+def _check_numbers(check: Checks, autoscaling: ModelAutoscaling, *, least: int) -> None:
+    low, high = autoscaling["min_replicas"], autoscaling["max_replicas"]
+    check.between("autoscaling.min_replicas", low, least, 1000)
     check.between("autoscaling.max_replicas", high, 1, 1000)
     utilization = autoscaling.get("target_cpu_utilization", DEFAULT_CPU_UTILIZATION)
     check.between("autoscaling.target_cpu_utilization", utilization, 10, 100)

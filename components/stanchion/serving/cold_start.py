@@ -12,6 +12,7 @@ from typing import NotRequired, TypedDict, cast
 from stanchion.catalog import cold_starts
 from stanchion.checks import Checks
 from stanchion.placement import Placement
+from stanchion.serving._scaled_object import REST_POLLING_SECONDS
 
 ANNOTATION = "stanchion.dev/cold-start-seconds"
 """States the budget on a workload, for policies."""
@@ -178,7 +179,7 @@ def measured(declared: ColdStart | None, name: str, field: str) -> Part | None:
 
 
 def served_model(declared: ColdStart | None, replicas: Replicas) -> Estimate:
-    """The cold start of a replica of the model server.
+    """The cold start of a replica of the model server, that of the first where none is kept.
 
     Nobody knows the model's size while this is planned: `load_seconds`, the longest that the
     service allows for fetching, verifying, loading and warming up, stands for what is not measured.
@@ -193,7 +194,8 @@ def served_model(declared: ColdStart | None, replicas: Replicas) -> Estimate:
         name = "model" if warm_up else "warm-up"
         left = Part(name, max(replicas.load_seconds - known, 0), "what load_seconds leaves")
     rest = (fetch, warm_up) if fetch and warm_up else (fetch, warm_up, left)
-    return Estimate((start, pull, *filter(None, rest)), (*warmer, *nearer))
+    seen = () if replicas.least else (Part("demand", REST_POLLING_SECONDS, "asked for so often"),)
+    return Estimate((*seen, start, pull, *filter(None, rest)), (*warmer, *nearer))
 
 
 def check_cold_start(

@@ -15,8 +15,9 @@ from stanchion.monitoring import (
     service_rules,
 )
 from stanchion.names import label_value, service_host
-from stanchion.serving import _autoscaler, _pods, _served, _workload
+from stanchion.serving import _activator, _autoscaler, _pods, _served, _workload
 from stanchion.serving.arguments import ModelServiceArgs, checked, cold_start_of
+from stanchion.serving.autoscaling import rests
 from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
 
@@ -27,10 +28,11 @@ class ModelService(pulumi.ComponentResource):
     replica until a new one has fetched, verified, loaded and warmed up the model. With `rollout`
     it gets its requests step by step, is judged by metrics, and is taken back by itself. How many
     replicas run belongs to the autoscaler alone. With `cold_start` a replica that demand asks for
-    must be expected to answer within a budget. A leaving replica reports itself unready,
-    goes on accepting requests for `drain_seconds` while clients learn of it, and then
-    finishes what it has: nothing accepted is lost. With `monitoring` its objectives and what
-    else hurts it are watched: an alert of each kind leads to a runbook.
+    must be expected to answer within a budget; with `min_replicas` 0 there may be none, and an
+    activator before them holds requests within that budget until there is one. A leaving replica
+    reports itself unready, goes on accepting requests for `drain_seconds` while clients learn of
+    it, and then finishes what it has: nothing accepted is lost. With `monitoring` its objectives
+    and what else hurts it are watched: an alert of each kind leads to a runbook.
 
     It deliberately asks the registry nothing while it is planned, exposes nothing outside
     the cluster, and does not retry for its callers. With `placement` it runs on that pool's
@@ -59,16 +61,7 @@ class ModelService(pulumi.ComponentResource):
         super().__init__("stanchion:index:ModelService", name, {}, opts)
         namespace, service = args["namespace"], args.get("service_name", name)
         selected = labels.selector("model-server", service, "server")
-        labelled = labels.standard(
-            selected,
-            owner=args["owner"],
-            cost_center=args["cost_center"],
-            version=args["model"]["version"],
-            extra={
-                labels.TENANT: args["tenant"],
-                labels.MODEL: label_value(args["model"]["name"]),
-            },
-        )
+        labelled = _labels(args, selected, version=args["model"]["version"])
         child = child_options(self, opts)
 
         def named(suffix: str = "") -> k8s.meta.v1.ObjectMetaArgs:
@@ -89,7 +82,16 @@ class ModelService(pulumi.ComponentResource):
         )
         moved = ["spec.selector"] if _workload.switches_service(args) else None
         address = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=moved))
-        endpoint = _served.endpoint(f"{name}-service", named(), selected, address)
+        resting = rests(args["autoscaling"])
+        if resting:
+            front = labels.selector("model-server", service, "activator")
+            activator = _activator.Activator(name, service, args, _labels(args, front), front)
+            behind = _served.endpoint(
+                f"{name}-replicas", named(_activator.REPLICAS_SUFFIX), selected, child
+            )
+            endpoint = _activator.make(activator, selected, _pods.PORT, behind, child)
+        else:
+            endpoint = _served.endpoint(f"{name}-service", named(), selected, address)
         if _workload.switches_service(args):
             # Labels of its own, or every pod would be scraped through either Service.
             apart = {**labelled, "app.kubernetes.io/component": "preview"}
@@ -100,7 +102,9 @@ class ModelService(pulumi.ComponentResource):
             replicas,
             child_options(self, opts, depends_on=[account, credentials, walls]),
         )
-        _autoscaler.make(replicas, workload, child)
+        # Whoever wakes it is there before it may rest.
+        waits = child_options(self, opts, depends_on=[endpoint]) if resting else child
+        _autoscaler.make(replicas, workload, waits)
         k8s.policy.v1.PodDisruptionBudget(
             f"{name}-disruption-budget",
             metadata=named(),
@@ -117,6 +121,7 @@ class ModelService(pulumi.ComponentResource):
                 child,
                 interval_seconds=interval,
                 pod_labels=by_version,
+                known_as=service if resting else None,
             )
             prometheus_rule(
                 f"{name}-rules",
@@ -131,7 +136,9 @@ class ModelService(pulumi.ComponentResource):
         )
         self.namespace = pulumi.Output.from_input(namespace)
         self.service_name = pulumi.Output.from_input(service)
-        self.pod_labels = pulumi.Output.from_input(selected)
+        # Calls arrive at an activator, metrics come from both.
+        every = labels.selector("model-server", service) if resting else selected
+        self.pod_labels = pulumi.Output.from_input(every)
         self.release_seconds = pulumi.Output.from_input(_workload.release_seconds(args))
         start = cold_start_of(args)
         self.cold_start = pulumi.Output.from_input(start.told())
@@ -149,6 +156,21 @@ class ModelService(pulumi.ComponentResource):
         )
 
 
+def _labels(
+    args: ModelServiceArgs, selected: dict[str, str], version: str | None = None
+) -> dict[str, str]:
+    return labels.standard(
+        selected,
+        owner=args["owner"],
+        cost_center=args["cost_center"],
+        version=version,
+        extra={
+            labels.TENANT: args["tenant"],
+            labels.MODEL: label_value(args["model"]["name"]),
+        },
+    )
+
+
 def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedService:
     return WatchedService(
         service,
@@ -160,6 +182,7 @@ def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedSer
         autoscaler=_autoscaler.varying(service, args["autoscaling"]),
         runbooks=args.get("runbooks", RUNBOOKS),
         drift=args.get("drift", {}),
+        hold_seconds=(args["cold_start"]["budget_seconds"] if rests(args["autoscaling"]) else None),
     )
 
 

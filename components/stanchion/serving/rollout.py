@@ -171,7 +171,8 @@ def check_rollout(check: Checks, rollout: ModelRollout, min_replicas: int) -> No
                 f"says nothing with strategy {strategy}",
                 f"remove it, or write strategy: {others}",
             )
-    if strategy is RolloutStrategy.CANARY:
+    # With none kept there is nothing to weigh: `check_rest` refuses that.
+    if strategy is RolloutStrategy.CANARY and min_replicas:
         _check_steps(check, rollout, min_replicas)
     if "analysis" in rollout:
         _check_analysis(check, rollout["analysis"])

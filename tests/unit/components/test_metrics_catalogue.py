@@ -13,6 +13,7 @@ from mlflow.types.schema import ColSpec, Schema
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from stanchion_activator.metrics import Metrics as ActivatorMetrics
 from stanchion_llm_gateway.configuration import parse
 from stanchion_llm_gateway.metrics import Metrics as GatewayMetrics
 from stanchion_model_server.metrics import Metrics
@@ -62,7 +63,16 @@ def _retraining() -> bytes:
     return generate_latest(RetrainingMetrics().registry)
 
 
-IMAGES = {"model-server": _model_server, "llm-gateway": _llm_gateway, "retraining": _retraining}
+def _activator() -> bytes:
+    return generate_latest(ActivatorMetrics().registry)
+
+
+IMAGES = {
+    "model-server": _model_server,
+    "activator": _activator,
+    "llm-gateway": _llm_gateway,
+    "retraining": _retraining,
+}
 
 
 @pytest.fixture(scope="module", params=IMAGES)

@@ -114,8 +114,13 @@ def test_a_service_may_change_its_autoscaler_with_both_there_for_a_moment() -> N
     [
         (
             {"min_replicas": 0},
-            "autoscaling.min_replicas: 0 leaves nobody to hold the first request until a replica "
-            "has started; write 1 or more",
+            "autoscaling.min_replicas: 0 has requests wait for a replica, and nothing says for how "
+            "long; set cold_start with its budget_seconds, or write 1 or more",
+        ),
+        ({"min_replicas": -1}, "autoscaling.min_replicas: -1 is out of range; write 0 to 1000"),
+        (
+            {"keda_namespace": "Ke da"},
+            "autoscaling.keda_namespace: 'Ke da' is no name for Kubernetes objects",
         ),
         ({"in_flight_per_replica": 0}, "autoscaling.in_flight_per_replica: 0 is out of range"),
         (

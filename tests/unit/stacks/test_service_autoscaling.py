@@ -58,7 +58,11 @@ def test_sound_files_have_no_problem(
 
 def test_without_a_list_the_bundled_node_has_no_controllers_and_a_cluster_of_ones_own_may() -> None:
     bundled = environment(None)
-    assert set(bundled.lacks_for_scaling) == {"inFlightPerReplica", "schedules"}
+    assert set(bundled.lacks_for_scaling) == {
+        "minReplicas",
+        "inFlightPerReplica",
+        "schedules",
+    }
     measured = environment(None, monitoring=True)
     assert measured.lacks_for_releases == "argo-rollouts under operators.enabled"
     own = environment(None, monitoring=True, provider={"cloud": "local", "context": "kind-dev"})
@@ -131,8 +135,14 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
         (
             "{minReplicas: 0}",
             [KEDA, PROMETHEUS],
-            "wine.yaml: autoscaling.minReplicas: 0 leaves nobody to hold the first request until a "
-            "replica has started; write 1 or more",
+            "services/wine: autoscaling.minReplicas: 0 has requests wait for a replica, and "
+            "nothing says for how long; set coldStart with its budgetSeconds, or write 1 or more",
+        ),
+        (
+            "{minReplicas: 0, inFlightPerReplica: 4}",
+            [PROMETHEUS],
+            "services/wine: autoscaling.minReplicas: needs what local lacks: keda under "
+            "operators.enabled; add it, or write 1 or more",
         ),
         (
             "{maxReplicas: 1}",
@@ -146,3 +156,19 @@ def test_what_cannot_be_is_refused_with_what_is_missing(
     tmp_path: Path, autoscaling: str, operators: list[str], told: str
 ) -> None:
     assert problems(tmp_path, autoscaling, *operators) == (told,)
+
+
+BUDGETED = "coldStart: {budgetSeconds: 300}"
+
+
+def test_a_service_that_may_rest_counts_its_requests_without_prometheus(tmp_path: Path) -> None:
+    resting = f"{{minReplicas: 0, inFlightPerReplica: 4}}\n{BUDGETED}"
+    assert problems(tmp_path, resting, KEDA) == ()
+
+
+def test_a_service_that_is_judged_by_metrics_may_not_rest(tmp_path: Path) -> None:
+    canary = f"{{minReplicas: 0}}\n{BUDGETED}\nrollout: {{strategy: canary}}"
+    assert problems(tmp_path, canary, KEDA, PROMETHEUS) == (
+        "services/wine: autoscaling.minReplicas: 0 leaves a new version no replica to be judged "
+        "by, nor one to compare it with; write 1 or more, or rollout strategy: rolling",
+    )

@@ -1,0 +1,79 @@
+"""What the activator tells of itself; the autoscaler and alerts read it: names are a contract."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.process_collector import ProcessCollector
+
+OK: Final = "ok"
+CLIENT_ERROR: Final = "client_error"
+SERVER_ERROR: Final = "server_error"
+TIMEOUT: Final = "timeout"
+UNAVAILABLE: Final = "unavailable"
+OUTCOMES: Final = (OK, CLIENT_ERROR, SERVER_ERROR, TIMEOUT, UNAVAILABLE)
+"""Those of the model server, so that one objective reads either."""
+
+BUDGET: Final = "budget"
+QUEUE_FULL: Final = "queue_full"
+REASONS: Final = (BUDGET, QUEUE_FULL)
+
+_SECONDS: Final = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+
+
+class Metrics:
+    """One process's metrics. Every series exists from the start, so that a rate is 0, not absent.
+
+    Attributes:
+        in_flight: Requests accepted and not yet answered, those that wait included.
+        waiting: Requests that wait for a replica.
+    """
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        requests = Counter(
+            "activator_requests", "Requests by outcome.", ["outcome"], registry=self.registry
+        )
+        self._requests = {outcome: requests.labels(outcome) for outcome in OUTCOMES}
+        refused = Counter(
+            "activator_refused",
+            "Requests that no replica was ready for, by why they waited no longer.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._refused = {reason: refused.labels(reason) for reason in REASONS}
+        self.in_flight = Gauge(
+            "activator_in_flight",
+            "Requests accepted and not yet answered, those that wait included.",
+            registry=self.registry,
+        )
+        self.waiting = Gauge(
+            "activator_waiting", "Requests that wait for a replica.", registry=self.registry
+        )
+        self.waited = Histogram(
+            "activator_wait_seconds",
+            "Time that requests waited for a replica, of those that had to and were passed on.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def answered(self, status: int) -> None:
+        """Count a request by the status of its answer."""
+        self._requests[_outcome(status)].inc()
+
+    def refused(self, reason: str) -> None:
+        """Count a request that waits no longer."""
+        self._refused[reason].inc()
+
+
+def _outcome(status: int) -> str:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return UNAVAILABLE
+    if status == HTTPStatus.GATEWAY_TIMEOUT:
+        return TIMEOUT
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return SERVER_ERROR
+    return CLIENT_ERROR if status >= HTTPStatus.BAD_REQUEST else OK
