@@ -99,7 +99,10 @@ def files(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Itera
                         "allowPrivilegeEscalation": False,
                         "capabilities": {"drop": ["ALL"]},
                     },
-                    "resources": {"limits": {"cpu": "1", "memory": "512Mi"}},
+                    "resources": {
+                        "requests": {"cpu": "20m"},
+                        "limits": {"cpu": "1", "memory": "512Mi"},
+                    },
                     "volumeMounts": [{"name": "data", "mountPath": "/data"}],
                 }
             ],
