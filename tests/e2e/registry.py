@@ -30,10 +30,10 @@ class Registry:
             + base64.b64encode(f"{username}:{password}".encode()).decode(),
         }
 
-    def ask(self, method: str, path: str, **body: str) -> dict[str, Any]:
+    def ask(self, method: str, path: str, *, api: str = "2.0", **body: str) -> dict[str, Any]:
         """One request of MLflow's REST API; what it answers."""
         request = urllib.request.Request(
-            f"{self._address}/api/2.0/mlflow/{path}",
+            f"{self._address}/api/{api}/mlflow/{path}",
             method=method,
             headers=self._headers,
             data=json.dumps(body).encode() if body else None,
@@ -51,6 +51,23 @@ class Registry:
             return None
         found: dict[str, Any] = answer["model_version"]
         return {**found, "tags": sorted(found.get("tags", []), key=lambda tag: str(tag["key"]))}
+
+    def experiment(self, name: str) -> str:
+        """The number of an experiment."""
+        answer = self.ask("GET", f"experiments/get-by-name?experiment_name={name}")
+        return str(answer["experiment"]["experiment_id"])
+
+    def grant(self, user: str, kind: str, of: str, permission: str) -> None:
+        """Give a user a right to an experiment or a registered model."""
+        self.ask(
+            "POST",
+            "users/permissions/grant",
+            api="3.0",
+            username=user,
+            resource_type=kind,
+            resource_id=of,
+            permission=permission,
+        )
 
     def stage(self, run: str) -> str:
         """Whether a run is active or deleted."""

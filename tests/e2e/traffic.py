@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -16,12 +18,14 @@ from typing import Self
 class Traffic:
     """Threads that ask without pause, or `pause` seconds apart, until the block ends.
 
+    Of several bodies each thread takes one after the other.
+
     Half of them keep their connection, as gateways do; the others open one per request, as
     scripts do. A thread that keeps its connection opens another when the server says so.
     """
 
     address: tuple[str, int]
-    body: bytes
+    body: bytes | Sequence[bytes]
     threads: int = 4
     pause: float = 0.02
     versions: Counter[str] = field(default_factory=Counter)
@@ -55,12 +59,13 @@ class Traffic:
 
     def _ask_on(self, keep: bool) -> None:
         connection = http.client.HTTPConnection(*self.address, timeout=30)
+        bodies = itertools.cycle([self.body] if isinstance(self.body, bytes) else self.body)
         headers = {"content-type": "application/json"}
         if not keep:
             headers["connection"] = "close"
         while not self._stop.is_set():
             try:
-                connection.request("POST", "/v2/models/wine/infer", self.body, headers)
+                connection.request("POST", "/v2/models/wine/infer", next(bodies), headers)
                 response = connection.getresponse()
                 text = response.read()
                 with self._lock:

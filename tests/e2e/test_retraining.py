@@ -1,0 +1,149 @@
+"""The loop: traffic drifts, an alert has the model trained again, and its successor ends it."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e.platform import Platform, eventually
+from e2e.registry import MODEL, Registry
+from e2e.team import CREDENTIALS, Team
+from e2e.traffic import Traffic
+from sklearn.datasets import load_wine
+
+pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroken")]
+
+ALERT = "ModelServiceFeatureDrift"
+DRIFT = {"windowHours": 1, "minRows": 200, "everyMinutes": 1}
+ROWS = 64
+"""Of a request: each is another sample of the population."""
+SHIFT = 1.0
+"""Of the ash of every other wine, which has a standard deviation of 0.27."""
+
+
+def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Platform) -> None:
+    source = Path(__file__).parent / "retrained"
+    shutil.copytree(source, platform.root / "stacks" / "services" / "retrained")
+    platform.enable(["kube-prometheus-stack"])
+    platform.declare(drift=DRIFT, rollout=None, autoscaling={"minReplicas": 1, "maxReplicas": 2})
+    first = platform.pinned_version()
+    with Team(platform) as team:
+        team.write("/data/wines/wines.csv", _data_set())
+        team.declare("wine-again", _training())
+        platform.stanchion("up", "local")
+        _may_register(platform)
+
+        with _asking(platform, shifted=False):
+            time.sleep(150)
+            assert _firing(platform) == {}, "what the model was trained on is no drift"
+        began = time.monotonic()
+        with _asking(platform, shifted=True) as drifted:
+            eventually(lambda: first in _firing(platform), seconds=600, what="drift of the first")
+            _tell(began, "drift alert at Alertmanager")
+            eventually(lambda: team.jobs("wine-again") != [], seconds=180, what="a training")
+            _tell(began, "training begun")
+            team.finished("wine-again")
+            _tell(began, "training done")
+            second = _candidate(platform)
+            assert int(second) > int(first)
+            platform.stanchion("promote", "wine-cultivar", "--candidate", "--wait")
+            _tell(began, f"version {second} serves all")
+            assert platform.pinned_version() == second
+            eventually(lambda: _firing(platform) == {}, seconds=600, what="the end of the alert")
+            _tell(began, "drift alert over")
+            drifted.versions.clear()
+            # The successor has been asked enough to be judged, and is as in its own training.
+            eventually(
+                lambda: drifted.versions[second] * ROWS > 5000, seconds=120, what="its traffic"
+            )
+            time.sleep(150)
+            assert _firing(platform) == {}
+        assert len(team.jobs("wine-again")) == 1, "one alert, told again and again, is one training"
+        team.declare("wine-again", None)
+        platform.declare(drift=None, autoscaling=None)
+        platform.enable([])
+        platform.stanchion("up", "local")
+
+
+def _training() -> dict[str, Any]:
+    return {
+        "kind": "TrainingJob",
+        "model": MODEL,
+        "code": "retrained",
+        "command": ["python", "train.py"],
+        "data": {"location": "file:///data/wines"},
+        "credentials": CREDENTIALS,
+        "retrain": {"reasons": ["drift"], "service": "wine", "cooldownHours": 1},
+    }
+
+
+def _may_register(platform: Platform) -> None:
+    """Let the team's user make versions of the model, which the administrator has made."""
+    registry = Registry(platform)
+    for kind, name in (("registered_model", MODEL), ("experiment", registry.experiment(MODEL))):
+        registry.grant("demo", kind, name, "EDIT")
+
+
+def _population(shifted: bool) -> Any:
+    data = load_wine(as_frame=True)
+    frame = data.data.rename(columns=lambda name: name.replace("/", "_"))
+    frame = frame.assign(cultivar=data.target)
+    if shifted:
+        frame.loc[frame.index % 2 == 0, "ash"] += SHIFT
+    return frame
+
+
+def _data_set() -> bytes:
+    """Wines as the drifted service is asked about them."""
+    text: str = _population(shifted=True).to_csv(index=False)
+    return text.encode()
+
+
+@contextmanager
+def _asking(platform: Platform, *, shifted: bool) -> Iterator[Traffic]:
+    """Ask with samples of the population, until the block ends."""
+    frame = _population(shifted).drop(columns="cultivar")
+    choice = random.Random(0)
+    bodies = []
+    for seed in range(40):
+        rows = frame.sample(ROWS, replace=True, random_state=choice.randrange(2**31) + seed)
+        inputs = [
+            {"name": name, "shape": [ROWS], "datatype": "FP64", "data": list(rows[name])}
+            for name in rows.columns
+        ]
+        bodies.append(json.dumps({"inputs": inputs}).encode())
+    with Traffic(platform.address(), bodies, threads=2, pause=0.5) as traffic:
+        yield traffic
+    assert traffic.failures == []
+
+
+def _firing(platform: Platform) -> dict[str, Any]:
+    """Drift alerts that Alertmanager has, by the version that they are about."""
+    pods = platform.get("pods", "-n", "monitoring", "-l", "app.kubernetes.io/name=alertmanager")[
+        "items"
+    ]
+    address = pods[0]["status"]["podIP"]
+    with urllib.request.urlopen(f"http://{address}:9093/api/v2/alerts", timeout=10) as answer:
+        alerts = json.load(answer)
+    return {
+        alert["labels"]["version"]: alert
+        for alert in alerts
+        if alert["labels"]["alertname"] == ALERT
+    }
+
+
+def _candidate(platform: Platform) -> str:
+    answer = Registry(platform).ask("GET", f"registered-models/alias?name={MODEL}&alias=candidate")
+    return str(answer["model_version"]["version"])
+
+
+def _tell(began: float, what: str) -> None:
+    print(f"{time.monotonic() - began:5.0f} s after the drift began: {what}")
