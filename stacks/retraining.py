@@ -128,6 +128,7 @@ def build_trigger(
         "cooldown_hours": retrain.cooldown_hours,
         "max_runs": retrain.max_runs,
         "settle_minutes": retrain.settle_minutes,
+        "replicas": environment.min_replicas,
         "monitoring": environment.monitored,
     }
     if retrain.service is not None:
