@@ -10,8 +10,8 @@ from batch_service import BatchInferenceFile
 from environment import Environment, Profile
 from images import image
 from service import LOCK_SUFFIX, Pin
+from service_folders import Folder
 from service_jobs import (
-    Folder,
     JobPlace,
     job_identity,
     job_place_problems,

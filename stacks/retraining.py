@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from environment import Environment
 from images import image
 from service import ModelServiceFile, Pin
-from service_jobs import Folder, JobPlace, job_identity
+from service_folders import Folder
+from service_jobs import JobPlace, job_identity
 from stanchion import GrantKind, RetrainingReason, RetrainingTrigger, RetrainingTriggerArgs
 from training_retrain import BY_ALERT, Retrain
 from validation import InvalidFileError
@@ -128,6 +129,7 @@ def build_trigger(
         "cooldown_hours": retrain.cooldown_hours,
         "max_runs": retrain.max_runs,
         "settle_minutes": retrain.settle_minutes,
+        "replicas": environment.min_replicas,
         "monitoring": environment.monitored,
     }
     if retrain.service is not None:

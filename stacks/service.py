@@ -21,8 +21,10 @@ from service_drift import Drift
 from service_gates import Gates
 from service_objectives import Objectives, objectives_problems
 from service_place import PoolOffer, gpu_problems, interruption_problems, place_problems
+from service_prediction_log import PredictionLog, prediction_log_problems
 from service_resources import Resources
 from service_rollout import Rollout, rollout_problems
+from stanchion import Cloud
 from stanchion.serving.cold_start import Replicas
 from stanchion.serving.rollout import is_measured
 from training_service import TrainingJobFile
@@ -65,6 +67,8 @@ class ModelServiceFile(Strict):
     rollout: Rollout = Rollout()
     slo: Objectives = Objectives()
     drift: Drift = Drift()
+    prediction_log: PredictionLog | None = None
+    """Where a sample of requests and answers is written; default: nowhere."""
     load_seconds: Annotated[int, Field(ge=5, le=7200)] = 120
     """Longest time a replica may take to fetch, verify, load and warm up the model."""
     cold_start: ColdStart | None = None
@@ -189,6 +193,7 @@ def check_services(
     lacks_for_releases: str = "",
     lacks_for_scaling: Mapping[str, str] = MappingProxyType({}),
     image: str = "",
+    cloud: Cloud = Cloud.LOCAL,
 ) -> None:
     """Check what takes more than one file to see.
 
@@ -202,6 +207,7 @@ def check_services(
         lacks_for_releases: What a release judged by metrics lacks there; empty where nothing.
         lacks_for_scaling: What each field of `autoscaling` lacks there, where something.
         image: The model server's image there.
+        cloud: Its cloud.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -227,6 +233,7 @@ def check_services(
                     measured=is_measured(service.rollout.arguments()),
                 ),
                 *objectives_problems(service.slo, service.request_timeout_seconds),
+                *prediction_log_problems(service.prediction_log, cloud, environment),
                 *cold_start_problems(
                     service.cold_start,
                     Replicas(

@@ -5,28 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from environment import Environment
 from explain import in_the_notation_of_files
 from foundation import Foundation
+from service_folders import Folder, folder_grants, folder_problems
 from service_place import place_problems
-from stanchion import Cloud, Grant, GrantKind, Placement, WorkloadIdentity
-
-_SCHEMES = {Cloud.AWS: "s3", Cloud.GCP: "gs"}
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A folder that a job reads or writes."""
-
-    field: str
-    """Where the file names it."""
-    kind: GrantKind
-    """What the job does there, should it be in a bucket."""
-    address: str
-    key: str | None = None
-    """The KMS key of its bucket."""
+from stanchion import Cloud, Placement, WorkloadIdentity
 
 
 @dataclass(frozen=True)
@@ -55,15 +40,7 @@ def job_place_problems(
     """
     tenants = [tenant.name for tenant in environment.tenants]
     problems = place_problems(job.tenant, job.pool, stack, tenants, pools)
-    own = _SCHEMES.get(Cloud(environment.provider.cloud))
-    for folder in job.folders:
-        scheme = urlsplit(folder.address).scheme
-        if scheme in _SCHEMES.values() and scheme != own:
-            right = f"{own}://BUCKET/PATH" if own else "file:///data/PATH with `claim`"
-            problems.append(
-                f"{folder.field}: '{folder.address}' is in another cloud than {stack}, whose pods "
-                f"have no credentials for it; write {right}"
-            )
+    problems += folder_problems(job.folders, Cloud(environment.provider.cloud), stack)
     if job.queue is not None and environment.lacks_for_queues:
         problems.append(
             f"queue: needs {environment.lacks_for_queues} of {stack}; add it, or remove queue"
@@ -89,18 +66,10 @@ def told_in_files(problems: Sequence[str], names: Mapping[str, str]) -> list[str
 
 def job_identity(job: JobPlace, foundation: Foundation) -> WorkloadIdentity | None:
     """The right to the buckets among the folders of a job; None where it needs none."""
-    grants: list[Grant] = []
-    for folder in job.folders:
-        where = urlsplit(folder.address)
-        if where.scheme in _SCHEMES.values():
-            grant: Grant = {"name": folder.field, "kind": folder.kind, "resource": where.netloc}
-            if folder.key is not None:
-                grant["key"] = folder.key
-            grants.append(grant)
     return foundation.identity(
         job.name,
         tenant=job.tenant,
         owner=job.owner,
         cost_center=job.cost_center,
-        grants=grants,
+        grants=[*folder_grants(job.folders)],
     )

@@ -23,8 +23,9 @@ from service import (
     load_pins,
     load_service_files,
 )
+from service_folders import folder_grants
 from service_place import PoolOffer
-from stanchion import CapacityKind, ModelService, ModelServiceArgs
+from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs
 from tracking import Tracking
 from training_service import TrainingJobFile
 from training_serving import Training, load_trainings
@@ -88,6 +89,7 @@ def load_declared(
         lacks_for_scaling=environment.lacks_for_scaling,
         pools=offers,
         image=image(environment, stack, "model-server"),
+        cloud=Cloud(environment.provider.cloud),
     )
     check_llm_services(declared.llms, environment, stack, offers)
     check_retraining(trainings, declared.files, environment, stack)
@@ -175,6 +177,17 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         args["drift"] = file.drift.arguments()
     if file.cold_start is not None:
         args["cold_start"] = file.cold_start.arguments()
+    if file.prediction_log is not None:
+        args["prediction_log"] = file.prediction_log.arguments()
+        identity = platform.foundation.identity(
+            file.name,
+            tenant=file.tenant,
+            owner=file.owner,
+            cost_center=file.cost_center,
+            grants=[*folder_grants([file.prediction_log.folder])],
+        )
+        if identity is not None:
+            args["service_account_annotations"] = identity.annotations
     opts = platform.foundation.workloads
     if file.pool is not None:
         args["placement"] = platform.foundation.placements[file.pool]

@@ -11,8 +11,8 @@ from environment import Environment
 from images import image
 from retraining import build_trigger
 from service import Pin
+from service_folders import Folder
 from service_jobs import (
-    Folder,
     JobPlace,
     job_identity,
     job_place_problems,

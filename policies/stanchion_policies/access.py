@@ -77,6 +77,21 @@ def is_kubernetes_own(item: KubernetesObject, settings: Settings) -> bool:
     return any(fnmatchcase(item.name, name) for name in settings.strings("own"))
 
 
+CONTROLLERS = {
+    "controllers": strings(
+        "Names, with * for any text, of Roles of the platform's controllers: such a Role may make "
+        "Jobs, and be bound to the service account of its own name alone.",
+        "*-retraining",
+    )
+}
+
+
+def is_controllers(role: KubernetesObject, settings: Settings) -> bool:
+    """Whether a role is that of a controller, within a namespace."""
+    names = settings.strings("controllers")
+    return role.is_a("Role") and any(fnmatchcase(role.name, name) for name in names)
+
+
 def _rules(item: KubernetesObject, settings: Settings) -> Iterator[tuple[str, Any]]:
     """The rules of a role that Kubernetes does not make itself, with their places."""
     if not is_kubernetes_own(item, settings):
@@ -133,10 +148,25 @@ def not_everything(item: KubernetesObject, settings: Settings) -> Iterator[str]:
         yield "allows all verbs on all resources of all API groups; list what it is for"
 
 
-def granted(role: KubernetesObject, rights: Sequence[Right]) -> Iterator[str]:
-    """The rights that a role grants, objects by name left out: `rules[0] grants get on secrets`."""
+def _starts_jobs(rule: Any) -> bool:
+    """Whether a rule is about Jobs alone, and changes none that exist."""
+    verbs = {*texts(rule, "verbs")} - {"create"}
+    of_jobs = texts(rule, "apiGroups") == ["batch"] and texts(rule, "resources") == ["jobs"]
+    return of_jobs and verbs <= {"get", "list", "watch"}
+
+
+def granted(
+    role: KubernetesObject, rights: Sequence[Right], *, starts_jobs: bool = False
+) -> Iterator[str]:
+    """The rights that a role grants, objects by name left out: `rules[0] grants get on secrets`.
+
+    Args:
+        role: The role.
+        rights: Those that are meant.
+        starts_jobs: Whether to leave out rules that make Jobs and do no more.
+    """
     for place, rule in enumerate(items(role.body, "rules")):
-        if items(rule, "resourceNames"):
+        if items(rule, "resourceNames") or (starts_jobs and _starts_jobs(rule)):
             continue
         for found in filter(None, (right.granted_by(rule) for right in rights)):
             yield f"rules[{place}] grants {found}"
@@ -199,14 +229,24 @@ no_binding = _without(
     "5.1.8",
     Right(RBAC, ("roles", "clusterroles", "rolebindings", "clusterrolebindings"), WRITING),
 )
-no_pods = _without(
+
+
+@object_policy(
     "rbac-no-pod-creation",
-    "A role makes no pods, which run with the rights of any service account.",
-    "so its holder runs pods under any service account of the namespace",
-    "Leave making pods to the deployment pipeline and to controllers.",
-    "5.1.4",
-    *MAKING_PODS,
+    kinds=ROLES,
+    severity=Severity.HIGH,
+    fix="Leave making pods to the deployment pipeline and to controllers.",
+    framework=cis("5.1.4"),
+    settings={**OWN, **CONTROLLERS},
 )
+def no_pods(item: KubernetesObject, settings: Settings) -> Iterator[str]:
+    """A role makes no pods, which run with the rights of any service account."""
+    if is_kubernetes_own(item, settings):
+        return
+    for found in granted(item, MAKING_PODS, starts_jobs=is_controllers(item, settings)):
+        yield f"{found}, so its holder runs pods under any service account of the namespace"
+
+
 no_tokens = _without(
     "rbac-no-token-creation",
     "A role makes no tokens of service accounts.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from stanchion_policies.access import (
+    CONTROLLERS,
     INTO_PODS,
     MAKING_PODS,
     OWN,
@@ -12,6 +13,7 @@ from stanchion_policies.access import (
     Right,
     granted,
     grants_everything,
+    is_controllers,
     is_kubernetes_own,
 )
 from stanchion_policies.cluster import Cluster
@@ -38,6 +40,7 @@ SYSTEM_GROUPS = (
 """Everybody, or those who may do everything whatever is bound to them."""
 POWERFUL = frozenset({"cluster-admin", "admin", "edit"})
 """Kubernetes' own roles that read secrets, make pods and get into them."""
+_RUNS_PODS = "so its subjects run pods under any service account of the namespace"
 
 BUILT_IN = POWERFUL | {"view"}
 
@@ -105,18 +108,29 @@ def _is_powerful(item: KubernetesObject) -> bool:
     return text(reference, "kind") == "ClusterRole" and text(reference, "name") in POWERFUL
 
 
+def _rights_of(
+    item: KubernetesObject,
+    role: KubernetesObject | None,
+    rights: Sequence[Right],
+    why: str,
+    *,
+    starts_jobs: bool = False,
+) -> Iterator[str]:
+    """Those of some rights that a binding gives, by a role of the stack or Kubernetes' own."""
+    if role is None and _is_powerful(item):
+        yield f"roleRef is {text(item.body, 'roleRef', 'name')}, {why}"
+    if role is not None:
+        for found in granted(role, rights, starts_jobs=starts_jobs):
+            yield f"roleRef is {role.title}, whose {found}, {why}"
+
+
 def _not_bound(name: str, description: str, why: str, rights: Sequence[Right]) -> Rule:
     """A policy that nobody is bound to a role with some rights, Kubernetes' own roles included."""
 
     def check(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
         if is_kubernetes_own(item, settings):
             return
-        role = _role(item, cluster)
-        if role is None and _is_powerful(item):
-            yield f"roleRef is {text(item.body, 'roleRef', 'name')}, {why}"
-        if role is not None:
-            for found in granted(role, rights):
-                yield f"roleRef is {role.title}, whose {found}, {why}"
+        yield from _rights_of(item, _role(item, cluster), rights, why)
 
     check.__doc__ = description
     return cluster_policy(
@@ -141,12 +155,32 @@ no_bound_exec = _not_bound(
     "so its subjects get into running pods",
     INTO_PODS,
 )
-no_bound_pods = _not_bound(
+
+
+@cluster_policy(
     "rbac-no-pod-creation-bound",
-    "Nobody is bound to a role that makes pods.",
-    "so its subjects run pods under any service account of the namespace",
-    MAKING_PODS,
+    kinds=BINDINGS,
+    severity=Severity.HIGH,
+    fix="Bind a role without that right, or take the right out of the role.",
+    framework=cis("5.1.1"),
+    settings={**OWN, **CONTROLLERS},
 )
+def no_bound_pods(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
+    """Nobody is bound to a role that makes pods."""
+    if is_kubernetes_own(item, settings):
+        return
+    role = _role(item, cluster)
+    own = role is not None and is_controllers(role, settings) and _is_for_its_own(item, role)
+    yield from _rights_of(item, role, MAKING_PODS, _RUNS_PODS, starts_jobs=own)
+
+
+def _is_for_its_own(item: KubernetesObject, role: KubernetesObject) -> bool:
+    """Whether all that a binding gives the role to is the service account of the role's name."""
+    own = ("ServiceAccount", role.name, role.namespace)
+    return all(
+        (text(each, "kind"), text(each, "name"), text(each, "namespace") or item.namespace) == own
+        for each in items(item.body, "subjects")
+    )
 
 
 @cluster_policy(

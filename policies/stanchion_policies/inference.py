@@ -19,6 +19,8 @@ SERVERS = re.compile(
     r"|text-embeddings-inference|seldon|kserve|ray-?llm|model-?server)(?:$|[/_.-])"
 )
 MODEL_VARIABLES = frozenset({"MODEL_NAME", "MODEL_URI", "STORAGE_URI", "MODEL_ID"})
+_OTHER_PROGRAMS = re.compile(r"(?:^|[ /])stanchion-(?:batch|retraining)(?: |$)")
+"""What the platform's model-server image runs besides the server."""
 _COMMANDS = ("vllm serve", "vllm.entrypoints", "mlflow models serve", "tritonserver", "sglang")
 
 
@@ -43,9 +45,11 @@ def serves_llm(container: Container) -> bool:
 
 
 def _serves(container: Container) -> bool:
+    line = command_line(container)
+    if _OTHER_PROGRAMS.search(line):
+        return False
     if SERVERS.search(image_name(container)):
         return True
-    line = command_line(container)
     if any(command in line for command in _COMMANDS):
         return True
     named = any(name in MODEL_VARIABLES for name, _ in container.env)

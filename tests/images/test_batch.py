@@ -334,7 +334,9 @@ def test_without_a_schedules_name_the_day_is_that_before_today(tmp_path: Path) -
 
 def command(folder: Path, store: Store, **changes: Any) -> dict[str, str]:
     """The environment of a real process over a real registry."""
-    told = settings(folder, **changes).model_dump(mode="json", exclude_none=True)
+    told = settings(folder, **changes).model_dump(
+        mode="json", exclude_none=True, exclude_defaults=True
+    )
     pinned = {"model_digest": store.model.digest, "mlflow_tracking_uri": store.uri}
     told = {**told, **pinned, "keep_columns": "id"}
     return {**os.environ, **{key.upper(): str(value) for key, value in told.items()}}

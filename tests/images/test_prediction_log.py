@@ -37,7 +37,7 @@ from .test_settings import GOOD
 PERSON = {"email": "ada@example.com", "city": "London", "note": "call me", "age": 36.0}
 
 
-class Clerk(PythonModel):  # type: ignore[misc]
+class Clerk(PythonModel):
     """Answers in text and numbers, and writes into what it is given."""
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:

@@ -165,14 +165,23 @@ async def test_an_alert_told_again_starts_nothing_after_a_restart_either(
     assert len(cluster.jobs) == 1
 
 
-async def test_alerts_that_come_at_once_start_one_training(
+async def test_triggers_side_by_side_start_one_training(cluster: Cluster, tmp_path: Path) -> None:
+    triggers = [Started(cluster, tmp_path) for _ in range(4)]
+    alerts = [alert(fingerprint=str(number)) for number in range(12)]
+    told = zip(triggers * 3, alerts, strict=True)
+    outcomes = await asyncio.gather(*(trigger.told(each) for trigger, each in told))
+    assert sorted(outcome for (outcome,) in outcomes) == ["known"] * 11 + ["started"]
+    assert len(cluster.jobs) == 1
+
+
+async def test_a_name_that_somebody_else_has_taken_is_told(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    triggers = [Started(cluster, tmp_path) for _ in range(4)]
-    outcomes = await asyncio.gather(*(trigger.told(alert()) for trigger in triggers * 3))
-    assert sorted(outcome for (outcome,) in outcomes)[-1] == "started"
-    assert {outcome for (outcome,) in outcomes} <= {"started", "known"}
-    assert len(cluster.jobs) == 1
+    trigger = Started(cluster, tmp_path)
+    await trigger.told(alert())
+    (name,) = cluster.jobs
+    del cluster.jobs[name]["metadata"]["ownerReferences"]
+    assert (await trigger.post(json.dumps(notice(alert())))).status_code == 503
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,8 @@ def test_a_store_that_fails_is_worth_another_try() -> None:
 
 
 def test_seeds_are_set_before_the_block_and_a_version_is_registered_once(tmp_path: Path) -> None:
-    given = environment(tmp_path, table(tmp_path / "data"), SEED="7")
+    because = {"RETRAINING_REASON": "drift", "RETRAINING_PARENT": "3"}
+    given = environment(tmp_path, table(tmp_path / "data"), SEED="7", **because)
     with training_run(environment=given) as run:
         assert random.random() == random.Random(7).random()
         assert np.random.random() == np.random.RandomState(7).random()
@@ -202,8 +203,32 @@ def test_seeds_are_set_before_the_block_and_a_version_is_registered_once(tmp_pat
         first, second = run.register(logged), run.register(logged)
         assert first.digest == second.digest
         assert first.version == second.version == "1"
+        client = MlflowClient(tracking_uri=given["MLFLOW_TRACKING_URI"])
+        assert str(client.get_model_version_by_alias("wine", "candidate").version) == "1"
+        assert first.tags["stanchion.retraining.reason"] == "drift"
+        assert first.tags["stanchion.retraining.parent"] == "3"
+        assert "stanchion.retraining.cause" not in first.tags
     (found,) = runs(tmp_path)
     assert found.data.params["C"] == "1.0", "scikit-learn's parameters are logged by themselves"
+
+
+def test_a_newer_candidate_is_not_replaced_by_an_older_one(tmp_path: Path) -> None:
+    given = environment(tmp_path, table(tmp_path / "data"))
+    client = MlflowClient(tracking_uri=given["MLFLOW_TRACKING_URI"])
+    trained = []
+    for _ in range(2):
+        with training_run(environment=given) as run:
+            frame, target = training_data()
+            model = LogisticRegression().fit(frame, target)
+            logged = mlflow.sklearn.log_model(
+                model, name="model", input_example=frame[:2], pip_requirements=["scikit-learn"]
+            )
+            run.register(logged)
+            trained.append((run, logged))
+    assert str(client.get_registered_model("wine").aliases["candidate"]) == "2"
+    run, logged = trained[0]
+    assert run.register(logged).version == "1"
+    assert str(client.get_registered_model("wine").aliases["candidate"]) == "2"
 
 
 def test_a_process_asked_to_end_says_so_and_its_checkpoint_stays(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pod of a `RetrainingTrigger`, and what it may do in the cluster."""
+"""The pods of a `RetrainingTrigger`, and what it may do in the cluster."""
 
 from collections.abc import Mapping
 
@@ -20,6 +20,8 @@ from stanchion.jobs.retraining_arguments import (
 _CORE, _RBAC = k8s.core.v1, k8s.rbac.v1
 PORT = 8080
 _USER = 1000
+_GRACE_SECONDS = 45
+"""Longer than a notice may take to be judged."""
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _TOKEN_SECONDS = 3600
 _OWNER_AND_GROUP_READ = 0o440
@@ -45,14 +47,18 @@ def rights(training: str) -> list[k8s.rbac.v1.PolicyRuleArgs]:
 
 
 def pod_template(
-    service: str, args: RetrainingTriggerArgs, labelled: Mapping[str, str]
+    service: str,
+    args: RetrainingTriggerArgs,
+    labelled: Mapping[str, str],
+    selected: Mapping[str, str],
 ) -> k8s.core.v1.PodTemplateSpecArgs:
-    """The one pod.
+    """One of its pods.
 
     Args:
         service: Name of the objects.
         args: What the component is told.
         labelled: Labels of the pod.
+        selected: Those of them that never change.
     """
     resources = args.get("resources", DEFAULT_RESOURCES)
     volumes = [pods.scratch_volume(pods.scratch_size(resources)), _token()]
@@ -87,6 +93,8 @@ def pod_template(
             automount_service_account_token=False,
             enable_service_links=False,
             priority_class_name=args.get("priority_class"),
+            termination_grace_period_seconds=_GRACE_SECONDS,
+            topology_spread_constraints=pods.spread(selected),
             security_context=pods.pod_security(_USER),
             containers=[container],
             volumes=volumes,

@@ -28,9 +28,9 @@ class RetrainingTrigger(pulumi.ComponentResource):
     Alertmanager tells it of the model service's alerts, and it looks at the data's folder every
     few minutes. One cause starts one training, whatever comes of it: none while another one runs,
     none so soon after another one began, and no more in 30 days than the budget has. What is held
-    back is asked again. All of that stands in the Jobs themselves; the trigger can be restarted
-    at any time and remembers nothing. The training's own schedule goes on beside it, and neither
-    begins a run while one of the other's is going on.
+    back is asked again. All of that stands in the Jobs themselves: a restart forgets nothing, and
+    several replicas start no more than one. The training's own schedule goes on beside it, and
+    neither begins a run while one of the other's is going on.
 
     It deliberately judges no data, retries no training that failed and promotes nothing: what a
     training registers has the alias `candidate` and waits for `stanchion promote`. An alert of a
@@ -43,7 +43,7 @@ class RetrainingTrigger(pulumi.ComponentResource):
     service_name: pulumi.Output[str]
     """Name of its Service."""
     pod_labels: pulumi.Output[dict[str, str]]
-    """Labels of its pod, for network policies and queries."""
+    """Labels of its pods, for network policies and queries."""
 
     def __init__(
         self, name: str, args: RetrainingTriggerArgs, opts: pulumi.ResourceOptions | None = None
@@ -104,13 +104,23 @@ class RetrainingTrigger(pulumi.ComponentResource):
             f"{name}-deployment",
             metadata=named(),
             spec=k8s.apps.v1.DeploymentSpecArgs(
-                replicas=1,
-                # Two would judge side by side; a notice that meets none is sent again.
-                strategy=k8s.apps.v1.DeploymentStrategyArgs(type="Recreate"),
+                replicas=args.get("replicas", 1),
+                strategy=k8s.apps.v1.DeploymentStrategyArgs(
+                    type="RollingUpdate",
+                    rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
+                        max_unavailable=0, max_surge=1
+                    ),
+                ),
                 selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
-                template=_retraining_pods.pod_template(service, args, labelled),
+                template=_retraining_pods.pod_template(service, args, labelled, selected),
             ),
             opts=child_options(self, opts, depends_on=[bound, walls]),
+        )
+        k8s.policy.v1.PodDisruptionBudget(
+            f"{name}-disruption-budget",
+            metadata=named(),
+            spec=pods.disruption_budget(selected),
+            opts=child,
         )
         if args.get("monitoring", False):
             _watch(name, args, named(), selected, child)

@@ -73,6 +73,9 @@ class RetrainingTriggerArgs(TypedDict):
     settle_minutes: NotRequired[int]
     """How long the newest file must have been at rest, 1 to 1440: longer than an upload pauses.
     Default: 10."""
+    replicas: NotRequired[int]
+    """Pods that judge side by side, and start no more together than one would, 1 to 5. Default: 1.
+    """
     service_name: NotRequired[str]
     """Name of its objects. Default: the resource's."""
     monitoring: NotRequired[bool]
@@ -92,7 +95,7 @@ class RetrainingTriggerArgs(TypedDict):
     placement: NotRequired[Placement]
     """Pool of nodes it runs on. Default: nodes of no pool."""
     priority_class: NotRequired[str]
-    """PriorityClass of its pod. Default: none."""
+    """PriorityClass of its pods. Default: none."""
 
 
 def checked(name: str, args: RetrainingTriggerArgs) -> RetrainingTriggerArgs:
@@ -110,6 +113,7 @@ def checked(name: str, args: RetrainingTriggerArgs) -> RetrainingTriggerArgs:
         ("cooldown_hours", args.get("cooldown_hours", DEFAULT_COOLDOWN_HOURS), 1, 8760),
         ("max_runs", args.get("max_runs", DEFAULT_MAX_RUNS), 1, 100),
         ("poll_minutes", args.get("poll_minutes", DEFAULT_POLL_MINUTES), 1, 1440),
+        ("replicas", args.get("replicas", 1), 1, 5),
         ("settle_minutes", args.get("settle_minutes", DEFAULT_SETTLE_MINUTES), 1, 1440),
     ):
         check.between(field, number, low, high)

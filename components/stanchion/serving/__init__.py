@@ -44,6 +44,7 @@ from stanchion.serving.llm_gateway_arguments import (
 )
 from stanchion.serving.llm_service import LlmService
 from stanchion.serving.model_service import ModelService
+from stanchion.serving.prediction_log import PredictionLog
 from stanchion.serving.rollout import (
     CanaryStep,
     ModelRollout,
@@ -94,6 +95,7 @@ __all__ = [
     "PeakSchedule",
     "PiiAction",
     "PolicyAction",
+    "PredictionLog",
     "ReleaseAnalysis",
     "ReleaseMetric",
     "RolloutStrategy",

@@ -5,7 +5,8 @@ import math
 import pulumi_kubernetes as k8s
 
 from stanchion import pods
-from stanchion.serving import _served
+from stanchion.folders import DATA
+from stanchion.serving import _served, prediction_log
 from stanchion.serving.arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_LOAD_SECONDS,
@@ -66,7 +67,6 @@ def settling_seconds(args: ModelServiceArgs) -> int:
 
 
 def _pod(service: str, args: ModelServiceArgs, selected: dict[str, str]) -> k8s.core.v1.PodSpecArgs:
-    resources = args.get("resources", DEFAULT_RESOURCES)
     drain = args.get("drain_seconds", DEFAULT_DRAIN_SECONDS)
     longest_request = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
     at = args.get("placement")
@@ -82,11 +82,26 @@ def _pod(service: str, args: ModelServiceArgs, selected: dict[str, str]) -> k8s.
         termination_grace_period_seconds=drain + longest_request + _EXIT_MARGIN_SECONDS,
         topology_spread_constraints=pods.spread(selected),
         containers=[_container(service, args)],
-        volumes=[
-            pods.scratch_volume(pods.scratch_size(resources)),
-            pods.secret_files({"registry": (f"{service}-registry", ("username", "password"))}),
-        ],
+        volumes=_volumes(service, args),
     )
+
+
+def _volumes(service: str, args: ModelServiceArgs) -> list[k8s.core.v1.VolumeArgs]:
+    resources = args.get("resources", DEFAULT_RESOURCES)
+    secrets: dict[str, tuple[str, tuple[str, ...]]] = {
+        "registry": (f"{service}-registry", ("username", "password"))
+    }
+    log = args.get("prediction_log")
+    if prediction_log.has_key(log):
+        folder = prediction_log.KEY_FOLDER
+        secrets[folder] = (f"{service}-{folder}", (prediction_log.KEY,))
+    volumes = [
+        pods.scratch_volume(pods.scratch_size(resources)),
+        pods.secret_files(secrets),
+    ]
+    if log is not None and "volume_claim_name" in log:
+        volumes.append(pods.claim_volume("data", log["volume_claim_name"]))
+    return volumes
 
 
 def _container(service: str, args: ModelServiceArgs) -> k8s.core.v1.ContainerArgs:
@@ -105,6 +120,11 @@ def _container(service: str, args: ModelServiceArgs) -> k8s.core.v1.ContainerArg
         "REQUEST_TIMEOUT_SECONDS": str(longest_request),
         "DRAIN_SECONDS": str(args.get("drain_seconds", DEFAULT_DRAIN_SECONDS)),
     }
+    mounts = [pods.scratch_mount(), pods.secrets_mount()]
+    if (log := args.get("prediction_log")) is not None:
+        environment |= prediction_log.environment(log)
+        if "volume_claim_name" in log:
+            mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA))
     return _CORE.ContainerArgs(
         name="model-server",
         image=args["image"],
@@ -129,5 +149,5 @@ def _container(service: str, args: ModelServiceArgs) -> k8s.core.v1.ContainerArg
             "/v2/health/ready", "http", period=2, timeout=2, failures=2
         ),
         liveness_probe=pods.http_probe("/v2/health/live", "http", period=10, timeout=5, failures=6),
-        volume_mounts=[pods.scratch_mount(), pods.secrets_mount()],
+        volume_mounts=mounts,
     )

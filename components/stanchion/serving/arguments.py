@@ -27,6 +27,7 @@ from stanchion.serving.cold_start import (
     check_cold_start,
     served_model,
 )
+from stanchion.serving.prediction_log import PredictionLog, check_prediction_log
 from stanchion.serving.rollout import ModelRollout, check_rollout, check_room, is_measured
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "1", "memory": "512Mi"}
@@ -125,6 +126,11 @@ class ModelServiceArgs(TypedDict):
     runbooks: NotRequired[str]
     """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
     Default: docs/runbooks."""
+    prediction_log: NotRequired[PredictionLog]
+    """Where a sample of requests and answers is written, and without what. Default: nowhere."""
+    service_account_annotations: NotRequired[pulumi.Input[dict[str, str]]]
+    """Annotations that give its service account an identity in the cloud: `WorkloadIdentity`'s
+    output `annotations`; a `prediction_log` in a bucket needs one. Default: none."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
 
@@ -175,6 +181,8 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
         ("max_body_bytes", args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES), 1024, 1024**3),
     ):
         check.between(field, value, low, high)
+    if "prediction_log" in args:
+        check_prediction_log(check, args["prediction_log"])
     check_cold_start(check, args.get("cold_start"), _replicas(args), cold_start_of(args))
     check.done()
     return args

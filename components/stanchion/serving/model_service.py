@@ -5,7 +5,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels, network, pods
 from stanchion.children import child_options, once_made
-from stanchion.credentials import secret
+from stanchion.credentials import generated_password, secret
 from stanchion.labels import metadata
 from stanchion.monitoring import (
     RUNBOOKS,
@@ -15,7 +15,14 @@ from stanchion.monitoring import (
     service_rules,
 )
 from stanchion.names import label_value, service_host
-from stanchion.serving import _activator, _autoscaler, _pods, _served, _workload
+from stanchion.serving import (
+    _activator,
+    _autoscaler,
+    _pods,
+    _served,
+    _workload,
+    prediction_log,
+)
 from stanchion.serving.arguments import ModelServiceArgs, checked, cold_start_of
 from stanchion.serving.autoscaling import rests
 from stanchion.tracking.mlflow_server import mlflow_pod_labels
@@ -32,7 +39,9 @@ class ModelService(pulumi.ComponentResource):
     activator before them holds requests within that budget until there is one. A leaving replica
     reports itself unready, goes on accepting requests for `drain_seconds` while clients learn of
     it, and then finishes what it has: nothing accepted is lost. With `monitoring` its objectives
-    and what else hurts it are watched: an alert of each kind leads to a runbook.
+    and what else hurts it are watched: an alert of each kind leads to a runbook. With
+    `prediction_log` a sample of what it is asked and answers is kept for a while, without what is
+    personal.
 
     It deliberately asks the registry nothing while it is planned, exposes nothing outside
     the cluster, and does not retry for its callers. With `placement` it runs on that pool's
@@ -67,13 +76,22 @@ class ModelService(pulumi.ComponentResource):
         def named(suffix: str = "") -> k8s.meta.v1.ObjectMetaArgs:
             return metadata(service + suffix, namespace, labelled)
 
-        account = pods.service_account(f"{name}-account", named(), child)
-        credentials = secret(
-            f"{name}-registry",
-            named("-registry"),
-            {key: args["registry"][key] for key in ("username", "password")},
-            child,
-        )
+        identity = metadata(service, namespace, labelled, args.get("service_account_annotations"))
+        account = pods.service_account(f"{name}-account", identity, child)
+        credentials = [
+            secret(
+                f"{name}-registry",
+                named("-registry"),
+                {key: args["registry"][key] for key in ("username", "password")},
+                child,
+            )
+        ]
+        if prediction_log.has_key(args.get("prediction_log")):
+            folder = prediction_log.KEY_FOLDER
+            # Another key would make other hashes of the same values: it is never renewed by itself.
+            key = generated_password(f"{name}-{folder}-key", child)
+            made = secret(f"{name}-{folder}", named(f"-{folder}"), {prediction_log.KEY: key}, child)
+            credentials.append(made)
         walls = k8s.networking.v1.NetworkPolicy(
             f"{name}-network",
             metadata=named(),
@@ -100,7 +118,7 @@ class ModelService(pulumi.ComponentResource):
         replicas = _workload.Replicas(name, service, args, named, labelled, selected)
         workload = _workload.make(
             replicas,
-            child_options(self, opts, depends_on=[account, credentials, walls]),
+            child_options(self, opts, depends_on=[account, *credentials, walls]),
         )
         # Whoever wakes it is there before it may rest.
         waits = child_options(self, opts, depends_on=[endpoint]) if resting else child
@@ -193,4 +211,7 @@ def _way_in(args: ModelServiceArgs) -> k8s.networking.v1.NetworkPolicyIngressRul
 def _way_out(args: ModelServiceArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
     registry = args["registry"]
     there = network.peer(registry["namespace"], registry.get("pod_labels", mlflow_pod_labels()))
-    return [network.dns_egress(), network.egress([there], registry.get("port", 5000))]
+    ways = [network.dns_egress(), network.egress([there], registry.get("port", 5000))]
+    if prediction_log.is_in_cloud(args.get("prediction_log")):
+        ways += [*network.credentials_egress(), network.public_egress()]
+    return ways

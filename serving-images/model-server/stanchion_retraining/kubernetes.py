@@ -14,6 +14,7 @@ from stanchion_retraining.logs import log
 from stanchion_retraining.runs import CAUSE, PARENT, REASON, Cause, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _CREATED: Final = 201
@@ -56,23 +57,28 @@ class Training:
         return self._asked("GET", f"cronjobs/{self._cron_job}")[1]
 
     def runs(self, template: dict[str, Any]) -> list[Run]:
-        """Every Job that the CronJob owns, by schedule, by hand or from here."""
+        """Every Job that the CronJob owns, by schedule, by hand or from here; the newest last."""
         uid = template["metadata"]["uid"]
         listed = self._asked("GET", "jobs")[1]["items"]
-        return [
+        runs = [
             Run.of(job)
             for job in listed
             if any(owner["uid"] == uid for owner in job["metadata"].get("ownerReferences") or ())
         ]
+        return sorted(runs, key=lambda run: run.began)
 
-    def start(self, template: dict[str, Any], cause: Cause, parent: str) -> str | None:
-        """Start a Job as the CronJob would; None where this cause has one already.
+    def start(
+        self, template: dict[str, Any], runs: Sequence[Run], cause: Cause, parent: str
+    ) -> str | None:
+        """Start a Job as the CronJob would; None where somebody else was quicker.
 
-        The Job's name is that of its cause, so the API server itself refuses a second one. The
-        CronJob counts it as active, so that its own schedule does not begin another beside it.
+        The Job is named by the run before it, so that of all who have seen the same runs, the API
+        server lets one go on. The CronJob then counts it as active, so that its own schedule does
+        not begin another beside it.
 
         Args:
             template: The CronJob.
+            runs: Its Jobs, upon which this was decided.
             cause: What asks for it.
             parent: The version that is served.
         """
@@ -82,7 +88,8 @@ class Training:
         job = copy.deepcopy(spec["spec"])
         pod = job["template"].setdefault("metadata", {})
         pod["annotations"] = {**(pod.get("annotations") or {}), **marks}
-        name = f"{self._cron_job}-{hashlib.sha256(cause.key.encode()).hexdigest()[:8]}"
+        before = runs[-1].uid if runs else owner["uid"]
+        name = f"{self._cron_job}-{hashlib.sha256(before.encode()).hexdigest()[:8]}"
         status, made = self._asked(
             "POST",
             "jobs",

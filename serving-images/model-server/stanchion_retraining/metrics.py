@@ -57,12 +57,16 @@ class Metrics:
         )
 
     def show(self, runs: Sequence[Run], left: int) -> None:
-        """Bring the gauges up to date."""
-        newest = sorted(runs, key=lambda run: run.began)
-        over = [run for run in newest if run.state != "running"]
-        self._started.set(newest[-1].began.timestamp() if newest else 0)
+        """Bring the gauges up to date.
+
+        Args:
+            runs: The newest last.
+            left: What the budget has left.
+        """
+        over = [run for run in runs if run.state != "running"]
+        self._started.set(runs[-1].began.timestamp() if runs else 0)
         self._failed.set(bool(over) and over[-1].state == "failed")
-        self._running.set(len(newest) - len(over))
+        self._running.set(len(runs) - len(over))
         self._left.set(left)
 
     def looked(self) -> None:

@@ -37,7 +37,7 @@ class Cause:
 class Run:
     """A Job of the training, whoever started it."""
 
-    name: str
+    uid: str
     began: datetime
     cause: str
     state: str
@@ -51,7 +51,7 @@ class Run:
         ended = {each["type"] for each in conditions if each["status"] == "True"}
         state = "failed" if "Failed" in ended else "complete" if "Complete" in ended else "running"
         return cls(
-            described["name"],
+            described["uid"],
             moment(described["creationTimestamp"]),
             (described.get("annotations") or {}).get(CAUSE, ""),
             state,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pyarrow import fs
 from stanchion_model_server.batch.storage import Folder
 
+from stanchion_retraining.kubernetes import KubernetesError
 from stanchion_retraining.logs import log
 from stanchion_retraining.runs import Cause, Limits, Outcome, moment
 from stanchion_retraining.settings import BUDGET_DAYS
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
     from stanchion_retraining.settings import TriggerSettings
 
 _NEW_DATA = "new-data"
+_TRIES = 5
 
 
 class Trigger:
     """Judges what asks for a training and starts it.
 
-    It keeps nothing: what was started stands in the Jobs. One decision is taken at a time.
+    It keeps nothing: what was started stands in the Jobs, and several of its kind may judge side
+    by side.
     """
 
     def __init__(self, settings: TriggerSettings, training: Training, metrics: Metrics) -> None:
         self._settings, self._training, self._metrics = settings, training, metrics
         self._limits = Limits(settings.cooldown, settings.max_runs, timedelta(days=BUDGET_DAYS))
-        self._one_at_a_time = threading.Lock()
 
     def alerted(self, notice: Mapping[str, Any]) -> list[Outcome]:
         """What comes of the firing alerts of one of Alertmanager's notices.
@@ -63,9 +64,7 @@ class Trigger:
         if cause is not None:
             self._considered(cause)
         else:
-            with self._one_at_a_time:
-                runs = self._training.runs(self._training.template())
-                self._show(runs)
+            self._show(self._training.runs(self._training.template()))
         self._metrics.looked()
 
     def _cause(self, alert: Mapping[str, Any]) -> tuple[Cause, str] | None:
@@ -89,25 +88,32 @@ class Trigger:
     def _considered(self, cause: Cause, version: str = "") -> Outcome:
         served = self._settings.served_version
         name = None
-        with self._one_at_a_time:
-            if version and served and version != served:
-                outcome = Outcome.OTHER_VERSION
-            else:
-                template = self._training.template()
-                runs = self._training.runs(template)
-                outcome = self._limits.judge(cause, runs, datetime.now(UTC))
-                if outcome is Outcome.STARTED:
-                    name = self._training.start(template, cause, served)
-                    runs = self._training.runs(template)
-                    if name is None:
-                        outcome = Outcome.KNOWN
-                self._show(runs)
+        if version and served and version != served:
+            outcome = Outcome.OTHER_VERSION
+        else:
+            outcome, name = self._judged(cause)
         self._metrics.decisions.labels(reason=cause.reason, outcome=outcome).inc()
         fields = {"reason": cause.reason, "cause": cause.key, "outcome": outcome, "job": name}
         # Data that are not new are no news.
         if cause.reason != _NEW_DATA or outcome is not Outcome.KNOWN:
             log.info("judged", extra={"fields": fields})
         return outcome
+
+    def _judged(self, cause: Cause) -> tuple[Outcome, str | None]:
+        """What comes of a cause, and the Job that was started."""
+        for _ in range(_TRIES):
+            template = self._training.template()
+            runs = self._training.runs(template)
+            outcome, name = self._limits.judge(cause, runs, datetime.now(UTC)), None
+            if outcome is Outcome.STARTED:
+                name = self._training.start(template, runs, cause, self._settings.served_version)
+                if name is None:
+                    # Another trigger began one meanwhile, which is now among the runs.
+                    continue
+                runs = self._training.runs(template)
+            self._show(runs)
+            return outcome, name
+        raise KubernetesError("the training's next Job has a name that another one has")
 
     def _show(self, runs: list[Run]) -> None:
         self._metrics.show(runs, self._limits.left(runs, datetime.now(UTC)))

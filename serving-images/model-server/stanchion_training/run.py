@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from stanchion_model_server.settings import SettingsError
 from stanchion_model_server.settings import read as read_settings
 from stanchion_models import (
+    CANDIDATE,
     DIGEST_TAG,
     Credentials,
     ModelVersion,
@@ -124,7 +125,8 @@ class TrainingRun:
     def register(self, model: str | ModelInfo | LoggedModel) -> ModelVersion:
         """Register the model that the run logged, once: a run that has a version keeps it.
 
-        The version's tags say which data and code it is of. Nothing is promoted.
+        The version's tags say which data and code it is of, and what started the training. It gets
+        the alias `candidate`, unless a newer one has it. Nothing is promoted.
 
         Raises:
             stanchion_models.RegistryError: The registry refuses the model.
@@ -136,9 +138,23 @@ class TrainingRun:
         for found in self._client.search_model_versions(f"run_id = '{self._run_id}'"):
             if found.name == name:
                 known = dict(found.tags)
+                self._propose(name, str(found.version))
                 return ModelVersion(name, str(found.version), known.get(DIGEST_TAG), known)
-        tags = {DATA_DIGEST: self.data_digest, CODE_VERSION: self.settings.code_version}
-        return register(model, name, client=self._client, tags=tags)
+        tags = {
+            DATA_DIGEST: self.data_digest,
+            CODE_VERSION: self.settings.code_version,
+            **self.settings.because,
+        }
+        version = register(model, name, client=self._client, tags=tags)
+        self._propose(name, version.version)
+        return version
+
+    def _propose(self, name: str, version: str) -> None:
+        """Make a version the model's candidate, unless a newer one is."""
+        assert self._client is not None  # noqa: S101 - it has registered, for the type checker
+        current = self._client.get_registered_model(name).aliases.get(CANDIDATE)
+        if current is None or int(current) < int(version):
+            self._client.set_registered_model_alias(name, CANDIDATE, version)
 
     def open(self) -> None:
         """Open the MLflow run, that of the interrupted training where there was one.
@@ -196,6 +212,7 @@ class TrainingRun:
                 "stanchion.data.version": settings.data_version,
                 DATA_DIGEST: self.data_digest,
                 CODE_VERSION: settings.code_version,
+                **settings.because,
             }
         )
         mlflow.log_param("seed", settings.seed)

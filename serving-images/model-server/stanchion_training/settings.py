@@ -38,3 +38,19 @@ class TrainingSettings(BaseModel):
     """Which of the processes of one training this is, as torchrun says; 0 writes for all."""
     node_rank: Annotated[int, Field(ge=0)] = 0
     """Which node of the training this process is on."""
+    retraining_reason: str = ""
+    """What started it, as drift; empty where a person or a schedule did."""
+    retraining_cause: str = ""
+    """The alert, or the data, that it was started for."""
+    retraining_parent: str = ""
+    """The version that was served then."""
+
+    @property
+    def because(self) -> dict[str, str]:
+        """Why it runs, as tags of the run and of the version; none where nothing is known."""
+        told = {
+            "reason": self.retraining_reason,
+            "cause": self.retraining_cause,
+            "parent": self.retraining_parent,
+        }
+        return {f"stanchion.retraining.{key}": value for key, value in told.items() if value}

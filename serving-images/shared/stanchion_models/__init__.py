@@ -7,7 +7,7 @@ from stanchion_models.reference import (
     Reference,
     read_reference,
 )
-from stanchion_models.registration import register
+from stanchion_models.registration import CANDIDATE, register
 from stanchion_models.registry import (
     Credentials,
     ModelVersion,
@@ -17,6 +17,7 @@ from stanchion_models.registry import (
 )
 
 __all__ = [
+    "CANDIDATE",
     "DIGEST_TAG",
     "REFERENCE_FILE",
     "Credentials",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
     from mlflow.tracking import MlflowClient
 
+CANDIDATE = "candidate"
+"""Alias of the newest version that a training has registered."""
+
 
 def register(
     model: str | ModelInfo | LoggedModel,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from policies.cases.case import Case, fails, passes
@@ -20,6 +21,14 @@ def rules(kind: str = "Role", /, **rule: Any) -> Manifest:
 def system(**rule: Any) -> Manifest:
     """A role of Kubernetes' own with one rule."""
     return manifest("ClusterRole", "system:kube-scheduler", rules=[{**RULE, **rule}])
+
+
+def starts_jobs(
+    kind: str = "Role", verb: str = "create", resources: Sequence[str] = ("jobs",)
+) -> Manifest:
+    """The role of a retraining trigger, with one rule."""
+    rule = {"apiGroups": ["batch"], "resources": [*resources], "verbs": ["list", verb]}
+    return manifest(kind, "churn-retraining", rules=[rule])
 
 
 CASES: list[Case] = [
@@ -153,6 +162,15 @@ CASES: list[Case] = [
         "rbac-no-pod-creation",
         "jobs",
         rules(apiGroups=["batch"], resources=["jobs"], verbs=["create"]),
+    ),
+    passes("rbac-no-pod-creation", "jobs of a controller", starts_jobs()),
+    fails("rbac-no-pod-creation", "jobs of every namespace", starts_jobs("ClusterRole")),
+    fails("rbac-no-pod-creation", "a controller that changes jobs", starts_jobs(verb="patch")),
+    fails("rbac-no-pod-creation", "no controller is known", starts_jobs(), controllers=[]),
+    fails(
+        "rbac-no-pod-creation",
+        "more than jobs",
+        starts_jobs(resources=["jobs", "cronjobs"]),
     ),
     passes("rbac-no-token-creation", "plain", rules()),
     passes("rbac-no-token-creation", "reads only", rules(resources=["serviceaccounts"])),

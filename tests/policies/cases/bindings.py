@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from policies.cases.access import RULE, rules
+from policies.cases.access import RULE, rules, starts_jobs
 from policies.cases.case import Case, fails, passes
 from policies.manifests import Manifest, manifest
 from stanchion_policies.access import EVERYTHING
@@ -26,6 +26,12 @@ def binding(
 def to_role(name: str = "churn") -> Manifest:
     """A binding of a Role of its namespace."""
     return manifest("RoleBinding", roleRef={"kind": "Role", "name": name}, subjects=[])
+
+
+def to_controller(**subject: Any) -> Manifest:
+    """A binding of a retraining trigger's role."""
+    reference = {"kind": "Role", "name": "churn-retraining"}
+    return manifest("RoleBinding", roleRef=reference, subjects=[subject])
 
 
 def bound(policy: str, **right: Any) -> list[Case]:
@@ -113,6 +119,30 @@ CASES: list[Case] = [
     *bound("rbac-no-secrets-read-bound", resources=["secrets"], verbs=["list"]),
     *bound("rbac-no-exec-bound", resources=["pods/exec"], verbs=["create"]),
     *bound("rbac-no-pod-creation-bound", resources=["pods"], verbs=["create"]),
+    passes(
+        "rbac-no-pod-creation-bound",
+        "a controller's own account",
+        to_controller(kind="ServiceAccount", name="churn-retraining"),
+        starts_jobs(),
+    ),
+    fails(
+        "rbac-no-pod-creation-bound",
+        "a controller's role for another account",
+        to_controller(kind="ServiceAccount", name="default"),
+        starts_jobs(),
+    ),
+    fails(
+        "rbac-no-pod-creation-bound",
+        "a controller's role for an account elsewhere",
+        to_controller(kind="ServiceAccount", name="churn-retraining", namespace="other"),
+        starts_jobs(),
+    ),
+    fails(
+        "rbac-no-pod-creation-bound",
+        "a controller's role for people",
+        to_controller(kind="Group", name="churn-retraining"),
+        starts_jobs(),
+    ),
     passes("rbac-role-exists", "of Kubernetes", binding()),
     passes("rbac-role-exists", "in the stack", binding(role="own"), own_role()),
     passes("rbac-role-exists", "reserved", binding(role="system:auth-delegator")),

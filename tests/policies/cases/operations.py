@@ -114,6 +114,13 @@ WATCHED: list[Case] = [
     passes("serving-burn-rate", "no model", workload()),
     passes(
         "serving-burn-rate",
+        "the platform's image with another program",
+        workload(
+            server={"image": "registry.example/model-server:1", "command": ["stanchion-retraining"]}
+        ),
+    ),
+    passes(
+        "serving-burn-rate",
         "a language model where they need none",
         server("vllm/vllm-openai:v0.11"),
         languageModels=False,

@@ -165,9 +165,11 @@ def test_a_volume_is_mounted_to_be_read_alone() -> None:
     assert mount["readOnly"] is True
 
 
-def test_two_never_judge_side_by_side() -> None:
-    spec = trigger().object("Deployment")["spec"]
-    assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate")
+def test_a_replica_goes_when_another_one_answers() -> None:
+    world = trigger(replicas=2)
+    spec = world.object("Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]["rollingUpdate"]["maxUnavailable"]) == (2, 0)
+    assert world.object("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 
 
 @pytest.mark.parametrize(
