@@ -26,6 +26,7 @@ class WatchedService:
         autoscaler: Name of its HorizontalPodAutoscaler; empty where its replicas are fixed.
         runbooks: Folder or address of the runbooks.
         drift: How far its traffic may be from its model's training.
+        dashboard: Where it is seen, below Grafana's own address; empty: nowhere.
     """
 
     service: str
@@ -37,6 +38,7 @@ class WatchedService:
     autoscaler: str = ""
     runbooks: str = RUNBOOKS
     drift: DriftLimits = field(default_factory=DriftLimits)
+    dashboard: str = ""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -68,4 +70,5 @@ class WatchedService:
             runbooks=self.runbooks,
             labels={**self.labels, "tenant": self.tenant, "owner": self.owner, **(labels or {})},
             hold_seconds=hold_seconds,
+            dashboard=self.dashboard,
         )

@@ -14,6 +14,7 @@ from stanchion.monitoring import (
     service_monitor,
     service_rules,
 )
+from stanchion.monitoring.dashboards.model_service import MODEL_SERVICE
 from stanchion.names import label_value, service_host
 from stanchion.serving import _autoscaler, _pods, _served, _workload
 from stanchion.serving.arguments import ModelServiceArgs, checked, cold_start_of
@@ -160,6 +161,7 @@ def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedSer
         autoscaler=_autoscaler.varying(service, args["autoscaling"]),
         runbooks=args.get("runbooks", RUNBOOKS),
         drift=args.get("drift", {}),
+        dashboard=MODEL_SERVICE.path(tenant=namespace, service=service),
     )
 
 
