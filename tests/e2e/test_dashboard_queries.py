@@ -14,6 +14,7 @@ from e2e.simulation import Simulation, counter, gauge
 from stanchion.monitoring.dashboards import DASHBOARDS, Dashboard, queries
 from stanchion.monitoring.dashboards.cost import COST
 from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET
+from unit.costs.test_live import asked as asked_by_costs
 
 MINUTES = 120
 AT = f"{MINUTES}m"
@@ -268,6 +269,11 @@ def test_cost_is_what_pods_are_given_at_their_nodes_price(simulation: Simulation
     assert number(simulation, COST, "Of 1,000 predictions") == pytest.approx(
         1000 * 2 * (0.5 * 0.03 + 0.004) / (2 * 58 * 60)
     )
+
+
+def test_costs_have_their_figures_where_everything_is_exported(simulation: Simulation) -> None:
+    found = got(simulation, asked_by_costs("1h"))
+    assert "nil" not in found
 
 
 def test_a_panel_without_data_is_noticed(simulation: Simulation) -> None:

@@ -131,10 +131,15 @@ def test_a_window_is_hours_or_days(text: str, good: bool) -> None:
     assert is_window(text) is good
 
 
-def test_the_window_is_asked_about() -> None:
+def asked(window: str = "1d") -> list[str]:
+    """Every query of `measure`."""
     with answering({}) as there:
-        measure(allocation(WEB), Prometheus(there.address), "7d")
-        assert all("[7d" in query for query in there.asked)
+        measure(allocation(WEB), Prometheus(there.address), window)
+        return there.asked
+
+
+def test_the_window_is_asked_about() -> None:
+    assert all("[7d" in query for query in asked("7d"))
 
 
 def stanchion(*arguments: str) -> Any:
