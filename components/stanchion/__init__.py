@@ -70,7 +70,14 @@ from stanchion.monitoring import (
 )
 from stanchion.monitoring.dashboards.component import Dashboards, DashboardsArgs
 from stanchion.network import NetworkPeer
-from stanchion.operators import Operator, Operators, OperatorsArgs
+from stanchion.operators import (
+    MetricsStorage,
+    Operator,
+    Operators,
+    OperatorsArgs,
+    RemoteWrite,
+    RemoteWriteLogin,
+)
 from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
@@ -224,6 +231,7 @@ __all__ = [
     "LlmWeightFormat",
     "LlmWeightsCache",
     "Location",
+    "MetricsStorage",
     "MlflowDatabase",
     "MlflowServer",
     "MlflowServerArgs",
@@ -253,6 +261,8 @@ __all__ = [
     "ReleaseAnalysis",
     "ReleaseChannel",
     "ReleaseMetric",
+    "RemoteWrite",
+    "RemoteWriteLogin",
     "Role",
     "RolloutStrategy",
     "ServiceLevelObjectives",
