@@ -44,15 +44,21 @@ def costs(
     from stanchion_cli import preview as offline
     from stanchion_cli.costs import allocation_of
     from stanchion_cli.preview.config import load_project
+    from stanchion_cli.preview.layers import environment_of, stacks_of
 
     root = find_root(root)
-    names = list(dict.fromkeys(environments or load_project(root).environments()))
+    project = load_project(root)
+    asked = environments or project.environments()
+    names = list(dict.fromkeys(environment_of(project, each) for each in asked))
     asks = live or bool(prometheus)
     _check(names, asks=asks, window=window, context=context)
     found: list[tuple[str, Allocation | None, Measured | None]] = []
     for name in names:
         with step(f"evaluating {name}"):
-            allocation = allocation_of(offline.run(name, root=root, policies=False))
+            stacks = stacks_of(project, name)
+            allocation = allocation_of(
+                [offline.run(stack, root=root, policies=False) for stack in stacks]
+            )
         measured = (
             _measured(root, name, allocation, window, context=context, address=prometheus)
             if asks

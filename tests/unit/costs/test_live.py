@@ -32,7 +32,7 @@ WEB = deployment("web", cpu="1", memory="4Gi")
 
 
 def allocation(*resources: Any) -> Allocation:
-    found = allocation_of(previewed(PLATFORM, *resources))
+    found = allocation_of([previewed(PLATFORM, *resources)])
     assert found is not None
     return found
 
