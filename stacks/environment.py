@@ -121,6 +121,8 @@ class Environment(Strict):
                 raise ValueError(f"{field}: means nothing to `cloud: local`; remove it")
         if self.tracking.private_ingress:
             raise ValueError("tracking.privateIngress: means nothing to `cloud: local`; remove it")
+        if self.monitoring.prometheus is not None:
+            raise ValueError("monitoring.prometheus: means nothing to `cloud: local`; remove it")
         self.operators.check_on_one_machine(bundled=provider.bundled is not None)
         if self.layers != ALL and provider.bundled is not None:
             raise ValueError(

@@ -177,6 +177,8 @@ def operators_args(
         args["enabled"] = list(config.enabled)
     if config.mirror is not None:
         args["mirror"] = config.mirror
+    if environment.monitoring.prometheus is not None:
+        args["metrics"] = environment.monitoring.prometheus.arguments()
     return args
 
 
@@ -269,6 +271,8 @@ def _path(field: str, block: str, pool: PoolConfig | None) -> str:
     head = re.split(r"[.\[]", field)[0]
     if head in _INGRESS:
         return _INGRESS[head]
+    if head == "metrics":
+        return f"monitoring.prometheus{_SECRETS.sub(_secret, written.removeprefix(head))}"
     if head in {"location", "administrators", "node_image", "billing_account"}:
         return f"provider.{written.removeprefix('provider.')}"
     if pool is not None and head in {"zones", "reservation", "machine_type"}:
@@ -282,6 +286,12 @@ def _in_the_notation_of_files(text: str) -> str:
     return in_the_notation_of_files(text, _VALUES).replace("location.", "provider.")
 
 
+def _secret(found: re.Match[str]) -> str:
+    kept = {"secretName": "kubernetesSecret", "externalName": "cloudSecret"}
+    return f"secret.{kept[found[0]]}"
+
+
+_SECRETS = re.compile("secretName|externalName")
 _INGRESS = {"host": "provider.dns.domain", "dns_zone": "provider.dns.zone"}
 """Where a file says what `PrivateIngress` takes."""
 _VALUES = {str(value) for kind in (CapacityKind, NatGateways) for value in kind}

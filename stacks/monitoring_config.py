@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from secret_source import SecretSource
-from validation import Label, ShortName, Strict
+from stanchion import MetricsStorage, RemoteWrite, RemoteWriteLogin
+from validation import Label, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -74,12 +75,62 @@ class RouteConfig(Strict):
     """Receiver of what can wait for working hours."""
 
 
+class RemoteWriteConfig(Strict):
+    """Another store that gets every sample, as a managed Prometheus."""
+
+    url: _Text
+    """Its address for remote write, as https://metrics.example.com/api/v1/write."""
+    login: Annotated[RemoteWriteLogin, by_value(RemoteWriteLogin)] | None = None
+    """basic, with the secret's keys username and password, or bearer, with token; default: none."""
+    secret: SecretSource | None = None
+    """Where these are; goes with `login`, and has no `key`."""
+
+    @model_validator(mode="after")
+    def _keys_are_the_logins(self) -> Self:
+        if self.secret is not None and self.secret.key is not None:
+            raise ValueError("`secret.key` means nothing to a login, which has its own; remove it")
+        return self
+
+    def arguments(self) -> RemoteWrite:
+        """It as `Operators` takes it."""
+        args: RemoteWrite = {"url": self.url}
+        if self.login is not None:
+            args["login"] = self.login
+        if self.secret is not None and self.secret.cloud_secret is not None:
+            args["external_name"] = self.secret.cloud_secret
+        if self.secret is not None and self.secret.kubernetes_secret is not None:
+            args["secret_name"] = self.secret.kubernetes_secret
+        return args
+
+
+class PrometheusConfig(Strict):
+    """What Prometheus keeps."""
+
+    retention_days: int | None = None
+    """Days for which samples are kept, 31 to 400; default: 31."""
+    disk_gb: int | None = None
+    """GiB of each replica's volume, 10 to 16000; default: 50."""
+    remote_write: tuple[RemoteWriteConfig, ...] = ()
+    """Who else gets every sample."""
+
+    def arguments(self) -> MetricsStorage:
+        """It as `Operators` takes it."""
+        args: MetricsStorage = {"remote_write": [each.arguments() for each in self.remote_write]}
+        if self.retention_days is not None:
+            args["retention_days"] = self.retention_days
+        if self.disk_gb is not None:
+            args["disk_gb"] = self.disk_gb
+        return args
+
+
 class MonitoringConfig(Strict):
     """Prometheus and Alertmanager of an environment."""
 
     enabled: bool | None = None
     """Whether Prometheus Operator's objects can be created, with Prometheus and Alertmanager in
     the namespace monitoring; default: whether `operators` brings them."""
+    prometheus: PrometheusConfig | None = None
+    """What Prometheus keeps; clouds alone."""
     receivers: tuple[ReceiverConfig, ...] = ()
     """Ways to tell somebody, by name."""
     routes: tuple[RouteConfig, ...] = ()

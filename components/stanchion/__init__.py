@@ -74,7 +74,14 @@ from stanchion.monitoring import (
 )
 from stanchion.monitoring.dashboards.component import Dashboards, DashboardsArgs
 from stanchion.network import NetworkPeer
-from stanchion.operators import Operator, Operators, OperatorsArgs
+from stanchion.operators import (
+    MetricsStorage,
+    Operator,
+    Operators,
+    OperatorsArgs,
+    RemoteWrite,
+    RemoteWriteLogin,
+)
 from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
@@ -230,6 +237,7 @@ __all__ = [
     "LlmWeightFormat",
     "LlmWeightsCache",
     "Location",
+    "MetricsStorage",
     "MlflowDatabase",
     "MlflowServer",
     "MlflowServerArgs",
@@ -260,6 +268,8 @@ __all__ = [
     "ReleaseAnalysis",
     "ReleaseChannel",
     "ReleaseMetric",
+    "RemoteWrite",
+    "RemoteWriteLogin",
     "RetrainingReason",
     "RetrainingTrigger",
     "RetrainingTriggerArgs",

@@ -14,6 +14,7 @@ from e2e.simulation import Simulation, counter, gauge
 from stanchion.monitoring.dashboards import DASHBOARDS, Dashboard, queries
 from stanchion.monitoring.dashboards.cost import COST
 from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET
+from unit.costs.test_live import asked as asked_by_costs
 
 MINUTES = 120
 AT = f"{MINUTES}m"
@@ -78,9 +79,9 @@ def of_model_server() -> dict[str, str]:
         series[f"model_service:field_{name}:window{{{FIELD}}}"] = steady(0.1)
     series[f'model_service:field_share:window{{{FIELD},bin="3"}}'] = steady(0.1)
     series[f'model_service:field_problems:window{{{FIELD},problem="missing"}}'] = steady(0.01)
-    for part, value in (("status_current_replicas", 2), ("spec_max_replicas", 4)):
+    for part, count in (("status_current_replicas", 2), ("spec_max_replicas", 4)):
         of = 'namespace="demo",horizontalpodautoscaler="wine"'
-        series[f"kube_horizontalpodautoscaler_{part}{{{of}}}"] = steady(value)
+        series[f"kube_horizontalpodautoscaler_{part}{{{of}}}"] = steady(count)
     return series
 
 
@@ -116,7 +117,7 @@ def of_cluster() -> dict[str, str]:
         'apiserver_request_total{code="200"}': growing(600),
         'apiserver_request_total{code="500"}': growing(1),
     }
-    for kind, value in (("used", 1), ("hard", 4)):
+    for kind, value in (("used", 1.0), ("hard", 4.0)):
         of = 'namespace="demo",resourcequota="quota",resource="requests.cpu"'
         series[f'kube_resourcequota{{{of},type="{kind}"}}'] = steady(value)
     for part, value in (("used", 1e9), ("capacity", 4e9)):
@@ -124,10 +125,10 @@ def of_cluster() -> dict[str, str]:
         series[f"kubelet_volume_stats_{part}_bytes{{{of}}}"] = steady(value)
     for node in NODES:
         ready = f'node="{node}",condition="Ready"'
-        for status, value in (("true", 1), ("false", 0), ("unknown", 0)):
+        for status, value in (("true", 1.0), ("false", 0.0), ("unknown", 0.0)):
             of = f'{ready},status="{status}"'
             series[f"kube_node_status_condition{{{of}}}"] = steady(value)
-        for resource, value in (("cpu", 4), ("memory", 16e9), ("nvidia_com_gpu", 1)):
+        for resource, value in (("cpu", 4.0), ("memory", 16e9), ("nvidia_com_gpu", 1.0)):
             of = f'node="{node}",resource="{resource}"'
             series[f"kube_node_status_allocatable{{{of}}}"] = steady(value)
         for part, price in (("total", 1.2), ("cpu", 0.03), ("ram", 0.004), ("gpu", 0.7)):
@@ -268,6 +269,11 @@ def test_cost_is_what_pods_are_given_at_their_nodes_price(simulation: Simulation
     assert number(simulation, COST, "Of 1,000 predictions") == pytest.approx(
         1000 * 2 * (0.5 * 0.03 + 0.004) / (2 * 58 * 60)
     )
+
+
+def test_costs_have_their_figures_where_everything_is_exported(simulation: Simulation) -> None:
+    found = got(simulation, asked_by_costs("1h"))
+    assert "nil" not in found
 
 
 def test_a_panel_without_data_is_noticed(simulation: Simulation) -> None:

@@ -30,6 +30,7 @@ FAILED = f"alertmanager_notifications_failed_total{OF_ALERTMANAGER}"
 RULES_FAILED = (
     f'prometheus_rule_evaluation_failures_total{OF_PROMETHEUS[:-1]},rule_group="demo-wine"}}'
 )
+WRITTEN = f"prometheus_remote_storage_queue_highest_sent_timestamp_seconds{OF_PROMETHEUS}"
 STORIES = [
     Story(
         "all is well",
@@ -100,6 +101,17 @@ STORIES = [
         "one Alertmanager of two restarts",
         {**WELL, UP % (ALERTMANAGER, "a-1"): gauge((20, 1), (4, 0), (37, 1))},
         {},
+    ),
+    Story(
+        "another store takes samples, a little late",
+        # Two minutes behind the clock, a minute at a time.
+        {**WELL, WRITTEN: "0x1 0+60x58"},
+        {},
+    ),
+    Story(
+        "another store takes no more samples",
+        {**WELL, WRITTEN: "0+60x20 1200x40"},
+        {"PrometheusRemoteWriteBehind": 36},
     ),
     Story(
         "every Alertmanager is gone",

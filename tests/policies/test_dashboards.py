@@ -1,4 +1,4 @@
-"""What dashboards ask for, before our own policy on queries."""
+"""What dashboards and `stanchion costs --live` ask for, before our own policy on queries."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from policies.cases.scaling import alerts
 from policies.test_service_alerts import complaints, rules
 from stanchion.monitoring.dashboards import DASHBOARDS, Dashboard, queries
+from unit.costs.test_live import asked
 
 EACH = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.name)
 
@@ -34,9 +35,13 @@ def test_what_is_offered_for_choice_is_a_label_that_is_exported(dashboard: Dashb
     assert complaints("query-exported", alerts(*recorded(), *offered)) == []
 
 
+def test_costs_ask_for_what_somebody_exports() -> None:
+    assert complaints("query-exported", alerts(*asked())) == []
+
+
 def test_a_misspelt_metric_and_a_label_that_it_has_not_are_noticed() -> None:
-    asked = ("sum by (consumer) (model_server_ready)", "sum(model_server_redy)")
-    assert len(complaints("query-exported", alerts(*asked))) == 2
+    wrong = ("sum by (consumer) (model_server_ready)", "sum(model_server_redy)")
+    assert len(complaints("query-exported", alerts(*wrong))) == 2
 
 
 @EACH

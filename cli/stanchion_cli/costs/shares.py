@@ -20,19 +20,33 @@ class PodPrice:
     Attributes:
         pool: The pool.
         machine: A machine of it.
-        share: Part of the machine that the pod takes, 0 to 1.
+        devices: GPUs of the machine, or slices of them.
         node: $ an hour of the whole machine.
+        asked: What the pod asks for.
     """
 
     pool: str
-    machine: str
-    share: float
+    machine: Machine
+    devices: int
     node: float
+    asked: Asked
+
+    @property
+    def share(self) -> float:
+        """Part of the machine that the pod takes, 0 to 1; more where it is too small."""
+        return self.part(self.asked)
 
     @property
     def hourly(self) -> float:
         """$ an hour of the pod."""
         return self.share * self.node
+
+    def part(self, asked: Asked) -> float:
+        """Part of the machine that a pod takes which asks for so much."""
+        parts = [asked.cpu / self.machine.vcpus, asked.memory / self.machine.memory]
+        if asked.devices:
+            parts.append(asked.devices / self.devices if self.devices else math.inf)
+        return max(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +149,16 @@ def _prices(asked: Asked, pool: Pool, devices: int) -> list[PodPrice] | None:
     """Every way to run a pod in a pool, by machine and market; None where one has no price."""
     found: list[PodPrice] = []
     for machine in pool.machines:
-        share = _part(asked, machine, devices)
         for kind in pool.capacity:
             one = replace(pool, machines=(machine,), capacity=(kind,), min_nodes=1, max_nodes=1)
             priced = cost(one)
             if priced is None:
                 return None
-            if share <= 1:
-                found.append(PodPrice(pool.name, machine.name, share, priced.floor_hourly))
+            there = devices or machine.gpus
+            price = PodPrice(pool.name, machine, there, priced.floor_hourly, asked)
+            if price.share <= 1:
+                found.append(price)
     return found
-
-
-def _part(asked: Asked, machine: Machine, devices: int) -> float:
-    parts = [asked.cpu / machine.vcpus, asked.memory / machine.memory]
-    if asked.devices:
-        there = devices or machine.gpus
-        parts.append(asked.devices / there if there else math.inf)
-    return max(parts)
 
 
 def _rest(name: str, known: Cost | None, shares: Sequence[Share]) -> Rest:
@@ -162,7 +169,7 @@ def _rest(name: str, known: Cost | None, shares: Sequence[Share]) -> Rest:
         if each.cheapest is not None and each.cheapest.pool == name:
             pods = each.workload.fewest
             floor += each.cheapest.hourly * pods
-            nodes[each.cheapest.machine, each.cheapest.node] += each.cheapest.share * pods
+            nodes[each.cheapest.machine.name, each.cheapest.node] += each.cheapest.share * pods
         if each.dearest is not None and each.dearest.pool == name:
             ceiling += each.dearest.hourly * each.workload.most
     # Some hundredths of a node are rounding, and no further node.

@@ -50,6 +50,13 @@ def from_the_top(project: Project) -> list[str]:
     return sorted(chains, key=lambda each: -len(chains[each]))
 
 
+def stacks_of(project: Project, environment: str) -> list[str]:
+    """The stacks of an environment, itself first and each after the one that it is built on."""
+    chains = _chains(project)
+    found = [each for each, chain in chains.items() if chain[-1] == environment]
+    return sorted(found, key=lambda each: len(chains[each]))
+
+
 def holder(project: Project, stack: str, layer: str) -> str:
     """The stack of the same environment that holds `layer`.
 

@@ -7,10 +7,13 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from stanchion_cli.costs import Allocation, Rest, Share
+from stanchion_cli.costs.live import Measured
 from stanchion_cli.estimate import Cost, total
 from stanchion_cli.report.cost import Row, cost_notes, monthly
 
 SERVICE_COLUMNS = ("", "team", "cost centre", "of", "floor $/month", "ceiling $/month")
+SERVED_COLUMNS = ("", "requests", "floor $/1,000", "ceiling $/1,000")
+FINDING_COLUMNS = ("paid for and not used", "", "floor $/month", "ceiling $/month")
 TEAM_COLUMNS = ("team", "cost centre", "floor $/month", "ceiling $/month")
 _UNKNOWN = "unknown"
 _Key = TypeVar("_Key")
@@ -48,6 +51,57 @@ def service_rows(allocation: Allocation) -> list[Row]:
 def team_rows(allocation: Allocation) -> list[Row]:
     """One row per team and cost centre; what is nobody's is in none."""
     return [_row(key, shares) for key, shares in by_team(allocation)]
+
+
+def served_rows(measured: Measured) -> list[Row]:
+    """One row per model service: what it answered, and what 1,000 of that cost."""
+    return [
+        Row((each.title, f"{each.requests:,.0f}", _per_thousand(each.floor),
+             _per_thousand(each.ceiling)))
+        for each in measured.served
+    ]  # fmt: skip
+
+
+def finding_rows(measured: Measured) -> list[Row]:
+    """One row per finding, with what it would save."""
+    return [
+        Row((each.title, each.told, monthly(each.floor_monthly), monthly(each.ceiling_monthly)))
+        for each in measured.findings
+    ]
+
+
+def measured_notes(measured: Measured) -> list[str]:
+    """What to know about the figures that were measured, one line each."""
+    return [
+        f"measured over the last {measured.window}; a request may hold many rows",
+        *(f"nothing is found by {name}: nobody exports it there" for name in measured.missing),
+    ]
+
+
+def measured_json(measured: Measured) -> dict[str, Any]:
+    """The same for tools."""
+    return {
+        "window": measured.window,
+        "served": [
+            {
+                "service": each.title,
+                "requests": round(each.requests),
+                "floorPerThousand": each.floor,
+                "ceilingPerThousand": each.ceiling,
+            }
+            for each in measured.served
+        ],
+        "findings": [
+            {
+                "service": each.title,
+                "finding": each.told,
+                "floorMonthly": round(each.floor_monthly, 2),
+                "ceilingMonthly": round(each.ceiling_monthly, 2),
+            }
+            for each in measured.findings
+        ],
+        "missing": list(measured.missing),
+    }
 
 
 def notes(allocation: Allocation) -> list[str]:
@@ -188,3 +242,7 @@ def _priced(cells: tuple[str, ...], known: Cost | None) -> Row:
 
 def _amounts(known: Cost) -> tuple[str, str]:
     return monthly(known.floor_monthly), monthly(known.ceiling_monthly)
+
+
+def _per_thousand(amount: float | None) -> str:
+    return "-" if amount is None else f"{amount:,.4f}"

@@ -20,6 +20,7 @@ ALERTMANAGER = "alertmanager-operated"
 _TARGETS = 4
 """Of fewer, half is no sign of one cause."""
 _FAILED_SHARE = 0.01
+_BEHIND_SECONDS = 300
 _MINUTES = 60
 
 
@@ -127,6 +128,18 @@ def _prometheus(watched: WatchedMonitoring) -> Iterator[AlertRule]:
         description="Where no Alertmanager takes them, nobody is told anything, this included: "
         "then Watchdog stops coming.",
         hold_seconds=15 * _MINUTES,
+    )
+    sent_until = f"prometheus_remote_storage_queue_highest_sent_timestamp_seconds{of}"
+    yield watched.alert(
+        "PrometheusRemoteWriteBehind",
+        f"max by (pod, remote_name) (time() - {sent_until}) > {_BEHIND_SECONDS}",
+        AlertSeverity.TICKET,
+        of=PROMETHEUS,
+        summary="Prometheus {{ $labels.pod }} writes to another store "
+        "{{ humanizeDuration $value }} late",
+        description="What is there is old. After some hours what has not been sent is lost to "
+        "it; here it is kept.",
+        hold_seconds=10 * _MINUTES,
     )
 
 

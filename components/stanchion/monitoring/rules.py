@@ -55,6 +55,7 @@ class AlertRule:
         runbooks: Folder or address that the runbook is in.
         labels: What the alert is about, for routes.
         hold_seconds: How long the query must go on to answer first.
+        dashboard: Where it is seen, below Grafana's own address; empty: nowhere.
     """
 
     alert: str
@@ -65,6 +66,7 @@ class AlertRule:
     runbooks: str
     labels: Mapping[str, str]
     hold_seconds: int = 0
+    dashboard: str = ""
 
     def manifest(self) -> dict[str, Any]:
         """The rule as Prometheus reads it."""
@@ -77,6 +79,7 @@ class AlertRule:
                 "summary": self.summary,
                 "description": self.description,
                 "runbook_url": f"{self.runbooks.rstrip('/')}/{self.alert}.md",
+                **({"dashboard": self.dashboard} if self.dashboard else {}),
             },
         }
 

@@ -27,6 +27,7 @@ class WatchedService:
         runbooks: Folder or address of the runbooks.
         drift: How far its traffic may be from its model's training.
         hold_seconds: How long its activator holds requests; None where it has none.
+        dashboard: Where it is seen, below Grafana's own address; empty: nowhere.
     """
 
     service: str
@@ -39,6 +40,7 @@ class WatchedService:
     runbooks: str = RUNBOOKS
     drift: DriftLimits = field(default_factory=DriftLimits)
     hold_seconds: int | None = None
+    dashboard: str = ""
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -76,4 +78,5 @@ class WatchedService:
             runbooks=self.runbooks,
             labels={**self.labels, "tenant": self.tenant, "owner": self.owner, **(labels or {})},
             hold_seconds=hold_seconds,
+            dashboard=self.dashboard,
         )

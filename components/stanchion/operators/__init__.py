@@ -1,13 +1,20 @@
 """The third-party controllers of a platform, from pinned charts."""
 
 import re
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion.checks import Checks
 from stanchion.children import once_made
-from stanchion.credentials import SECRET_STORE, generated_password, secret
+from stanchion.credentials import (
+    SECRET_STORE,
+    WAITS_FOR_SECRET,
+    external_secret,
+    generated_password,
+    secret,
+)
 from stanchion.foundation.cloud import choose
 from stanchion.foundation.location import check_location
 from stanchion.labels import metadata, selector, standard
@@ -18,11 +25,25 @@ from stanchion.operators.contract import (
     OperatorsBackend,
     Setting,
 )
+from stanchion.operators.metrics_storage import (
+    MetricsStorage,
+    RemoteWrite,
+    RemoteWriteLogin,
+    check_metrics,
+    external_logins,
+)
 from stanchion.operators.plans import PLANS
 from stanchion.operators.releases import Releases
 from stanchion.operators.values.monitoring import GRAFANA_LOGIN
 
-__all__ = ["Operator", "Operators", "OperatorsArgs"]
+__all__ = [
+    "MetricsStorage",
+    "Operator",
+    "Operators",
+    "OperatorsArgs",
+    "RemoteWrite",
+    "RemoteWriteLogin",
+]
 
 GATEWAY_CLASS = "envoy"
 _GATEWAY_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
@@ -62,8 +83,10 @@ class Operators(pulumi.ComponentResource):
         parts = backend.build(self, name, args, setting, opts)
         login = _grafana_login(name, args, setting, releases)
         releases.install(parts, {Operator.KUBE_PROMETHEUS_STACK: login})
+        store = _secret_store(name, args, parts, releases)
         objects = [
-            *_secret_store(name, args, parts, releases),
+            *store,
+            *_metrics_logins(name, args, releases, store),
             *_gateway_class(name, args, releases),
         ]
 
@@ -95,6 +118,8 @@ def checked(name: str, args: OperatorsArgs) -> tuple[OperatorsArgs, OperatorsBac
             f"'{args['mirror']}' is no prefix of charts",
             "write one as oci://registry.example.com/charts or https://charts.example.com",
         )
+    if "metrics" in args:
+        _check_metrics(check, args["metrics"], enabled)
     backend.check(check, args)
     check.done()
     return args, backend, backend.setting(args, frozenset(enabled))
@@ -121,6 +146,16 @@ def _check_enabled(
                     f"{operator} does not start without {needed}, which is not in enabled",
                     f"add {needed}, or remove {operator}",
                 )
+
+
+def _check_metrics(check: Checks, metrics: MetricsStorage, enabled: list[Operator]) -> None:
+    if Operator.KUBE_PROMETHEUS_STACK not in enabled:
+        check.refuse(
+            "metrics",
+            "is what Prometheus keeps, and kube-prometheus-stack is not in enabled",
+            "add kube-prometheus-stack, or remove metrics",
+        )
+    check_metrics(check, metrics, external_secrets=Operator.EXTERNAL_SECRETS in enabled)
 
 
 def _grafana_login(
@@ -163,6 +198,28 @@ def _secret_store(
             spec={"provider": parts.secret_provider},
             opts=releases.options(releases.made[Operator.EXTERNAL_SECRETS]),
         )
+    ]
+
+
+def _metrics_logins(
+    name: str, args: OperatorsArgs, releases: Releases, store: Sequence[pulumi.Resource]
+) -> list[pulumi.Resource]:
+    """Secrets by which Prometheus writes to other stores; until they are there, it waits."""
+    return [
+        external_secret(
+            f"{name}-{made}",
+            metadata(
+                made,
+                PLANS[Operator.KUBE_PROMETHEUS_STACK].namespace,
+                _labels(args, "prometheus"),
+                WAITS_FOR_SECRET,
+            ),
+            source=source,
+            keys=keys,
+            store=SECRET_STORE,
+            opts=releases.options(*releases.namespace(Operator.KUBE_PROMETHEUS_STACK), *store),
+        )
+        for made, source, keys in external_logins(args.get("metrics", {}))
     ]
 
 

@@ -61,6 +61,7 @@ class AwsOperators:
             storage_class=STORAGE_CLASS,
             core_dns=True,
             identity_endpoints=(POD_IDENTITY_AGENT,),
+            metrics=args.get("metrics", {}),
         )
 
     def build(

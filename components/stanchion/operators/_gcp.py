@@ -71,6 +71,7 @@ class GcpOperators:
             storage_class=STORAGE_CLASS,
             core_dns=False,
             identity_endpoints=METADATA_SERVERS,
+            metrics=args.get("metrics", {}),
         )
 
     def build(

@@ -9,6 +9,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.foundation.location import ClusterReference, Location
+from stanchion.operators.metrics_storage import MetricsStorage
 
 
 class Operator(StrEnum):
@@ -66,6 +67,8 @@ class OperatorsArgs(TypedDict):
     high_availability: NotRequired[bool]
     """Whether every controller has two replicas and a disruption budget where its chart can, as
     in prod. Default: false, one."""
+    metrics: NotRequired[MetricsStorage]
+    """What Prometheus keeps, of kube-prometheus-stack. Default: the defaults of its fields."""
     keep: NotRequired[bool]
     """Whether custom resource definitions that have a release of their own are protected from
     deletion, and with them every object of theirs. Default: false."""
@@ -90,6 +93,8 @@ class Setting:
     """Whether cluster DNS is CoreDNS, with metrics to scrape."""
     identity_endpoints: Sequence[tuple[str, int]]
     """Addresses and ports of the node where pods fetch their credentials."""
+    metrics: MetricsStorage
+    """What Prometheus keeps."""
 
     @property
     def replicas(self) -> int:

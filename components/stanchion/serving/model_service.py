@@ -14,6 +14,7 @@ from stanchion.monitoring import (
     service_monitor,
     service_rules,
 )
+from stanchion.monitoring.dashboards.model_service import MODEL_SERVICE
 from stanchion.names import label_value, service_host
 from stanchion.serving import (
     _activator,
@@ -201,6 +202,7 @@ def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedSer
         runbooks=args.get("runbooks", RUNBOOKS),
         drift=args.get("drift", {}),
         hold_seconds=(args["cold_start"]["budget_seconds"] if rests(args["autoscaling"]) else None),
+        dashboard=MODEL_SERVICE.path(tenant=namespace, service=service),
     )
 
 

@@ -14,7 +14,7 @@ from stanchion.monitoring.dashboards.component import exported
 from stanchion.monitoring.dashboards.grafana import grafana_json
 from stanchion.monitoring.dashboards.model import Limits
 from stanchion.monitoring.dashboards.model_service import MODEL_SERVICE
-from unit.components.programs import OWNED
+from unit.components.programs import OWNED, model_service
 from unit.components.test_operators import AWS, operators, releases
 from unit.components.world import World, deploy
 
@@ -106,6 +106,13 @@ def test_an_address_chooses_what_the_dashboard_offers() -> None:
     )
     with pytest.raises(ValueError, match="has no variable colour"):
         MODEL_SERVICE.path(colour="red")
+
+
+def test_an_alert_leads_to_its_service_in_grafana() -> None:
+    rules = model_service(monitoring=True).object("PrometheusRule")["spec"]["groups"]
+    alerts = [rule for group in rules for rule in group["rules"] if "alert" in rule]
+    led_to = {alert["annotations"]["dashboard"] for alert in alerts}
+    assert led_to == {"/d/stanchion-model-service?var-tenant=demo&var-service=wine"}
 
 
 def test_a_query_is_filled_with_what_is_chosen_and_else_with_everything() -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from stanchion import ArgumentsError
 from stanchion.monitoring.objectives import LONGEST_WINDOW_DAYS, latency_bounds
-from stanchion.operators.values.monitoring import RETENTION
+from stanchion.operators.metrics_storage import DEFAULT_RETENTION_DAYS
 from unit.components.programs import model_service
 from unit.components.world import World
 
@@ -208,7 +208,7 @@ def test_a_promise_that_nobody_would_watch_is_refused() -> None:
 
 
 def test_prometheus_keeps_what_the_longest_window_asks_for() -> None:
-    assert int(RETENTION.removesuffix("d")) > LONGEST_WINDOW_DAYS
+    assert DEFAULT_RETENTION_DAYS > LONGEST_WINDOW_DAYS
 
 
 def test_the_manifest_is_plain_data() -> None:

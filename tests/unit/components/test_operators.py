@@ -51,7 +51,20 @@ GCP: dict[str, Any] = {
     },
 }
 EVERYTHING = [str(operator) for operator in stanchion.Operator]
-HIGH = {"high_availability": True}
+METRICS: dict[str, Any] = {
+    "retention_days": 90,
+    "disk_gb": 200,
+    "remote_write": [
+        {"url": "https://metrics.example.com/write"},
+        {
+            "url": "https://metrics.example.com/basic",
+            "login": "basic",
+            "external_name": "prod-aws/metrics-writer",
+        },
+        {"url": "https://metrics.example.com/token", "login": "bearer", "secret_name": "writer"},
+    ],
+}
+HIGH: dict[str, Any] = {"high_availability": True, "metrics": METRICS}
 BOTH = pytest.mark.parametrize("base", [AWS, GCP], ids=["aws", "gcp"])
 FILLED_IN: dict[str, dict[str, Any]] = {
     "aws:iam/role:Role": {"arn": "arn:aws:iam::123456789012:role/made"},
@@ -466,6 +479,39 @@ def test_grafana_has_a_generated_administrator_that_stays_secret() -> None:
     assert generated("operators-grafana-password") not in written
 
 
+def test_prometheus_writes_to_other_stores_with_logins_that_are_only_named() -> None:
+    world = operators(AWS, metrics=METRICS)
+    spec = values(world, "kube-prometheus-stack")["prometheus"]["prometheusSpec"]
+    assert (spec["retention"], spec["retentionSize"]) == ("90d", "180GB")
+    claim = spec["storageSpec"]["volumeClaimTemplate"]["spec"]
+    assert claim["resources"]["requests"]["storage"] == "200Gi"
+    plain, basic, bearer = spec["remoteWrite"]
+    assert plain == {"url": "https://metrics.example.com/write"}
+    assert basic["basicAuth"] == {
+        key: {"name": "remote-write-1", "key": key} for key in ("username", "password")
+    }
+    assert bearer["authorization"]["credentials"] == {"name": "writer", "key": "token"}
+    fetched = world.registered("ExternalSecret", "remote-write-1")
+    assert {each["secretKey"] for each in fetched.inputs["spec"]["data"]} == {
+        "username", "password",
+    }  # fmt: skip
+    assert world.waits_for(fetched, world.registered("ClusterSecretStore", "cloud"))
+
+
+def test_replicas_of_prometheus_and_alertmanager_are_apart_where_there_are_two() -> None:
+    chosen: list[tuple[dict[str, Any], str]] = [({}, "soft"), (HIGH, "hard")]
+    for more, expected in chosen:
+        given = values(operators(AWS, **more), "kube-prometheus-stack")
+        assert given["prometheus"]["prometheusSpec"]["podAntiAffinity"] == expected
+        assert given["alertmanager"]["alertmanagerSpec"]["podAntiAffinity"] == expected
+
+
+def test_a_tenants_routes_see_the_alerts_of_its_namespace_alone() -> None:
+    given = values(operators(GCP), "kube-prometheus-stack")["alertmanager"]["alertmanagerSpec"]
+    strategy = given["alertmanagerConfigMatcherStrategy"]["type"]
+    assert strategy == "OnNamespaceExceptForAlertmanagerNamespace"
+
+
 def test_tenants_get_no_rights_on_external_secrets() -> None:
     given = values(operators(AWS), "external-secrets")
     assert given["rbac"] == {"aggregateToEdit": False, "aggregateToAdmin": False}
@@ -563,6 +609,12 @@ def test_every_operator_has_a_place_a_pin_and_values() -> None:
         (GCP, {"environment": "production-in-the-east"}, ""),
         (GCP, {"environment": "production-of-the-north"}, "is too long for names of service"),
         (AWS, {"owner": "a team"}, "owner: 'a team' cannot be a label"),
+        (
+            AWS,
+            {"enabled": ["keda"], "metrics": {"disk_gb": 100}},
+            "metrics: is what Prometheus keeps",
+        ),
+        (AWS, {"metrics": {"retention_days": 7}}, "metrics.retention_days: 7 is out of range"),
         (AWS, {"highavailability": True}, "highavailability: is no argument"),
         (AWS, {"high_availability": "yes"}, "high_availability: is str"),
         (AWS, {"location": {**AWS["location"], "cloud": "local"}}, "'local' has no backend here"),

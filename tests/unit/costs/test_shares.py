@@ -28,7 +28,7 @@ NODE = 0.1008
 
 
 def allocated(*resources: Resource, block: dict[str, Any] = PLATFORM) -> Allocation:
-    found = allocation_of(previewed(block, *resources))
+    found = allocation_of([previewed(block, *resources)])
     assert found is not None
     return found
 
@@ -178,4 +178,12 @@ def test_a_service_is_one_row_with_its_jobs() -> None:
 
 
 def test_an_environment_without_nodes_that_are_paid_for_has_no_costs() -> None:
-    assert allocation_of(previewed(None, deployment("web"))) is None
+    assert allocation_of([previewed(None, deployment("web"))]) is None
+
+
+def test_what_runs_in_further_stacks_of_the_environment_is_on_its_nodes() -> None:
+    found = allocation_of(
+        [previewed(PLATFORM), previewed(None, deployment("web"), environment="dev-services")]
+    )
+    assert found is not None
+    assert [share.workload.title for share in found.shares] == ["demo/web"]

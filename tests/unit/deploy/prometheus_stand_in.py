@@ -33,12 +33,12 @@ class StandIn:
         if path.endswith("query_range"):
             start, step = (float(form[key][0]) for key in ("start", "step"))
             times = [start + step * at for at in range(4)]
-            result = [
+            spread: list[Any] = [
                 {"metric": _labels(name), "values": [[when, str(value)] for when in times]}
                 for name, value in found.items()
             ]
-            return 200, _told("matrix", result)
-        result = [
+            return 200, _told("matrix", spread)
+        result: list[Any] = [
             {"metric": _labels(name), "value": [1.0, str(value)]} for name, value in found.items()
         ]
         return 200, _told("vector", result)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from stanchion_cli.errors import InputError
 from stanchion_cli.preview.config import Project, load_project
-from stanchion_cli.preview.layers import built_on, environment_of, from_the_top, holder
+from stanchion_cli.preview.layers import built_on, environment_of, from_the_top, holder, stacks_of
 
 FILES = {
     "dev": "stanchion:profile: dev",
@@ -38,6 +38,13 @@ def test_what_is_on_top_comes_first(project: Project) -> None:
     ordered = from_the_top(project)
     assert sorted(ordered) == sorted(FILES)
     assert [name for name in ordered if name != "dev"] == ["b-services", "a-platform", "prod"]
+
+
+def test_the_stacks_of_an_environment_are_in_the_order_in_which_they_are_built(
+    project: Project,
+) -> None:
+    assert stacks_of(project, "prod") == ["prod", "a-platform", "b-services"]
+    assert stacks_of(project, "dev") == ["dev"]
 
 
 @pytest.mark.parametrize("named", ["prod", "a-platform", "b-services"])

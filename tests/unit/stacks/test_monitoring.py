@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from environment import Environment, parse_environment
+from foundation_args import checked_foundation
 from monitoring import check_monitoring, monitoring_args
 from stanchion.monitoring.stack_arguments import resolved
 from validation import InvalidFileError
@@ -165,3 +166,57 @@ def test_no_tenant_may_be_where_alertmanager_reads_routes_for_everybody() -> Non
     tenant = {"name": "monitoring", "owner": "a", "costCenter": "b"}
     with pytest.raises(InvalidFileError, match="reserved namespace"):
         environment(tenants=[tenant])
+
+
+WRITTEN = {"url": "https://metrics.example.com/api/v1/write"}
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "path", "says"),
+    [
+        ({"retentionDays": 7}, "retentionDays", "write 31 to 400"),
+        ({"diskGb": 1}, "diskGb", "write 10 to 16000"),
+        (
+            {"remoteWrite": [{**WRITTEN, "login": "basic"}]},
+            "remoteWrite[0]",
+            "has login without the secret for it",
+        ),
+        (
+            {"remoteWrite": [{**WRITTEN, "secret": {"cloudSecret": "a"}}]},
+            "remoteWrite[0]",
+            "a secret too many",
+        ),
+        (
+            {"remoteWrite": [{"url": "https://user:hidden@example.com/write"}]},
+            "remoteWrite[0].url",
+            "belongs into login",
+        ),
+        ({"remoteWrite": [WRITTEN, WRITTEN]}, "remoteWrite", "is there twice"),
+    ],
+)
+def test_what_prometheus_could_not_keep_or_send_is_refused(
+    prometheus: dict[str, Any], path: str, says: str
+) -> None:
+    asked = environment("dev-aws", monitoring={"prometheus": prometheus})
+    with pytest.raises(InvalidFileError) as caught:
+        checked_foundation(asked, "dev-aws")
+    (found,) = caught.value.problems
+    assert found.startswith(f"stanchion:monitoring.prometheus.{path}: ")
+    assert says in found
+    assert "hidden" not in found
+
+
+def test_a_login_that_nothing_reads_is_refused() -> None:
+    login = {**WRITTEN, "login": "bearer", "secret": {"cloudSecret": "dev-aws/writer"}}
+    asked = environment(
+        "dev-aws",
+        operators={"enabled": ["kube-prometheus-stack"]},
+        monitoring={"prometheus": {"remoteWrite": [login]}},
+    )
+    with pytest.raises(InvalidFileError, match=r"secret\.cloudSecret: is read by external-secrets"):
+        checked_foundation(asked, "dev-aws")
+
+
+def test_one_machine_keeps_what_fits_it() -> None:
+    with pytest.raises(InvalidFileError, match=r"monitoring\.prometheus: means nothing to"):
+        environment(monitoring={"prometheus": {"retentionDays": 90}})

@@ -5,6 +5,7 @@ from typing import Any
 from stanchion.monitoring import PROMETHEUS_PORT
 from stanchion.monitoring.dashboards.component import FOLDER_ANNOTATION, LABEL, LABEL_VALUE
 from stanchion.operators.contract import CloudParts, Operator, Setting
+from stanchion.operators.metrics_storage import DEFAULT_DISK_GB, prometheus_values
 from stanchion.operators.plans import PLANS, SYSTEM_NAMESPACE
 from stanchion.operators.values.common import (
     RESTRICTED_CONTAINER,
@@ -16,9 +17,6 @@ from stanchion.operators.values.common import (
 GRAFANA_LOGIN = "grafana-admin"
 """Secret with the administrator of Grafana."""
 PROMETHEUS_SERVICE = "kube-prometheus-stack-prometheus"
-RETENTION = "31d"
-"""Longer than the longest window of a service's objectives."""
-_PROMETHEUS_DISK, _PROMETHEUS_FULL = "50Gi", "45GB"
 _ALERTMANAGER_DISK = "5Gi"
 _OPENCOST_USER = 1001
 
@@ -59,10 +57,11 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
                 **tolerated,
                 **apart,
                 "replicas": setting.replicas,
-                "retention": RETENTION,
-                "retentionSize": _PROMETHEUS_FULL,
+                **prometheus_values(setting.metrics),
                 "resources": sized("250m", "2Gi"),
-                "storageSpec": _volume(setting, _PROMETHEUS_DISK),
+                "storageSpec": _volume(
+                    setting, f"{setting.metrics.get('disk_gb', DEFAULT_DISK_GB)}Gi"
+                ),
                 "externalLabels": {"cluster": setting.environment},
                 **{
                     f"{kind}SelectorNilUsesHelmValues": False
