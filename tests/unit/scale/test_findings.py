@@ -62,7 +62,7 @@ def outcome() -> Outcome:
         "status": {"used": {f"requests.{GPU}": "2"}},
     }
     nodes = [node("small", 1), node("other", 8), node("general", 0)]
-    return Outcome(nodes, pods, [quota], {"score": REFUSED})
+    return Outcome(nodes, pods, [quota], {"team": REFUSED})
 
 
 def wrong(found: Findings) -> list[str]:
@@ -74,13 +74,14 @@ def test_nothing_is_wrong_where_each_pod_has_its_node_or_its_reason() -> None:
     assert wrong(found) == []
     assert found.placed == {"small": 1, "": 1}
     assert found.without_node == {"small": 1}
-    assert found.not_made == {"team": 1}
+    assert found.not_made == {"score": 1}
     assert found.words == {"small": "Insufficient nvidia.com/gpu", "team": REFUSED}
     assert found.gpus == {"team": (2, 2)}
 
 
 def test_the_time_is_that_of_the_pods_own_stamps() -> None:
     found = judge(WORKLOADS, outcome())
+    assert found.seconds_to_make == 0
     assert found.seconds_to_place == 7
     assert found.latencies == [7, 7]
 
