@@ -62,7 +62,7 @@ def outcome() -> Outcome:
         "status": {"used": {f"requests.{GPU}": "2"}},
     }
     nodes = [node("small", 1), node("other", 8), node("general", 0)]
-    return Outcome(nodes, pods, [quota], {"team": REFUSED})
+    return Outcome(nodes, pods, [quota], {"score": REFUSED})
 
 
 def wrong(found: Findings) -> list[str]:
