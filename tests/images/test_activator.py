@@ -414,6 +414,18 @@ def test_told_to_stop_it_still_answers_those_who_wait(
     assert activator.logged()[-1]["message"] == "stopped"
 
 
+def test_quick_requests_count_as_demand_until_somebody_has_asked_for_it(
+    start: Callable[..., Activator], replica: Replica
+) -> None:
+    activator = start()
+    assert activator.metrics()["activator_active"] == 0
+    with replica.up():
+        activator.ask()
+    seen = activator.metrics()
+    assert (seen["activator_in_flight"], seen["activator_active"]) == (0, 1)
+    activator.until("activator_active", 0, seconds=25)
+
+
 def test_replicas_may_go_and_come_again(start: Callable[..., Activator], replica: Replica) -> None:
     activator = start()
     for _ in range(3):
