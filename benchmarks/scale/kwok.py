@@ -86,11 +86,13 @@ def kwok(cluster: Cluster, folder: Path) -> Iterator[None]:
             env=os.environ | {"NO_PROXY": cluster.node_address, "no_proxy": cluster.node_address},
             stdout=output,
             stderr=output,
+            start_new_session=True,  # Ctrl-C is for the run, which ends it
         )
     try:
         yield
-        if process.poll() is not None:
-            raise StanchionError(f"kwok ended:\n{log.read_text()[-2000:]}")
     finally:
+        ended = process.poll() is not None
         process.terminate()
         process.wait()
+        if ended:
+            raise StanchionError(f"kwok ended:\n{log.read_text()[-2000:]}")

@@ -31,11 +31,8 @@ class Results:
 def targets(run: Run) -> list[Target]:
     """The targets, each with what was found."""
     found, asked = run.findings, workloads(run.scale)
-    too_many = {
-        pool: count - run.devices[pool]
-        for pool in run.devices
-        if (count := _gpus(asked, pool=pool)) > run.devices[pool] and pool == TOO_SMALL_POOL
-    }
+    # Each of them asks for one GPU.
+    too_many = _gpus(asked, pool=TOO_SMALL_POOL) - run.devices[TOO_SMALL_POOL]
     used, quota = found.gpus[OVER_QUOTA_TENANT]
     refused = _refused(run, "tenant")
     return [
@@ -48,7 +45,7 @@ def targets(run: Run) -> list[Target]:
         Target(
             f"without a node: what pool `{TOO_SMALL_POOL}` has too few GPUs for, and nothing else",
             _counted(found.without_node),
-            dict(found.without_node) == too_many,
+            found.without_node == {TOO_SMALL_POOL: too_many},
         ),
         Target(
             f"refused by quota: pods of tenant `{OVER_QUOTA_TENANT}` alone, its quota used up",
