@@ -1,4 +1,4 @@
-"""Capacity that follows demand, by KEDA itself over Prometheus' own figures."""
+"""Capacity that follows demand, down to none: KEDA itself over real figures."""
 
 from __future__ import annotations
 
