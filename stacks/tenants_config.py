@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
-from validation import Cpu, Label, Memory, ShortName, Strict, by_value
+from validation import CpuSum, Label, Memory, ShortName, Strict, by_value
 
 RESERVED_NAMESPACES = frozenset({"default", "monitoring", "tracking"})
 
@@ -31,7 +31,7 @@ class Access(Strict):
 class QuotaConfig(Strict):
     """The most a tenant's namespace may ask for."""
 
-    cpu: Cpu = "4"
+    cpu: CpuSum = "4"
     memory: Memory = "8Gi"
     pods: Annotated[int, Field(ge=1, le=10_000)] = 30
     storage: Memory = "20Gi"

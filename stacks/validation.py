@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any
 
 import yaml
@@ -69,12 +70,12 @@ def _memory_quantity(value: str) -> str:
     return value
 
 
-def _cpu_quantity(value: str) -> str:
+def _cpu_quantity(value: str, most: int = 1024) -> str:
     cores = amount(_positive_quantity(value))
     if not value[-1].isdigit() and not value.endswith("m"):
         raise ValueError(f"'{value}' is not an amount of CPU; write cores, as 500m or 2")
-    if cores > 1024:
-        raise ValueError(f"'{value}' is more than 1024 cores; write cores, as 500m or 2")
+    if cores > most:
+        raise ValueError(f"'{value}' is more than {most} cores; write cores, as 500m or 2")
     return value
 
 
@@ -100,6 +101,9 @@ Schedule = Annotated[str, AfterValidator(_schedule)]
 """When, as cron tells it, in UTC."""
 Memory = Annotated[str, AfterValidator(_memory_quantity)]
 Cpu = Annotated[str, AfterValidator(_cpu_quantity)]
+"""Of one container."""
+CpuSum = Annotated[str, AfterValidator(partial(_cpu_quantity, most=1_000_000))]
+"""Of many containers together."""
 
 
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=LABEL_VALUE)]

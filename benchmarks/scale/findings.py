@@ -27,9 +27,9 @@ class Findings:
     without_node: Mapping[str, int]
     """Pods that the scheduler said no node can take, by the pool that they asked for."""
     not_made: Mapping[str, int]
-    """Pods that quota refused, by tenant."""
+    """Pods that quota refused, by service."""
     words: Mapping[str, str]
-    """What was said to one of each such pool and tenant."""
+    """What was said to one pod of each such pool and of each such tenant."""
     misplaced: Sequence[str]
     """Pods on a node of another pool, and pods without GPUs on a node that has some."""
     overfull: Sequence[str]
@@ -40,6 +40,8 @@ class Findings:
     """By tenant: GPUs that its pods ask for, and its quota."""
     quota_wrong: Sequence[str]
     """Tenants above their quota, and those whose quota counts other than their pods do."""
+    seconds_to_make: float
+    """From the first creation of a placed pod to the last one."""
     seconds_to_place: float
     """From the first pod's creation to the last binding."""
     latencies: Sequence[float]
@@ -71,7 +73,7 @@ def judge(workloads: Sequence[Workload], outcome: Outcome) -> Findings:
         if (missing := each.pods - made[each.name]) <= 0:
             continue
         if each.name in outcome.refusals:
-            not_made[each.tenant] += missing
+            not_made[each.name] = missing
             words[each.tenant] = outcome.refusals[each.name]
         else:
             unexplained.append(f"{missing} pods of {each.name} were not made, without a reason")
@@ -87,6 +89,7 @@ def judge(workloads: Sequence[Workload], outcome: Outcome) -> Findings:
         unexplained=unexplained,
         gpus=gpus,
         quota_wrong=quota_wrong,
+        seconds_to_make=max(made for made, _ in stamps) - min(made for made, _ in stamps),
         seconds_to_place=max(bound for _, bound in stamps) - min(made for made, _ in stamps),
         latencies=sorted(bound - made for made, bound in stamps),
     )

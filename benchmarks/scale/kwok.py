@@ -21,9 +21,17 @@ KWOK: Final = Tool(
 )
 SIMULATED: Final = "stanchion.dev/simulated"
 """Label of the nodes that are KWOK's; its value is `true`."""
-_LEASE_SECONDS: Final = 120
-"""A quarter of it is the time between a node's signs of life; the control plane waits 50 s."""
-_STAGES: Final = """\
+_SETTINGS: Final = """\
+apiVersion: config.kwok.x-k8s.io/v1alpha1
+kind: KwokConfiguration
+options:
+  # A quarter of it is the time between a node's signs of life; the control plane waits 50 s.
+  nodeLeaseDurationSeconds: 140
+  # The more at once, the less a busy API server's answers delay them.
+  nodeLeaseParallelism: 16
+  nodePlayStageParallelism: 16
+  podPlayStageParallelism: 16
+---
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
 metadata: {name: run}
@@ -68,16 +76,15 @@ def kwok(cluster: Cluster, folder: Path) -> Iterator[None]:
     Raises:
         StanchionError: It ended by itself, with its last words.
     """
-    stages, log = folder / "stages.yaml", folder / "kwok.log"
-    stages.write_text(_STAGES, encoding="utf-8")
+    settings, log = folder / "kwok.yaml", folder / "kwok.log"
+    settings.write_text(_SETTINGS, encoding="utf-8")
     command = [
         str(KWOK.path("kwok")),
-        f"--config={stages}",
+        f"--config={settings}",
         f"--kubeconfig={cluster.kubeconfig}",
         f"--manage-nodes-with-label-selector={SIMULATED}=true",
         "--manage-nodes-with-annotation-selector=",
         "--manage-all-nodes=false",
-        f"--node-lease-duration-seconds={_LEASE_SECONDS}",
         "--node-port=0",
     ]
     with log.open("w") as output:
@@ -86,11 +93,13 @@ def kwok(cluster: Cluster, folder: Path) -> Iterator[None]:
             env=os.environ | {"NO_PROXY": cluster.node_address, "no_proxy": cluster.node_address},
             stdout=output,
             stderr=output,
+            start_new_session=True,  # Ctrl-C is for the run, which ends it
         )
     try:
         yield
-        if process.poll() is not None:
-            raise StanchionError(f"kwok ended:\n{log.read_text()[-2000:]}")
     finally:
+        ended = process.poll() is not None
         process.terminate()
         process.wait()
+        if ended:
+            raise StanchionError(f"kwok ended:\n{log.read_text()[-2000:]}")

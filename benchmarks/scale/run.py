@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from stanchion_cli import cluster, preview
-from stanchion_cli.cluster import packages, toolchain
+from stanchion_cli.cluster import toolchain
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.progress import step
 from stanchion_cli.render import KubernetesObject, objects
@@ -21,7 +22,7 @@ from benchmarks.scale.findings import Findings, judge
 from benchmarks.scale.kwok import KWOK, kwok
 from benchmarks.scale.nodes import GPU, POOL, simulated
 
-CLUSTER: Final = "scale"
+CLUSTER: Final = "bench-scale"
 _READY_SECONDS: Final = 600
 _STUCK_SECONDS: Final = 300
 _SECONDS_A_TENTH: Final = 600
@@ -45,7 +46,7 @@ class Run:
 def run(scale: Scale, folder: Path) -> Run:
     """Render the environment, apply it to a cluster with its nodes, and judge what became of it.
 
-    The cluster is taken down at the end, whatever happens.
+    The cluster `bench-scale` is made anew, and taken down at the end, whatever happens.
 
     Args:
         scale: How much of the full size.
@@ -69,18 +70,15 @@ def run(scale: Scale, folder: Path) -> Run:
         outcome = placing.settle(
             node, wanted, seconds=scale.tenths * _SECONDS_A_TENTH, seconds_still=_STUCK_SECONDS
         )
-    pools = [item["metadata"]["annotations"][POOL] for item in nodes]
+    counts, devices = Counter[str](), Counter[str]()
+    for each in nodes:
+        pool = each["metadata"]["annotations"][POOL]
+        counts[pool] += 1
+        devices[pool] += int(each["status"]["allocatable"].get(GPU, 0))
     return Run(
         scale=scale,
-        nodes={pool: pools.count(pool) for pool in dict.fromkeys(pools)},
-        devices={
-            pool: sum(
-                int(item["status"]["allocatable"].get(GPU, 0))
-                for item in nodes
-                if item["metadata"]["annotations"][POOL] == pool
-            )
-            for pool in dict.fromkeys(pools)
-        },
+        nodes=counts,
+        devices=devices,
         applied=applied,
         left_out=left_out,
         findings=judge(wanted, outcome),
@@ -99,10 +97,10 @@ def _rendered(root: Path) -> Sequence[KubernetesObject]:
 @contextmanager
 def _node() -> Iterator[cluster.Cluster]:
     """A bundled node that takes no pod: its own run already, and the tenants' are not for it."""
-    packages.ensure_packages()
-    toolchain.build_missing([KWOK])
+    cluster.down(CLUSTER)  # what an interrupted run left
     try:
         node = cluster.up(CLUSTER)
+        toolchain.build_missing([KWOK])
         node.kubectl("cordon", node.context)
         yield node
     finally:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from stanchion_policies.cluster import Cluster, bounds
+from stanchion_policies.cluster import COLD_START, Cluster, bounds
 from stanchion_policies.inference import model_servers, start_allowance
 from stanchion_policies.kubernetes import REPLICATED, Container, KubernetesObject
 from stanchion_policies.placement import homes
-from stanchion_policies.reading import entries, number, text
+from stanchion_policies.reading import number, text
 from stanchion_policies.rules import (
     Settings,
     Severity,
@@ -26,12 +26,6 @@ DRAINS = ("DRAIN_SECONDS",)
 _TIMEOUT_OPTION = re.compile(r"--(?:timeout|request-timeout|timeout-graceful-shutdown)[= ](\d+)")
 
 
-def _target(item: KubernetesObject, cluster: Cluster) -> KubernetesObject | None:
-    reference = entries(item.body, "spec", "scaleTargetRef")
-    kind = text(reference, "kind", default="Deployment")
-    return cluster.find(kind, item.namespace, text(reference, "name"))
-
-
 @cluster_policy(
     "scale-to-zero-budget",
     kinds=AUTOSCALERS,
@@ -39,9 +33,7 @@ def _target(item: KubernetesObject, cluster: Cluster) -> KubernetesObject | None
     fix="Keep one replica, or say in the annotation how many seconds the first caller may wait, "
     "no fewer than a node and the model take to start.",
     settings={
-        "annotations": strings(
-            "Annotations that state the budget in seconds.", "stanchion.dev/cold-start-seconds"
-        ),
+        "annotations": strings("Annotations that state the budget in seconds.", COLD_START),
         "nodeSeconds": integer("Seconds until a pool without nodes has one.", 240),
     },
 )
@@ -50,7 +42,7 @@ def scale_to_zero_budget(
 ) -> Iterator[str]:
     """What scales to zero says how long its first caller waits, and can keep that."""
     minimum, _ = bounds(item)
-    target = _target(item, cluster)
+    target = cluster.target_of(item)
     if minimum > 0 or target is None:
         return
     names = settings.strings("annotations")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from stanchion_policies.cluster import WITH_REPLICAS, Cluster, bounds
+from stanchion_policies.cluster import WITH_REPLICAS, Cluster, bounds, may_rest
 from stanchion_policies.kubernetes import KubernetesObject, Pod
 from stanchion_policies.reading import (
     count_or_percent,
@@ -55,9 +55,9 @@ def _may_be_several(item: KubernetesObject, cluster: Cluster, settings: Settings
     settings={"minimum": integer("Replicas that a workload keeps at least.", 2, minimum=1)},
 )
 def enough_replicas(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
-    """A workload keeps enough replicas to lose one."""
+    """A workload keeps enough replicas to lose one, or none and a cold-start budget."""
     replicas, minimum = cluster.replicas_of(item), settings.integer("minimum")
-    if replicas is not None and replicas.minimum < minimum:
+    if replicas is not None and replicas.minimum < minimum and not replicas.rests:
         yield f"{replicas.source} is {replicas.minimum}; keep at least {minimum}"
 
 
@@ -202,11 +202,11 @@ def _selects_itself(term: Any, pod: Pod) -> bool:
     },
 )
 def autoscaler_bounds(
-    item: KubernetesObject, _cluster: Cluster, settings: Settings
+    item: KubernetesObject, cluster: Cluster, settings: Settings
 ) -> Iterator[str]:
-    """An autoscaler has a minimum, and a maximum above it."""
+    """An autoscaler has a minimum, or none and a cold-start budget, and a maximum above it."""
     minimum, field = bounds(item)
-    if minimum < settings.integer("minimum"):
+    if minimum < settings.integer("minimum") and not may_rest(item, cluster.target_of(item)):
         yield f"its minimum is {minimum}; keep at least {settings.integer('minimum')}"
     maximum = number(item.body, "spec", field)
     if not present(item.body, "spec", field):

@@ -11,7 +11,7 @@ from stanchion_policies.among import Among, ByNamespace, Identities, Places
 from stanchion_policies.by_label import ByPair, Pair, asked_by, labels_of
 from stanchion_policies.kubernetes import WORKLOADS, KubernetesObject, Resource
 from stanchion_policies.pools import NodePool, pools_of
-from stanchion_policies.reading import entries, get, number, present, selects, some, texts
+from stanchion_policies.reading import entries, get, number, present, selects, some, text, texts
 from stanchion_policies.unknown import UnknownValueError
 
 WITH_REPLICAS = ("Deployment", "StatefulSet", "Rollout", "DeploymentConfig")
@@ -19,6 +19,9 @@ WITH_REPLICAS = ("Deployment", "StatefulSet", "Rollout", "DeploymentConfig")
 
 _INDICES = 128
 """Indices of namespaces that are kept: objects of one namespace mostly come together."""
+
+COLD_START = "stanchion.dev/cold-start-seconds"
+"""The annotation that says how long a first caller waits where no replica is kept."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class Replicas:
         source: The field that sets it, for messages.
         stated: Whether anything sets it; else it is the API's default.
         scaled: Whether an autoscaler sets it.
+        rests: Whether there may be none by intention: see `may_rest`.
     """
 
     minimum: int
     source: str
     stated: bool = True
     scaled: bool = False
+    rests: bool = False
 
 
 class Cluster:
@@ -169,6 +174,12 @@ class Cluster:
             self._by_namespace[kinds] = ByNamespace(self.objects, places, self._identities)
         return self._by_namespace[kinds]
 
+    def target_of(self, autoscaler: KubernetesObject) -> KubernetesObject | None:
+        """The workload that an autoscaler scales; None where it is of another stack."""
+        reference = entries(autoscaler.body, "spec", "scaleTargetRef")
+        kind = text(reference, "kind", default="Deployment")
+        return self.find(kind, autoscaler.namespace, text(reference, "name"))
+
     def replicas_of(self, workload: KubernetesObject) -> Replicas | None:
         """What the workload runs with at least; None for kinds without replicas."""
         if not workload.is_a(*WITH_REPLICAS):
@@ -176,7 +187,9 @@ class Cluster:
         for autoscaler in self.autoscalers_of(workload):
             minimum, maximum = bounds(autoscaler)
             field = "minReplicas" if maximum == "maxReplicas" else "minReplicaCount"
-            return Replicas(minimum, f"{autoscaler.title} spec.{field}", scaled=True)
+            source = f"{autoscaler.title} spec.{field}"
+            rests = may_rest(autoscaler, workload)
+            return Replicas(minimum, source, scaled=True, rests=rests)
         fixed = int(number(workload.body, "spec", "replicas", default=1))
         return Replicas(fixed, "spec.replicas", stated=present(workload.body, "spec", "replicas"))
 
@@ -217,6 +230,18 @@ def bounds(autoscaler: KubernetesObject) -> tuple[int, str]:
     if autoscaler.kind == "ScaledObject":
         return int(number(autoscaler.body, "spec", "minReplicaCount")), "maxReplicaCount"
     return int(number(autoscaler.body, "spec", "minReplicas", default=1)), "maxReplicas"
+
+
+def may_rest(autoscaler: KubernetesObject, workload: KubernetesObject | None) -> bool:
+    """Whether no replica is kept, and it is said how long the first caller then waits.
+
+    Whether that time holds is for `scale-to-zero-budget` to judge.
+    """
+    minimum, _ = bounds(autoscaler)
+    stated = (item for item in (autoscaler, workload) if item is not None)
+    return minimum == 0 and some(
+        lambda item: present(item.body, "metadata", "annotations", COLD_START), stated
+    )
 
 
 def directions(policy: KubernetesObject) -> set[str]:

@@ -1,8 +1,11 @@
-"""Capacity that follows demand, by KEDA itself over Prometheus' own figures."""
+"""Capacity that follows demand, down to none: KEDA itself over real figures."""
 
 from __future__ import annotations
 
+import http.client
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -22,6 +25,8 @@ AUTOSCALING: dict[str, Any] = {
     "targetCpuPercent": 100,
     "scaleDownSeconds": 30,
 }
+BUDGET_SECONDS = 120
+RESTING: dict[str, Any] = {**AUTOSCALING, "minReplicas": 0}
 
 
 def test_replicas_follow_one_fifty_and_no_requests_in_flight(platform: Platform) -> None:
@@ -44,6 +49,38 @@ def test_replicas_follow_one_fifty_and_no_requests_in_flight(platform: Platform)
     assert crowd.failures == []
 
 
+def test_a_service_goes_to_rest_without_losing_a_request(platform: Platform) -> None:
+    platform.declare(autoscaling=RESTING, coldStart={"budgetSeconds": BUDGET_SECONDS})
+    with Traffic(platform.address(), platform.request(), threads=4) as moving:
+        platform.stanchion("up", "local")
+        time.sleep(10)
+    assert moving.failures == []
+    assert moving.answered > 0
+    _expect_rest(platform)
+
+
+def test_the_first_requests_after_rest_are_answered_within_the_budget(platform: Platform) -> None:
+    for round_ in range(2):
+        began = time.monotonic()
+        with ThreadPoolExecutor(10) as pool:
+            answers = list(pool.map(lambda _: _ask(platform), range(10)))
+        took = time.monotonic() - began
+        print(f"round {round_}: 10 answers from rest after {took:.1f} s, budget {BUDGET_SECONDS} s")
+        assert answers == [200] * 10
+        assert took < BUDGET_SECONDS
+        _expect_rest(platform)
+
+
+def test_a_service_that_keeps_a_replica_again_has_one_soon(platform: Platform) -> None:
+    assert _ask(platform) == 200
+    platform.declare(autoscaling=AUTOSCALING, coldStart=None)
+    platform.stanchion("up", "local")
+    _expect(platform, 1, seconds=120)
+    assert _ask(platform) == 200
+    left = platform.get("deployments", "-n", "demo", "-l", "app.kubernetes.io/instance=wine")
+    assert [each["metadata"]["name"] for each in left["items"]] == ["wine"]
+
+
 def test_without_keda_a_service_has_its_own_autoscaler_again(platform: Platform) -> None:
     platform.declare(autoscaling=None)
     platform.enable([])
@@ -56,6 +93,27 @@ def test_without_keda_a_service_has_its_own_autoscaler_again(platform: Platform)
 def _replicas(platform: Platform) -> int:
     status = platform.get("deployment", "wine", "-n", "demo")["status"]
     return int(status.get("readyReplicas", 0))
+
+
+def _ask(platform: Platform) -> int:
+    """The status of one request by a client that waits as long as the budget."""
+    connection = http.client.HTTPConnection(*platform.address(), timeout=BUDGET_SECONDS + 30)
+    with closing(connection):
+        headers = {"content-type": "application/json"}
+        connection.request("POST", "/v2/models/wine/infer", platform.request(), headers)
+        return connection.getresponse().status
+
+
+def _expect_rest(platform: Platform) -> None:
+    """No pod of a replica is left, while the activators are there."""
+    server = "app.kubernetes.io/instance=wine,app.kubernetes.io/component=server"
+    eventually(
+        lambda: not platform.get("pods", "-n", "demo", "-l", server)["items"],
+        seconds=300,
+        what="no replica",
+    )
+    activators = platform.get("deployment", "wine-activator", "-n", "demo")["status"]
+    assert activators["readyReplicas"] == 2
 
 
 def _expect(platform: Platform, replicas: int, *, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stanchion_activator.replicas import Replicas
 
 PATH = "/v2/models/wine/infer"
 
@@ -258,6 +260,7 @@ def test_a_connection_that_is_kept_may_ask_again(
         connection.request("HEAD", PATH)
         reply = connection.getresponse()
         assert (reply.status, reply.read()) == (200, b"")
+        assert [name.lower() for name, _ in reply.getheaders()].count("date") == 1
     assert activator.metrics()['activator_requests_total{outcome="ok"}'] == 4
 
 
@@ -274,6 +277,21 @@ def test_past_the_budget_a_request_is_refused_and_told_when_to_come_again(
     assert seen['activator_refused_total{reason="budget"}'] == 1
     assert seen['activator_requests_total{outcome="unavailable"}'] == 1
     assert (seen["activator_waiting"], seen["activator_in_flight"]) == (0, 0)
+
+
+def test_who_comes_as_the_last_of_those_before_gives_up_still_waits(replica: Replica) -> None:
+    async def wait() -> None:
+        replicas = Replicas("127.0.0.1", replica.port)
+        before = asyncio.create_task(replicas.somebody())
+        await asyncio.sleep(0.05)
+        before.cancel()
+        after = asyncio.create_task(replicas.somebody())
+        await asyncio.sleep(0.5)
+        assert not after.done()
+        with replica.up():
+            await asyncio.wait_for(after, 5)
+
+    asyncio.run(wait())
 
 
 def test_no_more_wait_than_there_is_room_for(
@@ -412,6 +430,18 @@ def test_told_to_stop_it_still_answers_those_who_wait(
     assert [status for status, _, _ in answers] == [200] * 5
     assert activator.process.returncode == 0
     assert activator.logged()[-1]["message"] == "stopped"
+
+
+def test_quick_requests_count_as_demand_until_somebody_has_asked_for_it(
+    start: Callable[..., Activator], replica: Replica
+) -> None:
+    activator = start()
+    assert activator.metrics()["activator_active"] == 0
+    with replica.up():
+        activator.ask()
+    seen = activator.metrics()
+    assert (seen["activator_in_flight"], seen["activator_active"]) == (0, 1)
+    activator.until("activator_active", 0, seconds=25)
 
 
 def test_replicas_may_go_and_come_again(start: Callable[..., Activator], replica: Replica) -> None:

@@ -23,6 +23,8 @@ from stanchion.serving.autoscaling import (
 
 _SCALE_UP_SECONDS = 15
 """How often replicas may double."""
+_ANY_NUMBER = 1000
+"""Of activators that a request reached lately: one replica is enough for all of them."""
 _BESIDE_KEDA = {"validations.keda.sh/hpa-ownership": "false"}
 """A service that changes from one autoscaler to the other has both for the seconds between: KEDA
 would refuse its own, and Kubernetes lets neither act while two select the same pods."""
@@ -79,10 +81,11 @@ def _triggers(
         {"type": "cpu", "metricType": "Utilization", "metadata": {"value": str(utilization)}}
     ]
     if rests(autoscaling):
-        # KEDA wants a number in any case: without one, as many as an activator holds.
-        each = autoscaling.get("in_flight_per_replica", _activator.MOST_WAITING)
         page = _activator.metrics_page(service, namespace)
-        triggers.append(page_trigger(page, "activator_in_flight", each))
+        triggers.append(page_trigger(page, "activator_active", _ANY_NUMBER))
+        if "in_flight_per_replica" in autoscaling:
+            each = autoscaling["in_flight_per_replica"]
+            triggers.append(page_trigger(page, "activator_in_flight", each))
     elif "in_flight_per_replica" in autoscaling:
         query = pulumi.Output.concat(
             'sum(model_server_in_flight{namespace="', namespace, f'",service="{service}"}})'

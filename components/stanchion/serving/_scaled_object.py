@@ -35,10 +35,10 @@ def prometheus_trigger(
 
 
 def page_trigger(page: pulumi.Input[str], metric: str, per_replica: float) -> dict[str, Any]:
-    """Enough replicas that a metric, added up over a Service's pods, stays below a number each.
+    """One replica while a metric is above 0, and so many that it stays below a number each.
 
-    KEDA asks every ready pod itself (since 2.19), so that a replica starts as soon as the metric
-    is above 0: through Prometheus it would take a scrape more.
+    KEDA asks every ready pod of a Service itself (since 2.19) and adds up: through Prometheus a
+    replica would be asked for a scrape later.
 
     Args:
         page: Address of the metrics in Prometheus' format, by the Service's name and namespace and

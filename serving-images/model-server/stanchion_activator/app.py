@@ -64,11 +64,8 @@ class Application:
         if scope["path"] == HEALTH_PATH:
             await _say(answer, HTTPStatus.OK, {"live": True})
             return
-        self._metrics.in_flight.inc()
-        try:
+        with self._metrics.request():
             await self._answered(scope, Body(receive), answer)
-        finally:
-            self._metrics.in_flight.dec()
 
     async def _answered(self, scope: dict[str, Any], body: Body, answer: Answer) -> None:
         """Serve while the client is there."""

@@ -179,7 +179,10 @@ async def _pass_back(
         if event is h11.NEED_DATA:
             protocol.receive_data(await reader.read(_PIECE_BYTES))
         elif isinstance(event, h11.Response):
-            await answer.begin(event.status_code, _end_to_end(event.headers.raw_items()))
+            known = _end_to_end(event.headers.raw_items())
+            # The server under the application writes a date itself.
+            headers = [(name, value) for name, value in known if name.lower() != b"date"]
+            await answer.begin(event.status_code, headers)
         elif isinstance(event, h11.Data):
             await answer.piece(bytes(event.data))
         elif isinstance(event, h11.EndOfMessage):

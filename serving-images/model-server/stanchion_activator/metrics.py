@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import time
+from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OK: Final = "ok"
 CLIENT_ERROR: Final = "client_error"
@@ -20,6 +26,8 @@ BUDGET: Final = "budget"
 QUEUE_FULL: Final = "queue_full"
 REASONS: Final = (BUDGET, QUEUE_FULL)
 
+_ACTIVE_SECONDS: Final = 15.0
+"""Longer than whoever asks lets pass between: quick requests are there for none of its moments."""
 _SECONDS: Final = (0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 
 
@@ -27,7 +35,6 @@ class Metrics:
     """One process's metrics. Every series exists from the start, so that a rate is 0, not absent.
 
     Attributes:
-        in_flight: Requests accepted and not yet answered, those that wait included.
         waiting: Requests that wait for a replica.
     """
 
@@ -45,11 +52,17 @@ class Metrics:
             registry=self.registry,
         )
         self._refused = {reason: refused.labels(reason) for reason in REASONS}
-        self.in_flight = Gauge(
+        self._in_flight = Gauge(
             "activator_in_flight",
             "Requests accepted and not yet answered, those that wait included.",
             registry=self.registry,
         )
+        self._there, self._last = 0, -math.inf
+        Gauge(
+            "activator_active",
+            f"1 while a request is there, or was within the last {_ACTIVE_SECONDS:g} s, else 0.",
+            registry=self.registry,
+        ).set_function(self._active)
         self.waiting = Gauge(
             "activator_waiting", "Requests that wait for a replica.", registry=self.registry
         )
@@ -60,6 +73,18 @@ class Metrics:
             registry=self.registry,
         )
 
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count a request as there during the block."""
+        self._there += 1
+        self._in_flight.set(self._there)
+        try:
+            yield
+        finally:
+            self._there -= 1
+            self._in_flight.set(self._there)
+            self._last = time.monotonic()
+
     def answered(self, status: int) -> None:
         """Count a request by the status of its answer."""
         self._requests[_outcome(status)].inc()
@@ -67,6 +92,9 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """Count a request that waits no longer."""
         self._refused[reason].inc()
+
+    def _active(self) -> float:
+        return float(bool(self._there) or time.monotonic() - self._last < _ACTIVE_SECONDS)
 
 
 def _outcome(status: int) -> str:

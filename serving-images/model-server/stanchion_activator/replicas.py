@@ -51,12 +51,14 @@ class Replicas:
         self._waiting += 1
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
+        asking = self._asking
         try:
-            await asyncio.shield(self._asking)
+            await asyncio.shield(asking)
         finally:
             self._waiting -= 1
-            if not self._waiting:
+            if not self._waiting and self._asking is not None:
                 self._asking.cancel()
+                self._asking = None  # or who comes before it has ended would share its end
 
     async def _ask(self) -> None:
         while True:

@@ -43,12 +43,20 @@ def apart(**term: Any) -> Manifest:
     )
 
 
+NONE = {"minReplicaCount": 0}
+BUDGETED = {"annotations": {"stanchion.dev/cold-start-seconds": "300"}}
+AT_REST = scaled_object(metadata=BUDGETED, spec=NONE)
+
 CASES: list[Case] = [
     passes("workload-replicas", "autoscaled", workload(), autoscaler()),
     passes("workload-replicas", "fixed", workload(spec=THREE)),
     passes("workload-replicas", "one is enough by setting", workload(), minimum=1),
     passes("workload-replicas", "a job", workload("Job")),
     passes("workload-replicas", "by KEDA", workload(), scaled_object()),
+    passes("workload-replicas", "to zero with a budget", workload(), AT_REST),
+    passes(
+        "workload-replicas", "its own budget", workload(metadata=BUDGETED), scaled_object(spec=NONE)
+    ),
     undecided("workload-replicas", "unknown", workload(spec={"replicas": UNKNOWN})),
     fails("workload-replicas", "none stated", workload()),
     fails("workload-replicas", "one", workload("StatefulSet", spec=ONE)),
@@ -199,6 +207,18 @@ CASES: list[Case] = [
     ),
     passes("autoscaler-bounds", "two to six", autoscaler()),
     passes("autoscaler-bounds", "KEDA", scaled_object()),
+    passes("autoscaler-bounds", "to zero with a budget", AT_REST),
+    passes(
+        "autoscaler-bounds",
+        "the workload's budget",
+        scaled_object(spec=NONE),
+        workload(metadata=BUDGETED),
+    ),
+    fails(
+        "autoscaler-bounds",
+        "a budget and one replica",
+        scaled_object(metadata=BUDGETED, spec={"minReplicaCount": 1}),
+    ),
     passes(
         "autoscaler-bounds", "from one by setting", autoscaler(spec={"minReplicas": 1}), minimum=1
     ),

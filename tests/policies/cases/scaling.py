@@ -116,6 +116,8 @@ RECORDED = {"record": "churn:errors:rate5m", "expr": "rate(model_server_requests
 QUERIES: list[Case] = [
     passes("query-exported", "model server", asks('sum(model_server_in_flight{model="churn"})')),
     passes("query-exported", "vLLM", asks('sum(vllm:num_requests_waiting{model_name="llama"})')),
+    passes("query-exported", "activator", alerts('activator_waiting{service="churn"} > 0')),
+    fails("query-exported", "not the activator's", alerts("activator_queue > 0")),
     passes(
         "query-exported",
         "histogram by le",

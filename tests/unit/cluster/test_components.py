@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,7 @@ def test_a_changed_node_program_changes_the_tag_of_its_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = addons.node_image().reference
-    monkeypatch.setattr(toolchain, "MODULES", tmp_path)
+    monkeypatch.setattr(addons, "NODE", replace(toolchain.NODE, modules=tmp_path))
     (tmp_path / "node").mkdir()
     (tmp_path / "node" / "main.go").write_text("package main")
     assert addons.node_image().reference != before

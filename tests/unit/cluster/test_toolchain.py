@@ -11,10 +11,11 @@ from stanchion_cli.cluster import toolchain
 from stanchion_cli.cluster.model import ClusterError
 from stanchion_cli.cluster.toolchain import KUBERNETES, TOOLS, Tool
 
+from benchmarks.scale.kwok import KWOK
+
 
 @pytest.fixture
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
-    monkeypatch.setattr(toolchain, "MODULES", tmp_path / "modules")
     monkeypatch.setattr(toolchain, "cache_folder", lambda: tmp_path / "cache")
     folder = tmp_path / "modules" / "hello"
     folder.mkdir(parents=True)
@@ -22,10 +23,16 @@ def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tool:
     (folder / "main.go").write_text(
         'package main\n\nvar version = "unset"\n\nfunc main() { println(version) }\n'
     )
-    return Tool("hello", "", {"hello": "."}, {"main.version": "{version}"})
+    return Tool(
+        "hello",
+        "",
+        {"hello": "."},
+        {"main.version": "{version}"},
+        modules=tmp_path / "modules",
+    )
 
 
-@pytest.mark.parametrize("given", TOOLS, ids=lambda given: given.name)
+@pytest.mark.parametrize("given", (*TOOLS, KWOK), ids=lambda given: given.name)
 def test_every_module_is_pinned_and_checksummed(given: Tool) -> None:
     assert re.fullmatch(r"v\d+(\.\d+\.\d+)?", given.version)
     required = "require" in (given.folder / "go.mod").read_text()

@@ -29,13 +29,11 @@ def resting(**changes: Any) -> World:
     return model_service(**{**declared, **changes})
 
 
-def trigger(world: World) -> dict[str, Any]:
-    (found,) = [
-        each
-        for each in world.object("ScaledObject")["spec"]["triggers"]
-        if each["type"] == "metrics-api"
-    ]
-    return dict(found)
+def asked(world: World) -> dict[str, dict[str, str]]:
+    """What KEDA asks activators for, by the metric."""
+    found = [each for each in _triggers(world) if each["type"] == "metrics-api"]
+    assert {each["metricType"] for each in found} == {"AverageValue"}
+    return {each["metadata"]["valueLocation"]: each["metadata"] for each in found}
 
 
 def test_the_address_leads_to_the_activator_and_another_to_the_replicas() -> None:
@@ -81,13 +79,14 @@ def test_a_change_of_the_model_does_not_replace_the_activator() -> None:
 
 def test_keda_asks_every_activator_for_a_metric_that_it_exports() -> None:
     world = resting()
-    found = trigger(world)["metadata"]
     catalogue = load("metrics.yaml")["images"]["activator"]
-    assert found["url"] == f"http://wine.demo.svc:{catalogue['port']}{catalogue['path']}"
-    assert catalogue["metrics"][found["valueLocation"]]["type"] == "gauge"
-    assert catalogue["metrics"][found["valueLocation"]]["labels"] == []
-    assert (found["aggregateFromKubeServiceEndpoints"], found["aggregationType"]) == ("true", "sum")
-    assert found["activationTargetValue"] == "0"
+    for metric, found in asked(world).items():
+        assert found["url"] == f"http://wine.demo.svc:{catalogue['port']}{catalogue['path']}"
+        assert catalogue["metrics"][metric]["type"] == "gauge"
+        assert catalogue["metrics"][metric]["labels"] == []
+        assert found["aggregateFromKubeServiceEndpoints"] == "true"
+        assert found["aggregationType"] == "sum"
+        assert found["activationTargetValue"] == "0"
     ports = {each["name"]: each for each in world.object("Service", "wine")["spec"]["ports"]}
     assert ports["metrics"]["port"] == catalogue["port"]
 
@@ -123,10 +122,14 @@ def test_the_activator_calls_the_replicas_alone() -> None:
 
 
 def test_requests_in_flight_are_those_that_the_activator_counts_without_prometheus() -> None:
-    found = trigger(resting(autoscaling={"in_flight_per_replica": 4}))
-    assert found["metadata"]["targetValue"] == "4"
-    kinds = {each["type"] for each in _triggers(resting(autoscaling={"in_flight_per_replica": 4}))}
-    assert kinds == {"cpu", "metrics-api"}
+    world = resting(autoscaling={"in_flight_per_replica": 4})
+    assert asked(world)["activator_in_flight"]["targetValue"] == "4"
+    assert {each["type"] for each in _triggers(world)} == {"cpu", "metrics-api"}
+
+
+def test_that_somebody_asked_lately_wakes_it_and_asks_for_no_second_replica() -> None:
+    assert set(asked(resting())) == {"activator_active"}
+    assert int(asked(resting())["activator_active"]["targetValue"]) > 2
 
 
 def test_it_rests_after_the_time_that_demand_must_be_low() -> None:

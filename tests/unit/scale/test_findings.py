@@ -74,13 +74,14 @@ def test_nothing_is_wrong_where_each_pod_has_its_node_or_its_reason() -> None:
     assert wrong(found) == []
     assert found.placed == {"small": 1, "": 1}
     assert found.without_node == {"small": 1}
-    assert found.not_made == {"team": 1}
+    assert found.not_made == {"score": 1}
     assert found.words == {"small": "Insufficient nvidia.com/gpu", "team": REFUSED}
     assert found.gpus == {"team": (2, 2)}
 
 
 def test_the_time_is_that_of_the_pods_own_stamps() -> None:
     found = judge(WORKLOADS, outcome())
+    assert found.seconds_to_make == 0
     assert found.seconds_to_place == 7
     assert found.latencies == [7, 7]
 

@@ -77,6 +77,7 @@ ENVIRONMENTS = [
     _environment("quota cpu has a memory unit", "      access:", "      quota: {cpu: 4Gi}\n      access:", f"{_E}tenants[0].quota.cpu", "cores"),
     _environment("quota memory has no sensible unit", "      access:", "      quota: {memory: '8'}\n      access:", f"{_E}tenants[0].quota.memory", "1Mi"),
     _environment("quota memory is negative", "      access:", "      quota: {memory: -1Gi}\n      access:", f"{_E}tenants[0].quota.memory", "quantity"),
+    _environment("quota cpu is more than a cluster has", "      access:", "      quota: {cpu: '1000001'}\n      access:", f"{_E}tenants[0].quota.cpu", "1000000 cores"),
     _environment("quota cpu is zero", "      access:", "      quota: {cpu: '0'}\n      access:", f"{_E}tenants[0].quota.cpu", "quantity"),
     _environment("quota pods is zero", "      access:", "      quota: {pods: 0}\n      access:", f"{_E}tenants[0].quota.pods", "at least 1"),
     _environment("quota gpus is negative", "      access:", "      quota: {gpus: -1}\n      access:", f"{_E}tenants[0].quota.gpus", "at least 0"),

@@ -49,6 +49,11 @@ def test_the_local_environment_is_valid_and_takes_its_defaults_from_the_profile(
     assert environment.min_replicas == 1
 
 
+def test_a_tenant_may_have_more_cores_than_any_container() -> None:
+    text = ENVIRONMENT.replace("      access:", "      quota: {cpu: '5000'}\n      access:")
+    assert from_pulumi_config(_config(text)).tenants[0].quota.cpu == "5000"
+
+
 def test_keys_of_other_namespaces_are_left_to_their_providers() -> None:
     config = {**_config(ENVIRONMENT), "kubernetes:context": "kind", "aws:region": "eu-west-1"}
     assert from_pulumi_config(config) == from_pulumi_config(_config(ENVIRONMENT))

@@ -1,4 +1,7 @@
-"""A tenth of the simulated scale: real scheduler and quota, nodes and pods of our components."""
+"""A tenth of the simulated scale: real scheduler and quota, nodes and pods of our components.
+
+Named to come after the bundled node by itself and before the platform, whose node stays.
+"""
 
 from __future__ import annotations
 
