@@ -20,6 +20,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from stanchion_models import Reference
 from stanchion_training import training_run
 
 TARGET = "cultivar"
@@ -79,7 +80,9 @@ def train(steps: int, every: int) -> None:
             signature=infer_signature(known[features], answers),
             input_example=known[features].head(2),
         )
-        version = run.register(logged)
+        version = run.register(
+            logged, reference=Reference.of(known[features], model.predict(known[features]))
+        )
         told = {"version": version.version, "resumed_at": begin, "weights": digest, **metrics}
         print(json.dumps(told))  # noqa: T201
 

@@ -24,6 +24,7 @@ from stanchion_models import (
     DIGEST_TAG,
     Credentials,
     ModelVersion,
+    Reference,
     Registry,
     RegistryError,
     register,
@@ -122,11 +123,22 @@ class TrainingRun:
             if self._checkpoints is not None and self.leads:
                 self._checkpoints.save(step, Path(folder), self.generator)
 
-    def register(self, model: str | ModelInfo | LoggedModel) -> ModelVersion:
+    def register(
+        self,
+        model: str | ModelInfo | LoggedModel,
+        *,
+        reference: Reference | None = None,
+        description: str | None = None,
+    ) -> ModelVersion:
         """Register the model that the run logged, once: a run that has a version keeps it.
 
         The version's tags say which data and code it is of, and what started the training. It gets
         the alias `candidate`, unless a newer one has it. Nothing is promoted.
+
+        Args:
+            model: What `log_model` returned, or its address.
+            reference: What it was trained on; None: nobody sees drift.
+            description: Its card, in Markdown; None: the version has none.
 
         Raises:
             stanchion_models.RegistryError: The registry refuses the model.
@@ -135,19 +147,27 @@ class TrainingRun:
         if self._client is None:
             raise RuntimeError("another process of the training leads; ask run.leads first")
         name = self.settings.registered_model_name
+        version = self._registered(name)
+        if version is None:
+            tags = {
+                DATA_DIGEST: self.data_digest,
+                CODE_VERSION: self.settings.code_version,
+                **self.settings.because,
+            }
+            version = register(model, name, client=self._client, tags=tags, reference=reference)
+        if description is not None:
+            self._client.update_model_version(name, version.version, description=description)
+        self._propose(name, version.version)
+        return version
+
+    def _registered(self, name: str) -> ModelVersion | None:
+        """The version that the run has, should it have been cut off after registering it."""
+        assert self._client is not None  # noqa: S101 - for the type checker
         for found in self._client.search_model_versions(f"run_id = '{self._run_id}'"):
             if found.name == name:
                 known = dict(found.tags)
-                self._propose(name, str(found.version))
                 return ModelVersion(name, str(found.version), known.get(DIGEST_TAG), known)
-        tags = {
-            DATA_DIGEST: self.data_digest,
-            CODE_VERSION: self.settings.code_version,
-            **self.settings.because,
-        }
-        version = register(model, name, client=self._client, tags=tags)
-        self._propose(name, version.version)
-        return version
+        return None
 
     def _propose(self, name: str, version: str) -> None:
         """Make a version the model's candidate, unless a newer one is."""
