@@ -26,7 +26,7 @@ try:
     name = environment_below(below) if below else pulumi.get_stack()
     pools = checked_foundation(environment, name)
     check_budget(environment, pools)
-    check_monitoring(environment)
+    check_monitoring(environment, name)
     services = Path(__file__).parent / "services"
     declared = (
         load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None

@@ -178,7 +178,7 @@ def operators_args(
     if config.mirror is not None:
         args["mirror"] = config.mirror
     if environment.monitoring.prometheus is not None:
-        args["metrics"] = environment.monitoring.prometheus.arguments()
+        args["metrics"] = environment.monitoring.prometheus.arguments(provider, name)
     return args
 
 

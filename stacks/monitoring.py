@@ -8,7 +8,7 @@ from typing import Any
 from environment import NAMESPACE, Environment, Profile
 from explain import problems_in_files
 from foundation import Foundation
-from monitoring_config import ReceiverConfig
+from monitoring_config import ReceiverConfig, external_name
 from provider import LocalProvider
 from secret_source import SecretSource
 from stanchion import MonitoringStack, MonitoringStackArgs, Operator
@@ -16,8 +16,8 @@ from stanchion.monitoring.stack_arguments import checked
 from validation import InvalidFileError, Strict
 
 
-def check_monitoring(environment: Environment) -> None:
-    """Hold the environment's receivers and routes to each other and to where it runs.
+def check_monitoring(environment: Environment, name: str) -> None:
+    """Hold the receivers and routes of the environment `name` to each other and to where it runs.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -25,7 +25,9 @@ def check_monitoring(environment: Environment) -> None:
     config = environment.monitoring
     problems = [*_unreachable(environment)]
     if environment.monitored:
-        problems += problems_in_files(lambda: checked("monitoring", monitoring_args(environment)))
+        problems += problems_in_files(
+            lambda: checked("monitoring", monitoring_args(environment, name))
+        )
     elif config.receivers or config.routes or config.heartbeat:
         lacking = environment.lacks_for_metrics
         problems.append(f"receivers: nothing sends alerts; add {lacking}, or remove them")
@@ -33,15 +35,15 @@ def check_monitoring(environment: Environment) -> None:
         raise InvalidFileError([f"{NAMESPACE}:monitoring.{problem}" for problem in problems])
 
 
-def monitoring_args(environment: Environment) -> MonitoringStackArgs:
-    """The arguments of the environment's `MonitoringStack`."""
+def monitoring_args(environment: Environment, name: str) -> MonitoringStackArgs:
+    """The arguments of the `MonitoringStack` of the environment `name`."""
     config = environment.monitoring
     teams = [environment.owner, *(tenant.owner for tenant in environment.tenants)]
     args: MonitoringStackArgs = {
         "owner": environment.owner,
         "cost_center": environment.cost_center,
-        "receivers": [_written(each) for each in config.receivers],
-        "routes": [_written(each) for each in config.routes],
+        "receivers": [_written(each, environment, name) for each in config.receivers],
+        "routes": [_written(each, environment, name) for each in config.routes],
         "paged_teams": teams if environment.profile is Profile.PROD else [],
         "replicas": 2 if environment.keep else 1,
     }
@@ -54,17 +56,17 @@ def build_monitoring(environment: Environment, foundation: Foundation) -> None:
     """Routes and rules, where there is an Alertmanager to read them."""
     if not environment.monitored:
         return
-    args = monitoring_args(environment)
+    args = monitoring_args(environment, foundation.environment)
     if foundation.site is not None:
         args["secret_store"] = foundation.site.secret_store
     MonitoringStack("monitoring", args, foundation.workloads)
 
 
-def _written(model: Strict) -> Any:
+def _written(model: Strict, environment: Environment, name: str) -> Any:
     """A part of the file as the component takes it."""
     if isinstance(model, SecretSource):
         secret = {
-            "external_name": model.cloud_secret,
+            "external_name": external_name(model, environment.provider, name),
             "secret_name": model.kubernetes_secret,
             "key": model.key,
         }
@@ -73,7 +75,7 @@ def _written(model: Strict) -> Any:
     for field in type(model).model_fields:
         value = getattr(model, field)
         if isinstance(value, Strict):
-            written[field] = _written(value)
+            written[field] = _written(value, environment, name)
         elif value is not None:
             written[field] = list(value) if isinstance(value, tuple) else value
     return written

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
+from provider import LocalProvider, Provider
 from pydantic import Field, model_validator
 from secret_source import SecretSource
 from stanchion import MetricsStorage, RemoteWrite, RemoteWriteLogin
 from validation import Label, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def external_name(source: SecretSource, provider: Provider, environment: str) -> str | None:
+    """Name in the cloud's secret manager, where the secret is kept there.
+
+    A name without what the environment's secrets begin with gets that: no other can be read, and
+    so the files of two clouds do not differ.
+    """
+    if source.cloud_secret is None or isinstance(provider, LocalProvider):
+        return source.cloud_secret
+    return provider.secret_name(environment, source.cloud_secret)
 
 
 class SlackConfig(Strict):
@@ -91,15 +103,16 @@ class RemoteWriteConfig(Strict):
             raise ValueError("`secret.key` means nothing to a login, which has its own; remove it")
         return self
 
-    def arguments(self) -> RemoteWrite:
-        """It as `Operators` takes it."""
+    def arguments(self, provider: Provider, environment: str) -> RemoteWrite:
+        """It as `Operators` of the environment takes it."""
         args: RemoteWrite = {"url": self.url}
         if self.login is not None:
             args["login"] = self.login
-        if self.secret is not None and self.secret.cloud_secret is not None:
-            args["external_name"] = self.secret.cloud_secret
-        if self.secret is not None and self.secret.kubernetes_secret is not None:
-            args["secret_name"] = self.secret.kubernetes_secret
+        if self.secret is not None:
+            if kept := external_name(self.secret, provider, environment):
+                args["external_name"] = kept
+            if self.secret.kubernetes_secret is not None:
+                args["secret_name"] = self.secret.kubernetes_secret
         return args
 
 
@@ -113,9 +126,10 @@ class PrometheusConfig(Strict):
     remote_write: tuple[RemoteWriteConfig, ...] = ()
     """Who else gets every sample."""
 
-    def arguments(self) -> MetricsStorage:
-        """It as `Operators` takes it."""
-        args: MetricsStorage = {"remote_write": [each.arguments() for each in self.remote_write]}
+    def arguments(self, provider: Provider, environment: str) -> MetricsStorage:
+        """It as `Operators` of the environment takes it."""
+        stores = [each.arguments(provider, environment) for each in self.remote_write]
+        args: MetricsStorage = {"remote_write": stores}
         if self.retention_days is not None:
             args["retention_days"] = self.retention_days
         if self.disk_gb is not None:

@@ -95,6 +95,8 @@ class CloudProvider(Strict):
     on Google Cloud."""
     dns: DnsConfig | None = None
     """Where its names go; needed by `tracking.privateIngress`."""
+    SECRETS: ClassVar[str]
+    """What the names of an environment's secrets begin with: others are not for it to read."""
     pools: Mapping[str, PoolPlace] = {}
     """By a pool's name, what only this cloud knows of it."""
 
@@ -107,6 +109,11 @@ class CloudProvider(Strict):
     def ingress_controller(self) -> Operator | None:
         """What makes load balancers of Ingresses, where the cluster does not bring it."""
         return None
+
+    def secret_name(self, environment: str, name: str) -> str:
+        """The whole name of one of the environment's secrets; an ARN is one already."""
+        prefix = self.SECRETS.format(environment)
+        return name if name.startswith((prefix, "arn:")) else f"{prefix}{name}"
 
     def pool_arguments(self, name: str) -> GpuPoolPlace:
         """What of a pool's arguments only this cloud knows."""
@@ -129,6 +136,7 @@ class AwsProvider(CloudProvider):
         DatabaseSize.MEDIUM: "db.m7g.large",
         DatabaseSize.LARGE: "db.m7g.2xlarge",
     }
+    SECRETS: ClassVar[str] = "{}/"
     BUCKETS: ClassVar[str] = "s3://"
     """What addresses of its buckets begin with."""
 
@@ -175,6 +183,7 @@ class GcpProvider(CloudProvider):
         DatabaseSize.MEDIUM: "db-custom-2-8192",
         DatabaseSize.LARGE: "db-custom-8-32768",
     }
+    SECRETS: ClassVar[str] = "{}-"
     BUCKETS: ClassVar[str] = "gs://"
     """What addresses of its buckets begin with."""
 

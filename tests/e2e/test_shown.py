@@ -33,6 +33,7 @@ UNFED = {
     "kubelet_": _NO_KUBELET,
     "apiserver_": _NO_KUBELET,
     "node_total_hourly_cost": _NO_OPENCOST,
+    "node_gpu_": _NO_OPENCOST,
     "vllm:": "a language model's server needs a GPU",
     "llm_gateway_": "the sample has no language model",
 }

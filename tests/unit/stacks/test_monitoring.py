@@ -27,7 +27,7 @@ def environment(name: str = "local", /, **changes: Any) -> Environment:
 
 def problem(name: str = "local", /, **changes: Any) -> str:
     with pytest.raises(InvalidFileError) as caught:
-        check_monitoring(environment(name, **changes))
+        check_monitoring(environment(name, **changes), name)
     (found,) = caught.value.problems
     return found
 
@@ -122,16 +122,31 @@ def test_a_cloud_secret_needs_what_reads_it() -> None:
 
 @pytest.mark.parametrize("name", ["prod-aws", "prod-gcp"])
 def test_in_prod_every_teams_pages_reach_somebody(name: str) -> None:
-    assert monitoring_args(environment(name))["paged_teams"] == ["platform-team", "demo-team"]
-    check_monitoring(environment(name))
+    assert monitoring_args(environment(name), name)["paged_teams"] == ["platform-team", "demo-team"]
+    check_monitoring(environment(name), name)
     routed = {"receivers": [HOOK], "routes": [{"team": "platform-team", "page": "hook"}]}
     found = problem(name, monitoring=routed)
     assert "routes: pages of demo-team reach nobody; add `team: demo-team`" in found
 
 
+@pytest.mark.parametrize(
+    ("name", "kept", "read"),
+    [
+        ("dev-aws", "alerts-slack", "dev-aws/alerts-slack"),
+        ("dev-aws", "dev-aws/alerts-slack", "dev-aws/alerts-slack"),
+        ("dev-aws", "arn:aws:secretsmanager:a", "arn:aws:secretsmanager:a"),
+        ("dev-gcp", "alerts-slack", "dev-gcp-alerts-slack"),
+    ],
+)
+def test_a_secret_is_one_of_the_environments_own(name: str, kept: str, read: str) -> None:
+    monitoring = {"receivers": [chat(cloudSecret=kept)]}
+    (receiver,) = monitoring_args(environment(name, monitoring=monitoring), name)["receivers"]
+    assert receiver["slack"]["webhook_url"] == {"external_name": read}
+
+
 @pytest.mark.parametrize("name", ["local", "dev-aws", "staging-gcp"])
 def test_elsewhere_nobody_has_to_be_told(name: str) -> None:
-    check_monitoring(environment(name))
+    check_monitoring(environment(name), name)
 
 
 def test_a_team_is_told_by_its_own_route_and_by_the_common_one_in_what_that_leaves_out() -> None:
@@ -141,7 +156,8 @@ def test_a_team_is_told_by_its_own_route_and_by_the_common_one_in_what_that_leav
                 "receivers": [{**HOOK, "name": each} for each in ("all", "own")],
                 "routes": [{"page": "all"}, {"team": "demo-team", "ticket": "own"}],
             }
-        )
+        ),
+        "local",
     )
     told = {
         (team, severity): resolved(args, team, severity)
