@@ -63,9 +63,11 @@ def test_without_a_list_the_bundled_node_has_no_controllers_and_a_cluster_of_one
         "inFlightPerReplica",
         "schedules",
     }
-    measured = environment(None, monitoring=True)
+    measured = environment(None, monitoring={"enabled": True})
     assert measured.lacks_for_releases == "argo-rollouts under operators.enabled"
-    own = environment(None, monitoring=True, provider={"cloud": "local", "context": "kind-dev"})
+    own = environment(
+        None, monitoring={"enabled": True}, provider={"cloud": "local", "context": "kind-dev"}
+    )
     assert (own.lacks_for_releases, own.lacks_for_scaling) == ("", {})
 
 
