@@ -32,6 +32,28 @@ options:
   nodePlayStageParallelism: 16
   podPlayStageParallelism: 16
 ---
+# Stages of KWOK's own would write each node's status every 20 s, beside its lease.
+apiVersion: kwok.x-k8s.io/v1alpha1
+kind: Stage
+metadata: {name: ready}
+spec:
+  resourceRef: {apiGroup: v1, kind: Node}
+  selector:
+    matchExpressions:
+      - key: '.status.conditions.[] | select( .type == "Ready" ) | .status'
+        operator: NotIn
+        values: ["True"]
+  next:
+    statusTemplate: |
+      {{ $now := Now }}
+      conditions:
+        - type: Ready
+          status: "True"
+          reason: Simulated
+          message: KWOK answers for its kubelet
+          lastHeartbeatTime: {{ $now | Quote }}
+          lastTransitionTime: {{ $now | Quote }}
+---
 apiVersion: kwok.x-k8s.io/v1alpha1
 kind: Stage
 metadata: {name: run}
