@@ -11,6 +11,7 @@ from service import ModelServiceFile, Pin
 from service_folders import Folder
 from service_jobs import JobPlace, job_identity
 from stanchion import GrantKind, RetrainingReason, RetrainingTrigger, RetrainingTriggerArgs
+from stanchion.checks import LONGEST_NAME
 from training_retrain import BY_ALERT, Retrain
 from validation import InvalidFileError
 
@@ -42,6 +43,12 @@ def retraining_problems(
     if retrain is None:
         return []
     problems = []
+    if len(retraining_name(file.name)) > LONGEST_NAME:
+        room = LONGEST_NAME - len(retraining_name(""))
+        problems.append(
+            f"name: '{file.name}' leaves no room for what retrain makes, "
+            f"{retraining_name(file.name)}; write at most {room} characters"
+        )
     if file.data.digest is not None:
         problems.append(
             "retrain: data.digest holds every training to the same data, so it would make the same "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -47,7 +48,9 @@ def folder_grants(folders: Sequence[Folder]) -> Iterator[Grant]:
     for folder in folders:
         where = urlsplit(folder.address)
         if where.scheme in _SCHEMES.values():
-            grant: Grant = {"name": folder.field, "kind": folder.kind, "resource": where.netloc}
+            # Names of grants are names of objects, which have no capitals.
+            name = re.sub(r"([A-Z])", r"-\1", folder.field).lower()
+            grant: Grant = {"name": name, "kind": folder.kind, "resource": where.netloc}
             if folder.key is not None:
                 grant["key"] = folder.key
             yield grant

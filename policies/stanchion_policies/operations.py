@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stanchion_policies.inference import is_training, model_servers, serves_llm
@@ -13,6 +14,26 @@ from stanchion_policies.rules import Settings, Severity, integer, object_policy,
 
 PREDICTION_LOG = re.compile(r"PREDICTION_LOG\w*?_(?:URI|URL|PATH|BUCKET|DESTINATION|TOPIC)$")
 RETENTION = re.compile(r"PREDICTION_LOG\w*_(?:RETENTION|TTL|DAYS)\w*$")
+PERSONAL = (
+    "address",
+    "birthdate",
+    "birthday",
+    "email",
+    "firstname",
+    "iban",
+    "ip",
+    "lastname",
+    "mail",
+    "msisdn",
+    "passport",
+    "phone",
+    "ssn",
+    "street",
+    "surname",
+    "telephone",
+    "username",
+)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 REDACTION = re.compile(r"PREDICTION_LOG\w*_(?:REDACT|PII|MASK|FIELDS|EXCLUDE)\w*$")
 
 
@@ -65,9 +86,16 @@ def training_job_bounded(item: KubernetesObject, settings: Settings) -> Iterator
     "prediction-log-kept",
     kinds=WORKLOADS,
     severity=Severity.HIGH,
-    fix="Say beside the log's destination how long it is kept and which fields are left out.",
+    fix="Say beside the log's destination how long it is kept and which fields are left out, and "
+    "hash or leave out what names a person.",
+    settings={
+        "personal": strings(
+            "Words in the names of columns that are not to be logged as they are.",
+            *PERSONAL,
+        )
+    },
 )
-def prediction_log_kept(item: KubernetesObject, _settings: Settings) -> Iterator[str]:
+def prediction_log_kept(item: KubernetesObject, settings: Settings) -> Iterator[str]:
     """A log of predictions has an end, and holds no personal data as it came."""
     for container in item.pod.main if item.pod else ():
         env = dict(container.env)
@@ -76,6 +104,26 @@ def prediction_log_kept(item: KubernetesObject, _settings: Settings) -> Iterator
         for pattern, what in ((RETENTION, "retention"), (REDACTION, "redaction of personal data")):
             if not any(pattern.search(name) and _given(env[name]) for name in env):
                 yield f"{container.title} logs predictions and states no {what}"
+        raw = [name for name in _kept(env) if {*_words(name)} & {*settings.strings("personal")}]
+        if raw:
+            yield f"{container.title} logs {', '.join(raw)} as it comes, which names a person"
+
+
+def _kept(env: Mapping[str, Any]) -> Iterator[str]:
+    """Columns that a model server's log keeps as they are, where its settings can be read."""
+    for name, entry in env.items():
+        if not REDACTION.search(name):
+            continue
+        try:
+            told = json.loads(text(entry, "value"))
+        except ValueError:
+            continue
+        listed = told.get("keep", []) if isinstance(told, dict) else []
+        yield from (each for each in listed if isinstance(each, str))
+
+
+def _words(column: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(column)]
 
 
 def _given(entry: Any) -> bool:

@@ -285,13 +285,17 @@ def test_days_beyond_the_retention_are_deleted_and_nothing_else(tmp_path: Path) 
         "service=wine/version=3/date=2026-10-22/a.parquet",
         "service=wine/version=1/date=2026-01-01/a.parquet",
     ]
+    killed = "service=wine/_temporary-version=3-date={}-a.parquet-0123"
+    kept.append(killed.format("2026-10-23"))
+    gone.append(killed.format("2026-10-22"))
     for name in (*kept, *gone):
         path = tmp_path / "log" / name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     spool = Spool(tmp_path / "waiting", f"file://{tmp_path}/log", "wine", "3")
-    assert spool.expire(30, date(2026, 11, 22)) == 2
-    assert [str(path.relative_to(tmp_path / "log")) for path in written(tmp_path)] == sorted(kept)
+    assert spool.expire(30, date(2026, 11, 22)) == 3
+    left = [path for path in (tmp_path / "log").rglob("*") if path.is_file()]
+    assert {str(path.relative_to(tmp_path / "log")) for path in left} == {*kept}
 
 
 def test_a_server_that_is_told_to_stop_brings_its_rows_to_a_bucket(

@@ -23,7 +23,7 @@ def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     for part in ("Pulumi.yaml", "pyproject.toml"):
         shutil.copy(ROOT / part, checkout)
     ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
-    for part in ("stacks", "policies", "serving-images"):
+    for part in ("stacks", "policies", "serving-images", "docs"):
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
     services = checkout / "stacks" / "services"
     shutil.copytree(EXAMPLES / "wine-training", services / "wine-training", ignore=ignored)
@@ -57,3 +57,34 @@ def test_it_keeps_every_rule_and_every_type(
         if "wine-training" in str(each["metadata"]["name"])
     }
     assert rendered == {kind, "ConfigMap", "NetworkPolicy", "ServiceAccount"}
+
+
+@pytest.mark.parametrize("stack", ["prod-aws", "prod-gcp"])
+def test_what_begins_it_again_keeps_every_rule_too(stack: str, tmp_path: Path) -> None:
+    written = yaml.safe_load((EXAMPLES / "wine-training.yaml").read_text("utf-8"))
+    bucket = "gs" if stack.endswith("gcp") else "s3"
+    evaluated = previewed(
+        stack,
+        tmp_path,
+        model="wine-cultivar",
+        data={"location": written["data"]["location"].replace("s3", bucket, 1)},
+        retrain={"reasons": ["drift", "data-quality", "new-data"], "service": "wine"},
+        deadlineMinutes=60,
+    )
+    report = report_on(evaluated)
+    ours = (found for found in evaluated.findings if "wine-training" in str(found))
+    assert [f"{found.policy}: {report.message(found)}" for found in ours] == []
+    assert evaluated.problems == ()
+    made = [item.manifest for item in objects(evaluated)]
+    named = [each for each in made if each["metadata"]["name"] == "wine-training-retraining"]
+    assert {"Deployment", "Role", "RoleBinding", "AlertmanagerConfig"} <= {
+        each["kind"] for each in named
+    }
+    (training,) = [each for each in made if each["kind"] == "CronJob" and "wine" in str(each)]
+    assert training["spec"]["suspend"] is True
+    (trigger,) = [each for each in named if each["kind"] == "Deployment"]
+    (container,) = trigger["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    assert told["CRON_JOB"] == training["metadata"]["name"]
+    assert told["SERVED_VERSION"], "the version that is pinned"
+    assert int(told["MAX_RUNS"]) <= training["spec"]["successfulJobsHistoryLimit"]

@@ -8,32 +8,58 @@ import typer
 
 from stanchion_cli.commands.releasing import Wait, needs_engine_or_no_wait, releasing
 from stanchion_cli.commands.status import Context
+from stanchion_cli.errors import InputError
 from stanchion_cli.progress import console
 from stanchion_cli.project import find_root
 
 
 def promote(
     model: Annotated[str, typer.Argument(help="Name of the registered model.")],
-    version: Annotated[str, typer.Argument(help="Version to promote, a number.")],
+    version: Annotated[
+        str, typer.Argument(help="Version to promote, a number; none with --candidate.")
+    ] = "",
     environment: Annotated[
         str, typer.Option("--env", help="Environment to promote it in.")
     ] = "local",
     wait: Wait = True,
     context: Context = "",
+    *,
+    candidate: Annotated[
+        bool,
+        typer.Option(
+            "--candidate", help="Promote what the model's training registered last, if it is new."
+        ),
+    ] = False,
 ) -> None:
     """Run a version's gates, pin it, roll it out, and move the alias when it is healthy.
+
+    With --candidate it is the version that the model's training registered last. One that serves
+    already is nothing to do; one that failed before, or is older than the pin, is refused.
 
     Run again after an interruption or --no-wait, it goes on: gates passed once are not run again.
     """
     from stanchion_cli.deploy.reach import preview_with, reached
+    from stanchion_cli.models.candidate import proposed
     from stanchion_cli.models.promotion import Request, promote_version
 
+    if bool(version) == candidate:
+        raise InputError(
+            "is both a version and --candidate" if version else "has no version",
+            where=f"model {model}",
+            fix="write either the version to promote, or --candidate",
+        )
     root = find_root()
     environment, preview = preview_with(root, environment, "services")
     stack = preview.environment
     if wait:
         needs_engine_or_no_wait(stack)
     with reached(root, environment, preview, context) as target:
+        if candidate:
+            found = proposed(root, environment, model, preview, target)
+            version = found.version
+            if found.serves:
+                console.print(f"{model} version {version}, the candidate, serves in {environment}")
+                return
         path = promote_version(
             Request(root, environment, model, version),
             preview,

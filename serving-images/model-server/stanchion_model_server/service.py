@@ -12,11 +12,11 @@ from stanchion_model_server.batching import Batcher
 from stanchion_model_server.errors import ModelRefusedError
 from stanchion_model_server.loading import ServedModel, load_with_retries
 from stanchion_model_server.logs import log
+from stanchion_model_server.prediction_log.log import PredictionLog
 from stanchion_model_server.signature import Batchable, Unmerged
 
 if TYPE_CHECKING:
     from stanchion_model_server.metrics import Metrics
-    from stanchion_model_server.prediction_log.log import PredictionLog
     from stanchion_model_server.settings import Settings
 
 
@@ -81,9 +81,6 @@ class Service:
         tallies = self.metrics.fields.watch(served.reference, served.signature)
         self.metrics.outputs.watch(signature.outputs if signature is not None else None, tallies)
         if self.settings.prediction_log_uri is not None:
-            # Its libraries take time and memory that a server without a log has better use for.
-            from stanchion_model_server.prediction_log.log import PredictionLog  # noqa: PLC0415
-
             self.prediction_log = PredictionLog(self.settings, served, self.metrics)
         if self.phase is Phase.LOADING:
             self.phase, self.reason = Phase.READY, ""

@@ -219,6 +219,11 @@ def logs(**values: str) -> Manifest:
     return workload(server={"env": env})
 
 
+def redacted(settings: str) -> Manifest:
+    """A log of the model server's, with what is said of columns."""
+    return logs(**{LOG: "s3://log", KEPT: "30", MASKED: settings})
+
+
 LOG, KEPT, MASKED = "PREDICTION_LOG_URI", "PREDICTION_LOG_RETENTION_DAYS", "PREDICTION_LOG_REDACT"
 GUARDED = {"annotations": {"stanchion.dev/guardrail": "pii", "stanchion.dev/evaluation": "runs/7"}}
 LLM = "vllm/vllm-openai:v0.11"
@@ -279,6 +284,18 @@ OWED: list[Case] = [
     fails("prediction-log-kept", "for ever", logs(**{LOG: "s3://log", MASKED: "email"})),
     fails("prediction-log-kept", "as it came", logs(**{LOG: "s3://log", KEPT: "30"})),
     fails("prediction-log-kept", "neither", logs(PREDICTION_LOG_TOPIC="predictions")),
+    passes(
+        "prediction-log-kept", "harmless text kept", redacted('{"keep": ["label", "shipment"]}')
+    ),
+    passes("prediction-log-kept", "hashed", redacted('{"hash": ["email"], "keep": []}')),
+    passes(
+        "prediction-log-kept",
+        "by setting",
+        redacted('{"keep": ["contact_email"]}'),
+        personal=["iban"],
+    ),
+    fails("prediction-log-kept", "mail addresses", redacted('{"keep": ["contact_email"]}')),
+    fails("prediction-log-kept", "in capitals", redacted('{"drop": [], "keep": ["clientIP"]}')),
     passes("llm-guarded", "both", server(LLM, metadata=GUARDED)),
     passes("llm-guarded", "another model", server()),
     passes("llm-guarded", "on the pods", server(LLM, template={"metadata": GUARDED})),

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from schemas import service_schema
 from service import check_services, load_services
-from stanchion import Cloud
+from service_folders import folder_grants
+from stanchion import Cloud, GrantKind
 from unit.stacks.bad_files import SERVICE
 from validation import InvalidFileError
 
@@ -49,6 +50,21 @@ def test_the_schema_and_the_program_take_it(tmp_path: Path) -> None:
         "hash": ["customer"],
         "keep": ["cultivar"],
     }
+
+
+def test_the_right_to_a_bucket_is_one_that_an_identity_can_have(tmp_path: Path) -> None:
+    key = "  key: arn:aws:kms:us-east-1:333333333333:key/0\n"
+    assert problems(tmp_path, LOG + key) == ()
+    (file,) = load_services(tmp_path, "prod-aws")
+    assert file.prediction_log is not None
+    assert [*folder_grants([file.prediction_log.folder])] == [
+        {
+            "name": "prediction-log",
+            "kind": GrantKind.BUCKET_WRITE,
+            "resource": "demo-predictions",
+            "key": "arn:aws:kms:us-east-1:333333333333:key/0",
+        }
+    ]
 
 
 def test_nothing_is_logged_unless_the_file_says_so(tmp_path: Path) -> None:

@@ -212,7 +212,8 @@ class PredictionLog:
             self._count(LogResult.WRITTEN, rows)
         days = self._settings.prediction_log_retention_days
         now = time.monotonic()
-        if days is not None and (self._expired is None or now - self._expired > _EXPIRE_SECONDS):
+        due = self._expired is None or now - self._expired > _EXPIRE_SECONDS
+        if days is not None and due and not self._stopping:
             gone = self._spool.expire(days)
             self._expired = now
             if gone:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stanchion_model_server.batch.storage import Folder
+from stanchion_model_server.batch.storage import TEMPORARY, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,10 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 """On the pod's disk, should the store not answer; the oldest go first."""
 _FILE: Final = re.compile(r"(\d{4}-\d\d-\d\d)_(\d{6})-[0-9a-f]{32}-(\d+)\.parquet")
 """Day and time of its rows, a name of its own, and how many rows it has."""
-_KEPT: Final = re.compile(r"version=[^/]+/date=(\d{4}-\d\d-\d\d)/[^/]+")
+_KEPT: Final = re.compile(
+    rf"(?:version=[^/]+/|{TEMPORARY}version=[^/]+-)date=(\d{{4}}-\d\d-\d\d)[-/][^/]+"
+)
+"""A file in its place, or what a process that was killed left of one on a volume."""
 
 
 class Spool:
@@ -96,8 +99,8 @@ class Spool:
         """
         oldest = (today or datetime.now(UTC).date()) - timedelta(days=days)
         folder, gone = Folder(self._uri), 0
-        for info in folder.data(".parquet"):
-            name = folder.name(info.path)
+        names = [folder.name(info.path) for info in folder.data(".parquet")]
+        for name in [*names, *folder.below("")]:
             found = _KEPT.fullmatch(name)
             if found is not None and date.fromisoformat(found[1]) < oldest:
                 folder.delete(name)
