@@ -15,8 +15,8 @@ from service import check_services, load_services
 from service_place import PoolOffer
 from stanchion import Placement
 from stanchion.serving.llm_checks import checked
-from unit.stacks.bad_files import SERVICE
-from unit.stacks.test_llm_services import EXAMPLE, L4, ROOT, edited, environment, files, problems
+from unit.stacks.bad_files import ROOT, SERVICE
+from unit.stacks.test_llm_services import EXAMPLE, L4, edited, environment, files, problems
 from validation import InvalidFileError
 
 ON_GKE: Placement = {**L4, "cloud": "gcp", "image_streaming": True}
