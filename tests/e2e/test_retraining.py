@@ -33,7 +33,7 @@ def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Pla
     source = Path(__file__).parent / "retrained"
     shutil.copytree(source, platform.root / "stacks" / "services" / "retrained")
     platform.enable(["kube-prometheus-stack"])
-    platform.declare(drift=DRIFT, rollout=None, autoscaling={"minReplicas": 1, "maxReplicas": 2})
+    platform.declare(drift=DRIFT, rollout=None)
     first = platform.pinned_version()
     with Team(platform) as team:
         team.write("/data/wines/wines.csv", _data_set())
@@ -68,7 +68,7 @@ def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Pla
             assert _firing(platform) == {}
         assert len(team.jobs("wine-again")) == 1, "one alert, told again and again, is one training"
         team.declare("wine-again", None)
-        platform.declare(drift=None, autoscaling=None)
+        platform.declare(drift=None)
         platform.enable([])
         platform.stanchion("up", "local")
 

@@ -1,4 +1,7 @@
-"""A tenant's training and batch scoring as Jobs on the node: killed, gone on with, made again."""
+"""A tenant's training and batch scoring as Jobs on the node: killed, gone on with, made again.
+
+Named to come after the chapters that bring the platform up.
+"""
 
 from __future__ import annotations
 
