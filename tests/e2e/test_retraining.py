@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroke
 
 ALERT = "ModelServiceFeatureDrift"
 DRIFT = {"windowHours": 1, "minRows": 200, "everyMinutes": 1}
+WATCHED_SECONDS = 90
+"""Long enough for rules of every minute to have compared once."""
 ROWS = 64
 """Of a request: each is another sample of the population."""
 SHIFT = 1.0
@@ -42,7 +44,7 @@ def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Pla
         _may_register(platform)
 
         with _asking(platform, shifted=False):
-            time.sleep(150)
+            time.sleep(WATCHED_SECONDS)
             assert _firing(platform) == {}, "what the model was trained on is no drift"
         began = time.monotonic()
         with _asking(platform, shifted=True) as drifted:
@@ -64,7 +66,7 @@ def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Pla
             eventually(
                 lambda: drifted.versions[second] * ROWS > 5000, seconds=120, what="its traffic"
             )
-            time.sleep(150)
+            time.sleep(WATCHED_SECONDS)
             assert _firing(platform) == {}
         assert len(team.jobs("wine-again")) == 1, "one alert, told again and again, is one training"
         team.declare("wine-again", None)
