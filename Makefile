@@ -51,8 +51,9 @@ lint: sync
 types: sync
 	@$(RUN) mypy
 
-e2e: sync  ## the platform on a real Kubernetes node (root)
-	@$(RUN) pytest -m "e2e and not full" --durations=25 tests/e2e
+e2e: sync  ## rules and routes by the real tools, then the platform on a real Kubernetes node (root)
+	@$(RUN) pytest -n auto -m "e2e and not node and not full" tests/e2e
+	@$(RUN) pytest -m "node and not full" --durations=25 tests/e2e
 
 e2e-full: sync  ## the longer matrix; its result is committed
 	@$(RUN) pytest -m e2e tests/e2e --results tests/e2e/RESULTS.md

@@ -48,7 +48,7 @@ spec:
     - {{name: kept, persistentVolumeClaim: {{claimName: kept}}}}
 """
 
-pytestmark = [pytest.mark.root, pytest.mark.xdist_group("node")]
+pytestmark = [pytest.mark.root, pytest.mark.node]
 
 
 @pytest.fixture(autouse=True)

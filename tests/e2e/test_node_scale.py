@@ -14,7 +14,7 @@ from benchmarks.scale.environment import TENTH
 from benchmarks.scale.run import Run, run
 from benchmarks.targets import Target
 
-pytestmark = [pytest.mark.root, pytest.mark.xdist_group("node")]
+pytestmark = [pytest.mark.root, pytest.mark.node]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from e2e.traffic import Traffic
 from stanchion_cli.models import lockfile
 from stanchion_cli.models.lockfile import Pin
 
-pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroken")]
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("unbroken")]
 
 
 def test_up_from_nothing_serves_the_prediction_that_the_printed_curl_asks_for(

@@ -16,7 +16,7 @@ from e2e.platform import Platform, eventually
 from e2e.registry import Registry
 from e2e.team import CREDENTIALS, Team
 
-pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroken")]
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("unbroken")]
 
 TRAINED = "wine-classifier"
 STEPS = 1000

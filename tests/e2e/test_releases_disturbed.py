@@ -12,7 +12,7 @@ from e2e.releases import CANARY, OPERATORS, champion_of, meanwhile, phase, serve
 from e2e.traffic import Traffic
 
 pytestmark = [
-    pytest.mark.xdist_group("story"),
+    pytest.mark.node,
     pytest.mark.usefixtures("unbroken"),
     pytest.mark.full,
 ]

@@ -19,7 +19,7 @@ from e2e.team import CREDENTIALS, Team
 from e2e.traffic import Traffic
 from sklearn.datasets import load_wine
 
-pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroken")]
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("unbroken")]
 
 ALERT = "ModelServiceFeatureDrift"
 DRIFT = {"windowHours": 1, "minRows": 200, "everyMinutes": 1}

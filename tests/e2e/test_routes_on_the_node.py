@@ -15,7 +15,7 @@ import yaml
 from e2e.platform import Platform, eventually
 
 pytestmark = [
-    pytest.mark.xdist_group("story"),
+    pytest.mark.node,
     pytest.mark.usefixtures("unbroken"),
     pytest.mark.full,
 ]

@@ -13,7 +13,7 @@ from e2e.platform import Platform, eventually
 from e2e.traffic import Traffic
 
 pytestmark = [
-    pytest.mark.xdist_group("story"),
+    pytest.mark.node,
     pytest.mark.usefixtures("unbroken"),
     pytest.mark.full,
 ]

@@ -18,7 +18,7 @@ from stanchion_cli.deploy.prometheus import Prometheus, reached_prometheus
 from stanchion_policies import promql
 
 pytestmark = [
-    pytest.mark.xdist_group("story"),
+    pytest.mark.node,
     pytest.mark.usefixtures("unbroken"),
     pytest.mark.full,
 ]

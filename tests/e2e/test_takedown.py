@@ -7,7 +7,7 @@ from e2e.platform import Platform
 from e2e.traces import Traces
 from stanchion_cli import cluster
 
-pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.usefixtures("unbroken")]
+pytestmark = [pytest.mark.node, pytest.mark.usefixtures("unbroken")]
 
 
 def test_in_a_cluster_named_by_its_context_down_deletes_our_objects_and_no_others(
