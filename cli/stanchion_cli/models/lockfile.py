@@ -81,7 +81,8 @@ def _alone(folder: Path) -> Iterator[None]:
 def _write(root: Path, environment: str, pins: Mapping[str, Pin]) -> Path:
     file = path(root, environment)
     services = {name: vars(pin) for name, pin in sorted(pins.items())}
-    text = _HEADER + yaml.safe_dump({"services": services}, sort_keys=False)
+    whole = {"services": services, **_beside(file)}
+    text = _HEADER + yaml.safe_dump(whole, sort_keys=False)
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
     ) as stream:
@@ -89,6 +90,12 @@ def _write(root: Path, environment: str, pins: Mapping[str, Pin]) -> Path:
     Path(stream.name).chmod(0o644)
     os.replace(stream.name, file)  # noqa: PTH105 - the atomic rename is the point
     return file
+
+
+def _beside(file: Path) -> dict[str, Any]:
+    """What the file holds besides the services' own pins: candidates, which are pinned by hand."""
+    written = yaml.safe_load(file.read_text("utf-8")) if file.exists() else {}
+    return {key: value for key, value in written.items() if key != "services"}
 
 
 def forget(root: Path, environment: str) -> bool:
