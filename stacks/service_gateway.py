@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from gateway_config import GatewayConfig
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from stanchion.serving.gateway import HOST, LONGEST_HOST, MOST_HOSTS, unfit_percent
 from stanchion.serving.rollout import ModelRollout, weighs_at_gateway
 from validation import Strict
@@ -14,13 +16,27 @@ from validation import Strict
 if TYPE_CHECKING:
     from service import ModelServiceFile
 
-_Host = Annotated[str, Field(max_length=LONGEST_HOST, pattern=rf"^{HOST}$")]
+
+
+def _host(text: str) -> str:
+    if len(text) > LONGEST_HOST or not re.fullmatch(HOST, text):
+        raise ValueError(f"'{text}' is no host; write one as wine.example.com")
+    return text
+
+
+def _some(hosts: tuple[str, ...]) -> tuple[str, ...]:
+    if not 1 <= len(hosts) <= MOST_HOSTS:
+        raise ValueError(f"has {len(hosts)} hosts; name 1 to {MOST_HOSTS} that lead to the service")
+    return hosts
+
+
+_Host = Annotated[str, AfterValidator(_host)]
 
 
 class GatewayRoute(Strict):
     """What the service has at the environment's Gateway."""
 
-    hostnames: Annotated[tuple[_Host, ...], Field(min_length=1, max_length=MOST_HOSTS)]
+    hostnames: Annotated[tuple[_Host, ...], AfterValidator(_some)]
     """Hosts that lead to it, of no other service."""
 
 

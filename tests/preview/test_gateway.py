@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from preview.test_releases import with_the_example
+from stanchion.operators import gateway_plugin
 from stanchion_cli import preview
 from stanchion_cli.costs.workloads import workloads_of
 from stanchion_cli.preview import Preview
@@ -56,3 +57,31 @@ def test_it_keeps_every_rule_and_every_type(stack: str, tmp_path: Path) -> None:
     assert names(found, "Deployment") >= {"wine-shadow"}
     assert [str(each) for each in found.findings if "wine" in str(each)] == []
     assert found.problems == ()
+
+
+def test_the_candidate_is_left_out_once_it_is_the_live_version(tmp_path: Path) -> None:
+    found = previewed("prod-aws", tmp_path, candidate="1", shadow={})
+    assert "wine-shadow" not in names(found, "Deployment") | names(found, "Service")
+    (route,) = (each.inputs for each in found.resources if each.inputs.get("kind") == "HTTPRoute")
+    assert "filters" not in route["spec"]["rules"][0]
+
+
+def test_a_shadow_is_a_cost_of_its_service(tmp_path: Path) -> None:
+    found = previewed("prod-aws", tmp_path, candidate=CANDIDATE, shadow={"replicas": 3})
+    made = {each.name: each for each in workloads_of(found.resources)}
+    assert (made["wine-shadow"].service, made["wine-shadow"].most) == ("wine", 3)
+
+
+def test_the_controller_gets_the_pinned_plugin(tmp_path: Path) -> None:
+    found = previewed("prod-aws", tmp_path)
+    (values,) = (
+        each.inputs["values"]
+        for each in found.resources
+        if each.inputs.get("chart") == "argo-rollouts"
+    )
+    (plugin,) = values["controller"]["trafficRouterPlugins"]
+    assert plugin == {
+        "name": gateway_plugin.NAME,
+        "location": gateway_plugin.URL,
+        "sha256": gateway_plugin.SHA256,
+    }

@@ -197,14 +197,14 @@ def test_a_shadows_metrics_are_its_own_so_that_no_alert_counts_them() -> None:
 
 
 def test_a_shadow_runs_its_own_version_and_logs_no_predictions() -> None:
-    log = {"folder": "s3://logs/wine", "retention_days": 7}
+    log = {"location": "s3://logs/wine", "retention_days": 7}
     world = at_gateway(shadow=SHADOW, prediction_log=log)
     spec = world.object("Deployment", "wine-shadow")["spec"]
     (container,) = spec["template"]["spec"]["containers"]
     told = {each["name"]: each.get("value") for each in container["env"]}
     assert "4" in told.values()
     assert SHADOW["digest"] in told.values()
-    assert not [name for name in told if "LOG" in name.upper() and "s3://" in str(told[name])]
+    assert not [name for name in told if name.startswith("PREDICTION_LOG")]
     assert spec["replicas"] == 1
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from service import load_pins
+import yaml
+from service import load_lock, load_pins
 from stanchion_cli.errors import InputError
 from stanchion_cli.models import lockfile
 from stanchion_cli.models.lockfile import Pin
@@ -48,3 +49,14 @@ def test_a_damaged_lock_file_is_named_with_the_way_out(tmp_path: Path, text: str
     lockfile.path(root, "local").write_text(text)
     with pytest.raises(InputError, match=r"local\.lock\.yaml.*restore it from git"):
         lockfile.read(root, "local")
+
+
+def test_candidates_that_are_pinned_by_hand_stay_when_a_service_is_pinned(tmp_path: Path) -> None:
+    root = _root(tmp_path)
+    path = lockfile.write(root, "local", {"wine": PIN})
+    shadow = vars(Pin("wine-cultivar", "4", f"sha256:{'b' * 64}"))
+    path.write_text(yaml.safe_dump({"services": {"wine": vars(PIN)}, "shadows": {"wine": shadow}}))
+    lockfile.write(root, "local", {"wine": Pin(PIN.model, "4", shadow["digest"])})
+    lock = load_lock(path.parent, "local")
+    assert {name: pin.model_dump() for name, pin in lock.shadows.items()} == {"wine": shadow}
+    assert lock.services["wine"].version == "4"
