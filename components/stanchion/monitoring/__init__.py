@@ -3,6 +3,7 @@
 from stanchion.monitoring.alert_route import ALERTMANAGER_PODS, webhook_route
 from stanchion.monitoring.alerts import service_rules
 from stanchion.monitoring.drift_limits import DriftLimits, check_drift
+from stanchion.monitoring.gpu_counters import GpuMetrics
 from stanchion.monitoring.objectives import (
     LatencyObjective,
     ServiceLevelObjectives,
@@ -50,6 +51,7 @@ __all__ = [
     "AlertSecret",
     "DriftLimits",
     "EmailTarget",
+    "GpuMetrics",
     "LatencyObjective",
     "MonitoringStack",
     "MonitoringStackArgs",

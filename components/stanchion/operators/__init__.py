@@ -18,6 +18,7 @@ from stanchion.credentials import (
 from stanchion.foundation.cloud import choose
 from stanchion.foundation.location import check_location
 from stanchion.labels import metadata, selector, standard
+from stanchion.monitoring.gpu_counters import COUNTERS_FILE, counters_file, counters_name
 from stanchion.operators.contract import (
     CloudParts,
     Operator,
@@ -82,7 +83,10 @@ class Operators(pulumi.ComponentResource):
         releases = Releases(self, name, args, setting, opts)
         parts = backend.build(self, name, args, setting, opts)
         login = _grafana_login(name, args, setting, releases)
-        releases.install(parts, {Operator.KUBE_PROMETHEUS_STACK: login})
+        counters = _gpu_counters(name, args, setting, releases)
+        releases.install(
+            parts, {Operator.KUBE_PROMETHEUS_STACK: login, Operator.GPU_OPERATOR: counters}
+        )
         store = _secret_store(name, args, parts, releases)
         objects = [
             *store,
@@ -180,6 +184,26 @@ def _grafana_login(
                 ),
             },
             place,
+        )
+    ]
+
+
+def _gpu_counters(
+    name: str, args: OperatorsArgs, setting: Setting, releases: Releases
+) -> list[pulumi.Resource]:
+    """What DCGM's exporter reads; several counters of our alerts are off by its own default."""
+    if Operator.GPU_OPERATOR not in setting.enabled:
+        return []
+    return [
+        k8s.core.v1.ConfigMap(
+            f"{name}-gpu-counters",
+            metadata=metadata(
+                counters_name(),
+                PLANS[Operator.GPU_OPERATOR].namespace,
+                _labels(args, "dcgm-exporter"),
+            ),
+            data={COUNTERS_FILE: counters_file()},
+            opts=releases.options(),
         )
     ]
 
