@@ -7,6 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import network, pods
+from stanchion.folders import DATA
 from stanchion.labels import metadata
 from stanchion.placement import Placement
 from stanchion.tracking.mlflow_server import mlflow_pod_labels
@@ -24,8 +25,6 @@ _NOT_WAITED_FOR = {"pulumi.com/skipAwait": "true"}
 """A Job runs for hours, or waits in its queue: whoever deploys it is done before."""
 CREDENTIALS = f"{pods.SECRETS_ROOT}/registry"
 """Where a pod finds the files `username` and `password`."""
-DATA = "/data"
-"""Where a claim is mounted."""
 
 
 def queued(labelled: Mapping[str, str], queue: str | None) -> dict[str, str]:
