@@ -18,6 +18,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `BatchInference`: files scored with a pinned model, every row exactly once.
 * `TrainingJob`: a team's training, with the packages that serve the model;
   `RetrainingTrigger`: what begins it again.
+* `JobQueues`: whose job is next, and what of each pool is guaranteed to whom.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
@@ -50,6 +51,12 @@ from stanchion.jobs import (
     BatchDates,
     BatchInference,
     BatchInferenceArgs,
+    JobPriority,
+    JobQueues,
+    JobQueuesArgs,
+    QueuePreemption,
+    QueueShare,
+    QueueTenant,
     RetrainingReason,
     RetrainingTrigger,
     RetrainingTriggerArgs,
@@ -156,6 +163,7 @@ COMPONENTS = (
     Database,
     GpuPool,
     ImageRegistry,
+    JobQueues,
     LlmGateway,
     LlmService,
     MlflowServer,
@@ -211,6 +219,9 @@ __all__ = [
     "ImageRegistry",
     "ImageRegistryArgs",
     "InjectionAction",
+    "JobPriority",
+    "JobQueues",
+    "JobQueuesArgs",
     "LatencyObjective",
     "LlmAdapter",
     "LlmArchitecture",
@@ -273,6 +284,9 @@ __all__ = [
     "PredictionLog",
     "PrivateIngress",
     "PrivateIngressArgs",
+    "QueuePreemption",
+    "QueueShare",
+    "QueueTenant",
     "ReleaseAnalysis",
     "ReleaseChannel",
     "ReleaseMetric",

@@ -1,7 +1,15 @@
-"""Work that ends, scoring files with a model and training one, and what begins it again."""
+"""Work that ends: scoring files and training, what begins it again, and whose turn it is."""
 
 from stanchion.jobs.arguments import BatchDates, BatchInferenceArgs
 from stanchion.jobs.batch_inference import BatchInference
+from stanchion.jobs.queues import JobQueues
+from stanchion.jobs.queues_arguments import (
+    JobPriority,
+    JobQueuesArgs,
+    QueuePreemption,
+    QueueShare,
+    QueueTenant,
+)
 from stanchion.jobs.retraining import RetrainingTrigger
 from stanchion.jobs.retraining_arguments import RetrainingReason, RetrainingTriggerArgs
 from stanchion.jobs.training import TrainingJob
@@ -11,6 +19,12 @@ __all__ = [
     "BatchDates",
     "BatchInference",
     "BatchInferenceArgs",
+    "JobPriority",
+    "JobQueues",
+    "JobQueuesArgs",
+    "QueuePreemption",
+    "QueueShare",
+    "QueueTenant",
     "RetrainingReason",
     "RetrainingTrigger",
     "RetrainingTriggerArgs",
