@@ -18,6 +18,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `BatchInference`: files scored with a pinned model, every row exactly once.
 * `TrainingJob`: a team's training, with the packages that serve the model;
   `RetrainingTrigger`: what begins it again.
+* `DriftMonitor`: the prediction log judged beside training, and beside labels that come late.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
@@ -50,6 +51,11 @@ from stanchion.jobs import (
     BatchDates,
     BatchInference,
     BatchInferenceArgs,
+    DriftMonitor,
+    DriftMonitorArgs,
+    LabelledTask,
+    LateLabels,
+    QualityMetric,
     RetrainingReason,
     RetrainingTrigger,
     RetrainingTriggerArgs,
@@ -150,6 +156,7 @@ COMPONENTS = (
     Cluster,
     Dashboards,
     Database,
+    DriftMonitor,
     GpuPool,
     ImageRegistry,
     LlmGateway,
@@ -197,6 +204,8 @@ __all__ = [
     "Database",
     "DatabaseArgs",
     "DriftLimits",
+    "DriftMonitor",
+    "DriftMonitorArgs",
     "EmailTarget",
     "GpuPool",
     "GpuPoolArgs",
@@ -205,6 +214,8 @@ __all__ = [
     "ImageRegistry",
     "ImageRegistryArgs",
     "InjectionAction",
+    "LabelledTask",
+    "LateLabels",
     "LatencyObjective",
     "LlmAdapter",
     "LlmArchitecture",
@@ -265,6 +276,7 @@ __all__ = [
     "PredictionLog",
     "PrivateIngress",
     "PrivateIngressArgs",
+    "QualityMetric",
     "ReleaseAnalysis",
     "ReleaseChannel",
     "ReleaseMetric",

@@ -1,7 +1,14 @@
-"""Work that ends, scoring files with a model and training one, and what begins it again."""
+"""Work that ends: scoring files, training a model and what begins it again, judging its log."""
 
 from stanchion.jobs.arguments import BatchDates, BatchInferenceArgs
 from stanchion.jobs.batch_inference import BatchInference
+from stanchion.jobs.drift_monitor import DriftMonitor
+from stanchion.jobs.drift_monitor_arguments import (
+    DriftMonitorArgs,
+    LabelledTask,
+    LateLabels,
+    QualityMetric,
+)
 from stanchion.jobs.retraining import RetrainingTrigger
 from stanchion.jobs.retraining_arguments import RetrainingReason, RetrainingTriggerArgs
 from stanchion.jobs.training import TrainingJob
@@ -11,6 +18,11 @@ __all__ = [
     "BatchDates",
     "BatchInference",
     "BatchInferenceArgs",
+    "DriftMonitor",
+    "DriftMonitorArgs",
+    "LabelledTask",
+    "LateLabels",
+    "QualityMetric",
     "RetrainingReason",
     "RetrainingTrigger",
     "RetrainingTriggerArgs",
