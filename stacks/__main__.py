@@ -7,6 +7,7 @@ from base_stack import base_stack
 from batch_serving import build_batches
 from costs import capacity_summary, check_budget
 from dashboards import build_dashboards
+from drift_monitoring import build_drift_monitors
 from environment import from_pulumi_config
 from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
@@ -66,6 +67,9 @@ if declared is not None:
         pulumi.export("batches", batches)
     if declared.trainings:
         pulumi.export("trainings", build_trainings(platform, declared.trainings, declared.pins))
+    if declared.monitors:
+        monitors = build_drift_monitors(platform, declared.monitors, declared.files)
+        pulumi.export("driftMonitors", monitors)
     if declared.llms:
         llms = build_llm_services(environment, foundation, tenants, declared.llms)
         pulumi.export("llmServices", llms)

@@ -19,6 +19,7 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `TrainingJob`: a team's training, with the packages that serve the model;
   `RetrainingTrigger`: what begins it again.
 * `JobQueues`: whose job is next, and what of each pool is guaranteed to whom.
+* `DriftMonitor`: the prediction log judged beside training, and beside labels that come late.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
@@ -51,9 +52,14 @@ from stanchion.jobs import (
     BatchDates,
     BatchInference,
     BatchInferenceArgs,
+    DriftMonitor,
+    DriftMonitorArgs,
     JobPriority,
     JobQueues,
     JobQueuesArgs,
+    LabelledTask,
+    LateLabels,
+    QualityMetric,
     QueuePreemption,
     QueueShare,
     QueueTenant,
@@ -161,6 +167,7 @@ COMPONENTS = (
     Cluster,
     Dashboards,
     Database,
+    DriftMonitor,
     GpuPool,
     ImageRegistry,
     JobQueues,
@@ -210,6 +217,8 @@ __all__ = [
     "Database",
     "DatabaseArgs",
     "DriftLimits",
+    "DriftMonitor",
+    "DriftMonitorArgs",
     "EmailTarget",
     "GpuMetrics",
     "GpuPool",
@@ -222,6 +231,8 @@ __all__ = [
     "JobPriority",
     "JobQueues",
     "JobQueuesArgs",
+    "LabelledTask",
+    "LateLabels",
     "LatencyObjective",
     "LlmAdapter",
     "LlmArchitecture",
@@ -284,6 +295,7 @@ __all__ = [
     "PredictionLog",
     "PrivateIngress",
     "PrivateIngressArgs",
+    "QualityMetric",
     "QueuePreemption",
     "QueueShare",
     "QueueTenant",

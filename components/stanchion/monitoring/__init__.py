@@ -3,6 +3,7 @@
 from stanchion.monitoring.alert_route import ALERTMANAGER_PODS, webhook_route
 from stanchion.monitoring.alerts import service_rules
 from stanchion.monitoring.drift_limits import DriftLimits, check_drift
+from stanchion.monitoring.drift_monitor import WatchedMonitor, drift_monitor_rules
 from stanchion.monitoring.gpu_counters import GpuMetrics
 from stanchion.monitoring.objectives import (
     LatencyObjective,
@@ -58,11 +59,13 @@ __all__ = [
     "PagerDutyTarget",
     "ServiceLevelObjectives",
     "SlackTarget",
+    "WatchedMonitor",
     "WatchedService",
     "WatchedTrigger",
     "WebhookTarget",
     "check_drift",
     "check_objectives",
+    "drift_monitor_rules",
     "prometheus_rule",
     "retraining_rules",
     "service_monitor",
