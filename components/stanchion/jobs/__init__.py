@@ -5,7 +5,7 @@ from stanchion.jobs.batch_inference import BatchInference
 from stanchion.jobs.retraining import RetrainingTrigger
 from stanchion.jobs.retraining_arguments import RetrainingReason, RetrainingTriggerArgs
 from stanchion.jobs.training import TrainingJob
-from stanchion.jobs.training_arguments import TrackingAccess, TrainingData, TrainingJobArgs
+from stanchion.jobs.training_arguments import TrainingData, TrainingJobArgs
 
 __all__ = [
     "BatchDates",
@@ -14,7 +14,6 @@ __all__ = [
     "RetrainingReason",
     "RetrainingTrigger",
     "RetrainingTriggerArgs",
-    "TrackingAccess",
     "TrainingData",
     "TrainingJob",
     "TrainingJobArgs",

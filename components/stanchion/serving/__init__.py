@@ -39,6 +39,7 @@ from stanchion.serving.llm_gateway_arguments import (
     LlmGatewayPolicy,
     LlmGatewaySecret,
     LlmGatewayTarget,
+    LlmGatewayTraces,
     PiiAction,
     PolicyAction,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "LlmGatewayPolicy",
     "LlmGatewaySecret",
     "LlmGatewayTarget",
+    "LlmGatewayTraces",
     "LlmHubToken",
     "LlmKvCache",
     "LlmLatent",

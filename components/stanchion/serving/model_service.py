@@ -26,7 +26,7 @@ from stanchion.serving import (
 )
 from stanchion.serving.arguments import ModelServiceArgs, checked, cold_start_of
 from stanchion.serving.autoscaling import rests
-from stanchion.tracking.mlflow_server import mlflow_pod_labels
+from stanchion.tracking.access import way_to_mlflow
 
 
 class ModelService(pulumi.ComponentResource):
@@ -212,8 +212,8 @@ def _way_in(args: ModelServiceArgs) -> k8s.networking.v1.NetworkPolicyIngressRul
 
 def _way_out(args: ModelServiceArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
     registry = args["registry"]
-    there = network.peer(registry["namespace"], registry.get("pod_labels", mlflow_pod_labels()))
-    ways = [network.dns_egress(), network.egress([there], registry.get("port", 5000))]
+    mlflow = way_to_mlflow(registry["namespace"], registry.get("pod_labels"), registry.get("port"))
+    ways = [network.dns_egress(), mlflow]
     if prediction_log.is_in_cloud(args.get("prediction_log")):
         ways += [*network.credentials_egress(), network.public_egress()]
     return ways
