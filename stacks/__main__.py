@@ -71,5 +71,5 @@ if declared is not None:
         monitors = build_drift_monitors(platform, declared.monitors, declared.files)
         pulumi.export("driftMonitors", monitors)
     if declared.llms:
-        llms = build_llm_services(environment, foundation, tenants, declared.llms)
+        llms = build_llm_services(platform, declared.llms)
         pulumi.export("llmServices", llms)

@@ -20,7 +20,7 @@ from stanchion.jobs.queues_arguments import (
 from stanchion.jobs.retraining import RetrainingTrigger
 from stanchion.jobs.retraining_arguments import RetrainingReason, RetrainingTriggerArgs
 from stanchion.jobs.training import TrainingJob
-from stanchion.jobs.training_arguments import TrackingAccess, TrainingData, TrainingJobArgs
+from stanchion.jobs.training_arguments import TrainingData, TrainingJobArgs
 
 __all__ = [
     "BatchDates",
@@ -40,7 +40,6 @@ __all__ = [
     "RetrainingReason",
     "RetrainingTrigger",
     "RetrainingTriggerArgs",
-    "TrackingAccess",
     "TrainingData",
     "TrainingJob",
     "TrainingJobArgs",

@@ -10,7 +10,6 @@ from stanchion import network, pods
 from stanchion.folders import DATA
 from stanchion.labels import metadata
 from stanchion.placement import Placement
-from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
 _BATCH, _CORE, _NET = k8s.batch.v1, k8s.core.v1, k8s.networking.v1
 _QUEUE = "kueue.x-k8s.io/queue-name"
@@ -30,14 +29,6 @@ CREDENTIALS = f"{pods.SECRETS_ROOT}/registry"
 def queued(labelled: Mapping[str, str], queue: str | None) -> dict[str, str]:
     """Labels of what Kueue starts, and not of its pods: it counts what carries the queue's name."""
     return {**labelled, _QUEUE: queue} if queue else dict(labelled)
-
-
-def way_to_mlflow(
-    namespace: pulumi.Input[str], pod_labels: dict[str, str] | None, port: int | None
-) -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
-    """The way to MLflow's pods; labels and port are those of an `MlflowServer` unless given."""
-    there = network.peer(namespace, pod_labels or mlflow_pod_labels())
-    return network.egress([there], port or 5000)
 
 
 def scheduled_job_name() -> k8s.core.v1.EnvVarArgs:
