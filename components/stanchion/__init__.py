@@ -78,6 +78,7 @@ from stanchion.monitoring import (
 from stanchion.monitoring.dashboards.component import Dashboards, DashboardsArgs
 from stanchion.network import NetworkPeer
 from stanchion.operators import (
+    ManagedPrometheus,
     MetricsStorage,
     Operator,
     Operators,
@@ -243,6 +244,7 @@ __all__ = [
     "LlmWeightFormat",
     "LlmWeightsCache",
     "Location",
+    "ManagedPrometheus",
     "MetricsStorage",
     "MlflowDatabase",
     "MlflowServer",

@@ -12,7 +12,7 @@ import typer
 from policies.cases.operations import server
 from policies.cases.scaling import alerts
 from policies.in_process import judged, linked, seen
-from policies.manifests import Manifest, resource
+from policies.manifests import Manifest, manifest, resource
 from stanchion.monitoring import (
     GpuMetrics,
     LlmObjectives,

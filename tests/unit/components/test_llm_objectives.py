@@ -56,7 +56,7 @@ def test_without_monitoring_nothing_is_made_and_a_promise_is_refused() -> None:
         ),
         lambda: llm_gateway(monitoring=False, slo={"availability": 99.0}),
     ):
-        with pytest.raises(stanchion.ArgumentsError, match="slo: is judged by metrics"):
+        with pytest.raises(stanchion.ArgumentsError, match=r"slo: is judged by metrics"):
             made()
 
 
@@ -123,5 +123,5 @@ def test_what_cannot_be_measured_is_refused_with_what_can(slo: dict[str, Any], t
 
 
 def test_a_gateway_promises_no_times() -> None:
-    with pytest.raises(stanchion.ArgumentsError, match="slo.first_token: is no argument"):
+    with pytest.raises(stanchion.ArgumentsError, match=r"slo\.first_token: is no argument"):
         llm_gateway(monitoring=True, slo={"first_token": FIRST})
