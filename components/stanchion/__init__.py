@@ -76,8 +76,10 @@ from stanchion.monitoring import (
     AlertSecret,
     DriftLimits,
     EmailTarget,
+    GatewayObjectives,
     GpuMetrics,
     LatencyObjective,
+    LlmObjectives,
     MonitoringStack,
     MonitoringStackArgs,
     PagerDutyTarget,
@@ -88,6 +90,7 @@ from stanchion.monitoring import (
 from stanchion.monitoring.dashboards.component import Dashboards, DashboardsArgs
 from stanchion.network import NetworkPeer
 from stanchion.operators import (
+    ManagedPrometheus,
     MetricsStorage,
     Operator,
     Operators,
@@ -221,6 +224,7 @@ __all__ = [
     "DriftMonitor",
     "DriftMonitorArgs",
     "EmailTarget",
+    "GatewayObjectives",
     "GpuMetrics",
     "GpuPool",
     "GpuPoolArgs",
@@ -258,6 +262,7 @@ __all__ = [
     "LlmKvCache",
     "LlmLatent",
     "LlmModelPin",
+    "LlmObjectives",
     "LlmResources",
     "LlmRouting",
     "LlmService",
@@ -267,6 +272,7 @@ __all__ = [
     "LlmWeightFormat",
     "LlmWeightsCache",
     "Location",
+    "ManagedPrometheus",
     "MetricsStorage",
     "MlflowDatabase",
     "MlflowServer",
