@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from batch_service import BatchInferenceFile
+from drift_monitor_service import DriftMonitorFile
 from explain import explain
 from gateway_config import GatewayConfig
 from llm_service import LlmServiceFile
@@ -120,12 +121,15 @@ class LockFile(Strict):
     """Candidates that requests are mirrored to, by service."""
 
 
-ServiceFile = ModelServiceFile | LlmServiceFile | BatchInferenceFile | TrainingJobFile
+ServiceFile = (
+    ModelServiceFile | LlmServiceFile | BatchInferenceFile | TrainingJobFile | DriftMonitorFile
+)
 _KINDS: Mapping[object, type[ServiceFile]] = {
     "ModelService": ModelServiceFile,
     "LlmService": LlmServiceFile,
     "BatchInference": BatchInferenceFile,
     "TrainingJob": TrainingJobFile,
+    "DriftMonitor": DriftMonitorFile,
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,6 @@ from validation import Strict
 
 if TYPE_CHECKING:
     from service import ModelServiceFile
-
 
 
 def _host(text: str) -> str:

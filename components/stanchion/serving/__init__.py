@@ -40,6 +40,7 @@ from stanchion.serving.llm_gateway_arguments import (
     LlmGatewayPolicy,
     LlmGatewaySecret,
     LlmGatewayTarget,
+    LlmGatewayTraces,
     PiiAction,
     PolicyAction,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "LlmGatewayPolicy",
     "LlmGatewaySecret",
     "LlmGatewayTarget",
+    "LlmGatewayTraces",
     "LlmHubToken",
     "LlmKvCache",
     "LlmLatent",

@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 from stanchion import network
 from stanchion.serving import _served, prediction_log
 from stanchion.serving.arguments import ModelServiceArgs
-from stanchion.tracking.mlflow_server import mlflow_pod_labels
+from stanchion.tracking.access import way_to_mlflow
 
 
 def policy_spec(
@@ -30,8 +30,8 @@ def policy_spec(
 
 def _way_out(args: ModelServiceArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
     registry = args["registry"]
-    there = network.peer(registry["namespace"], registry.get("pod_labels", mlflow_pod_labels()))
-    ways = [network.dns_egress(), network.egress([there], registry.get("port", 5000))]
+    mlflow = way_to_mlflow(registry["namespace"], registry.get("pod_labels"), registry.get("port"))
+    ways = [network.dns_egress(), mlflow]
     if prediction_log.is_in_cloud(args.get("prediction_log")):
         ways += [*network.credentials_egress(), network.public_egress()]
     return ways

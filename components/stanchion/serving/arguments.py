@@ -15,7 +15,7 @@ from stanchion.monitoring import (
 )
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
-from stanchion.serving._served import check_served
+from stanchion.serving._served import check_judged, check_served
 from stanchion.serving.autoscaling import (
     ModelAutoscaling,
     check_autoscaling,
@@ -189,12 +189,8 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     if "drift" in args:
         check_drift(check, args["drift"])
     for field in ("slo", "drift"):
-        if field in args and not args.get("monitoring", False):
-            check.refuse(
-                field,
-                "is judged by metrics, and without monitoring nobody reads them",
-                f"set monitoring, or remove {field}",
-            )
+        if field in args:
+            check_judged(check, field, monitored=args.get("monitoring", False))
     for field, value, low, high in (
         ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),
         ("request_timeout_seconds", timeout, 1, 600),
