@@ -61,7 +61,8 @@ def test_a_share_that_nothing_can_keep_is_refused_by_its_path(
 
 def test_a_queue_needs_pools_and_the_controller_that_shares_them_out() -> None:
     without = environment(
-        tenants=[{**TENANT, "queue": {"weight": 2}}], operators={"enabled": ["aws-load-balancer-controller"]}
+        tenants=[{**TENANT, "queue": {"weight": 2}}],
+        operators={"enabled": ["aws-load-balancer-controller"]},
     )
     assert not without.has_queues
     with pytest.raises(InvalidFileError, match=r"tenants\[0\].queue: needs kueue under operators"):
