@@ -200,6 +200,12 @@ class Environment(Strict):
         return self.lacks(Operator.KUEUE)
 
     @property
+    def has_queues(self) -> bool:
+        """Whether every tenant has a queue: in a cloud that has Kueue."""
+        in_cloud = not isinstance(self.provider, LocalProvider)
+        return in_cloud and bool(self.tenants) and not self.lacks_for_queues
+
+    @property
     def lacks_for_metrics(self) -> str:
         """What is to be added for metrics and alerts to be here; empty where nothing."""
         if self.monitored:
