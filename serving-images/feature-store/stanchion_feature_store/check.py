@@ -116,9 +116,7 @@ def _view(plan: Plan, store: Any, view: Any, until: datetime) -> list[Checked]:
     features = [field.name for field in view.features]
     named = [f"{view.name}:{feature}" for feature in features]
     entities = _sampled(view, until, plan.sample)
-    log.info(
-        "checking", extra={"fields": {"feature_view": view.name, "entities": len(entities)}}
-    )
+    log.info("checking", extra={"fields": {"feature_view": view.name, "entities": len(entities)}})
     if entities.empty:
         return [Checked(view.name, feature, 0, 0) for feature in features]
     asked = entities.assign(event_timestamp=until)

@@ -125,7 +125,7 @@ def _bring_up(
     for start, end in windows(view.ttl, before, until, plan.overlap, plan.step):
         # Feast draws progress bars.
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            store._get_provider().materialize_single_feature_view(  # noqa: SLF001
+            store._get_provider().materialize_single_feature_view(
                 config=store.config,
                 feature_view=view,
                 start_date=start,
