@@ -8,6 +8,7 @@ from batch_serving import build_batches
 from costs import capacity_summary, check_budget
 from dashboards import build_dashboards
 from environment import from_pulumi_config
+from features import check_features
 from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
 from layers import Layer, environment_below
@@ -27,6 +28,7 @@ try:
     pools = checked_foundation(environment, name)
     check_budget(environment, pools)
     check_monitoring(environment, name)
+    check_features(environment, name)
     services = Path(__file__).parent / "services"
     declared = (
         load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None

@@ -18,11 +18,13 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `BatchInference`: files scored with a pinned model, every row exactly once.
 * `TrainingJob`: a team's training, with the packages that serve the model;
   `RetrainingTrigger`: what begins it again.
+* `FeatureStore`: features for training and requests alike, compared.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
 from stanchion.catalog.llms import LlmWeightFormat
 from stanchion.checks import ArgumentsError
+from stanchion.features import FeatureStore, FeatureStoreArgs, feature_store_pod_labels
 from stanchion.foundation.artifact_store import ArtifactStore, ArtifactStoreArgs
 from stanchion.foundation.budget import Budget, BudgetArgs
 from stanchion.foundation.cloud import Cloud
@@ -150,6 +152,7 @@ COMPONENTS = (
     Cluster,
     Dashboards,
     Database,
+    FeatureStore,
     GpuPool,
     ImageRegistry,
     LlmGateway,
@@ -198,6 +201,8 @@ __all__ = [
     "DatabaseArgs",
     "DriftLimits",
     "EmailTarget",
+    "FeatureStore",
+    "FeatureStoreArgs",
     "GpuPool",
     "GpuPoolArgs",
     "Grant",
@@ -296,5 +301,6 @@ __all__ = [
     "WorkloadIdentityArgs",
     "balancer_cidrs",
     "check_devices",
+    "feature_store_pod_labels",
     "mlflow_pod_labels",
 ]

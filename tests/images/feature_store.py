@@ -31,11 +31,13 @@ PASSWORDS = {"owner": "the-owners-own", "writer": "the-writers-own", "reader": "
 
 def python() -> Path:
     """The interpreter with what the image installs: made by its lock the first time."""
+    home = ROOT / ".tools" / "feature-store"
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
     command = [uv, "sync", "--frozen", "--quiet", "--compile-bytecode", "--project", str(PROJECT)]
+    environment["UV_PROJECT_ENVIRONMENT"] = str(home)
     subprocess.run(command, env=environment, check=True, timeout=600)
-    return PROJECT / ".venv" / "bin" / "python"
+    return home / "bin" / "python"
 
 
 class Host:

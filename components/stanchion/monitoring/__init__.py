@@ -3,6 +3,7 @@
 from stanchion.monitoring.alert_route import ALERTMANAGER_PODS, webhook_route
 from stanchion.monitoring.alerts import service_rules
 from stanchion.monitoring.drift_limits import DriftLimits, check_drift
+from stanchion.monitoring.features import WatchedFeatures, feature_store_rules
 from stanchion.monitoring.objectives import (
     LatencyObjective,
     ServiceLevelObjectives,
@@ -56,11 +57,13 @@ __all__ = [
     "PagerDutyTarget",
     "ServiceLevelObjectives",
     "SlackTarget",
+    "WatchedFeatures",
     "WatchedService",
     "WatchedTrigger",
     "WebhookTarget",
     "check_drift",
     "check_objectives",
+    "feature_store_rules",
     "prometheus_rule",
     "retraining_rules",
     "service_monitor",

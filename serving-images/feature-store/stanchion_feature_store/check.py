@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as arrow
 import pyarrow.dataset as datasets
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
-from pyarrow import fs
+from fsspec.core import url_to_fs
 from sqlalchemy.exc import SQLAlchemyError
 
 from stanchion_feature_store import feast_store, state
@@ -151,7 +151,7 @@ def _sampled(view: Any, until: datetime, most: int) -> pd.DataFrame:
     source = view.batch_source
     columns = {name: named for named, name in (source.field_mapping or {}).items()}
     keys = [column.name for column in view.entity_columns]
-    filesystem, path = fs.FileSystem.from_uri(source.path)
+    filesystem, path = url_to_fs(source.path)
     time = arrow.field(source.timestamp_field)
     data = datasets.dataset(path, filesystem=filesystem, format="parquet")
     kind = data.schema.field(source.timestamp_field).type
