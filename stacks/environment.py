@@ -15,6 +15,7 @@ from capacity import BudgetConfig, PoolConfig
 from cluster_config import ClusterConfig, NetworkConfig, OperatorsConfig
 from expiry import Day
 from explain import explain
+from feature_config import FeatureStoreConfig
 from layers import (
     ALL,
     Layer,
@@ -90,6 +91,7 @@ class Environment(Strict):
     """What it may cost; needed in a cloud."""
     images: ImagesConfig = ImagesConfig()
     tracking: TrackingConfig = TrackingConfig()
+    feature_store: FeatureStoreConfig = FeatureStoreConfig()
     tenants: tuple[TenantConfig, ...] = ()
     operators: OperatorsConfig = OperatorsConfig()
     """Third-party controllers: in a cloud from charts, on the bundled node from their modules."""
