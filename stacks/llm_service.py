@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+from llm_gates import LlmGates
 from llm_gateway_config import ExternalModel, LlmGatewayConfig
 from pydantic import Field, model_validator
 from secret_source import SecretSource
 from service_cold_start import ColdStart
-from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache
+from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache, PiiAction
 from validation import Cpu, Label, Memory, Name, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -198,6 +199,8 @@ class LlmServiceFile(Strict):
     """Longest time an answer may take."""
     evaluation: Label | None = None
     """MLflow run that evaluated this revision."""
+    gates: LlmGates | None = None
+    """What answers must be like; `stanchion evaluate` asks. Default: nothing is demanded."""
     external: tuple[ExternalModel, ...] = ()
     """Providers, in the order in which they are asked after the own model."""
     gateway: LlmGatewayConfig | None = None
@@ -224,6 +227,17 @@ class LlmServiceFile(Strict):
             missing = [field for field, value in own.items() if value is None]
             if missing:
                 raise ValueError(f"`model` needs `{missing[0]}`; add it")
+        if self.gates is not None:
+            if self.gateway is None:
+                raise ValueError("`gates` asks the `gateway`; add it")
+            if (
+                "piiFree" in self.gates.evaluation.scorers
+                and self.gateway.guardrails.output_pii is not PiiAction.REDACT
+            ):
+                raise ValueError(
+                    "`piiFree` counts what the gateway takes out of answers; write "
+                    "`gateway.guardrails.outputPii: redact`"
+                )
         if self.external and self.gateway is None:
             raise ValueError("`external` needs `gateway`, which holds the provider's key; add it")
         if self.hub_token is not None and self.hub_token.cloud_secret is None:

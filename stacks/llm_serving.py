@@ -170,9 +170,12 @@ def build_llm_services(platform: Platform, files: Sequence[LlmServiceFile]) -> M
             url = LlmGateway(file.name, guarded, foundation.workloads).url
         summary[file.name] = {
             "tenant": file.tenant,
+            "namespace": namespace,
             "url": url,
             "model": file.model.name if file.model else None,
             "revision": file.model.revision if file.model else None,
+            "evaluation": file.evaluation,
+            "gates": file.gates.model_dump(by_alias=True, mode="json") if file.gates else None,
             "external": [each.name for each in file.external],
             "gpuMemory": own.gpu_memory if own else None,
             "weightsCache": own.weights_cache if own else None,
