@@ -64,5 +64,5 @@ if declared is not None:
     if declared.trainings:
         pulumi.export("trainings", build_trainings(platform, declared.trainings, declared.pins))
     if declared.llms:
-        llms = build_llm_services(platform, declared.llms)
+        llms = build_llm_services(platform, declared.llms, declared.prompts)
         pulumi.export("llmServices", llms)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from llm_gates import LlmGates
 from llm_gateway_config import ExternalModel, LlmGatewayConfig
+from llm_prompts import PromptName
 from pydantic import Field, model_validator
 from secret_source import SecretSource
 from service_cold_start import ColdStart
@@ -199,6 +200,9 @@ class LlmServiceFile(Strict):
     """Longest time an answer may take."""
     evaluation: Label | None = None
     """MLflow run that evaluated this revision."""
+    prompts: Annotated[tuple[PromptName, ...], Field(max_length=50)] = ()
+    """Prompts of MLflow's registry that requests may name; the lock file pins their versions.
+    """
     gates: LlmGates | None = None
     """What answers must be like; `stanchion evaluate` asks. Default: nothing is demanded."""
     external: tuple[ExternalModel, ...] = ()
@@ -227,6 +231,16 @@ class LlmServiceFile(Strict):
             missing = [field for field, value in own.items() if value is None]
             if missing:
                 raise ValueError(f"`model` needs `{missing[0]}`; add it")
+        if self.external and self.gateway is None:
+            raise ValueError("`external` needs `gateway`, which holds the provider's key; add it")
+        if self.hub_token is not None and self.hub_token.cloud_secret is None:
+            raise ValueError("`hubToken` is read from a cloud; write `cloudSecret`")
+        return self
+
+    @model_validator(mode="after")
+    def _the_gateway_is_there(self) -> Self:
+        if self.prompts and self.gateway is None:
+            raise ValueError("`prompts` are applied by the `gateway`; add it")
         if self.gates is not None:
             if self.gateway is None:
                 raise ValueError("`gates` asks the `gateway`; add it")
@@ -238,8 +252,4 @@ class LlmServiceFile(Strict):
                     "`piiFree` counts what the gateway takes out of answers; write "
                     "`gateway.guardrails.outputPii: redact`"
                 )
-        if self.external and self.gateway is None:
-            raise ValueError("`external` needs `gateway`, which holds the provider's key; add it")
-        if self.hub_token is not None and self.hub_token.cloud_secret is None:
-            raise ValueError("`hubToken` is read from a cloud; write `cloudSecret`")
         return self

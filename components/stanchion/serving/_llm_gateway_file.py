@@ -42,6 +42,7 @@ def configuration(service: str, args: LlmGatewayArgs) -> pulumi.Output[str]:
         {
             "backends": [_backend(backend) for backend in args["backends"]],
             "models": args["models"],
+            "prompts": args.get("prompts", []),
             "consumers": [_consumer(consumer) for consumer in args["consumers"]],
             "authentication": (
                 {"identity_header": args["identity_header"]}

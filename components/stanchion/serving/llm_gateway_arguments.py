@@ -80,6 +80,28 @@ class LlmGatewayModel(TypedDict):
     """In order: a later one is asked when those before it fail."""
 
 
+class LlmGatewayPromptMessage(TypedDict):
+    """One message of a prompt."""
+
+    role: str
+    """system, user, assistant or another word of lower-case letters."""
+    content: str
+    """Its text, with variables in double braces, as {{ question }}."""
+
+
+class LlmGatewayPrompt(TypedDict):
+    """The one version of a prompt that requests may name."""
+
+    name: str
+    """Its name in the registry and in requests."""
+    version: str
+    """Its number in the registry."""
+    digest: str
+    """sha256: and 64 hexadecimal digits of its messages; with others the gateway does not start."""
+    messages: list[LlmGatewayPromptMessage]
+    """What it says."""
+
+
 class LlmGatewayLimits(TypedDict):
     """What may be used."""
 
@@ -241,6 +263,8 @@ class LlmGatewayArgs(TypedDict):
     """Who answers."""
     models: list[LlmGatewayModel]
     """What clients may ask for."""
+    prompts: NotRequired[list[LlmGatewayPrompt]]
+    """What chats may name instead of writing it out. Default: nothing."""
     consumers: list[LlmGatewayConsumer]
     """Who may ask."""
     consumer_keys: NotRequired[LlmGatewaySecret]

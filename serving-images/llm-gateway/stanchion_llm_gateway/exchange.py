@@ -52,6 +52,8 @@ class Exchange:
     consumer: str = UNKNOWN
     model: str = UNKNOWN
     backend: str = ""
+    named_prompt: tuple[str, str] | None = None
+    """Name and version of the pinned prompt that it used."""
     streamed: bool = False
     outcome: str = OK
     status: int = 200
