@@ -9,7 +9,7 @@ from typing import Any, cast
 import pulumi
 from environment import Environment
 from images import image, vllm_image
-from llm_gateway_config import ExternalModel, LlmPrice
+from llm_gateway_config import ExternalModel, LlmGroundedness, LlmPrice
 from llm_prompts import PromptPin
 from llm_service import LlmServiceFile
 from secret_source import SecretSource
@@ -149,6 +149,7 @@ def gateway_args(
     if config.traces is not None:
         args["traces"] = {
             **config.traces.model_dump(include={"experiment", "sample_percent"}, exclude_none=True),
+            **_grounding(config.traces.groundedness),
             "tracking": {
                 "url": registry["url"] if registry else "",
                 "namespace": registry["namespace"] if registry else "",
@@ -158,6 +159,12 @@ def gateway_args(
     if config.ledger is not None:
         args["ledger"] = {"url": _secret(config.ledger)}
     return cast("LlmGatewayArgs", args)
+
+
+def _grounding(wanted: LlmGroundedness | None) -> dict[str, Any]:
+    if wanted is None:
+        return {}
+    return {"groundedness": {"variables": list(wanted.variables), "roles": list(wanted.roles)}}
 
 
 def own_name(file: LlmServiceFile) -> str:

@@ -86,6 +86,7 @@ def _traces(service: str, traces: LlmGatewayTraces) -> dict[str, Any]:
         "credentials_dir": f"{SECRETS_ROOT}/{TRACKING}",
         "experiment": traces.get("experiment", service),
         "sample_percent": traces.get("sample_percent", DEFAULT_SAMPLE_PERCENT),
+        **_given(traces, "groundedness"),
     }
 
 

@@ -234,6 +234,15 @@ class LlmGatewayAudit(TypedDict):
     the cluster's log store's to say. Default: 7."""
 
 
+class LlmGatewayGroundedness(TypedDict):
+    """What answers are to be drawn from; the share of their words that it has is their score."""
+
+    variables: NotRequired[list[str]]
+    """Variables of a named prompt that hold it. Default: context."""
+    roles: NotRequired[list[str]]
+    """Roles of messages that hold it. Default: tool, function and document."""
+
+
 class LlmGatewayTraces(TypedDict):
     """Traces of sampled requests in MLflow, with as much of their texts as `audit` keeps."""
 
@@ -244,6 +253,8 @@ class LlmGatewayTraces(TypedDict):
     Service's name."""
     sample_percent: NotRequired[float]
     """Share of requests that become traces, above 0 and up to 100. Default: 10."""
+    groundedness: NotRequired[LlmGatewayGroundedness]
+    """Scores traced answers against what they were to be drawn from. Default: none."""
 
 
 class LlmGatewayArgs(TypedDict):

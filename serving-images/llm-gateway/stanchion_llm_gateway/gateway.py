@@ -124,6 +124,7 @@ class Gateway:
                 step.facts["found"] = found(hits)
             exchange.note("input", hits)
             exchange.read(texts)
+            exchange.variables = {str(value.key): value.value for value in values}
             exchange.prompt_is_clean = self.prompt_guard.cleans
             await self._judge.check("\n".join(exchange.prompt), None, exchange)
         except BlockedError as blocked:

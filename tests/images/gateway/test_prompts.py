@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,36 @@ def test_a_named_prompt_is_filled_in_and_guarded_and_shown_in_the_trace(
         assert got == status
         assert told in answer["error"]["message"]
     assert chat(gateway)[0] == 200, "chats without a prompt are as before"
+
+
+def test_a_traced_answer_says_how_much_of_it_was_given(
+    started: Start, tracking: TrackingServer, own: StandIn
+) -> None:
+    traces = {
+        "url": tracking.url,
+        "experiment": "grounded",
+        "credentials_dir": str(tracking.credentials),
+        "sample_percent": 100,
+        "groundedness": {},
+    }
+    gateway = started(prompts=[PINNED], traces=traces)
+    own.replies.update(
+        {"how high": "The tower is 330 metres high.", "how old": "The tower is 200 years old."}
+    )
+    for question in ("how high", "how old"):
+        values = {"context": "The tower is 330 metres high.", "question": question}
+        assert ask(gateway, id="faq", variables=values)[0] == 200
+    chat(gateway)
+    give_up, name = time.monotonic() + 60, "llm_gateway_groundedness_ratio_count"
+    while f'{name}{{model="assistant"}} 2.0' not in gateway.metrics():
+        assert time.monotonic() < give_up, gateway.metrics()
+        time.sleep(0.3)
+    time.sleep(2)
+    first, second, without = tracking.traces("grounded", count=3)
+    (good,), (bad,) = first.info.assessments, second.info.assessments
+    assert (good.name, good.value, good.source.source_type) == ("groundedness", 1.0, "CODE")
+    assert (bad.value, bad.rationale) == (0.4, "not in what was given: 200, years, old")
+    assert without.info.assessments == []
 
 
 def test_words_that_are_not_those_of_the_digest_are_not_served(tmp_path: Path) -> None:
