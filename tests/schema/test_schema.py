@@ -99,6 +99,10 @@ REQUIRED = {
         "systemNodes", "administrators",
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
+    "DriftMonitor": {
+        "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
+        "predictionLog", "reports", "tracking", "schedule",
+    },
     "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
     "DriftMonitor": {
         "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
