@@ -104,10 +104,6 @@ REQUIRED = {
         "predictionLog", "reports", "tracking", "schedule",
     },
     "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
-    "DriftMonitor": {
-        "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
-        "predictionLog", "reports", "tracking", "schedule",
-    },
     "GpuPool": {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",
