@@ -15,6 +15,7 @@ from capacity import BudgetConfig, PoolConfig
 from cluster_config import ClusterConfig, NetworkConfig, OperatorsConfig
 from expiry import Day
 from explain import explain
+from feature_config import FeatureStoreConfig
 from gateway_config import GatewayConfig
 from images_config import ImagesConfig
 from layers import (
@@ -74,6 +75,7 @@ class Environment(Strict):
     """What it may cost; needed in a cloud."""
     images: ImagesConfig = ImagesConfig()
     tracking: TrackingConfig = TrackingConfig()
+    feature_store: FeatureStoreConfig = FeatureStoreConfig()
     tenants: tuple[TenantConfig, ...] = ()
     operators: OperatorsConfig = OperatorsConfig()
     """Third-party controllers: in a cloud from charts, on the bundled node from their modules."""
@@ -193,6 +195,12 @@ class Environment(Strict):
     def lacks_for_queues(self) -> str:
         """What waiting in a queue lacks here; empty where nothing."""
         return self.lacks(Operator.KUEUE)
+
+    @property
+    def has_queues(self) -> bool:
+        """Whether every tenant has a queue: in a cloud that has Kueue."""
+        in_cloud = not isinstance(self.provider, LocalProvider)
+        return in_cloud and bool(self.tenants) and not self.lacks_for_queues
 
     @property
     def lacks_for_metrics(self) -> str:

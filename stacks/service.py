@@ -15,6 +15,7 @@ from batch_service import BatchInferenceFile
 from drift_monitor_service import DriftMonitorFile
 from explain import explain
 from gateway_config import GatewayConfig
+from llm_prompts import PromptPin
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
@@ -114,9 +115,10 @@ class Pin(Strict):
 
 
 class LockFile(Strict):
-    """`<env>.lock.yaml`: service name to pin."""
+    """`<env>.lock.yaml`: what services run, by their names."""
 
     services: Mapping[str, Pin] = {}
+    prompts: Mapping[str, Mapping[str, PromptPin]] = {}
     shadows: Mapping[str, Pin] = {}
     """Candidates that requests are mirrored to, by service."""
 
@@ -186,11 +188,7 @@ def load_service_files(directory: Path, environment: str) -> tuple[ServiceFile, 
 
 
 def load_pins(directory: Path, environment: str) -> Mapping[str, Pin]:
-    """What the environment's lock file pins each service to.
-
-    Raises:
-        InvalidFileError: with every problem of the file.
-    """
+    """What the lock file pins of models, by service; see `load_lock`."""
     return load_lock(directory, environment).services
 
 

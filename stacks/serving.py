@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pulumi
 from batch_service import BatchInferenceFile
@@ -15,6 +16,7 @@ from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
+from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from retraining import check_retraining
@@ -47,6 +49,7 @@ class Declared:
     batches: Sequence[BatchInferenceFile] = ()
     trainings: Sequence[Training] = ()
     monitors: Sequence[DriftMonitorFile] = ()
+    prompts: PromptPins = MappingProxyType({})
 
 
 def load_declared(
@@ -85,6 +88,7 @@ def load_declared(
         [file for file in files if isinstance(file, BatchInferenceFile)],
         load_trainings(trainings, directory, environment, stack, placements),
         [file for file in files if isinstance(file, DriftMonitorFile)],
+        lock.prompts,
     )
     check_services(
         declared.files,
@@ -100,11 +104,13 @@ def load_declared(
         gateway=environment.gateway,
         shadows=declared.shadows,
     )
-    check_llm_services(declared.llms, environment, stack, offers)
+    check_llm_services(declared.llms, environment, stack, offers, declared.prompts)
     check_retraining(trainings, declared.files, environment, stack, declared.monitors)
     check_drift_monitors(declared.monitors, declared.files, environment, stack, placements)
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
+    for llm in declared.llms:
+        missing += unpinned(llm.name, llm.prompts, declared.prompts, stack)
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
     return declared
