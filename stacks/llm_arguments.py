@@ -11,7 +11,13 @@ from images import image, vllm_image
 from llm_gateway_config import ExternalModel, LlmPrice
 from llm_service import LlmServiceFile
 from secret_source import SecretSource
-from stanchion import LlmGatewayArgs, LlmGatewaySecret, LlmServiceArgs, Placement
+from stanchion import (
+    LlmGatewayArgs,
+    LlmGatewaySecret,
+    LlmServiceArgs,
+    ModelRegistryAccess,
+    Placement,
+)
 from stanchion.labels import selector
 
 OWN = "own"
@@ -76,7 +82,9 @@ def gateway_args(
     environment: Environment,
     stack: str,
     namespace: pulumi.Input[str],
-    own_url: pulumi.Input[str] | None,
+    *,
+    own_url: pulumi.Input[str] | None = None,
+    registry: ModelRegistryAccess | None = None,
 ) -> LlmGatewayArgs:
     """The arguments of the file's `LlmGateway`.
 
@@ -86,6 +94,7 @@ def gateway_args(
         stack: Its name.
         namespace: The tenant's.
         own_url: Address of the own model; a stand-in where that is not yet known.
+        registry: The environment's MLflow; a stand-in where that is not yet known.
 
     Raises:
         TypeError: if the file has no gateway.
@@ -131,6 +140,15 @@ def gateway_args(
     }
     if environment.monitored:
         args["slo"] = file.slo.at_gateway()
+    if config.traces is not None:
+        args["traces"] = {
+            **config.traces.model_dump(include={"experiment", "sample_percent"}, exclude_none=True),
+            "tracking": {
+                "url": registry["url"] if registry else "",
+                "namespace": registry["namespace"] if registry else "",
+                "secret_name": config.traces.credentials,
+            },
+        }
     if config.ledger is not None:
         args["ledger"] = {"url": _secret(config.ledger)}
     return cast("LlmGatewayArgs", args)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import pulumi
 from environment import Environment
 from explain import problems_in_files
 from foundation import Foundation
@@ -26,7 +26,10 @@ from stanchion import (
 from stanchion.serving import _llm_gateway_checks, llm_checks
 from validation import InvalidFileError, amount
 
-_GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit"}
+if TYPE_CHECKING:
+    from serving import Platform
+
+_GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit", "traces"}
 """What of `LlmGateway`'s arguments a file has under `gateway`."""
 
 
@@ -57,7 +60,7 @@ def check_llm_services(
         if file.pool is not None and file.pool in pools:
             found += _model_problems(file, environment, stack, pools[file.pool].placement)
         if file.gateway is not None:
-            args = gateway_args(file, environment, stack, file.tenant, None)
+            args = gateway_args(file, environment, stack, file.tenant)
             found += problems_in_files(
                 partial(_llm_gateway_checks.checked, file.name, args), partial(_gateway_path, file)
             )
@@ -138,19 +141,18 @@ def _gateway_path(file: LlmServiceFile, field: str) -> str:
     if provider is not None:
         place = int(provider[1]) - (file.model is not None)
         return f"external[{place}]{provider[2]}" if place >= 0 else "model"
+    if field == "traces.tracking.secret_name":
+        return "gateway.traces.credentials"
     head = re.split(r"[.\[]", field)[0]
     if head == "autoscaling":
         return "gateway.max_replicas"
     return f"gateway.{field}" if head in _GATEWAYS_OWN else _own_path(field)
 
 
-def build_llm_services(
-    environment: Environment,
-    foundation: Foundation,
-    namespaces: Mapping[str, pulumi.Output[str]],
-    files: Sequence[LlmServiceFile],
-) -> Mapping[str, object]:
+def build_llm_services(platform: Platform, files: Sequence[LlmServiceFile]) -> Mapping[str, object]:
     """Create each service; return all for the outputs."""
+    environment, foundation = platform.environment, platform.foundation
+    namespaces, registry = platform.namespaces, platform.tracking.registry
     stack, summary = foundation.environment, {}
     for file in files:
         namespace, own = namespaces[file.tenant], None
@@ -162,7 +164,9 @@ def build_llm_services(
             own = LlmService(own_name(file), args, foundation.pools[file.pool])
         url = own.url if own else None
         if file.gateway is not None:
-            guarded = gateway_args(file, environment, stack, namespace, url)
+            guarded = gateway_args(
+                file, environment, stack, namespace, own_url=url, registry=registry
+            )
             url = LlmGateway(file.name, guarded, foundation.workloads).url
         summary[file.name] = {
             "tenant": file.tenant,

@@ -7,9 +7,9 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import network, pods
+from stanchion.folders import DATA
 from stanchion.labels import metadata
 from stanchion.placement import Placement
-from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
 _BATCH, _CORE, _NET = k8s.batch.v1, k8s.core.v1, k8s.networking.v1
 _QUEUE = "kueue.x-k8s.io/queue-name"
@@ -24,8 +24,6 @@ _NOT_WAITED_FOR = {"pulumi.com/skipAwait": "true"}
 """A Job runs for hours, or waits in its queue: whoever deploys it is done before."""
 CREDENTIALS = f"{pods.SECRETS_ROOT}/registry"
 """Where a pod finds the files `username` and `password`."""
-DATA = "/data"
-"""Where a claim is mounted."""
 
 
 def queued(labelled: Mapping[str, str], queue: str | None) -> dict[str, str]:
@@ -33,12 +31,16 @@ def queued(labelled: Mapping[str, str], queue: str | None) -> dict[str, str]:
     return {**labelled, _QUEUE: queue} if queue else dict(labelled)
 
 
-def way_to_mlflow(
-    namespace: pulumi.Input[str], pod_labels: dict[str, str] | None, port: int | None
-) -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
-    """The way to MLflow's pods; labels and port are those of an `MlflowServer` unless given."""
-    there = network.peer(namespace, pod_labels or mlflow_pod_labels())
-    return network.egress([there], port or 5000)
+def scheduled_job_name() -> k8s.core.v1.EnvVarArgs:
+    """JOB_NAME, as which a CronJob's pod knows for when it was scheduled.
+
+    A CronJob's Job is named after the time of its schedule: tries after midnight keep the day.
+    """
+    field = _CORE.ObjectFieldSelectorArgs(
+        field_path="metadata.labels['batch.kubernetes.io/job-name']"
+    )
+    source = _CORE.EnvVarSourceArgs(field_ref=field)
+    return _CORE.EnvVarArgs(name="JOB_NAME", value_from=source)
 
 
 def walls(

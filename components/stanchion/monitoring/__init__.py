@@ -3,6 +3,7 @@
 from stanchion.monitoring.alert_route import ALERTMANAGER_PODS, webhook_route
 from stanchion.monitoring.alerts import service_rules
 from stanchion.monitoring.drift_limits import DriftLimits, check_drift
+from stanchion.monitoring.drift_monitor import WatchedMonitor, drift_monitor_rules
 from stanchion.monitoring.gpu_counters import GpuMetrics
 from stanchion.monitoring.llm_alerts import (
     WatchedGateway,
@@ -72,6 +73,7 @@ __all__ = [
     "SlackTarget",
     "WatchedGateway",
     "WatchedLlm",
+    "WatchedMonitor",
     "WatchedService",
     "WatchedTrigger",
     "WebhookTarget",
@@ -79,6 +81,7 @@ __all__ = [
     "check_gateway_objectives",
     "check_llm_objectives",
     "check_objectives",
+    "drift_monitor_rules",
     "gateway_rules",
     "llm_rules",
     "prometheus_rule",

@@ -34,6 +34,9 @@ _UNLOADABLE_SECONDS = 600
 _MARGIN_SECONDS = 60
 _CRASHES = 3
 _AT_MAXIMUM_SECONDS = 1800
+_LOST_SHARE = 0.01
+"""Of logged rows: a burst that finds no room in memory is less of an hour's."""
+_LOSING_SECONDS = 600
 
 
 def promises(watched: WatchedService) -> list[Promise]:
@@ -163,6 +166,21 @@ def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
         description="It refuses its pinned model for good, or takes longer to load it than "
         "load_seconds says. Replicas that are up serve on.",
         hold_seconds=watched.settling_seconds + _MARGIN_SECONDS,
+    )
+    rows = "model_server_prediction_log_rows_total"
+    gone = watched.selector('result!="written"')
+    yield watched.alert(
+        "ModelServicePredictionLogLosesRows",
+        f"sum(increase({rows}{gone}[1h])) / sum(increase({rows}{watched.selector()}[1h])) "
+        f"> {_LOST_SHARE:g}",
+        ticket,
+        summary="loses {{ humanizePercentage $value }} of the rows that its prediction log is to "
+        "have",
+        description="Of the last hour's, by why:"
+        f"{{{{ range query `sum by (result) (increase({rows}{gone}[1h])) > 0` }}}} "
+        '{{ .Labels.result }} {{ printf "%.0f" .Value }};{{ end }} Requests are answered all the '
+        "same; what compares the log with training or with labels has less to go by.",
+        hold_seconds=_LOSING_SECONDS,
     )
     if watched.autoscaler:
         of_it = matchers(

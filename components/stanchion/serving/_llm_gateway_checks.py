@@ -16,11 +16,13 @@ from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_RESOURCES,
     DEFAULT_RETENTION_DAYS,
+    DEFAULT_SAMPLE_PERCENT,
     DEFAULT_STREAM_SECONDS,
     LlmGatewayArgs,
     LlmGatewayGuardrails,
     LlmGatewayLimits,
     LlmGatewaySecret,
+    LlmGatewayTraces,
 )
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,199}")
@@ -51,6 +53,8 @@ def checked(name: str, args: LlmGatewayArgs) -> LlmGatewayArgs:
         ledger = args["ledger"]
         _check_secret(check, "ledger.url", ledger["url"])
         check.between("ledger.port", ledger.get("port", DEFAULT_LEDGER_PORT), 1, 65535)
+    if "traces" in args:
+        _check_traces(check, args["traces"])
     for field, value, low, high in (
         ("drain_seconds", args.get("drain_seconds", DEFAULT_DRAIN_SECONDS), 1, 600),
         ("stream_seconds", args.get("stream_seconds", DEFAULT_STREAM_SECONDS), 1, 3600),
@@ -199,6 +203,17 @@ def _check_guardrails(check: Checks, guardrails: LlmGatewayGuardrails, backends:
             check.refuse(
                 "guardrails.model.on_input", "and on_output are false", "leave out guardrails.model"
             )
+
+
+def _check_traces(check: Checks, traces: LlmGatewayTraces) -> None:
+    check.name("traces.tracking.secret_name", traces["tracking"]["secret_name"])
+    percent = traces.get("sample_percent", DEFAULT_SAMPLE_PERCENT)
+    if not 0 < percent <= 100:
+        check.refuse(
+            "traces.sample_percent", f"is {percent:g}", "write more than 0, and 100 at most"
+        )
+    if not 1 <= len(traces.get("experiment", "x")) <= 250:
+        check.refuse("traces.experiment", "is no name", "write 1 to 250 characters")
 
 
 def _check_pattern(check: Checks, field: str, pattern: str) -> None:

@@ -28,8 +28,8 @@ class LlmGateway(pulumi.ComponentResource):
 
     It knows who asks, holds each to its limits and budget, redacts or refuses what guardrails
     find in prompts and answers, streamed ones included, falls back from one backend to the next
-    until the first byte, and writes a redacted line of each request. A changed configuration is a
-    rollout. A leaving replica finishes the answers it has begun.
+    until the first byte, writes a redacted line of each request, and traces some. A changed
+    configuration is a rollout. A leaving replica finishes the answers it has begun.
 
     It deliberately serves no model, keeps no key of its consumers (only hashes), finds no names of
     people, and is reached from inside the cluster alone.
@@ -63,7 +63,7 @@ class LlmGateway(pulumi.ComponentResource):
             return metadata(service + suffix, namespace, labelled)
 
         account = pods.service_account(f"{name}-account", named(), child)
-        document = file.configuration(args)
+        document = file.configuration(service, args)
         configuration = k8s.core.v1.ConfigMap(
             f"{name}-configuration",
             metadata=named("-configuration"),

@@ -9,6 +9,7 @@ from stanchion.monitoring import GatewayObjectives
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources
 from stanchion.serving.autoscaling import ModelAutoscaling
+from stanchion.tracking.access import TrackingAccess
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "500m", "cpu_limit": "2", "memory": "512Mi"}
 DEFAULT_DRAIN_SECONDS = 10
@@ -17,6 +18,7 @@ DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 DEFAULT_BACKEND_PORT = 8000
 DEFAULT_LEDGER_PORT = 5432
 DEFAULT_RETENTION_DAYS = 7
+DEFAULT_SAMPLE_PERCENT = 10.0
 
 
 class LlmGatewaySecret(TypedDict):
@@ -211,6 +213,18 @@ class LlmGatewayAudit(TypedDict):
     the cluster's log store's to say. Default: 7."""
 
 
+class LlmGatewayTraces(TypedDict):
+    """Traces of sampled requests in MLflow, with as much of their texts as `audit` keeps."""
+
+    tracking: TrackingAccess
+    """The MLflow server, and who the gateway is there."""
+    experiment: NotRequired[str]
+    """Experiment of the traces; made, and then owned, by the gateway's user. Default: the
+    Service's name."""
+    sample_percent: NotRequired[float]
+    """Share of requests that become traces, above 0 and up to 100. Default: 10."""
+
+
 class LlmGatewayArgs(TypedDict):
     """Arguments of `LlmGateway`."""
 
@@ -247,6 +261,8 @@ class LlmGatewayArgs(TypedDict):
     for each of them, and limits per day are refused."""
     audit: NotRequired[LlmGatewayAudit]
     """What is kept of requests. Default: redacted prompts and answers, 7 days in the pod."""
+    traces: NotRequired[LlmGatewayTraces]
+    """Where sampled requests go as traces. Default: none do."""
     service_name: NotRequired[str]
     """Name of its Service and other objects. Default: the resource's."""
     resources: NotRequired[ContainerResources]

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from pydantic import model_validator as checked_together
 
 from stanchion_llm_gateway.guard_configuration import Guardrails, Name, Part, Seconds
+from stanchion_llm_gateway.tracing.configuration import Traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,6 +153,8 @@ class Configuration(Part):
     guardrails: Guardrails = Guardrails()
     ledger: Ledger = Ledger()
     audit: Audit = Audit()
+    traces: Traces | None = None
+    """Where sampled requests go as traces, with as much of their texts as `audit` keeps."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     """Largest request body; larger ones get 413."""
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = 10.0

@@ -15,7 +15,7 @@ from llm_serving import check_llm_services
 from schemas import service_schema
 from service import load_service_files, load_services
 from service_place import PoolOffer
-from stanchion import Placement
+from stanchion import ModelRegistryAccess, Placement
 from unit.stacks import examples
 from unit.stacks.bad_files import ROOT
 from unit.stacks.examples import example
@@ -196,7 +196,7 @@ def test_weights_are_in_a_bucket_of_the_environments_own_cloud(tmp_path: Path) -
 
 def test_the_own_model_is_asked_first_and_then_the_provider(tmp_path: Path) -> None:
     (file,) = files(tmp_path, EXAMPLE)
-    args = gateway_args(file, environment(), "prod-aws", "demo", None)
+    args = gateway_args(file, environment(), "prod-aws", "demo")
     (model,) = args["models"]
     assert model["name"] == "assistant"
     assert [(t["backend"], t["model"]) for t in model["targets"]] == [
@@ -216,7 +216,7 @@ def test_a_provider_alone_needs_no_gpu(tmp_path: Path) -> None:
         del written[key]
     found = files(tmp_path, yaml.safe_dump(written))
     check_llm_services(found, environment(), "prod-aws", {})
-    args = gateway_args(found[0], environment(), "prod-aws", "demo", None)
+    args = gateway_args(found[0], environment(), "prod-aws", "demo")
     assert [backend["name"] for backend in args["backends"]] == ["provider"]
 
 
@@ -249,7 +249,7 @@ def test_a_file_promises_availability_at_the_address_that_callers_have(tmp_path:
     model = llm_args(file, environment(), "prod-aws", L4, "demo")["slo"]
     assert "availability" not in model
     assert model["first_token"] == {"milliseconds": 1000, "percent": 99}
-    gateway = gateway_args(file, environment(), "prod-aws", "demo", None)
+    gateway = gateway_args(file, environment(), "prod-aws", "demo")
     assert gateway["slo"] == {"availability": 99.9, "window_days": 28, "min_failures": 10}
     written = yaml.safe_load(EXAMPLE + slo)
     del written["gateway"], written["external"]
@@ -270,3 +270,33 @@ def test_times_of_tokens_are_the_own_models(tmp_path: Path) -> None:
     written["slo"] = {"tokenTime": {"milliseconds": 50, "percent": 99}}
     with pytest.raises(InvalidFileError, match="`slo` promises times of tokens"):
         files(tmp_path, yaml.safe_dump(written))
+
+
+def test_traces_go_to_the_environments_mlflow_as_the_tenants_own_user(tmp_path: Path) -> None:
+    consumers = "gateway:\n"
+    traced = f"{consumers}  traces: {{credentials: assistant-mlflow, samplePercent: 5}}\n"
+    (file,) = files(tmp_path, edited((consumers, traced)))
+    registry: ModelRegistryAccess = {
+        "url": "http://mlflow.tracking.svc.cluster.local:5000",
+        "namespace": "tracking",
+        "username": "registry-reader",
+        "password": "secret-of-reader",
+    }
+    args = gateway_args(file, environment(), "prod-aws", "demo", registry=registry)
+    assert args["traces"] == {
+        "sample_percent": 5.0,
+        "tracking": {
+            "url": registry["url"],
+            "namespace": "tracking",
+            "secret_name": "assistant-mlflow",
+        },
+    }
+    assert "secret-of-reader" not in str(args)
+
+
+def test_a_share_of_traces_beyond_all_is_refused(tmp_path: Path) -> None:
+    consumers = "gateway:\n"
+    traced = f"{consumers}  traces: {{credentials: mlflow, samplePercent: 101}}\n"
+    (tmp_path / "assistant.yaml").write_text(edited((consumers, traced)))
+    with pytest.raises(InvalidFileError, match=r"gateway\.traces\.samplePercent"):
+        load_service_files(tmp_path, "prod-aws")

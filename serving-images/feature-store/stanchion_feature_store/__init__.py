@@ -1,0 +1,1 @@
+"""Feast as the platform runs it: definitions, materialisation, serving, and the check of both."""
