@@ -134,7 +134,7 @@ def _args(
 ) -> BatchInferenceArgs:
     """All but where it runs and where its model comes from."""
     args: BatchInferenceArgs = {  # type: ignore[typeddict-item]
-        **job_args(file, pools),  # type: ignore[typeddict-item]
+        **job_args(file, environment, pools),  # type: ignore[typeddict-item]
         "image": image(environment, stack, "model-server"),
         "model": {"name": pin.model, "version": pin.version, "digest": pin.digest},
         "input": file.input,

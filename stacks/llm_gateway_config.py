@@ -81,6 +81,15 @@ class LlmGuardrails(Strict):
     """Regular expressions of which a prompt must match one; default: any topic."""
 
 
+class LlmGroundedness(Strict):
+    """What answers are to be drawn from: their words are compared with its own."""
+
+    variables: tuple[_Text, ...] = ("context",)
+    """Variables of a named prompt that hold it."""
+    roles: tuple[_Text, ...] = ("tool", "function", "document")
+    """Roles of messages that hold it."""
+
+
 class LlmTraces(Strict):
     """Traces of sampled requests in MLflow, with as much of their texts as the audit log has."""
 
@@ -90,6 +99,9 @@ class LlmTraces(Strict):
     """Experiment that holds them, made by that user; default: the service's name."""
     sample_percent: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 10.0
     """Share of requests that become traces."""
+    groundedness: LlmGroundedness | None = None
+    """Scores traced answers, as feedback on their traces and as a metric; `{}` for the usual
+    places. Default: none."""
 
 
 class LlmGatewayConfig(Strict):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pulumi
 from environment import Environment
 from explain import problems_in_files
 from foundation import Foundation
 from llm_arguments import gateway_args, llm_args, own_name
+from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from provider import LocalProvider
 from service_place import PoolOffer, interruption_problems, place_problems
@@ -38,6 +41,7 @@ def check_llm_services(
     environment: Environment,
     stack: str,
     pools: Mapping[str, PoolOffer],
+    pins: PromptPins = MappingProxyType({}),
 ) -> None:
     """Hold the files to the environment's tenants and pools, and to the components' own rules.
 
@@ -46,6 +50,7 @@ def check_llm_services(
         environment: The environment.
         stack: Its name.
         pools: What its pools have, by their names.
+        pins: What the lock file pins of their prompts.
 
     Raises:
         InvalidFileError: with every problem found, by its path in the file.
@@ -60,7 +65,9 @@ def check_llm_services(
         if file.pool is not None and file.pool in pools:
             found += _model_problems(file, environment, stack, pools[file.pool].placement)
         if file.gateway is not None:
-            args = gateway_args(file, environment, stack, file.tenant)
+            args = gateway_args(
+                file, environment, stack, file.tenant, prompts=pins.get(file.name, {})
+            )
             found += problems_in_files(
                 partial(_llm_gateway_checks.checked, file.name, args), partial(_gateway_path, file)
             )
@@ -149,8 +156,10 @@ def _gateway_path(file: LlmServiceFile, field: str) -> str:
     return f"gateway.{field}" if head in _GATEWAYS_OWN else _own_path(field)
 
 
-def build_llm_services(platform: Platform, files: Sequence[LlmServiceFile]) -> Mapping[str, object]:
-    """Create each service; return all for the outputs."""
+def build_llm_services(
+    platform: Platform, files: Sequence[LlmServiceFile], pins: PromptPins
+) -> Mapping[str, object]:
+    """Create each service, warn of prompts that are not pinned; return all for the outputs."""
     environment, foundation = platform.environment, platform.foundation
     namespaces, registry = platform.namespaces, platform.tracking.registry
     stack, summary = foundation.environment, {}
@@ -165,14 +174,26 @@ def build_llm_services(platform: Platform, files: Sequence[LlmServiceFile]) -> M
         url = own.url if own else None
         if file.gateway is not None:
             guarded = gateway_args(
-                file, environment, stack, namespace, own_url=url, registry=registry
+                file,
+                environment,
+                stack,
+                namespace,
+                own_url=url,
+                registry=registry,
+                prompts=pins.get(file.name, {}),
             )
             url = LlmGateway(file.name, guarded, foundation.workloads).url
+        for warning in unpinned(file.name, file.prompts, pins, stack):
+            pulumi.log.warn(warning)
         summary[file.name] = {
+            "prompts": list(file.prompts),
             "tenant": file.tenant,
+            "namespace": namespace,
             "url": url,
             "model": file.model.name if file.model else None,
             "revision": file.model.revision if file.model else None,
+            "evaluation": file.evaluation,
+            "gates": file.gates.model_dump(by_alias=True, mode="json") if file.gates else None,
             "external": [each.name for each in file.external],
             "gpuMemory": own.gpu_memory if own else None,
             "weightsCache": own.weights_cache if own else None,

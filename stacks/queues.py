@@ -8,18 +8,11 @@ import pulumi
 from environment import NAMESPACE, Environment
 from foundation import Foundation
 from foundation_args import CheckedPool
-from provider import LocalProvider
 from stanchion import ArgumentsError, JobQueues, JobQueuesArgs, Placement, QueueShare, QueueTenant
 from stanchion.jobs import queues_checks
 from stanchion.quantities import whole_gib
 from tenants_config import ShareConfig, TenantConfig
 from validation import InvalidFileError
-
-
-def has_queues(environment: Environment) -> bool:
-    """Whether every tenant has a queue: in a cloud, with Kueue; elsewhere its owner makes them."""
-    in_cloud = not isinstance(environment.provider, LocalProvider)
-    return in_cloud and bool(environment.tenants) and not environment.lacks_for_queues
 
 
 def check_queues(environment: Environment, name: str, pools: Sequence[CheckedPool]) -> None:
@@ -34,7 +27,7 @@ def check_queues(environment: Environment, name: str, pools: Sequence[CheckedPoo
         InvalidFileError: with every problem found, with the numbers.
     """
     told = [each for each in environment.tenants if "queue" in each.model_fields_set]
-    if not has_queues(environment):
+    if not environment.has_queues:
         lacks = environment.lacks_for_queues or "a cloud's pools"
         if told:
             raise InvalidFileError(
@@ -60,7 +53,7 @@ def build_queues(
     namespaces: Mapping[str, pulumi.Output[str]],
 ) -> None:
     """Make the queues, after the pools and Kueue; none where there are none to make."""
-    if has_queues(environment):
+    if environment.has_queues:
         placements = [*foundation.placements.values()]
         args = _args(environment, foundation.environment, placements, namespaces)
         JobQueues("queues", args, foundation.workloads)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from batch_service import BatchInferenceFile
 from drift_monitor_service import DriftMonitorFile
 from explain import explain
+from llm_prompts import PromptPin
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
@@ -102,9 +103,10 @@ class Pin(Strict):
 
 
 class LockFile(Strict):
-    """`<env>.lock.yaml`: service name to pin."""
+    """`<env>.lock.yaml`: what services run, by their names."""
 
     services: Mapping[str, Pin] = {}
+    prompts: Mapping[str, Mapping[str, PromptPin]] = {}
 
 
 ServiceFile = (
@@ -172,6 +174,11 @@ def load_service_files(directory: Path, environment: str) -> tuple[ServiceFile, 
 
 
 def load_pins(directory: Path, environment: str) -> Mapping[str, Pin]:
+    """What the lock file pins of models, by service; see `load_lock`."""
+    return load_lock(directory, environment).services
+
+
+def load_lock(directory: Path, environment: str) -> LockFile:
     """Read the environment's lock file; no file means that nothing is pinned yet.
 
     Raises:
@@ -179,9 +186,9 @@ def load_pins(directory: Path, environment: str) -> Mapping[str, Pin]:
     """
     path = directory / f"{environment}{LOCK_SUFFIX}"
     if not path.exists():
-        return {}
+        return LockFile()
     try:
-        return LockFile.model_validate(as_tuples(_read(path))).services
+        return LockFile.model_validate(as_tuples(_read(path)))
     except ValidationError as error:
         raise InvalidFileError(explain(error, LockFile, f"{path.name}: ")) from None
 

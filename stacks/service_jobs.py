@@ -13,6 +13,7 @@ from foundation import Foundation
 from service_folders import Folder, folder_grants, folder_problems
 from service_place import place_problems
 from stanchion import Cloud, Placement, WorkloadIdentity
+from stanchion.jobs.queues import QUEUE
 from stanchion.pods import ContainerResources
 from training_service import TrainingJobFile
 
@@ -30,15 +31,17 @@ class JobArgs(TypedDict):
     gpus: int
     schedule: NotRequired[str]
     queue: NotRequired[str]
+    queue_priority: NotRequired[str]
     volume_claim_name: NotRequired[str]
     placement: NotRequired[Placement]
 
 
-def job_args(file: JobFile, pools: Mapping[str, Placement]) -> JobArgs:
+def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placement]) -> JobArgs:
     """The arguments that every job takes from its file.
 
     Args:
         file: The file.
+        environment: The environment, whose tenants may have queues.
         pools: Placement on the environment's pools, by their names.
     """
     args: JobArgs = {
@@ -55,7 +58,9 @@ def job_args(file: JobFile, pools: Mapping[str, Placement]) -> JobArgs:
     }
     if file.schedule is not None:
         args["schedule"] = file.schedule
-    if file.queue is not None:
+    if environment.has_queues:
+        args |= {"queue": QUEUE, "queue_priority": str(file.priority)}
+    elif file.queue is not None:
         args["queue"] = file.queue
     if file.claim is not None:
         args["volume_claim_name"] = file.claim
@@ -86,6 +91,11 @@ def job_place_problems(
     if job.queue is not None and environment.lacks_for_queues:
         problems.append(
             f"queue: needs {environment.lacks_for_queues} of {stack}; add it, or remove queue"
+        )
+    elif environment.has_queues and job.queue not in {None, QUEUE}:
+        problems.append(
+            f"queue: '{job.queue}' is not in {stack}, where every tenant has one called {QUEUE}; "
+            "remove queue"
         )
     return problems
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pulumi
 from batch_service import BatchInferenceFile
@@ -15,6 +16,7 @@ from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
+from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from retraining import check_retraining
@@ -22,7 +24,7 @@ from service import (
     ModelServiceFile,
     Pin,
     check_services,
-    load_pins,
+    load_lock,
     load_service_files,
 )
 from service_folders import folder_grants
@@ -46,6 +48,7 @@ class Declared:
     batches: Sequence[BatchInferenceFile] = ()
     trainings: Sequence[Training] = ()
     monitors: Sequence[DriftMonitorFile] = ()
+    prompts: PromptPins = MappingProxyType({})
 
 
 def load_declared(
@@ -75,13 +78,15 @@ def load_declared(
         if each.placement is not None
     }
     placements = {name: offer.placement for name, offer in offers.items()}
+    lock = load_lock(directory, stack)
     declared = Declared(
         [file for file in files if isinstance(file, ModelServiceFile)],
-        load_pins(directory, stack),
+        lock.services,
         [file for file in files if isinstance(file, LlmServiceFile)],
         [file for file in files if isinstance(file, BatchInferenceFile)],
         load_trainings(trainings, directory, environment, stack, placements),
         [file for file in files if isinstance(file, DriftMonitorFile)],
+        lock.prompts,
     )
     check_services(
         declared.files,
@@ -95,11 +100,13 @@ def load_declared(
         image=image(environment, stack, "model-server"),
         cloud=Cloud(environment.provider.cloud),
     )
-    check_llm_services(declared.llms, environment, stack, offers)
+    check_llm_services(declared.llms, environment, stack, offers, declared.prompts)
     check_retraining(trainings, declared.files, environment, stack, declared.monitors)
     check_drift_monitors(declared.monitors, declared.files, environment, stack, placements)
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
+    for llm in declared.llms:
+        missing += unpinned(llm.name, llm.prompts, declared.prompts, stack)
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
     return declared

@@ -127,7 +127,7 @@ def _args(
     if file.data.version is not None:
         data["version"] = file.data.version
     args: TrainingJobArgs = {  # type: ignore[typeddict-item]
-        **job_args(file, pools),  # type: ignore[typeddict-item]
+        **job_args(file, environment, pools),  # type: ignore[typeddict-item]
         "image": file.image or image(environment, stack, "model-server"),
         "command": list(file.command),
         "model_name": file.model,

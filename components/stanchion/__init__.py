@@ -20,11 +20,13 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
   `RetrainingTrigger`: what begins it again.
 * `JobQueues`: whose job is next, and what of each pool is guaranteed to whom.
 * `DriftMonitor`: the prediction log judged beside training, and beside labels that come late.
+* `FeatureStore`: features for training and requests alike, compared.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
 from stanchion.catalog.llms import LlmWeightFormat
 from stanchion.checks import ArgumentsError
+from stanchion.features import FeatureStore, FeatureStoreArgs, feature_store_pod_labels
 from stanchion.foundation.artifact_store import ArtifactStore, ArtifactStoreArgs
 from stanchion.foundation.budget import Budget, BudgetArgs
 from stanchion.foundation.cloud import Cloud
@@ -115,12 +117,15 @@ from stanchion.serving import (
     LlmGatewayAudit,
     LlmGatewayBackend,
     LlmGatewayConsumer,
+    LlmGatewayGroundedness,
     LlmGatewayGuardModel,
     LlmGatewayGuardrails,
     LlmGatewayLedger,
     LlmGatewayLimits,
     LlmGatewayModel,
     LlmGatewayPolicy,
+    LlmGatewayPrompt,
+    LlmGatewayPromptMessage,
     LlmGatewaySecret,
     LlmGatewayTarget,
     LlmGatewayTraces,
@@ -172,6 +177,7 @@ COMPONENTS = (
     Dashboards,
     Database,
     DriftMonitor,
+    FeatureStore,
     GpuPool,
     ImageRegistry,
     JobQueues,
@@ -224,6 +230,8 @@ __all__ = [
     "DriftMonitor",
     "DriftMonitorArgs",
     "EmailTarget",
+    "FeatureStore",
+    "FeatureStoreArgs",
     "GatewayObjectives",
     "GpuMetrics",
     "GpuPool",
@@ -249,12 +257,15 @@ __all__ = [
     "LlmGatewayAudit",
     "LlmGatewayBackend",
     "LlmGatewayConsumer",
+    "LlmGatewayGroundedness",
     "LlmGatewayGuardModel",
     "LlmGatewayGuardrails",
     "LlmGatewayLedger",
     "LlmGatewayLimits",
     "LlmGatewayModel",
     "LlmGatewayPolicy",
+    "LlmGatewayPrompt",
+    "LlmGatewayPromptMessage",
     "LlmGatewaySecret",
     "LlmGatewayTarget",
     "LlmGatewayTraces",
@@ -338,5 +349,6 @@ __all__ = [
     "WorkloadIdentityArgs",
     "balancer_cidrs",
     "check_devices",
+    "feature_store_pod_labels",
     "mlflow_pod_labels",
 ]

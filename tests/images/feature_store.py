@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,23 +22,85 @@ from .test_database_image import Folder, run
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "serving-images" / "feature-store"
 EXAMPLE = ROOT / "examples" / "feature-store"
+_PATHS = {
+    "PYTHONPATH": f"{PROJECT}:{ROOT / 'serving-images' / 'serving'}",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 PASSWORDS = {"owner": "the-owners-own", "writer": "the-writers-own", "reader": "the-readers-own"}
 
 
 def python() -> Path:
     """The interpreter with what the image installs: made by its lock the first time."""
+    home = ROOT / ".tools" / "feature-store"
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
     command = [uv, "sync", "--frozen", "--quiet", "--compile-bytecode", "--project", str(PROJECT)]
+    environment["UV_PROJECT_ENVIRONMENT"] = str(home)
     subprocess.run(command, env=environment, check=True, timeout=600)
-    return PROJECT / ".venv" / "bin" / "python"
+    return home / "bin" / "python"
+
+
+class Host:
+    """Starts the image's commands; Feast takes seconds to import, and is imported once."""
+
+    def __init__(self, interpreter: Path) -> None:
+        self._process = subprocess.Popen(
+            [str(interpreter), str(Path(__file__).with_name("feature_store_host.py"))],
+            env={"PATH": "/usr/bin:/bin", **_PATHS},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _told(self, **what: Any) -> int:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what) + "\n")
+        self._process.stdin.flush()
+        return self._number()
+
+    def _number(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def run(self, command: str, environment: dict[str, str], folder: Path) -> Done:
+        """Run a command to its end."""
+        out, err = folder / "stdout", folder / "stderr"
+        self._told(
+            command=command, environment=environment, stdout=str(out), stderr=str(err), waits=True
+        )
+        return Done(self._number(), out.read_text(), err.read_text())
+
+    def start(self, command: str, environment: dict[str, str], log: Path) -> int:
+        """Start a command; its process' number."""
+        return self._told(
+            command=command, environment=environment, stdout=str(log), stderr=str(log), waits=False
+        )
+
+    def stop(self) -> None:
+        """End it, and whatever it still waits for."""
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of its log, each of which must be JSON."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
 
 
 @dataclass
 class Store:
     """A feature store in a folder."""
 
-    interpreter: Path
+    host: Host
     server: Folder
     root: Path
     outputs: list[str] = field(default_factory=list)
@@ -64,12 +126,10 @@ class Store:
         return self.root / "definitions"
 
     def environment(self, **more: str) -> dict[str, str]:
-        images = ROOT / "serving-images"
         return {
             "PATH": "/usr/bin:/bin",
             "HOME": str(self.root),
-            "PYTHONPATH": f"{images / 'feature-store'}:{images / 'serving'}",
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **_PATHS,
             "STANCHION_SECRETS_DIR": str(self.root / "secrets"),
             "DB_HOST": "127.0.0.1",
             "DB_PORT": str(self.server.port),
@@ -79,17 +139,9 @@ class Store:
             **more,
         }
 
-    def command(self, word: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def command(self, word: str, **more: str) -> Done:
         """Run one of the image's commands to its end."""
-        done = subprocess.run(
-            [str(self.interpreter), "-m", "stanchion_feature_store", word],
-            env=self.environment(**more),
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        done = self.host.run(word, self.environment(**more), self.root)
         self.outputs.append(done.stdout + done.stderr)
         return done
 
@@ -97,7 +149,7 @@ class Store:
         """Run a command that is to succeed; its log."""
         done = self.command(word, **more)
         assert done.returncode == 0, done.stdout + done.stderr
-        return logged(done)
+        return done.log
 
     def rows(self, table: str) -> list[Any]:
         """Every row of a table, in order."""
@@ -113,16 +165,11 @@ class Store:
         return found
 
 
-def logged(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    """The lines of a log, each of which must be JSON."""
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @dataclass
 class Server:
     """The running server."""
 
-    process: subprocess.Popen[str]
+    pid: int
     port: int
     metrics_port: int
 
@@ -155,6 +202,11 @@ class Server:
             name: result["values"] for name, result in zip(found, answer["results"], strict=True)
         }
 
+    @property
+    def lives(self) -> bool:
+        status = Path(f"/proc/{self.pid}/status")
+        return status.is_file() and "\tZ" not in status.read_text()
+
     def metrics(self) -> str:
         with urllib.request.urlopen(
             f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=20
@@ -175,36 +227,32 @@ def serving(store: Store) -> Iterator[Server]:
     told = store.environment(
         HOST="127.0.0.1", PORT=str(port), METRICS_PORT=str(metrics_port), DRAIN_SECONDS="1"
     )
-    with (store.root / "served.log").open("w+") as log:
-        process = subprocess.Popen(
-            [str(store.interpreter), "-m", "stanchion_feature_store", "serve"],
-            env=told,
-            cwd=store.root,
-            stdout=log,
-            stderr=log,
-            text=True,
-        )
-        try:
-            server = Server(process, port, metrics_port)
-            _until_ready(server, store.root / "served.log")
-            yield server
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0, (store.root / "served.log").read_text()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            store.outputs.append((store.root / "served.log").read_text())
+    log = store.root / "served.log"
+    server = Server(store.host.start("serve", told, log), port, metrics_port)
+    try:
+        _until_ready(server, log)
+        yield server
+    finally:
+        os.kill(server.pid, signal.SIGTERM)
+        _until_gone(server, log)
+        store.outputs.append(log.read_text())
+    assert log.read_text().rstrip().endswith('"message":"stopped"}'), log.read_text()
 
 
 def _until_ready(server: Server, log: Path) -> None:
     give_up = time.monotonic() + 60
     while True:
-        assert server.process.poll() is None, log.read_text()
-        try:
+        with suppress(OSError):
             if server.ask("/ready")[0] == 200:
                 return
-        except OSError:
-            pass
+        assert server.lives, log.read_text()
         assert time.monotonic() < give_up, log.read_text()
-        time.sleep(0.2)
+        time.sleep(0.1)
+
+
+def _until_gone(server: Server, log: Path) -> None:
+    """Its parent does not wait for it: it stays behind as what has ended."""
+    give_up = time.monotonic() + 40
+    while server.lives:
+        assert time.monotonic() < give_up, log.read_text()
+        time.sleep(0.05)

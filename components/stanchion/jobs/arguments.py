@@ -7,6 +7,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
+from stanchion.jobs._parts import check_queue
 from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
@@ -76,6 +77,9 @@ class BatchInferenceArgs(TypedDict):
     queue: NotRequired[str]
     """Kueue's LocalQueue in the namespace that admits the pods. Default: none, they start at once.
     """
+    queue_priority: NotRequired[str]
+    """Kueue's WorkloadPriorityClass: what it is next to other jobs that wait, and whether it gives
+    way to them; `JobQueues` makes training, batch and online. Goes with `queue`. Default: none."""
     deadline_seconds: NotRequired[int]
     """Longest time for all parts together, 60 to 1209600. Default: 21600."""
     resources: NotRequired[ContainerResources]
@@ -119,8 +123,7 @@ def checked(name: str, args: BatchInferenceArgs) -> BatchInferenceArgs:
     if not 0 <= args.get("refused_share", 0.0) <= 1:
         check.refuse("refused_share", f"is {args.get('refused_share')}", "write 0 to 1")
     _check_columns(check, args.get("keep_columns", []))
-    if "queue" in args:
-        check.name("queue", args["queue"])
+    check_queue(check, args.get("queue"), args.get("queue_priority"))
     check.done()
     return args
 

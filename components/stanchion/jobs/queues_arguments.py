@@ -41,7 +41,7 @@ class QueueShare(TypedDict):
     cpu: NotRequired[int]
     """Cores. Default: the pool's for so many of its GPUs; 0 on a pool of CPUs."""
     memory: NotRequired[int]
-    """GiB of RAM. Default: as that of `cpu`."""
+    """GiB of RAM. Default: as of `cpu`."""
 
 
 class QueueTenant(TypedDict):

@@ -7,6 +7,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
+from stanchion.jobs._parts import check_queue
 from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
@@ -89,6 +90,9 @@ class TrainingJobArgs(TypedDict):
     queue: NotRequired[str]
     """Kueue's LocalQueue in the namespace that admits the pods. Default: none, they start at once.
     """
+    queue_priority: NotRequired[str]
+    """Kueue's WorkloadPriorityClass: what it is next to other jobs that wait, and whether it gives
+    way to them; `JobQueues` makes training, batch and online. Goes with `queue`. Default: none."""
     deadline_seconds: NotRequired[int]
     """Longest time with all tries, 60 to 2592000; of each try where there are several nodes.
     Default: 86400."""
@@ -130,11 +134,8 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
         ("kept_runs", args.get("kept_runs", DEFAULT_KEPT_RUNS), 1, 100),
     ):
         check.between(field, number, low, high)
-    for field, value in (
-        ("queue", args.get("queue", "queue")),
-        ("tracking.secret_name", args["tracking"]["secret_name"]),
-    ):
-        check.name(field, value)
+    check.name("tracking.secret_name", args["tracking"]["secret_name"])
+    check_queue(check, args.get("queue"), args.get("queue_priority"))
     if not args["model_name"].strip():
         check.refuse("model_name", "is empty", "write the registered model's name")
     schedule = args.get("schedule")

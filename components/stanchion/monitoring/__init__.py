@@ -4,6 +4,7 @@ from stanchion.monitoring.alert_route import ALERTMANAGER_PODS, webhook_route
 from stanchion.monitoring.alerts import service_rules
 from stanchion.monitoring.drift_limits import DriftLimits, check_drift
 from stanchion.monitoring.drift_monitor import WatchedMonitor, drift_monitor_rules
+from stanchion.monitoring.features import WatchedFeatures, feature_store_rules
 from stanchion.monitoring.gpu_counters import GpuMetrics
 from stanchion.monitoring.llm_alerts import (
     WatchedGateway,
@@ -71,6 +72,7 @@ __all__ = [
     "PagerDutyTarget",
     "ServiceLevelObjectives",
     "SlackTarget",
+    "WatchedFeatures",
     "WatchedGateway",
     "WatchedLlm",
     "WatchedMonitor",
@@ -82,6 +84,7 @@ __all__ = [
     "check_llm_objectives",
     "check_objectives",
     "drift_monitor_rules",
+    "feature_store_rules",
     "gateway_rules",
     "llm_rules",
     "prometheus_rule",

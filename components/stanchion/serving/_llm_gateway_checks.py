@@ -21,12 +21,15 @@ from stanchion.serving.llm_gateway_arguments import (
     LlmGatewayArgs,
     LlmGatewayGuardrails,
     LlmGatewayLimits,
+    LlmGatewayPrompt,
     LlmGatewaySecret,
     LlmGatewayTraces,
 )
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,199}")
 _URL = re.compile(r"https?://[^/\s]+\S*[^/\s]")
+_NUMBER = re.compile(r"[1-9]\d*")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEADER = re.compile(r"[a-z0-9-]+")
 _PER_DAY = ("tokens_per_day", "dollars_per_day")
 
@@ -45,6 +48,9 @@ def checked(name: str, args: LlmGatewayArgs) -> LlmGatewayArgs:
     _check_backends(check, args)
     _check_models(check, args)
     _check_consumers(check, args)
+    for at, prompt in enumerate(args.get("prompts", [])):
+        _check_prompt(check, f"prompts[{at}]", prompt)
+    check.unique("prompts", [prompt["name"] for prompt in args.get("prompts", [])])
     _check_guardrails(check, args.get("guardrails", {}), [b["name"] for b in args["backends"]])
     if "slo" in args:
         check_gateway_objectives(check, args["slo"])
@@ -203,6 +209,16 @@ def _check_guardrails(check: Checks, guardrails: LlmGatewayGuardrails, backends:
             check.refuse(
                 "guardrails.model.on_input", "and on_output are false", "leave out guardrails.model"
             )
+
+
+def _check_prompt(check: Checks, field: str, prompt: LlmGatewayPrompt) -> None:
+    _check_model_name(check, f"{field}.name", prompt["name"])
+    if not _NUMBER.fullmatch(prompt["version"]):
+        check.refuse(f"{field}.version", f"'{prompt['version']}' is no version", "write a number")
+    if not _DIGEST.fullmatch(prompt["digest"]):
+        check.refuse(f"{field}.digest", "is no digest", "write sha256: and 64 hexadecimal digits")
+    if not prompt["messages"]:
+        check.refuse(f"{field}.messages", "is empty", "write at least one")
 
 
 def _check_traces(check: Checks, traces: LlmGatewayTraces) -> None:

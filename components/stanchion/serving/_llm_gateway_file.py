@@ -42,6 +42,7 @@ def configuration(service: str, args: LlmGatewayArgs) -> pulumi.Output[str]:
         {
             "backends": [_backend(backend) for backend in args["backends"]],
             "models": args["models"],
+            "prompts": args.get("prompts", []),
             "consumers": [_consumer(consumer) for consumer in args["consumers"]],
             "authentication": (
                 {"identity_header": args["identity_header"]}
@@ -85,6 +86,7 @@ def _traces(service: str, traces: LlmGatewayTraces) -> dict[str, Any]:
         "credentials_dir": f"{SECRETS_ROOT}/{TRACKING}",
         "experiment": traces.get("experiment", service),
         "sample_percent": traces.get("sample_percent", DEFAULT_SAMPLE_PERCENT),
+        **_given(traces, "groundedness"),
     }
 
 

@@ -81,6 +81,28 @@ class LlmGatewayModel(TypedDict):
     """In order: a later one is asked when those before it fail."""
 
 
+class LlmGatewayPromptMessage(TypedDict):
+    """One message of a prompt."""
+
+    role: str
+    """system, user, assistant or another word of lower-case letters."""
+    content: str
+    """Its text, with variables in double braces, as {{ question }}."""
+
+
+class LlmGatewayPrompt(TypedDict):
+    """The one version of a prompt that requests may name."""
+
+    name: str
+    """Its name in the registry and in requests."""
+    version: str
+    """Its number in the registry."""
+    digest: str
+    """sha256: and 64 hexadecimal digits of its messages; with others the gateway does not start."""
+    messages: list[LlmGatewayPromptMessage]
+    """What it says."""
+
+
 class LlmGatewayLimits(TypedDict):
     """What may be used."""
 
@@ -213,6 +235,15 @@ class LlmGatewayAudit(TypedDict):
     the cluster's log store's to say. Default: 7."""
 
 
+class LlmGatewayGroundedness(TypedDict):
+    """What answers are to be drawn from; the share of their words that it has is their score."""
+
+    variables: NotRequired[list[str]]
+    """Variables of a named prompt that hold it. Default: context."""
+    roles: NotRequired[list[str]]
+    """Roles of messages that hold it. Default: tool, function and document."""
+
+
 class LlmGatewayTraces(TypedDict):
     """Traces of sampled requests in MLflow, with as much of their texts as `audit` keeps."""
 
@@ -223,6 +254,8 @@ class LlmGatewayTraces(TypedDict):
     Service's name."""
     sample_percent: NotRequired[float]
     """Share of requests that become traces, above 0 and up to 100. Default: 10."""
+    groundedness: NotRequired[LlmGatewayGroundedness]
+    """Scores traced answers against what they were to be drawn from. Default: none."""
 
 
 class LlmGatewayArgs(TypedDict):
@@ -242,6 +275,8 @@ class LlmGatewayArgs(TypedDict):
     """Who answers."""
     models: list[LlmGatewayModel]
     """What clients may ask for."""
+    prompts: NotRequired[list[LlmGatewayPrompt]]
+    """What chats may name instead of writing it out. Default: nothing."""
     consumers: list[LlmGatewayConsumer]
     """Who may ask."""
     consumer_keys: NotRequired[LlmGatewaySecret]

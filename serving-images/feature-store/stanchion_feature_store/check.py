@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as arrow
 import pyarrow.dataset as datasets
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
-from pyarrow import fs
+from fsspec.core import url_to_fs
 from sqlalchemy.exc import SQLAlchemyError
 
 from stanchion_feature_store import feast_store, state
@@ -116,9 +116,7 @@ def _view(plan: Plan, store: Any, view: Any, until: datetime) -> list[Checked]:
     features = [field.name for field in view.features]
     named = [f"{view.name}:{feature}" for feature in features]
     entities = _sampled(view, until, plan.sample)
-    log.info(
-        "checking", extra={"fields": {"feature_view": view.name, "entities": len(entities)}}
-    )
+    log.info("checking", extra={"fields": {"feature_view": view.name, "entities": len(entities)}})
     if entities.empty:
         return [Checked(view.name, feature, 0, 0) for feature in features]
     asked = entities.assign(event_timestamp=until)
@@ -153,7 +151,7 @@ def _sampled(view: Any, until: datetime, most: int) -> pd.DataFrame:
     source = view.batch_source
     columns = {name: named for named, name in (source.field_mapping or {}).items()}
     keys = [column.name for column in view.entity_columns]
-    filesystem, path = fs.FileSystem.from_uri(source.path)
+    filesystem, path = url_to_fs(source.path)
     time = arrow.field(source.timestamp_field)
     data = datasets.dataset(path, filesystem=filesystem, format="parquet")
     kind = data.schema.field(source.timestamp_field).type

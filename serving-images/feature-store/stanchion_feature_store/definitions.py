@@ -50,7 +50,7 @@ def load(folder: Path, scratch: Path) -> Any:
         # Feast names modules by their way from the working directory.
         with chdir(scratch):
             return parse_repo(Path.cwd())
-    except Exception as error:  # noqa: BLE001 - whatever a team's code raises
+    except Exception as error:
         raise DefinitionsError(
             f"{', '.join(path.name for path in files)}: {type(error).__name__}: {one_line(error)}"
         ) from error
@@ -94,14 +94,18 @@ def _problems(found: Any, sources: str) -> Iterator[str]:
 def _source_problems(view: Any, sources: str) -> Iterator[str]:
     source = view.batch_source
     if view.stream_source is not None or not isinstance(source, FileSource):
-        yield f"{view.name}.source: is a {type(view.stream_source or source).__name__}; features "\
+        yield (
+            f"{view.name}.source: is a {type(view.stream_source or source).__name__}; features "
             "come from Parquet files: write FileSource(path=…, timestamp_field=…)"
+        )
         return
     if not isinstance(source.file_format or ParquetFormat(), ParquetFormat):
         yield f"{view.name}.source: is no Parquet; write its files as Parquet"
     if ".." in source.path.split("/") or not source.path.startswith(f"{sources}/"):
-        yield f"{view.name}.source.path: '{source.path}' is not in {sources}; write "\
+        yield (
+            f"{view.name}.source.path: '{source.path}' is not in {sources}; write "
             "os.environ['FEATURE_SOURCES'] + '/…'"
+        )
     if not source.timestamp_field:
         yield f"{view.name}.source.timestamp_field: is empty; name the column of the event's time"
 

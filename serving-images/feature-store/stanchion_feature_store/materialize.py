@@ -107,7 +107,14 @@ def materialize(plan: Plan) -> None:
             known = state.progress(connection)
             for view in feast_store.views(store):
                 try:
-                    _bring_up(plan, store, connection, view, known.get(view.name), until)
+                    _bring_up(
+                        plan,
+                        store,
+                        connection,
+                        view,
+                        before=known.get(view.name),
+                        until=until,
+                    )
                 except (psycopg.OperationalError, psycopg.InterfaceError):
                     raise
                 except Exception as error:  # noqa: BLE001 - Feast and its sources raise anything
@@ -119,13 +126,19 @@ def materialize(plan: Plan) -> None:
 
 
 def _bring_up(
-    plan: Plan, store: Any, connection: Any, view: Any, before: datetime | None, until: datetime
+    plan: Plan,
+    store: Any,
+    connection: Any,
+    view: Any,
+    *,
+    before: datetime | None,
+    until: datetime,
 ) -> None:
     began, steps = time.monotonic(), 0
     for start, end in windows(view.ttl, before, until, plan.overlap, plan.step):
         # Feast draws progress bars.
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            store._get_provider().materialize_single_feature_view(  # noqa: SLF001
+            store._get_provider().materialize_single_feature_view(
                 config=store.config,
                 feature_view=view,
                 start_date=start,

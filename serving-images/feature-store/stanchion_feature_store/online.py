@@ -27,14 +27,14 @@ _WAIT_SECONDS = 5.0
 class PooledOnlineStoreConfig(PostgreSQLOnlineStoreConfig):  # type: ignore[misc]
     """Feast's settings of PostgreSQL."""
 
-    type: Literal["stanchion_feature_store.online.PooledOnlineStore"] = _NAME  # noqa: A003
+    type: Literal["stanchion_feature_store.online.PooledOnlineStore"] = _NAME
 
 
 class PooledOnlineStore(PostgreSQLOnlineStore):  # type: ignore[misc]
     """Online features, read and written over checked connections."""
 
     @contextmanager
-    def _get_conn(self, config: Any, autocommit: bool = False) -> Iterator[Any]:  # noqa: FBT001, FBT002
+    def _get_conn(self, config: Any, autocommit: bool = False) -> Iterator[Any]:
         with self._pool(config.online_store).connection() as connection:
             connection.set_autocommit(autocommit)
             try:

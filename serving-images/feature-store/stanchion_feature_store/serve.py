@@ -1,4 +1,4 @@
-"""`stanchion-feature-store serve`: online features over HTTP, and the metrics of the whole store."""
+"""`stanchion-feature-store serve`: online features over HTTP, and the metrics of the store."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from feast.feature_server import get_app
-from feast.permissions.auth.auth_type import AuthType
-from feast.permissions.server.utils import ServerType, init_auth_manager
+from feast.permissions.server.utils import AuthManagerType, ServerType, init_auth_manager
 from prometheus_client import start_http_server
 from sqlalchemy.exc import SQLAlchemyError
 from stanchion_serving.server import DrainingServer, configured
@@ -72,7 +71,9 @@ def serve(plan: Plan) -> None:
     except SQLAlchemyError as error:
         raise StoreError(one_line(error)) from error
     init_auth_manager(
-        auth_type=AuthType.NONE, server_type=ServerType.REST, auth_config=store.config.auth_config
+        auth_type=AuthManagerType.NONE,
+        server_type=ServerType.REST,
+        auth_config=store.config.auth_config,
     )
     metrics = Metrics(_asked(plan, state.read))
     ready = _asked(plan, lambda connection: connection.execute("SELECT 1").fetchone())

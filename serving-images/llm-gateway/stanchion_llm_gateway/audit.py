@@ -68,6 +68,8 @@ class Audit:
                 for direction, hit in exchange.hits
             ],
         }
+        if exchange.named_prompt:
+            entry["named_prompt"] = " version ".join(exchange.named_prompt)
         if exchange.trace_id:
             entry["trace_id"] = f"tr-{exchange.trace_id}"
         if exchange.error:

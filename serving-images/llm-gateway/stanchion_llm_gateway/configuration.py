@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from pydantic import model_validator as checked_together
 
 from stanchion_llm_gateway.guard_configuration import Guardrails, Name, Part, Seconds
+from stanchion_llm_gateway.prompts import Prompt
 from stanchion_llm_gateway.tracing.configuration import Traces
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class Configuration(Part):
 
     backends: Annotated[list[Backend], Field(min_length=1)]
     models: Annotated[list[Model], Field(min_length=1)]
+    prompts: tuple[Prompt, ...] = ()
+    """What chats may name instead of writing it out."""
     consumers: tuple[Consumer, ...] = ()
     """Who may ask. Default: everyone, as `anonymous`, without limits."""
     authentication: Authentication = Authentication()
@@ -173,6 +176,7 @@ class Configuration(Part):
         for field, parts in (
             ("backends", self.backends),
             ("models", self.models),
+            ("prompts", self.prompts),
             ("consumers", self.consumers),
         ):
             names = [part.name for part in parts]

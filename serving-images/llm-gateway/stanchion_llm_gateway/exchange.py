@@ -52,6 +52,8 @@ class Exchange:
     consumer: str = UNKNOWN
     model: str = UNKNOWN
     backend: str = ""
+    named_prompt: tuple[str, str] | None = None
+    """Name and version of the pinned prompt that it used."""
     streamed: bool = False
     outcome: str = OK
     status: int = 200
@@ -67,6 +69,10 @@ class Exchange:
     prompt: list[str] = field(default_factory=list)
     said: list[tuple[str, str]] = field(default_factory=list)
     """The texts of the prompt, each with its role."""
+    context: str = ""
+    """What the answer was to be drawn from, where that is scored."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of the pinned prompt."""
     prompt_is_clean: bool = False
     """Whether a guardrail has taken every kind of personal data out of it already."""
     prompt_chars: int = 0

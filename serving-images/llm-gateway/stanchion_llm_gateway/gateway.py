@@ -18,6 +18,7 @@ from stanchion_llm_gateway.guardrails.judge import Judge
 from stanchion_llm_gateway.ledger import Usage
 from stanchion_llm_gateway.limits import Meter
 from stanchion_llm_gateway.passing import Passing
+from stanchion_llm_gateway.prompts import Prompts
 from stanchion_llm_gateway.texts import of_answer, of_prompt
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ PATHS: Final = {
     "/v1/embeddings": "/embeddings",
 }
 """Our paths, and those below a backend's address."""
+_CHAT: Final = "/v1/chat/completions"
 _EMBEDDINGS: Final = "/v1/embeddings"
 
 
@@ -53,6 +55,7 @@ class Gateway:
         self.prompt_guard = PromptGuard(rails.input)
         self._answer_guard = AnswerGuard(rails.output)
         self._window = rails.output.window_chars
+        self._prompts = Prompts(configuration.prompts)
         self._judge = Judge(rails.model, backends)
 
     def models(self, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -81,11 +84,16 @@ class Gateway:
         body = _decoded(raw)
         model = self._model(body, consumer.models)
         exchange.model = model.name
+        prompt, values = None, []
+        if exchange.path == _CHAT:
+            prompt, values = self._prompts.apply(body)
+        if prompt is not None:
+            exchange.named_prompt = (prompt.name, prompt.version)
         texts = of_prompt(body)
         exchange.prompt_chars = sum(len(text.value) for text in texts)
         reservation = self.meter.admit(consumer.name, _estimate(body, model, exchange))
         try:
-            await self._guard_prompt(texts, exchange)
+            await self._guard_prompt(texts, values, exchange)
             exchange.streamed = body.get("stream") is True and exchange.path != _EMBEDDINGS
             if exchange.streamed:
                 await self._stream(body, texts, model, exchange, reply)
@@ -107,13 +115,16 @@ class Gateway:
             )
         return model
 
-    async def _guard_prompt(self, texts: list[Text], exchange: Exchange) -> None:
+    async def _guard_prompt(
+        self, texts: list[Text], values: list[Text], exchange: Exchange
+    ) -> None:
         try:
             with exchange.step("guard prompt") as step:
-                hits = await self.prompt_guard.check(texts)
+                hits = await self.prompt_guard.check([*values, *texts])
                 step.facts["found"] = found(hits)
             exchange.note("input", hits)
             exchange.read(texts)
+            exchange.variables = {str(value.key): value.value for value in values}
             exchange.prompt_is_clean = self.prompt_guard.cleans
             await self._judge.check("\n".join(exchange.prompt), None, exchange)
         except BlockedError as blocked:

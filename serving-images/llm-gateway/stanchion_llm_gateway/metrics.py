@@ -94,6 +94,13 @@ class Metrics:
             "Time from a streamed request's headers to the backend's first piece.",
             ["model", "backend"],
         )
+        self.groundedness = Histogram(
+            "llm_gateway_groundedness_ratio",
+            "Share of the words of a traced answer that are in what it was to be drawn from.",
+            ["model"],
+            buckets=[tenth / 10 for tenth in range(1, 11)],
+            registry=self.registry,
+        )
         self.in_flight = Gauge(
             "llm_gateway_in_flight",
             "Requests accepted and not yet answered.",
@@ -114,6 +121,7 @@ class Metrics:
         _begin(self.backend_failures, backends, FAILURES)
         _begin(self.traces, RESULTS)
         _begin(self.duration, anything)
+        _begin(self.groundedness, models)
         _begin(self.overhead, anything)
         for model, backend in targets:
             _begin(self.tokens, consumers, [model], [backend], DIRECTIONS)

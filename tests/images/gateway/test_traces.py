@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,20 +15,9 @@ from benchmarks.llm_gateway.stand_in import ANSWER, Behaviour, StandIn
 from .conftest import KEYS, Start, chat
 from .tracking import LOGIN, TrackingServer
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(500)]
 
 CARD = "4111 1111 1111 1111"
-
-
-@pytest.fixture(scope="module")
-def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
-    made = TrackingServer(tmp_path_factory.mktemp("tracking"))
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in made.environment.items():
-            environment.setenv(name, value)
-        made.start()
-        yield made
-        made.stop()
 
 
 def told(tracking: TrackingServer, experiment: str, **more: Any) -> dict[str, Any]:
@@ -143,7 +130,7 @@ def test_what_waits_is_sent_before_the_gateway_leaves(
 
 
 def test_a_tracking_server_that_is_down_changes_no_answer(
-    started: Start, tracking: TrackingServer, tmp_path: Path
+    started: Start, tracking: TrackingServer
 ) -> None:
     """Answers come as before, the queue stays bounded, and what is lost is counted."""
     gateway = started(traces=told(tracking, "back", queue=5))

@@ -569,6 +569,13 @@ def test_queues_hold_jobs_of_tenants_alone() -> None:
     assert config["integrations"]["frameworks"] == ["batch/job", "jobset.x-k8s.io/jobset"]
 
 
+def test_queues_share_fairly_and_count_no_disk_that_every_pod_asks_for() -> None:
+    text = values(operators(GCP), "kueue")["managerConfig"]["controllerManagerConfigYaml"]
+    config = yaml.safe_load(text)
+    assert config["fairSharing"]["preemptionStrategies"]
+    assert config["resources"]["excludeResourcePrefixes"] == ["ephemeral-storage"]
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_definitions_are_kept_where_asked_and_with_them_every_object(keep: bool) -> None:
     for name, release in releases(operators(AWS, keep=keep)).items():

@@ -10,6 +10,15 @@ from pydantic import Field, StringConstraints
 from stanchion_llm_gateway.guard_configuration import Part
 
 
+class Groundedness(Part):
+    """What answers are to be drawn from, where their words are compared with it."""
+
+    variables: tuple[str, ...] = ("context",)
+    """Variables of a named prompt that hold it."""
+    roles: tuple[str, ...] = ("tool", "function", "document")
+    """Roles of messages that hold it."""
+
+
 class Traces(Part):
     """Traces of sampled requests in an experiment of MLflow."""
 
@@ -22,5 +31,7 @@ class Traces(Part):
     experiment. Default: the server asks for none."""
     sample_percent: Annotated[float, Field(gt=0, le=100)] = 10.0
     """Share of requests that become traces."""
+    groundedness: Groundedness | None = None
+    """Scores answers of traces against what they were to be drawn from. Default: none."""
     queue: Annotated[int, Field(ge=1, le=10_000)] = 256
     """Most traces that wait to be sent; beyond them new ones are dropped and counted."""

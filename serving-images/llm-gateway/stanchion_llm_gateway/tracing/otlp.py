@@ -105,10 +105,23 @@ def _facts(exchange: Exchange) -> dict[str, Any]:
         f"{_TAG}stanchion.consumer": exchange.consumer,
         f"{_TAG}stanchion.model": exchange.model,
         f"{_TAG}stanchion.outcome": exchange.outcome,
+        **_linked(exchange),
         "http.status": exchange.status,
         "streamed": exchange.streamed,
         "prompt_chars": exchange.prompt_chars,
         "answer_chars": exchange.answer_chars,
+    }
+
+
+def _linked(exchange: Exchange) -> dict[str, str]:
+    """The pinned prompt, so that MLflow shows the trace on its page."""
+    if exchange.named_prompt is None:
+        return {}
+    name, version = exchange.named_prompt
+    linked = msgspec.json.encode([{"name": name, "version": version}]).decode()
+    return {
+        f"{_TAG}mlflow.linkedPrompts": linked,
+        f"{_TAG}stanchion.prompt": f"{name} version {version}",
     }
 
 

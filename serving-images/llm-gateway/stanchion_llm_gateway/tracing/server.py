@@ -42,6 +42,15 @@ class TrackingServer:
             self._experiment = None
             raise
 
+    async def assess(self, trace_id: str, assessment: dict[str, Any]) -> None:
+        """Add an assessment to a trace that is there.
+
+        Raises:
+            TrackingError: with the reason.
+        """
+        path = f"/api/3.0/mlflow/traces/{trace_id}/assessments"
+        await self._post(path, {"assessment": assessment})
+
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from stanchion_llm_gateway.logs import log
 from stanchion_llm_gateway.metrics import RESULTS
-from stanchion_llm_gateway.tracing import otlp
+from stanchion_llm_gateway.tracing import grounding, otlp
 from stanchion_llm_gateway.tracing.server import TrackingError, TrackingServer
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Traces:
         self._share = configured.sample_percent / 100 if configured else 0.0
         self._most = configured.queue if configured else 0
         self._server = TrackingServer(configured) if configured else None
+        self._grounding = configured.groundedness if configured else None
         self._keeping, self._content, self._metrics = keeping, content, metrics
         self._waiting: deque[Exchange] = deque()
 
@@ -57,11 +58,14 @@ class Traces:
             self._metrics.traces.labels(DROPPED).inc()
             return
         exchange.trace_id, exchange.ended = secrets.token_hex(16), time.time_ns()
+        if self._grounding is not None:
+            exchange.context = grounding.context_of(exchange, self._grounding)
         # What is not kept must not wait either: a full queue stays small.
         beginning = self._keeping.beginning
         said = [(role, beginning(text)) for role, text in exchange.said[-_MOST_TEXTS:]]
-        answer = [beginning("".join(exchange.answer))]
-        self._waiting.append(replace(exchange, prompt=[], said=said, answer=answer))
+        answer = exchange.answer if exchange.context else [beginning("".join(exchange.answer))]
+        waiting = replace(exchange, prompt=[], variables={}, said=said, answer=answer)
+        self._waiting.append(waiting)
 
     async def run(self) -> None:
         """Send what waits, for ever."""
@@ -88,6 +92,23 @@ class Traces:
             for _ in batch:
                 self._waiting.popleft()
             self._metrics.traces.labels(SENT if sent else FAILED).inc(len(batch))
+            if sent and self._grounding is not None:
+                await self._score(self._server, batch)
+
+    async def _score(self, server: TrackingServer, batch: list[Exchange]) -> None:
+        """Score answers; a score that MLflow does not take is in the metric all the same."""
+        for exchange in batch:
+            found = await asyncio.to_thread(grounding.score, exchange)
+            if found is None:
+                continue
+            self._metrics.groundedness.labels(exchange.model).observe(found.score)
+            words = ", ".join(found.missing) if self._content else ""
+            missing = self._keeping.kept(words, clean=exchange.answer_is_clean)
+            try:
+                feedback = grounding.assessment(exchange, found, missing)
+                await server.assess(feedback["trace_id"], feedback)
+            except TrackingError as error:
+                log.warning("score not taken", extra={"fields": {"reason": str(error)}})
 
     @staticmethod
     async def _sent(server: TrackingServer, body: bytes) -> bool:
