@@ -100,6 +100,9 @@ REQUIRED = {
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
     "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
+    "FeatureStore": {
+        "namespace", "owner", "costCenter", "image", "database", "definitions", "sources",
+    },
     "GpuPool": {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",
