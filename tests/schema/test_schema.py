@@ -103,11 +103,16 @@ REQUIRED = {
     "FeatureStore": {
         "namespace", "owner", "costCenter", "image", "database", "definitions", "sources",
     },
+    "DriftMonitor": {
+        "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
+        "predictionLog", "reports", "tracking", "schedule",
+    },
     "GpuPool": {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",
     },
     "Dashboards": {"owner", "costCenter"},
+    "JobQueues": {"environment", "owner", "costCenter", "pools", "tenants"},
     "LlmGateway": {
         "namespace", "tenant", "owner", "costCenter", "image", "backends", "models", "consumers",
         "autoscaling",
