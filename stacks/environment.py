@@ -15,6 +15,7 @@ from capacity import BudgetConfig, PoolConfig
 from cluster_config import ClusterConfig, NetworkConfig, OperatorsConfig
 from expiry import Day
 from explain import explain
+from feature_config import FeatureStoreConfig
 from layers import (
     ALL,
     Layer,
@@ -90,6 +91,7 @@ class Environment(Strict):
     """What it may cost; needed in a cloud."""
     images: ImagesConfig = ImagesConfig()
     tracking: TrackingConfig = TrackingConfig()
+    feature_store: FeatureStoreConfig = FeatureStoreConfig()
     tenants: tuple[TenantConfig, ...] = ()
     operators: OperatorsConfig = OperatorsConfig()
     """Third-party controllers: in a cloud from charts, on the bundled node from their modules."""
@@ -198,6 +200,12 @@ class Environment(Strict):
     def lacks_for_queues(self) -> str:
         """What waiting in a queue lacks here; empty where nothing."""
         return self.lacks(Operator.KUEUE)
+
+    @property
+    def has_queues(self) -> bool:
+        """Whether every tenant has a queue: in a cloud that has Kueue."""
+        in_cloud = not isinstance(self.provider, LocalProvider)
+        return in_cloud and bool(self.tenants) and not self.lacks_for_queues
 
     @property
     def lacks_for_metrics(self) -> str:

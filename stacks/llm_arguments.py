@@ -61,6 +61,8 @@ def llm_args(
         "stream_seconds": file.stream_seconds,
         "monitoring": environment.monitored,
     }
+    if environment.monitored:
+        args["slo"] = file.slo.at_model(guarded=file.gateway is not None)
     if file.adapters:
         args["adapters"] = [adapter.model_dump() for adapter in file.adapters]
     if file.hub_token is not None:
@@ -156,6 +158,8 @@ def gateway_args(
                 "secret_name": config.traces.credentials,
             },
         }
+    if environment.monitored:
+        args["slo"] = file.slo.at_gateway()
     if config.ledger is not None:
         args["ledger"] = {"url": _secret(config.ledger)}
     return cast("LlmGatewayArgs", args)

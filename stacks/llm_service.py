@@ -14,6 +14,7 @@ from llm_prompts import PromptName
 from pydantic import Field, model_validator
 from secret_source import SecretSource
 from service_cold_start import ColdStart
+from service_objectives import LlmPromises
 from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache, PiiAction
 from validation import Cpu, Label, Memory, Name, ShortName, Strict, by_value
 
@@ -198,6 +199,8 @@ class LlmServiceFile(Strict):
     """Budget of a replica that demand asks for; default: none."""
     stream_seconds: _Count = 300
     """Longest time an answer may take."""
+    slo: LlmPromises = LlmPromises()
+    """What it promises its callers."""
     evaluation: Label | None = None
     """MLflow run that evaluated this revision."""
     prompts: Annotated[tuple[PromptName, ...], Field(max_length=50)] = ()
@@ -225,6 +228,11 @@ class LlmServiceFile(Strict):
             given = [field for field, value in {**own, **further}.items() if value is not None]
             if given:
                 raise ValueError(f"`{given[0]}` goes with `model`; add it or remove {given[0]}")
+            if self.slo.first_token or self.slo.token_time:
+                raise ValueError(
+                    "`slo` promises times of tokens, which `model` is measured by; add it, or "
+                    "remove firstToken and tokenTime"
+                )
             if not self.external:
                 raise ValueError("has neither `model` nor `external`; write what answers")
         else:

@@ -7,10 +7,10 @@ from typing import Annotated, Self, cast
 from explain import problems_in_files
 from pydantic import Field, model_validator
 from stanchion.checks import Checks
+from stanchion.serving.release_analysis import ReleaseAnalysis
 from stanchion.serving.rollout import (
     CanaryStep,
     ModelRollout,
-    ReleaseAnalysis,
     RolloutStrategy,
     check_rollout,
     is_measured,

@@ -9,6 +9,8 @@ from pathlib import Path
 import pulumi
 from batch_service import BatchInferenceFile
 from batch_serving import check_batches
+from drift_monitor_service import DriftMonitorFile
+from drift_monitoring import check_drift_monitors
 from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
@@ -44,6 +46,7 @@ class Declared:
     llms: Sequence[LlmServiceFile] = ()
     batches: Sequence[BatchInferenceFile] = ()
     trainings: Sequence[Training] = ()
+    monitors: Sequence[DriftMonitorFile] = ()
     prompts: PromptPins = field(default_factory=dict)
 
 
@@ -81,6 +84,7 @@ def load_declared(
         [file for file in files if isinstance(file, LlmServiceFile)],
         [file for file in files if isinstance(file, BatchInferenceFile)],
         load_trainings(trainings, directory, environment, stack, placements),
+        [file for file in files if isinstance(file, DriftMonitorFile)],
         lock.prompts,
     )
     check_services(
@@ -96,7 +100,8 @@ def load_declared(
         cloud=Cloud(environment.provider.cloud),
     )
     check_llm_services(declared.llms, environment, stack, offers, declared.prompts)
-    check_retraining(trainings, declared.files, environment, stack)
+    check_retraining(trainings, declared.files, environment, stack, declared.monitors)
+    check_drift_monitors(declared.monitors, declared.files, environment, stack, placements)
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     for llm in declared.llms:

@@ -18,11 +18,15 @@ Each is a `pulumi.ComponentResource` with one `TypedDict` of arguments:
 * `BatchInference`: files scored with a pinned model, every row exactly once.
 * `TrainingJob`: a team's training, with the packages that serve the model;
   `RetrainingTrigger`: what begins it again.
+* `JobQueues`: whose job is next, and what of each pool is guaranteed to whom.
+* `DriftMonitor`: the prediction log judged beside training, and beside labels that come late.
+* `FeatureStore`: features for training and requests alike, compared.
 * `LlmGateway`: one guarded address for language models, served here or by a provider.
 """
 
 from stanchion.catalog.llms import LlmWeightFormat
 from stanchion.checks import ArgumentsError
+from stanchion.features import FeatureStore, FeatureStoreArgs, feature_store_pod_labels
 from stanchion.foundation.artifact_store import ArtifactStore, ArtifactStoreArgs
 from stanchion.foundation.budget import Budget, BudgetArgs
 from stanchion.foundation.cloud import Cloud
@@ -50,6 +54,17 @@ from stanchion.jobs import (
     BatchDates,
     BatchInference,
     BatchInferenceArgs,
+    DriftMonitor,
+    DriftMonitorArgs,
+    JobPriority,
+    JobQueues,
+    JobQueuesArgs,
+    LabelledTask,
+    LateLabels,
+    QualityMetric,
+    QueuePreemption,
+    QueueShare,
+    QueueTenant,
     RetrainingReason,
     RetrainingTrigger,
     RetrainingTriggerArgs,
@@ -63,7 +78,10 @@ from stanchion.monitoring import (
     AlertSecret,
     DriftLimits,
     EmailTarget,
+    GatewayObjectives,
+    GpuMetrics,
     LatencyObjective,
+    LlmObjectives,
     MonitoringStack,
     MonitoringStackArgs,
     PagerDutyTarget,
@@ -74,6 +92,7 @@ from stanchion.monitoring import (
 from stanchion.monitoring.dashboards.component import Dashboards, DashboardsArgs
 from stanchion.network import NetworkPeer
 from stanchion.operators import (
+    ManagedPrometheus,
     MetricsStorage,
     Operator,
     Operators,
@@ -85,6 +104,7 @@ from stanchion.placement import Placement, Toleration, check_devices
 from stanchion.pods import ContainerResources
 from stanchion.serving import (
     CanaryStep,
+    CanaryTraffic,
     ColdStart,
     InjectionAction,
     LlmAdapter,
@@ -121,11 +141,13 @@ from stanchion.serving import (
     LlmStorage,
     LlmWeightsCache,
     ModelAutoscaling,
+    ModelGateway,
     ModelPin,
     ModelRegistryAccess,
     ModelRollout,
     ModelService,
     ModelServiceArgs,
+    ModelShadow,
     PeakSchedule,
     PiiAction,
     PolicyAction,
@@ -154,8 +176,11 @@ COMPONENTS = (
     Cluster,
     Dashboards,
     Database,
+    DriftMonitor,
+    FeatureStore,
     GpuPool,
     ImageRegistry,
+    JobQueues,
     LlmGateway,
     LlmService,
     MlflowServer,
@@ -189,6 +214,7 @@ __all__ = [
     "Budget",
     "BudgetArgs",
     "CanaryStep",
+    "CanaryTraffic",
     "CapacityKind",
     "Cloud",
     "Cluster",
@@ -201,7 +227,13 @@ __all__ = [
     "Database",
     "DatabaseArgs",
     "DriftLimits",
+    "DriftMonitor",
+    "DriftMonitorArgs",
     "EmailTarget",
+    "FeatureStore",
+    "FeatureStoreArgs",
+    "GatewayObjectives",
+    "GpuMetrics",
     "GpuPool",
     "GpuPoolArgs",
     "Grant",
@@ -209,6 +241,11 @@ __all__ = [
     "ImageRegistry",
     "ImageRegistryArgs",
     "InjectionAction",
+    "JobPriority",
+    "JobQueues",
+    "JobQueuesArgs",
+    "LabelledTask",
+    "LateLabels",
     "LatencyObjective",
     "LlmAdapter",
     "LlmArchitecture",
@@ -236,6 +273,7 @@ __all__ = [
     "LlmKvCache",
     "LlmLatent",
     "LlmModelPin",
+    "LlmObjectives",
     "LlmResources",
     "LlmRouting",
     "LlmService",
@@ -245,16 +283,19 @@ __all__ = [
     "LlmWeightFormat",
     "LlmWeightsCache",
     "Location",
+    "ManagedPrometheus",
     "MetricsStorage",
     "MlflowDatabase",
     "MlflowServer",
     "MlflowServerArgs",
     "ModelAutoscaling",
+    "ModelGateway",
     "ModelPin",
     "ModelRegistryAccess",
     "ModelRollout",
     "ModelService",
     "ModelServiceArgs",
+    "ModelShadow",
     "MonitoringStack",
     "MonitoringStackArgs",
     "NatGateways",
@@ -273,6 +314,10 @@ __all__ = [
     "PredictionLog",
     "PrivateIngress",
     "PrivateIngressArgs",
+    "QualityMetric",
+    "QueuePreemption",
+    "QueueShare",
+    "QueueTenant",
     "ReleaseAnalysis",
     "ReleaseChannel",
     "ReleaseMetric",
@@ -304,5 +349,6 @@ __all__ = [
     "WorkloadIdentityArgs",
     "balancer_cidrs",
     "check_devices",
+    "feature_store_pod_labels",
     "mlflow_pod_labels",
 ]

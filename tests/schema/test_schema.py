@@ -100,11 +100,16 @@ REQUIRED = {
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
     "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
+    "DriftMonitor": {
+        "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
+        "predictionLog", "reports", "tracking", "schedule",
+    },
     "GpuPool": {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",
     },
     "Dashboards": {"owner", "costCenter"},
+    "JobQueues": {"environment", "owner", "costCenter", "pools", "tenants"},
     "LlmGateway": {
         "namespace", "tenant", "owner", "costCenter", "image", "backends", "models", "consumers",
         "autoscaling",

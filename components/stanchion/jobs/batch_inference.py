@@ -79,7 +79,7 @@ class BatchInference(pulumi.ComponentResource):
             cloud=needs_cloud(args),
         )
         ready = child_options(self, opts, depends_on=[account, credentials, walls])
-        queued = _parts.queued(labelled, args.get("queue"))
+        queued = _parts.queued(labelled, args.get("queue"), args.get("queue_priority"))
         self.job_name = self.cron_job_name = None
         if "schedule" in args:
             scheduled = _parts.cron_job(

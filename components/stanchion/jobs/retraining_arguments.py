@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.jobs.training_arguments import FOLDER
+from stanchion.folders import in_bucket, is_folder
 from stanchion.owned import check_owned
 from stanchion.placement import Placement
 from stanchion.pods import ContainerResources, check_resources
@@ -25,6 +25,8 @@ class RetrainingReason(StrEnum):
     """An alert that the model is asked, or answers, otherwise than in its training."""
     DATA_QUALITY = "data-quality"
     """An alert that values are missing, out of training's range or of no category that it had."""
+    QUALITY = "quality"
+    """An alert that labels which came late say that the model is worse than it may be."""
     NEW_DATA = "new-data"
     """A file of the data set that is newer than the last training."""
 
@@ -33,8 +35,9 @@ ALERTS = {
     "ModelServiceFeatureDrift": RetrainingReason.DRIFT,
     "ModelServicePredictionDrift": RetrainingReason.DRIFT,
     "ModelServiceDataQuality": RetrainingReason.DATA_QUALITY,
+    "ModelServiceQualityLost": RetrainingReason.QUALITY,
 }
-"""The alerts of a `ModelService` that are a reason."""
+"""The alerts about a `ModelService`, its own and its `DriftMonitor`'s, that are a reason."""
 
 
 class RetrainingTriggerArgs(TypedDict):
@@ -54,10 +57,11 @@ class RetrainingTriggerArgs(TypedDict):
     """Name of the CronJob that is started: a `TrainingJob` with `on_demand`, whose `kept_runs` are
     no fewer than `max_runs`, for what has run is read from its Jobs."""
     reasons: list[RetrainingReason]
-    """drift, data-quality, new-data: one or more."""
+    """drift, data-quality, quality, new-data: one or more. quality needs a `DriftMonitor` with
+    labels."""
     model_service: NotRequired[str]
-    """Name of the `ModelService` whose alerts count; needed by drift and data-quality. Default:
-    none."""
+    """Name of the `ModelService` whose alerts count; needed by drift, data-quality and
+    quality. Default: none."""
     served_version: NotRequired[str]
     """The version that it serves; alerts about another one start nothing. Default: any."""
     data: NotRequired[str]
@@ -80,7 +84,7 @@ class RetrainingTriggerArgs(TypedDict):
     """Name of its objects. Default: the resource's."""
     monitoring: NotRequired[bool]
     """Whether Prometheus Operator is there: for alerts to come from, and to watch the trigger
-    itself. Needed by drift and data-quality. Default: false."""
+    itself. Needed by drift, data-quality and quality. Default: false."""
     monitoring_namespace: NotRequired[str]
     """Namespace of Prometheus and Alertmanager. Default: monitoring."""
     runbooks: NotRequired[str]
@@ -150,13 +154,13 @@ def _check_reasons(check: Checks, args: RetrainingTriggerArgs) -> None:
         return
     if "data" not in args:
         check.refuse("data", "is missing, and reasons has new-data", "write the data set's folder")
-    elif not FOLDER.fullmatch(args["data"]):
+    elif not is_folder(args["data"]):
         check.refuse(
             "data",
             f"'{args['data']}' is no folder that can be watched",
             "write s3://BUCKET/PATH, gs://BUCKET/PATH or file:///data/PATH",
         )
-    elif args["data"].startswith("file:") and "volume_claim_name" not in args:
+    elif not in_bucket(args["data"]) and "volume_claim_name" not in args:
         check.refuse(
             "volume_claim_name",
             f"is missing, and data is {args['data']}",

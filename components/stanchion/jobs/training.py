@@ -94,7 +94,7 @@ class TrainingJob(pulumi.ComponentResource):
             )
             first.append(files)
         ready = child_options(self, opts, depends_on=first)
-        queued = _parts.queued(labelled, args.get("queue"))
+        queued = _parts.queued(labelled, args.get("queue"), args.get("queue_priority"))
         template = _training_pods.pod_template(service, args, labelled, code)
         self.job_name = self.cron_job_name = None
         if repeats(args):

@@ -9,6 +9,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.foundation.location import ClusterReference, Location
+from stanchion.operators.managed_metrics import ManagedMetrics
 from stanchion.operators.metrics_storage import MetricsStorage
 
 
@@ -106,6 +107,11 @@ class Setting:
         """Whether there is a Prometheus to find ServiceMonitors."""
         return Operator.KUBE_PROMETHEUS_STACK in self.enabled
 
+    @property
+    def writes_as_cloud(self) -> bool:
+        """Whether Prometheus fetches credentials of the cloud, for its managed service."""
+        return self.monitored and "managed" in self.metrics
+
 
 @dataclass(frozen=True)
 class CloudParts:
@@ -115,6 +121,8 @@ class CloudParts:
     """How External Secrets reaches the secret manager: `spec.provider` of its store."""
     secret_annotations: pulumi.Input[Mapping[str, str]] = field(default_factory=dict)
     """Of External Secrets' service account."""
+    managed: ManagedMetrics = field(default_factory=ManagedMetrics)
+    """What Prometheus needs to write to the cloud's managed service, where it does."""
     waits: Mapping[Operator, Sequence[pulumi.Resource]] = field(default_factory=dict)
     """What the release of an operator waits for."""
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stanchion.checks import Checks
+from stanchion.monitoring import check_gateway_objectives
 from stanchion.pods import check_resources
-from stanchion.serving._served import check_served
+from stanchion.serving._served import check_judged, check_served
 from stanchion.serving.autoscaling import check_cpu_autoscaling
 from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_BACKEND_PORT,
@@ -51,6 +52,9 @@ def checked(name: str, args: LlmGatewayArgs) -> LlmGatewayArgs:
         _check_prompt(check, f"prompts[{at}]", prompt)
     check.unique("prompts", [prompt["name"] for prompt in args.get("prompts", [])])
     _check_guardrails(check, args.get("guardrails", {}), [b["name"] for b in args["backends"]])
+    if "slo" in args:
+        check_gateway_objectives(check, args["slo"])
+        check_judged(check, "slo", monitored=args.get("monitoring", False))
     if "ledger" in args:
         ledger = args["ledger"]
         _check_secret(check, "ledger.url", ledger["url"])

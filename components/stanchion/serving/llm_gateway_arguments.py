@@ -5,6 +5,7 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from stanchion.monitoring import GatewayObjectives
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources
 from stanchion.serving.autoscaling import ModelAutoscaling
@@ -312,8 +313,15 @@ class LlmGatewayArgs(TypedDict):
     allow_from: NotRequired[list[str]]
     """Namespaces besides its own whose pods may call it. Default: none."""
     monitoring: NotRequired[bool]
-    """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
+    """Whether to create a ServiceMonitor and a PrometheusRule, which need Prometheus Operator.
+    Default: false."""
     monitoring_namespace: NotRequired[str]
     """Namespace that may scrape metrics. Default: monitoring."""
+    slo: NotRequired[GatewayObjectives]
+    """What it promises its callers; needs `monitoring`. Default: 99.5 percent of requests are
+    answered by one of its models, over 28 days."""
+    runbooks: NotRequired[str]
+    """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
+    Default: docs/runbooks."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""

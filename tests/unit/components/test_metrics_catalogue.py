@@ -14,6 +14,8 @@ from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from stanchion_activator.metrics import Metrics as ActivatorMetrics
+from stanchion_feature_store.metrics import Metrics as FeatureStoreMetrics
+from stanchion_feature_store.state import Checked, State
 from stanchion_llm_gateway.configuration import parse
 from stanchion_llm_gateway.metrics import Metrics as GatewayMetrics
 from stanchion_model_server.metrics import Metrics
@@ -67,7 +69,15 @@ def _activator() -> bytes:
     return generate_latest(ActivatorMetrics().registry)
 
 
+def _feature_store() -> bytes:
+    found = (Checked("orders", "count", 5, 1),)
+    return generate_latest(
+        FeatureStoreMetrics(lambda: State({"orders": 1.0}, {"orders": 2.0}, found)).registry
+    )
+
+
 IMAGES = {
+    "feature-store": _feature_store,
     "model-server": _model_server,
     "activator": _activator,
     "llm-gateway": _llm_gateway,

@@ -277,6 +277,35 @@ def test_a_share_of_traces_beyond_all_is_refused(tmp_path: Path) -> None:
         load_service_files(tmp_path, "prod-aws")
 
 
+def test_a_file_promises_availability_at_the_address_that_callers_have(tmp_path: Path) -> None:
+    slo = "slo: {availability: 99.9, firstToken: {milliseconds: 1000, percent: 99}}\n"
+    (file,) = files(tmp_path, EXAMPLE + slo)
+    model = llm_args(file, environment(), "prod-aws", L4, "demo")["slo"]
+    assert "availability" not in model
+    assert model["first_token"] == {"milliseconds": 1000, "percent": 99}
+    gateway = gateway_args(file, environment(), "prod-aws", "demo")
+    assert gateway["slo"] == {"availability": 99.9, "window_days": 28, "min_failures": 10}
+    written = yaml.safe_load(EXAMPLE + slo)
+    del written["gateway"], written["external"]
+    (alone,) = files(tmp_path, yaml.safe_dump(written))
+    assert llm_args(alone, environment(), "prod-aws", L4, "demo")["slo"]["availability"] == 99.9
+
+
+def test_a_promise_that_vllm_cannot_measure_is_told_by_its_path(tmp_path: Path) -> None:
+    slo = "slo: {firstToken: {milliseconds: 800, percent: 99}}\n"
+    (found,) = problems(tmp_path, EXAMPLE + slo)
+    assert found.startswith("services/assistant: slo.firstToken.milliseconds: 800 is no bound")
+
+
+def test_times_of_tokens_are_the_own_models(tmp_path: Path) -> None:
+    written = yaml.safe_load(EXAMPLE)
+    for key in ("model", "pool", "engine", "storage", "evaluation"):
+        del written[key]
+    written["slo"] = {"tokenTime": {"milliseconds": 50, "percent": 99}}
+    with pytest.raises(InvalidFileError, match="`slo` promises times of tokens"):
+        files(tmp_path, yaml.safe_dump(written))
+
+
 MESSAGES = [{"role": "user", "content": "{{question}}"}]
 LOCK = {
     "prompts": {

@@ -112,4 +112,11 @@ def _kueue_configuration() -> dict[str, Any]:
             "matchExpressions": [{"key": TENANT, "operator": "Exists"}]
         },
         "integrations": {"frameworks": ["batch/job", "jobset.x-k8s.io/jobset"]},
+        # Whoever would still have the smaller share may stop a job of whoever has more, then
+        # whoever has the smaller share before it starts.
+        "fairSharing": {
+            "preemptionStrategies": ["LessThanOrEqualToFinalShare", "LessThanInitialShare"]
+        },
+        # Every pod of ours asks for some, no queue counts it, and what is not counted is refused.
+        "resources": {"excludeResourcePrefixes": ["ephemeral-storage"]},
     }
