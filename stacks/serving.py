@@ -28,7 +28,7 @@ from service import (
 )
 from service_folders import folder_grants
 from service_place import PoolOffer
-from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs
+from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs, balancer_cidrs
 from tracking import Tracking
 from training_service import TrainingJobFile
 from training_serving import Training, load_trainings
@@ -43,6 +43,7 @@ class Declared:
 
     files: Sequence[ModelServiceFile]
     pins: Mapping[str, Pin]
+    shadows: Mapping[str, Pin]
     llms: Sequence[LlmServiceFile] = ()
     batches: Sequence[BatchInferenceFile] = ()
     trainings: Sequence[Training] = ()
@@ -81,6 +82,7 @@ def load_declared(
     declared = Declared(
         [file for file in files if isinstance(file, ModelServiceFile)],
         lock.services,
+        lock.shadows,
         [file for file in files if isinstance(file, LlmServiceFile)],
         [file for file in files if isinstance(file, BatchInferenceFile)],
         load_trainings(trainings, directory, environment, stack, placements),
@@ -98,6 +100,8 @@ def load_declared(
         pools=offers,
         image=image(environment, stack, "model-server"),
         cloud=Cloud(environment.provider.cloud),
+        gateway=environment.gateway,
+        shadows=declared.shadows,
     )
     check_llm_services(declared.llms, environment, stack, offers, declared.prompts)
     check_retraining(trainings, declared.files, environment, stack, declared.monitors)
@@ -148,18 +152,32 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
             "strategy": str(file.rollout.strategy),
             "releaseSeconds": 0,
             "coldStart": None,
+            "shadow": None,
         }
         if pin is None:
             pulumi.log.warn(_unpinned(file, platform.foundation.environment))
             continue
-        made = _build(file, pin, model_server, platform)
+        candidate = _candidate(file, pin, declared.shadows)
+        summary[file.name]["shadow"] = candidate.version if candidate else None
+        made = _build(file, pin, candidate, platform)
         summary[file.name]["releaseSeconds"] = made.release_seconds
         summary[file.name]["coldStart"] = made.cold_start
     return summary
 
 
-def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platform) -> ModelService:
+def _candidate(file: ModelServiceFile, pin: Pin, shadows: Mapping[str, Pin]) -> Pin | None:
+    """The version that requests are mirrored to; none once it is the live one."""
+    candidate = shadows.get(file.name)
+    if file.shadow is None or candidate is None or candidate.version == pin.version:
+        return None
+    return candidate
+
+
+def _build(
+    file: ModelServiceFile, pin: Pin, candidate: Pin | None, platform: Platform
+) -> ModelService:
     environment = platform.environment
+    model_server = image(environment, platform.foundation.environment, "model-server")
     args: ModelServiceArgs = {
         "namespace": platform.namespaces[file.tenant],
         "tenant": file.tenant,
@@ -188,6 +206,16 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         args["drift"] = file.drift.arguments()
     if file.cold_start is not None:
         args["cold_start"] = file.cold_start.arguments()
+    if file.gateway is not None and environment.gateway is not None:
+        hosts = file.gateway.hostnames
+        args["gateway"] = environment.gateway.arguments(hosts, _balancers(environment))
+    if file.shadow is not None and candidate is not None:
+        args["shadow"] = {
+            "version": candidate.version,
+            "digest": candidate.digest,
+            "percent": file.shadow.percent,
+            "replicas": file.shadow.replicas or environment.min_replicas,
+        }
     if file.prediction_log is not None:
         args["prediction_log"] = file.prediction_log.arguments()
         identity = platform.foundation.identity(
@@ -204,3 +232,10 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         args["placement"] = platform.foundation.placements[file.pool]
         opts = platform.foundation.pools[file.pool]
     return ModelService(file.name, args, opts)
+
+
+def _balancers(environment: Environment) -> list[str]:
+    """Where load balancers outside the cluster call from; nowhere without a network of ours."""
+    if environment.network is None:
+        return []
+    return balancer_cidrs(Cloud(environment.provider.cloud), environment.network.cidr)

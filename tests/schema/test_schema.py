@@ -99,11 +99,11 @@ REQUIRED = {
         "systemNodes", "administrators",
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
-    "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
     "DriftMonitor": {
         "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
         "predictionLog", "reports", "tracking", "schedule",
     },
+    "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
     "GpuPool": {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",

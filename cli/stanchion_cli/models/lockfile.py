@@ -135,7 +135,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _write(root: Path, environment: str, pins: Mapping[str, Pin], prompts: PromptPins) -> Path:
     file = path(root, environment)
     services = {name: vars(pin) for name, pin in sorted(pins.items())}
-    document: dict[str, Any] = {"services": services}
+    document: dict[str, Any] = {"services": services, **_beside(file)}
     if any(prompts.values()):
         document["prompts"] = {
             service: {name: _document(pin) for name, pin in sorted(found.items())}
@@ -155,6 +155,12 @@ def _write(root: Path, environment: str, pins: Mapping[str, Pin], prompts: Promp
 def _document(pin: PromptPin) -> dict[str, Any]:
     messages = [dict(message) for message in pin.messages]
     return {"version": pin.version, "digest": pin.digest, "messages": messages}
+
+
+def _beside(file: Path) -> dict[str, Any]:
+    """What else the file holds: candidates, which are pinned by hand."""
+    written = yaml.safe_load(file.read_text("utf-8")) if file.exists() else {}
+    return {key: value for key, value in written.items() if key not in {"services", "prompts"}}
 
 
 def forget(root: Path, environment: str) -> bool:

@@ -68,6 +68,12 @@ class OperatorsArgs(TypedDict):
     high_availability: NotRequired[bool]
     """Whether every controller has two replicas and a disruption budget where its chart can, as
     in prod. Default: false, one."""
+    gateway_weights: NotRequired[bool]
+    """Whether Argo Rollouts sets weights of Gateways' routes: its controller then downloads a
+    plugin when it starts, held to a digest, and runs on x86 nodes alone. Default: false."""
+    gateway_plugin_url: NotRequired[str]
+    """Where that plugin is for closed networks, with https://: the same file elsewhere. Default:
+    its makers' release."""
     metrics: NotRequired[MetricsStorage]
     """What Prometheus keeps, of kube-prometheus-stack. Default: the defaults of its fields."""
     keep: NotRequired[bool]
@@ -96,6 +102,8 @@ class Setting:
     """Addresses and ports of the node where pods fetch their credentials."""
     metrics: MetricsStorage
     """What Prometheus keeps."""
+    gateway_plugin_url: str | None = None
+    """Where Argo Rollouts gets its plugin for Gateways from; None where it needs none."""
 
     @property
     def replicas(self) -> int:

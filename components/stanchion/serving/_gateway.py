@@ -16,6 +16,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import google_backends, network
 from stanchion.labels import metadata as labelled_metadata
+from stanchion.operators import gateway_plugin
 from stanchion.serving import _served
 from stanchion.serving.arguments import (
     DEFAULT_DRAIN_SECONDS,
@@ -72,7 +73,7 @@ def traffic_routing(service: str, args: ModelServiceArgs) -> dict[str, Any]:
     """How Argo Rollouts finds the weights that it writes, in the Rollout's own namespace."""
     return {
         "plugins": {
-            "argoproj-labs/gatewayAPI": {
+            gateway_plugin.NAME: {
                 "httpRoute": route_name(service, args),
                 "namespace": args["namespace"],
                 # It would be the only other thing in the route that the plugin writes.

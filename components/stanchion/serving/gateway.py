@@ -11,9 +11,10 @@ DEFAULT_GATEWAY_CLASS = "envoy"
 DEFAULT_MIRROR_PERCENT = 100
 DEFAULT_SHADOW_REPLICAS = 1
 _LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"(\*\.)?({_LABEL}\.)*{_LABEL}")
-_LONGEST_HOST = 253
-_MOST_HOSTS = 16
+HOST = rf"(\*\.)?({_LABEL}\.)+[a-z]([-a-z0-9]*[a-z0-9])?"
+"""Pattern of a host that a route may have."""
+LONGEST_HOST = 253
+MOST_HOSTS = 16
 _CLASSIC = f"{CLASS_PREFIX}gxlb"
 _OF_MANY_CLUSTERS = "-mc"
 
@@ -60,14 +61,14 @@ def check_gateway(check: Checks, gateway: ModelGateway) -> None:
     check.name("gateway.namespace", gateway["namespace"])
     if "proxies_namespace" in gateway:
         check.name("gateway.proxies_namespace", gateway["proxies_namespace"])
-    if not 1 <= len(gateway["hostnames"]) <= _MOST_HOSTS:
+    if not 1 <= len(gateway["hostnames"]) <= MOST_HOSTS:
         check.refuse(
             "gateway.hostnames",
             f"has {len(gateway['hostnames'])} hosts",
-            f"name 1 to {_MOST_HOSTS} that lead to the service",
+            f"name 1 to {MOST_HOSTS} that lead to the service",
         )
     for at, host in enumerate(gateway["hostnames"]):
-        if len(host) > _LONGEST_HOST or not _HOST.fullmatch(host):
+        if len(host) > LONGEST_HOST or not re.fullmatch(HOST, host):
             check.refuse(
                 f"gateway.hostnames[{at}]", f"'{host}' is no host", "write one as wine.example.com"
             )

@@ -208,6 +208,8 @@ def _at_gateway(
     if "shadow" in args:
         services.append(_shadow.make(name, service, args, replicas.labels, opts))
         backends.append(service + _gateway.SHADOW_SUFFIX)
-    _gateway.tell_google(name, backends, args, replicas.labels, opts)
+    # Without the version: a new one changes nothing here.
+    labelled = _labels(args, replicas.selector)
+    _gateway.tell_google(name, backends, args, labelled, opts)
     there = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=services))
-    return _gateway.route(name, service, args, replicas.labels, there)
+    return _gateway.route(name, service, args, labelled, there)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from service import load_lock, load_pins
 from stanchion_cli.errors import InputError
 from stanchion_cli.models import lockfile
@@ -66,3 +67,14 @@ def test_prompts_and_models_leave_each_others_pins(tmp_path: Path) -> None:
     lockfile.write_prompt(tmp_path, "local", "tone", {"assistant": None})
     assert lockfile.read_prompts(tmp_path, "local") == {}
     assert lockfile.read(tmp_path, "local") == {"wine": model}
+
+
+def test_candidates_that_are_pinned_by_hand_stay_when_a_service_is_pinned(tmp_path: Path) -> None:
+    root = _root(tmp_path)
+    path = lockfile.write(root, "local", {"wine": PIN})
+    shadow = vars(Pin("wine-cultivar", "4", f"sha256:{'b' * 64}"))
+    path.write_text(yaml.safe_dump({"services": {"wine": vars(PIN)}, "shadows": {"wine": shadow}}))
+    lockfile.write(root, "local", {"wine": Pin(PIN.model, "4", shadow["digest"])})
+    lock = load_lock(path.parent, "local")
+    assert {name: pin.model_dump() for name, pin in lock.shadows.items()} == {"wine": shadow}
+    assert lock.services["wine"].version == "4"
