@@ -73,9 +73,7 @@ def check_drift_monitors(
         watched.setdefault(file.service, file.name)
         if not found:
             service = watched_service(file, services)
-            found = job_place_problems(
-                file, _folders(file, service), environment, stack, pools
-            )
+            found = job_place_problems(file, _folders(file, service), environment, stack, pools)
             if file.pool is None or file.pool in pools:
                 found += _refused(file, service, environment, stack, pools)
         problems += [f"services/{file.name}: {problem}" for problem in found]
