@@ -9,12 +9,14 @@ from costs import capacity_summary, check_budget
 from dashboards import build_dashboards
 from drift_monitoring import build_drift_monitors
 from environment import from_pulumi_config
+from features import check_features
 from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
 from layers import Layer, environment_below
 from llm_serving import build_llm_services
 from monitoring import build_monitoring, check_monitoring
 from pulumi.runtime.config import CONFIG, get_config_env
+from queues import build_queues, check_queues
 from serving import Platform, build_services, load_declared
 from tenants import build_tenants, find_tenants
 from tracking import build_tracking, find_tracking
@@ -28,6 +30,8 @@ try:
     pools = checked_foundation(environment, name)
     check_budget(environment, pools)
     check_monitoring(environment, name)
+    check_queues(environment, name, pools)
+    check_features(environment, name)
     services = Path(__file__).parent / "services"
     declared = (
         load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None
@@ -50,6 +54,7 @@ if Layer.PLATFORM in layers:
     build_dashboards(environment, foundation)
     tracking = build_tracking(environment, foundation)
     tenants = build_tenants(environment, foundation.opts)
+    build_queues(environment, foundation, tenants)
     pulumi.export("registry", tracking.registry)
 elif base is not None:
     tracking, tenants = find_tracking(environment, base), find_tenants(environment)
@@ -68,5 +73,5 @@ if declared is not None:
         monitors = build_drift_monitors(platform, declared.monitors, declared.files)
         pulumi.export("driftMonitors", monitors)
     if declared.llms:
-        llms = build_llm_services(environment, foundation, tenants, declared.llms)
+        llms = build_llm_services(platform, declared.llms, declared.prompts)
         pulumi.export("llmServices", llms)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from service_resources import Resources
-from validation import Label, Name, Schedule, ShortName, Strict
+from stanchion import JobPriority
+from validation import Label, Name, Schedule, ShortName, Strict, by_value
 
 _Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^\S+$")]
 
@@ -70,7 +71,11 @@ class BatchInferenceFile(Strict):
     refused_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of a shard's rows that the model's signature may refuse; they are written apart."""
     queue: Name | None = None
-    """Kueue's LocalQueue in the tenant's namespace; default: none, pods start at once."""
+    """Kueue's LocalQueue in the tenant's namespace; default: the tenant's own, jobs, where the
+    environment makes them; elsewhere none, pods start at once."""
+    priority: Annotated[JobPriority, by_value(JobPriority)] = JobPriority.BATCH
+    """What it is next to other jobs in the environment's queues: training gives way to batch, and
+    batch to online."""
     deadline_minutes: Annotated[int, Field(ge=1, le=20_160)] = 360
     """Longest time for all parts together."""
     pool: Annotated[ShortName, Field(max_length=28)] | None = None

@@ -11,12 +11,7 @@ from environment import Environment, Profile
 from images import image
 from service import LOCK_SUFFIX, Pin
 from service_folders import Folder
-from service_jobs import (
-    JobPlace,
-    job_identity,
-    job_place_problems,
-    told_in_files,
-)
+from service_jobs import job_args, job_identity, job_place_problems, told_in_files
 from stanchion import (
     ArgumentsError,
     BatchInference,
@@ -66,7 +61,7 @@ def check_batches(
     """
     problems: list[str] = []
     for file in files:
-        found = job_place_problems(_place(file), environment, stack, pools)
+        found = job_place_problems(file, _folders(file), environment, stack, pools)
         found += _pin_problems(file, pins, stack)
         if file.pool is None or file.pool in pools:
             found += _refused(file, environment, stack, pools)
@@ -92,19 +87,11 @@ def unpinned(file: BatchInferenceFile, stack: str) -> str:
     )
 
 
-def _place(file: BatchInferenceFile) -> JobPlace:
-    return JobPlace(
-        file.name,
-        file.tenant,
-        file.owner,
-        file.cost_center,
-        file.pool,
-        file.queue,
-        [
-            Folder("input", GrantKind.BUCKET_READ, file.input, file.input_key),
-            Folder("output", GrantKind.BUCKET_WRITE, file.output, file.output_key),
-        ],
-    )
+def _folders(file: BatchInferenceFile) -> list[Folder]:
+    return [
+        Folder("input", GrantKind.BUCKET_READ, file.input, file.input_key),
+        Folder("output", GrantKind.BUCKET_WRITE, file.output, file.output_key),
+    ]
 
 
 def _pin_problems(file: BatchInferenceFile, pins: Mapping[str, Pin], stack: str) -> list[str]:
@@ -147,9 +134,7 @@ def _args(
 ) -> BatchInferenceArgs:
     """All but where it runs and where its model comes from."""
     args: BatchInferenceArgs = {  # type: ignore[typeddict-item]
-        "tenant": file.tenant,
-        "owner": file.owner,
-        "cost_center": file.cost_center,
+        **job_args(file, environment, pools),  # type: ignore[typeddict-item]
         "image": image(environment, stack, "model-server"),
         "model": {"name": pin.model, "version": pin.version, "digest": pin.digest},
         "input": file.input,
@@ -160,27 +145,12 @@ def _args(
         "keep_columns": list(file.keep_columns),
         "batch_rows": file.batch_rows,
         "refused_share": file.refused_share,
-        "deadline_seconds": file.deadline_minutes * 60,
-        "resources": {
-            "cpu": file.resources.cpu,
-            "cpu_limit": file.resources.cpu_limit,
-            "memory": file.resources.memory,
-        },
-        "gpus": file.resources.gpus,
     }
-    if file.schedule is not None:
-        args["schedule"] = file.schedule
     if file.dates is not None:
         args["dates"] = {
             "first": file.dates.first.isoformat(),
             "last": file.dates.last.isoformat(),
         }
-    if file.queue is not None:
-        args["queue"] = file.queue
-    if file.claim is not None:
-        args["volume_claim_name"] = file.claim
-    if file.pool is not None:
-        args["placement"] = pools[file.pool]
     return args
 
 
@@ -204,7 +174,7 @@ def build_batches(
         args = _args(file, pin, platform.environment, foundation.environment, foundation.placements)
         args["namespace"] = platform.namespaces[file.tenant]
         args["registry"] = platform.tracking.registry
-        identity = job_identity(_place(file), foundation)
+        identity = job_identity(file, _folders(file), foundation)
         if identity is not None:
             args["service_account_annotations"] = identity.annotations
         opts = foundation.pools[file.pool] if file.pool else foundation.workloads

@@ -9,8 +9,7 @@ from drift_monitor_service import DriftMonitorFile
 from environment import Environment
 from images import image
 from service import ModelServiceFile, Pin
-from service_folders import Folder
-from service_jobs import JobPlace, job_identity
+from service_folders import Folder, folder_grants
 from stanchion import GrantKind, RetrainingReason, RetrainingTrigger, RetrainingTriggerArgs
 from stanchion.checks import LONGEST_NAME
 from training_retrain import BY_ALERT, Retrain
@@ -157,16 +156,14 @@ def build_trigger(
         args["data"] = file.data.location
         if file.claim is not None:
             args["volume_claim_name"] = file.claim
-        place = JobPlace(
+        read = Folder("data", GrantKind.BUCKET_READ, file.data.location, file.data.key)
+        identity = foundation.identity(
             name,
-            file.tenant,
-            file.owner,
-            file.cost_center,
-            None,
-            None,
-            [Folder("data", GrantKind.BUCKET_READ, file.data.location, file.data.key)],
+            tenant=file.tenant,
+            owner=file.owner,
+            cost_center=file.cost_center,
+            grants=[*folder_grants([read])],
         )
-        identity = job_identity(place, foundation)
         if identity is not None:
             args["service_account_annotations"] = identity.annotations
     return RetrainingTrigger(name, args, foundation.workloads)

@@ -4,46 +4,98 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NotRequired, TypeAlias, TypedDict
 
+from batch_service import BatchInferenceFile
 from environment import Environment
 from explain import in_the_notation_of_files
 from foundation import Foundation
 from service_folders import Folder, folder_grants, folder_problems
 from service_place import place_problems
 from stanchion import Cloud, Placement, WorkloadIdentity
+from stanchion.jobs.queues import QUEUE
+from stanchion.pods import ContainerResources
+from training_service import TrainingJobFile
+
+JobFile: TypeAlias = BatchInferenceFile | TrainingJobFile
 
 
-@dataclass(frozen=True)
-class JobPlace:
-    """Where a file has its job run, and for whom."""
+class JobArgs(TypedDict):
+    """What every component of a job takes from its file."""
 
-    name: str
     tenant: str
     owner: str
     cost_center: str
-    pool: str | None
-    queue: str | None
-    folders: Sequence[Folder]
+    deadline_seconds: int
+    resources: ContainerResources
+    gpus: int
+    schedule: NotRequired[str]
+    queue: NotRequired[str]
+    queue_priority: NotRequired[str]
+    volume_claim_name: NotRequired[str]
+    placement: NotRequired[Placement]
+
+
+def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placement]) -> JobArgs:
+    """The arguments that every job takes from its file.
+
+    Args:
+        file: The file.
+        environment: The environment, whose tenants may have queues.
+        pools: Placement on the environment's pools, by their names.
+    """
+    args: JobArgs = {
+        "tenant": file.tenant,
+        "owner": file.owner,
+        "cost_center": file.cost_center,
+        "deadline_seconds": file.deadline_minutes * 60,
+        "resources": {
+            "cpu": file.resources.cpu,
+            "cpu_limit": file.resources.cpu_limit,
+            "memory": file.resources.memory,
+        },
+        "gpus": file.resources.gpus,
+    }
+    if file.schedule is not None:
+        args["schedule"] = file.schedule
+    if environment.has_queues:
+        args |= {"queue": QUEUE, "queue_priority": str(file.priority)}
+    elif file.queue is not None:
+        args["queue"] = file.queue
+    if file.claim is not None:
+        args["volume_claim_name"] = file.claim
+    if file.pool is not None:
+        args["placement"] = pools[file.pool]
+    return args
 
 
 def job_place_problems(
-    job: JobPlace, environment: Environment, stack: str, pools: Mapping[str, Placement]
+    job: JobFile,
+    folders: Sequence[Folder],
+    environment: Environment,
+    stack: str,
+    pools: Mapping[str, Placement],
 ) -> list[str]:
     """What is wrong with the tenant, the pool, the queue and the folders of a job.
 
     Args:
-        job: Where it runs.
+        job: Its file.
+        folders: What it reads and writes.
         environment: The environment.
         stack: Its name.
         pools: Placement on its pools, by their names.
     """
     tenants = [tenant.name for tenant in environment.tenants]
     problems = place_problems(job.tenant, job.pool, stack, tenants, pools)
-    problems += folder_problems(job.folders, Cloud(environment.provider.cloud), stack)
+    problems += folder_problems(folders, Cloud(environment.provider.cloud), stack)
     if job.queue is not None and environment.lacks_for_queues:
         problems.append(
             f"queue: needs {environment.lacks_for_queues} of {stack}; add it, or remove queue"
+        )
+    elif environment.has_queues and job.queue not in {None, QUEUE}:
+        problems.append(
+            f"queue: '{job.queue}' is not in {stack}, where every tenant has one called {QUEUE}; "
+            "remove queue"
         )
     return problems
 
@@ -64,12 +116,14 @@ def told_in_files(problems: Sequence[str], names: Mapping[str, str]) -> list[str
     return told
 
 
-def job_identity(job: JobPlace, foundation: Foundation) -> WorkloadIdentity | None:
+def job_identity(
+    job: JobFile, folders: Sequence[Folder], foundation: Foundation
+) -> WorkloadIdentity | None:
     """The right to the buckets among the folders of a job; None where it needs none."""
     return foundation.identity(
         job.name,
         tenant=job.tenant,
         owner=job.owner,
         cost_center=job.cost_center,
-        grants=[*folder_grants(job.folders)],
+        grants=[*folder_grants(folders)],
     )

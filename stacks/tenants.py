@@ -23,13 +23,7 @@ def build_tenants(
                 "access": [
                     {"group": access.group, "role": Role(access.role)} for access in tenant.access
                 ],
-                "quota": {
-                    "cpu": tenant.quota.cpu,
-                    "memory": tenant.quota.memory,
-                    "pods": tenant.quota.pods,
-                    "storage": tenant.quota.storage,
-                    "gpus": tenant.quota.gpus,
-                },
+                "quota": tenant.quota.arguments(),
                 "tracking_client": True,
             },
             opts,

@@ -10,8 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from service_resources import Resources
+from stanchion import JobPriority
 from training_retrain import Retrain
-from validation import InvalidFileError, Label, Name, Schedule, ShortName, Strict
+from validation import InvalidFileError, Label, Name, Schedule, ShortName, Strict, by_value
 
 _Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^\S+$")]
 _NOT_CODE = "__pycache__"
@@ -77,7 +78,11 @@ class TrainingJobFile(Strict):
     retries: Annotated[int, Field(ge=0, le=100)] = 3
     """How often a failed training is tried again; an eviction is no failure."""
     queue: Name | None = None
-    """Kueue's LocalQueue in the tenant's namespace; default: none, pods start at once."""
+    """Kueue's LocalQueue in the tenant's namespace; default: the tenant's own, jobs, where the
+    environment makes them; elsewhere none, pods start at once."""
+    priority: Annotated[JobPriority, by_value(JobPriority)] = JobPriority.TRAINING
+    """What it is next to other jobs in the environment's queues: training gives way to batch, and
+    batch to online."""
     deadline_minutes: Annotated[int, Field(ge=1, le=43_200)] = 1440
     """Longest time with all tries; of each try where there are several nodes."""
     nodes: Annotated[int, Field(ge=1, le=512)] = 1

@@ -12,12 +12,7 @@ from images import image
 from retraining import build_trigger
 from service import Pin
 from service_folders import Folder
-from service_jobs import (
-    JobPlace,
-    job_identity,
-    job_place_problems,
-    told_in_files,
-)
+from service_jobs import job_args, job_identity, job_place_problems, told_in_files
 from stanchion import (
     ArgumentsError,
     GrantKind,
@@ -79,7 +74,7 @@ def load_trainings(
     problems: list[str] = []
     trainings: list[Training] = []
     for file in files:
-        found = job_place_problems(_place(file), environment, stack, pools)
+        found = job_place_problems(file, _folders(file), environment, stack, pools)
         lacking = environment.lacks(Operator.JOBSET)
         if file.nodes > 1 and lacking:
             found.append(
@@ -99,14 +94,12 @@ def load_trainings(
     return trainings
 
 
-def _place(file: TrainingJobFile) -> JobPlace:
+def _folders(file: TrainingJobFile) -> list[Folder]:
     folders = [Folder("data", GrantKind.BUCKET_READ, file.data.location, file.data.key)]
     if file.checkpoints is not None:
         kept = Folder("checkpoints", GrantKind.BUCKET_WRITE, file.checkpoints, file.checkpoints_key)
         folders.append(kept)
-    return JobPlace(
-        file.name, file.tenant, file.owner, file.cost_center, file.pool, file.queue, folders
-    )
+    return folders
 
 
 def _refused(
@@ -134,9 +127,7 @@ def _args(
     if file.data.version is not None:
         data["version"] = file.data.version
     args: TrainingJobArgs = {  # type: ignore[typeddict-item]
-        "tenant": file.tenant,
-        "owner": file.owner,
-        "cost_center": file.cost_center,
+        **job_args(file, environment, pools),  # type: ignore[typeddict-item]
         "image": file.image or image(environment, stack, "model-server"),
         "command": list(file.command),
         "model_name": file.model,
@@ -144,30 +135,15 @@ def _args(
         "data": data,
         "seed": file.seed,
         "retries": file.retries,
-        "deadline_seconds": file.deadline_minutes * 60,
         "nodes": file.nodes,
-        "resources": {
-            "cpu": file.resources.cpu,
-            "cpu_limit": file.resources.cpu_limit,
-            "memory": file.resources.memory,
-        },
-        "gpus": file.resources.gpus,
     }
     if code.files is not None:
         args["code"] = dict(code.files)
     if file.checkpoints is not None:
         args["checkpoints"] = file.checkpoints
-    if file.schedule is not None:
-        args["schedule"] = file.schedule
     if file.retrain is not None:
         args["on_demand"] = True
         args["kept_runs"] = max(DEFAULT_KEPT_RUNS, file.retrain.max_runs)
-    if file.queue is not None:
-        args["queue"] = file.queue
-    if file.claim is not None:
-        args["volume_claim_name"] = file.claim
-    if file.pool is not None:
-        args["placement"] = pools[file.pool]
     return args
 
 
@@ -187,7 +163,7 @@ def build_trainings(
             "namespace": registry["namespace"],
             "secret_name": file.credentials,
         }
-        identity = job_identity(_place(file), foundation)
+        identity = job_identity(file, _folders(file), foundation)
         if identity is not None:
             args["service_account_annotations"] = identity.annotations
         opts = foundation.pools[file.pool] if file.pool else foundation.workloads

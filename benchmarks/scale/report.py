@@ -141,7 +141,7 @@ def _left_out(run: Run) -> Iterator[str]:
     yield f"- of kinds that a cluster without operators does not have: {_counted(left.unserved)}"
     yield f"- with values that a cloud or a random generator gives: {_counted(left.unknown)}"
     yield f"- the platform's own, outside the tenants: {_all(left.platform)} objects"
-    yield "- Kueue's: no service names a `queue`, so Jobs start at once"
+    yield "- Kueue's: the environment has none, so Jobs start at once"
 
 
 def _gpus(asked: Sequence[Workload], *, pool: str = "", tenant: str = "") -> int:

@@ -6,7 +6,7 @@ from stanchion.checks import Checks
 
 DATA = "/data"
 """Where a claim is mounted."""
-_FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file://{DATA}/\S+")
+_FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(?P<within>/\S*)?|file://{DATA}/\S+")
 
 
 def in_bucket(place: str) -> bool:
@@ -14,7 +14,22 @@ def in_bucket(place: str) -> bool:
     return not place.startswith("file:")
 
 
-def check_folder(check: Checks, field: str, place: str, *, claimed: bool) -> None:
+def is_folder(place: str, *, whole_bucket: bool = True) -> bool:
+    """Whether pods can reach a folder.
+
+    Args:
+        place: The folder.
+        whole_bucket: Whether a bucket without a path is one.
+    """
+    read = _FOLDER.fullmatch(place)
+    if read is None:
+        return False
+    return whole_bucket or not in_bucket(place) or len(read["within"] or "") > 1
+
+
+def check_folder(
+    check: Checks, field: str, place: str, *, claimed: bool, whole_bucket: bool = True
+) -> None:
     """Note a folder that no pod reaches.
 
     Args:
@@ -22,8 +37,9 @@ def check_folder(check: Checks, field: str, place: str, *, claimed: bool) -> Non
         field: Where the folder is named.
         place: The folder.
         claimed: Whether there is a claim that is mounted.
+        whole_bucket: Whether a bucket without a path is one.
     """
-    if not _FOLDER.fullmatch(place):
+    if not is_folder(place, whole_bucket=whole_bucket):
         check.refuse(
             field,
             f"'{place}' is no folder that pods reach",

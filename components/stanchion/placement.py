@@ -46,6 +46,11 @@ class Placement(TypedDict):
     """Whose nodes they are, aws or gcp. Default: not known."""
     min_nodes: NotRequired[int]
     """Nodes that are always there. Default: 0."""
+    max_cpu: NotRequired[int]
+    """Cores that all its nodes together have for pods at the least, when it is at its largest.
+    Default: not known."""
+    max_memory: NotRequired[int]
+    """GiB of RAM, likewise. Default: not known."""
     image_streaming: NotRequired[bool]
     """Whether containers start before all of their image is there. Default: false."""
 

@@ -12,21 +12,20 @@ from stanchion_policies.pools import GPU, NodePool
 from stanchion_policies.reading import entries, get, items, quantity, text
 from stanchion_policies.rules import Settings, Severity, cluster_policy
 
+_PRIORITY = "kueue.x-k8s.io/priority-class"
+
 
 @cluster_policy(
     "queue-leads-to-nodes",
-    kinds=("Job", "LocalQueue", "ClusterQueue", "ResourceFlavor"),
+    kinds=("Job", "CronJob", "RayJob", "LocalQueue", "ClusterQueue", "ResourceFlavor"),
     severity=Severity.HIGH,
     fix="Correct the name, or the flavour's nodeLabels and tolerations; what waits in a queue that "
     "leads nowhere waits for ever, and nothing says so.",
 )
 def leads_to_nodes(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
     """A job's queue leads to nodes of the stack."""
-    if item.kind == "Job":
-        name = text(item.labels, KUEUE_QUEUE)
-        queues = cluster.of("LocalQueue")
-        if name and queues and cluster.find("LocalQueue", item.namespace, name) is None:
-            yield f"waits in LocalQueue {item.namespace}/{name}, which is not in the stack"
+    if item.kind in {"Job", "CronJob", "RayJob"}:
+        yield from _no_queue(item, cluster)
     elif item.kind == "LocalQueue":
         yield from _missing(cluster, "ClusterQueue", text(item.body, "spec", "clusterQueue"))
     elif item.kind == "ClusterQueue":
@@ -34,6 +33,19 @@ def leads_to_nodes(item: KubernetesObject, cluster: Cluster, _settings: Settings
             yield from _missing(cluster, "ResourceFlavor", name)
     else:
         yield from _no_nodes(item, cluster)
+
+
+def _no_queue(item: KubernetesObject, cluster: Cluster) -> Iterator[str]:
+    """What is wrong with where a job waits, or the Jobs that a CronJob makes."""
+    labels = item.labels
+    if item.kind == "CronJob":
+        labels = entries(item.body, "spec", "jobTemplate", "metadata", "labels")
+    name, queues = text(labels, KUEUE_QUEUE), cluster.of("LocalQueue")
+    if name and queues and cluster.find("LocalQueue", item.namespace, name) is None:
+        yield f"waits in LocalQueue {item.namespace}/{name}, which is not in the stack"
+    priority = text(labels, _PRIORITY)
+    if name and priority:
+        yield from _missing(cluster, "WorkloadPriorityClass", priority)
 
 
 def _missing(cluster: Cluster, kind: str, name: str) -> Iterator[str]:
@@ -75,25 +87,53 @@ def _no_nodes(flavor: KubernetesObject, cluster: Cluster) -> Iterator[str]:
 
 @cluster_policy(
     "queue-within-pools",
-    kinds=("ClusterQueue",),
+    kinds=("ClusterQueue", "Cohort"),
     severity=Severity.MEDIUM,
-    fix="Lower nominalQuota to what the pools have at their largest, or raise their maximum.",
+    fix="Lower nominalQuota to what the pools have at their largest, or raise their maximum; what "
+    "several queues of a cohort count as theirs is promised twice.",
 )
 def within_pools(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
-    """A queue admits no more GPUs than its pools can have."""
-    for name, flavor in _flavors(item).items():
-        declared = [each for each in cluster.of("ResourceFlavor") if each.name == name]
-        if not declared:
+    """Queues admit no more GPUs than their pools can have, alone and with those of their cohort."""
+    together = _together(item, cluster)
+    for declared in cluster.of("ResourceFlavor"):
+        name = declared.name
+        rooms = _rooms(selected_pools(_as_pod(declared), cluster.pools))
+        if rooms is None:
             continue
-        rooms = _rooms(selected_pools(_as_pod(declared[0]), cluster.pools))
-        quotas = [each for each in items(flavor, "resources") if get(each, "name") == GPU]
-        for quota in quotas:
-            admitted = quantity(get(quota, "nominalQuota"))
-            if rooms is not None and admitted is not None and admitted > rooms:
-                yield (
-                    f"admits {int(admitted)} {GPU} of flavour {name}, and its pools have {rooms} "
-                    "at their largest"
-                )
+        admitted = _gpus(item, name)
+        if admitted > rooms:
+            yield (
+                f"admits {admitted} {GPU} of flavour {name}, and its pools have {rooms} "
+                "at their largest"
+            )
+        elif together and sum(_gpus(each, name) for each in together) > rooms:
+            total = sum(_gpus(each, name) for each in together)
+            yield (
+                f"is one of {len(together)} of its cohort that admit {total} {GPU} of flavour "
+                f"{name}, and its pools have {rooms} at their largest"
+            )
+
+
+def _together(item: KubernetesObject, cluster: Cluster) -> list[KubernetesObject]:
+    """A cohort and its queues; for all but the first of them none, so that it is told once."""
+    name = item.name if item.kind == "Cohort" else text(item.body, "spec", "cohortName")
+    queues = [
+        each
+        for each in cluster.of("ClusterQueue")
+        if name and text(each.body, "spec", "cohortName") == name
+    ]
+    members = [*(each for each in cluster.of("Cohort") if each.name == name), *queues]
+    return members if members and members[0].urn == item.urn else []
+
+
+def _gpus(queue: KubernetesObject, flavor: str) -> int:
+    """The GPUs that a queue counts as its own of a flavour."""
+    amounts = [
+        quantity(get(each, "nominalQuota"))
+        for each in items(_flavors(queue).get(flavor, {}), "resources")
+        if get(each, "name") == GPU
+    ]
+    return int(sum(each for each in amounts if each is not None))
 
 
 def _rooms(pools: list[NodePool]) -> int | None:

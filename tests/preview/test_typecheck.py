@@ -28,6 +28,7 @@ WRONG = {
         "is a number where a whole number belongs",
     ),
     "free-inside": ("metadata.labls", f"{NO_PROPERTY} labels?"),
+    "nearly-spec": ("specs", f"{NO_PROPERTY} spec?"),
     "typed-secret": ("length", "is a string where a whole number belongs"),
 }
 
@@ -49,7 +50,7 @@ def test_an_input_that_crashes_the_sdk_is_told_as_what_it_is(project: Project) -
 @pytest.mark.parametrize(
     "name",
     ["missing-nothing", "port-union", "port-union-number", "nothing", "unknown-value", "provider",
-     "no-sdk"],
+     "no-sdk", "beside-spec"],
 )  # fmt: skip
 def test_a_right_input_passes(name: str, evaluate: Evaluate) -> None:
     assert [p for p in evaluate("mistyped").problems if p.urn.endswith(f"::{name}")] == []

@@ -109,6 +109,7 @@ REQUIRED = {
         "maxNodes",
     },
     "Dashboards": {"owner", "costCenter"},
+    "JobQueues": {"environment", "owner", "costCenter", "pools", "tenants"},
     "LlmGateway": {
         "namespace", "tenant", "owner", "costCenter", "image", "backends", "models", "consumers",
         "autoscaling",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stanchion_policies.cluster import WITH_REPLICAS, Cluster
+from stanchion_policies.cluster import WITH_REPLICAS, Cluster, bounds
 from stanchion_policies.kubernetes import ContainerKind, KubernetesObject, Pod
 from stanchion_policies.placement import devices_of
 from stanchion_policies.reading import entries, get, items, number, quantity, text
@@ -116,13 +116,9 @@ def _workloads(item: KubernetesObject, cluster: Cluster) -> Iterator[Workload]:
 
 def _replicas(item: KubernetesObject, cluster: Cluster) -> tuple[float, float]:
     for autoscaler in cluster.autoscalers_of(item):
-        spec = entries(autoscaler.body, "spec")
-        if autoscaler.kind == "ScaledObject":
-            return (
-                float(number(spec, "minReplicaCount")),
-                float(number(spec, "maxReplicaCount", default=100)),
-            )
-        return float(number(spec, "minReplicas", default=1)), float(number(spec, "maxReplicas"))
+        fewest, most = bounds(autoscaler)
+        # KEDA's own default; an HPA has none and must say it.
+        return float(fewest), float(number(autoscaler.body, "spec", most, default=100))
     fixed = float(number(item.body, "spec", "replicas", default=1))
     return fixed, fixed
 

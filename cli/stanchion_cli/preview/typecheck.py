@@ -20,7 +20,7 @@ import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pulumi
@@ -44,10 +44,17 @@ _PLAIN: dict[type, tuple[type, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What an input class takes: the type of each property, and those that must be there."""
+    """What an input class takes: the type of each property, and those that must be there.
+
+    Attributes:
+        properties: Types of the properties.
+        required: Those that must be there.
+        more: Whether there may be others, of which nothing is known.
+    """
 
     properties: Mapping[str, Any]
     required: frozenset[str]
+    more: bool = False
 
 
 def check(resources: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -89,6 +96,8 @@ def _object(shape: _Shape, value: Mapping[str, Any], path: str) -> Iterator[tupl
             continue
         if key not in shape.properties:
             near = difflib.get_close_matches(_camel(key), shape.properties, n=1, cutoff=0.6)
+            if shape.more and not near:
+                continue
             known = ", ".join(sorted(shape.properties)[:12])
             yield (
                 f"{path}.{key}".lstrip("."),
@@ -250,7 +259,9 @@ def _shape_of(token: str) -> _Shape | None:
     for suffix in ("InitArgs", "Args"):
         arguments = getattr(module, found.__name__ + suffix, None)
         if isinstance(arguments, type) and _types.is_input_type(arguments):
-            return _shape(arguments)
+            shape = _shape(arguments)
+            # A kind may have fields beside `spec`; one that is nearly called so is a slip.
+            return replace(shape, more=found.__name__ == "CustomResource")
     return None
 
 

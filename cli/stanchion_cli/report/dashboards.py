@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from stanchion.monitoring.dashboards import Dashboard, Panel, Query, Shape
 
 from stanchion_cli.deploy.prometheus import Prometheus, Series
 from stanchion_cli.report.charts import HEIGHT, WIDTH, Chart, chart, figure
+from stanchion_cli.report.page import templates
 
 MOST_LINES, MOST_ROWS = 12, 40
 _POINTS = 120
@@ -132,23 +132,20 @@ def page(
         for dashboard in dashboards
     ]
     panels = [panel for _, sections in shown for _, several in sections for panel in several]
-    templates = Environment(
-        loader=PackageLoader("stanchion_cli.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template("dashboards.html.j2").render(
-        environment=environment,
-        dashboards=shown,
-        filled=sum(bool(panel.series) for panel in panels),
-        panels=len(panels),
-        start=_moment(times.start),
-        end=_moment(times.end),
-        chosen=values,
-        width=WIDTH,
-        height=HEIGHT,
+    return (
+        templates()
+        .get_template("dashboards.html.j2")
+        .render(
+            environment=environment,
+            dashboards=shown,
+            filled=sum(bool(panel.series) for panel in panels),
+            panels=len(panels),
+            start=_moment(times.start),
+            end=_moment(times.end),
+            chosen=values,
+            width=WIDTH,
+            height=HEIGHT,
+        )
     )
 
 

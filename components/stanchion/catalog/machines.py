@@ -53,6 +53,20 @@ class Machine:
         """What comes before its size, as g6e or a3-highgpu."""
         return self.name.partition(".")[0] if "." in self.name else self.name.rpartition("-")[0]
 
+    @property
+    def cores_for_pods(self) -> int:
+        """Whole cores that pods may ask for: nine tenths, the rest is the node's own.
+
+        EKS and GKE keep less for the kubelet on all but the smallest; agents on every node ask
+        for some.
+        """
+        return self.vcpus * 9 // 10
+
+    @property
+    def memory_for_pods(self) -> int:
+        """GiB that pods may ask for: nine tenths less 2, what is sold is not all there."""
+        return max(self.memory * 9 // 10 - 2, 0)
+
 
 @dataclass(frozen=True)
 class Source:

@@ -1,4 +1,4 @@
-"""Work that ends: scoring files, training a model and what begins it again, judging its log."""
+"""Work that ends: scoring and training, what begins it again, judges it, says whose turn it is."""
 
 from stanchion.jobs.arguments import BatchDates, BatchInferenceArgs
 from stanchion.jobs.batch_inference import BatchInference
@@ -9,10 +9,18 @@ from stanchion.jobs.drift_monitor_arguments import (
     LateLabels,
     QualityMetric,
 )
+from stanchion.jobs.queues import JobQueues
+from stanchion.jobs.queues_arguments import (
+    JobPriority,
+    JobQueuesArgs,
+    QueuePreemption,
+    QueueShare,
+    QueueTenant,
+)
 from stanchion.jobs.retraining import RetrainingTrigger
 from stanchion.jobs.retraining_arguments import RetrainingReason, RetrainingTriggerArgs
 from stanchion.jobs.training import TrainingJob
-from stanchion.jobs.training_arguments import TrackingAccess, TrainingData, TrainingJobArgs
+from stanchion.jobs.training_arguments import TrainingData, TrainingJobArgs
 
 __all__ = [
     "BatchDates",
@@ -20,13 +28,18 @@ __all__ = [
     "BatchInferenceArgs",
     "DriftMonitor",
     "DriftMonitorArgs",
+    "JobPriority",
+    "JobQueues",
+    "JobQueuesArgs",
     "LabelledTask",
     "LateLabels",
     "QualityMetric",
+    "QueuePreemption",
+    "QueueShare",
+    "QueueTenant",
     "RetrainingReason",
     "RetrainingTrigger",
     "RetrainingTriggerArgs",
-    "TrackingAccess",
     "TrainingData",
     "TrainingJob",
     "TrainingJobArgs",

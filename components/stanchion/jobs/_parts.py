@@ -7,12 +7,14 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import network, pods
+from stanchion.checks import Checks
+from stanchion.folders import DATA
 from stanchion.labels import metadata
 from stanchion.placement import Placement
-from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
 _BATCH, _CORE, _NET = k8s.batch.v1, k8s.core.v1, k8s.networking.v1
 _QUEUE = "kueue.x-k8s.io/queue-name"
+_PRIORITY = "kueue.x-k8s.io/priority-class"
 _USER = 1000
 KEEP_SECONDS = 7 * 24 * 60 * 60
 """How long a Job that is over can be looked at."""
@@ -24,21 +26,27 @@ _NOT_WAITED_FOR = {"pulumi.com/skipAwait": "true"}
 """A Job runs for hours, or waits in its queue: whoever deploys it is done before."""
 CREDENTIALS = f"{pods.SECRETS_ROOT}/registry"
 """Where a pod finds the files `username` and `password`."""
-DATA = "/data"
-"""Where a claim is mounted."""
 
 
-def queued(labelled: Mapping[str, str], queue: str | None) -> dict[str, str]:
-    """Labels of what Kueue starts, and not of its pods: it counts what carries the queue's name."""
-    return {**labelled, _QUEUE: queue} if queue else dict(labelled)
+def check_queue(check: Checks, queue: str | None, priority: str | None) -> None:
+    """Note names that no queue has, and a priority that nothing would read."""
+    for field, value in (("queue", queue), ("queue_priority", priority)):
+        if value is not None:
+            check.name(field, value)
+    if priority is not None and queue is None:
+        check.refuse("queue_priority", "is there, and queue is not", "add queue, or remove it")
 
 
-def way_to_mlflow(
-    namespace: pulumi.Input[str], pod_labels: dict[str, str] | None, port: int | None
-) -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
-    """The way to MLflow's pods; labels and port are those of an `MlflowServer` unless given."""
-    there = network.peer(namespace, pod_labels or mlflow_pod_labels())
-    return network.egress([there], port or 5000)
+def queued(labelled: Mapping[str, str], queue: str | None, priority: str | None) -> dict[str, str]:
+    """Labels of what Kueue starts, and not of its pods: it counts what carries the queue's name.
+
+    Args:
+        labelled: Its labels without them.
+        queue: Name of the LocalQueue; None where nothing waits.
+        priority: Name of the WorkloadPriorityClass.
+    """
+    told = {_QUEUE: queue, _PRIORITY: priority} if queue else {}
+    return {**labelled, **{label: value for label, value in told.items() if value}}
 
 
 def scheduled_job_name() -> k8s.core.v1.EnvVarArgs:

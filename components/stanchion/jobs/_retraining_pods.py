@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pulumi_kubernetes as k8s
 
 from stanchion import pods
-from stanchion.jobs import _parts
+from stanchion.folders import DATA
 from stanchion.jobs.retraining_arguments import (
     DEFAULT_COOLDOWN_HOURS,
     DEFAULT_MAX_RUNS,
@@ -68,7 +68,7 @@ def pod_template(
     ]
     if watches_data(args) and "volume_claim_name" in args:
         volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
-        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=_parts.DATA, read_only=True))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA, read_only=True))
     container = _CORE.ContainerArgs(
         name="trigger",
         image=args["image"],

@@ -1,12 +1,13 @@
 """What `BatchInference` takes, checked."""
 
-import re
 from datetime import date
 from typing import NotRequired, TypedDict
 
 import pulumi
 
 from stanchion.checks import Checks
+from stanchion.folders import check_folder, in_bucket
+from stanchion.jobs._parts import check_queue
 from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
@@ -20,10 +21,6 @@ DEFAULT_BATCH_ROWS = 8192
 DEFAULT_DEADLINE_SECONDS = 6 * 60 * 60
 MOST_INDEXES = 10_000
 """Pods of one Job, of all days and shards."""
-DATA = "/data"
-"""Where the volume is mounted."""
-_BUCKET = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+/\S+")
-_FILES = re.compile(rf"file://{DATA}/\S+")
 
 
 class BatchDates(TypedDict):
@@ -80,6 +77,9 @@ class BatchInferenceArgs(TypedDict):
     queue: NotRequired[str]
     """Kueue's LocalQueue in the namespace that admits the pods. Default: none, they start at once.
     """
+    queue_priority: NotRequired[str]
+    """Kueue's WorkloadPriorityClass: what it is next to other jobs that wait, and whether it gives
+    way to them; `JobQueues` makes training, batch and online. Goes with `queue`. Default: none."""
     deadline_seconds: NotRequired[int]
     """Longest time for all parts together, 60 to 1209600. Default: 21600."""
     resources: NotRequired[ContainerResources]
@@ -123,8 +123,7 @@ def checked(name: str, args: BatchInferenceArgs) -> BatchInferenceArgs:
     if not 0 <= args.get("refused_share", 0.0) <= 1:
         check.refuse("refused_share", f"is {args.get('refused_share')}", "write 0 to 1")
     _check_columns(check, args.get("keep_columns", []))
-    if "queue" in args:
-        check.name("queue", args["queue"])
+    check_queue(check, args.get("queue"), args.get("queue_priority"))
     check.done()
     return args
 
@@ -144,25 +143,13 @@ def days(args: BatchInferenceArgs) -> int:
 
 def needs_cloud(args: BatchInferenceArgs) -> bool:
     """Whether it reads or writes a bucket."""
-    return any(not args[end].startswith("file:") for end in ("input", "output"))
+    return in_bucket(args["input"]) or in_bucket(args["output"])
 
 
 def _check_places(check: Checks, args: BatchInferenceArgs) -> None:
     for field in ("input", "output"):
-        place = args[field]
-        if _FILES.fullmatch(place):
-            if "volume_claim_name" not in args:
-                check.refuse(
-                    field,
-                    "is on a volume, but there is no volume_claim_name, so nothing is mounted",
-                    "name a claim, or write a bucket's folder",
-                )
-        elif not _BUCKET.fullmatch(place):
-            check.refuse(
-                field,
-                f"'{place}' is no folder that pods reach",
-                f"write s3://BUCKET/PATH, gs://BUCKET/PATH or file://{DATA}/PATH",
-            )
+        claimed = "volume_claim_name" in args
+        check_folder(check, field, args[field], claimed=claimed, whole_bucket=False)
     if args["input"].rstrip("/") == args["output"].rstrip("/"):
         check.refuse("output", "is the input's folder", "write to another one")
     if (DATE in args["input"]) != (DATE in args["output"]):

@@ -15,6 +15,7 @@ from stanchion.jobs.arguments import (
 )
 from stanchion.labels import metadata
 from stanchion.names import label_value
+from stanchion.tracking.access import way_to_mlflow
 
 
 class BatchInference(pulumi.ComponentResource):
@@ -73,14 +74,12 @@ class BatchInference(pulumi.ComponentResource):
             f"{name}-network",
             metadata(service, namespace, labelled),
             selected,
-            _parts.way_to_mlflow(
-                registry["namespace"], registry.get("pod_labels"), registry.get("port")
-            ),
+            way_to_mlflow(registry["namespace"], registry.get("pod_labels"), registry.get("port")),
             child,
             cloud=needs_cloud(args),
         )
         ready = child_options(self, opts, depends_on=[account, credentials, walls])
-        queued = _parts.queued(labelled, args.get("queue"))
+        queued = _parts.queued(labelled, args.get("queue"), args.get("queue_priority"))
         self.job_name = self.cron_job_name = None
         if "schedule" in args:
             scheduled = _parts.cron_job(

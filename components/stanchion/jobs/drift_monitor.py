@@ -15,6 +15,7 @@ from stanchion.jobs.drift_monitor_arguments import (
 )
 from stanchion.labels import metadata
 from stanchion.names import label_value
+from stanchion.tracking.access import way_to_mlflow
 
 
 class DriftMonitor(pulumi.ComponentResource):
@@ -61,9 +62,7 @@ class DriftMonitor(pulumi.ComponentResource):
             f"{name}-network",
             metadata(service, namespace, labelled),
             selected,
-            _parts.way_to_mlflow(
-                tracking["namespace"], tracking.get("pod_labels"), tracking.get("port")
-            ),
+            way_to_mlflow(tracking["namespace"], tracking.get("pod_labels"), tracking.get("port")),
             child,
             cloud=needs_cloud(args),
         )

@@ -7,12 +7,12 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
-from stanchion.jobs.training_arguments import TrackingAccess
 from stanchion.monitoring.drift_limits import DEFAULT_PROBLEM_RATIO, DEFAULT_PSI
 from stanchion.owned import check_owned
 from stanchion.placement import Placement
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.schedules import is_schedule
+from stanchion.tracking.access import TrackingAccess
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "500m", "cpu_limit": "1", "memory": "2Gi"}
 EXPORTER_RESOURCES: ContainerResources = {"cpu": "20m", "memory": "384Mi"}

@@ -5,6 +5,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels, monitoring, network, pods
 from stanchion.children import child_options, once_made
+from stanchion.folders import in_bucket
 from stanchion.jobs import _retraining_pods
 from stanchion.jobs._retraining_pods import PORT
 from stanchion.jobs.retraining_arguments import (
@@ -16,6 +17,7 @@ from stanchion.jobs.retraining_arguments import (
 )
 from stanchion.labels import metadata
 from stanchion.names import service_host
+from stanchion.serving._served import endpoint
 
 _RBAC_GROUP = "rbac.authorization.k8s.io"
 _REPEAT_SECONDS = 3600
@@ -90,16 +92,7 @@ class RetrainingTrigger(pulumi.ComponentResource):
             spec=network.policy_spec(selected, admit=_way_in(args), allow=_way_out(args)),
             opts=child,
         )
-        endpoint = k8s.core.v1.Service(
-            f"{name}-service",
-            metadata=named(),
-            spec=k8s.core.v1.ServiceSpecArgs(
-                type="ClusterIP",
-                selector=selected,
-                ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
-            ),
-            opts=child,
-        )
+        address = endpoint(f"{name}-service", named(), selected, child)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=named(),
@@ -125,7 +118,7 @@ class RetrainingTrigger(pulumi.ComponentResource):
         if args.get("monitoring", False):
             _watch(name, args, named(), selected, child)
         self.namespace = pulumi.Output.from_input(namespace)
-        self.service_name = once_made(service, deployment, endpoint)
+        self.service_name = once_made(service, deployment, address)
         self.pod_labels = pulumi.Output.from_input(selected)
         self.register_outputs(
             {
@@ -154,7 +147,7 @@ def _way_out(
     args: RetrainingTriggerArgs,
 ) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
     allow = [network.dns_egress(), network.api_server_egress()]
-    if watches_data(args) and not args["data"].startswith("file:"):
+    if watches_data(args) and in_bucket(args["data"]):
         allow += [*network.credentials_egress(), network.public_egress()]
     return allow
 

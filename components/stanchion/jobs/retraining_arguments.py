@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.jobs.training_arguments import FOLDER
+from stanchion.folders import in_bucket, is_folder
 from stanchion.owned import check_owned
 from stanchion.placement import Placement
 from stanchion.pods import ContainerResources, check_resources
@@ -154,13 +154,13 @@ def _check_reasons(check: Checks, args: RetrainingTriggerArgs) -> None:
         return
     if "data" not in args:
         check.refuse("data", "is missing, and reasons has new-data", "write the data set's folder")
-    elif not FOLDER.fullmatch(args["data"]):
+    elif not is_folder(args["data"]):
         check.refuse(
             "data",
             f"'{args['data']}' is no folder that can be watched",
             "write s3://BUCKET/PATH, gs://BUCKET/PATH or file:///data/PATH",
         )
-    elif args["data"].startswith("file:") and "volume_claim_name" not in args:
+    elif not in_bucket(args["data"]) and "volume_claim_name" not in args:
         check.refuse(
             "volume_claim_name",
             f"is missing, and data is {args['data']}",

@@ -17,6 +17,7 @@ from stanchion.jobs.training_arguments import (
 )
 from stanchion.labels import metadata
 from stanchion.names import label_value, short_hash
+from stanchion.tracking.access import way_to_mlflow
 
 
 class TrainingJob(pulumi.ComponentResource):
@@ -72,7 +73,7 @@ class TrainingJob(pulumi.ComponentResource):
                 f"{name}-network",
                 metadata(service, namespace, labelled),
                 selected,
-                _parts.way_to_mlflow(
+                way_to_mlflow(
                     tracking["namespace"], tracking.get("pod_labels"), tracking.get("port")
                 ),
                 child,
@@ -93,7 +94,7 @@ class TrainingJob(pulumi.ComponentResource):
             )
             first.append(files)
         ready = child_options(self, opts, depends_on=first)
-        queued = _parts.queued(labelled, args.get("queue"))
+        queued = _parts.queued(labelled, args.get("queue"), args.get("queue_priority"))
         template = _training_pods.pod_template(service, args, labelled, code)
         self.job_name = self.cron_job_name = None
         if repeats(args):

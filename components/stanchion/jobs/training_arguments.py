@@ -6,11 +6,13 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
-from stanchion.jobs._parts import DATA
+from stanchion.folders import check_folder, in_bucket
+from stanchion.jobs._parts import check_queue
 from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.schedules import is_schedule
+from stanchion.tracking.access import TrackingAccess
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "1", "cpu_limit": "2", "memory": "4Gi"}
 DEFAULT_RETRIES = 3
@@ -25,23 +27,6 @@ _LONGEST_NAME_OF_MANY = 22
 _CODE_FILE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]*")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-FOLDER = re.compile(rf"(s3|gs)://[a-z0-9][a-z0-9._-]+(/\S*)?|file://{DATA}/\S+")
-
-
-class TrackingAccess(TypedDict):
-    """The MLflow server that the training logs to, and who it is there."""
-
-    url: pulumi.Input[str]
-    """Its address inside the cluster."""
-    namespace: pulumi.Input[str]
-    """Namespace it runs in."""
-    secret_name: str
-    """Secret in the job's namespace whose keys `username` and `password` are those of an MLflow
-    user that may create experiments, and versions of the model. Nothing makes it."""
-    pod_labels: NotRequired[dict[str, str]]
-    """Labels of its pods. Default: those of an `MlflowServer` named mlflow."""
-    port: NotRequired[int]
-    """TCP port of its pods. Default: 5000."""
 
 
 class TrainingData(TypedDict):
@@ -105,6 +90,9 @@ class TrainingJobArgs(TypedDict):
     queue: NotRequired[str]
     """Kueue's LocalQueue in the namespace that admits the pods. Default: none, they start at once.
     """
+    queue_priority: NotRequired[str]
+    """Kueue's WorkloadPriorityClass: what it is next to other jobs that wait, and whether it gives
+    way to them; `JobQueues` makes training, batch and online. Goes with `queue`. Default: none."""
     deadline_seconds: NotRequired[int]
     """Longest time with all tries, 60 to 2592000; of each try where there are several nodes.
     Default: 86400."""
@@ -146,11 +134,8 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
         ("kept_runs", args.get("kept_runs", DEFAULT_KEPT_RUNS), 1, 100),
     ):
         check.between(field, number, low, high)
-    for field, value in (
-        ("queue", args.get("queue", "queue")),
-        ("tracking.secret_name", args["tracking"]["secret_name"]),
-    ):
-        check.name(field, value)
+    check.name("tracking.secret_name", args["tracking"]["secret_name"])
+    check_queue(check, args.get("queue"), args.get("queue_priority"))
     if not args["model_name"].strip():
         check.refuse("model_name", "is empty", "write the registered model's name")
     schedule = args.get("schedule")
@@ -175,7 +160,7 @@ def repeats(args: TrainingJobArgs) -> bool:
 
 def needs_cloud(args: TrainingJobArgs) -> bool:
     """Whether it reads or writes a bucket."""
-    return any(not each.startswith("file:") for each in _places(args).values())
+    return any(map(in_bucket, _places(args).values()))
 
 
 def _places(args: TrainingJobArgs) -> dict[str, str]:
@@ -209,18 +194,7 @@ def _check_code(check: Checks, args: TrainingJobArgs) -> None:
 
 def _check_places(check: Checks, args: TrainingJobArgs) -> None:
     for field, place in _places(args).items():
-        if not FOLDER.fullmatch(place):
-            check.refuse(
-                field,
-                f"'{place}' is no folder that pods reach",
-                f"write s3://BUCKET/PATH, gs://BUCKET/PATH or file://{DATA}/PATH",
-            )
-        elif place.startswith("file:") and "volume_claim_name" not in args:
-            check.refuse(
-                field,
-                "is on a volume, but there is no volume_claim_name, so nothing is mounted",
-                "name a claim, or write a bucket's folder",
-            )
+        check_folder(check, field, place, claimed="volume_claim_name" in args)
     location = args["data"]["location"].rstrip("/")
     if f"{args.get('checkpoints', '').rstrip('/')}/".startswith(f"{location}/"):
         check.refuse(

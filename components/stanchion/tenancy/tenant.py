@@ -11,6 +11,8 @@ from stanchion.checks import Checks
 from stanchion.children import child_options, once_made
 from stanchion.labels import metadata
 
+DEFAULT_CPU, DEFAULT_MEMORY = "4", "8Gi"
+
 
 class Role(StrEnum):
     """What a group may do in a tenant's namespace."""
@@ -191,9 +193,9 @@ def _namespace_labels(args: TenantArgs) -> dict[str, str]:
 
 
 def _quota(quota: TenantQuota) -> dict[str, str]:
-    memory = quota.get("memory", "8Gi")
+    memory = quota.get("memory", DEFAULT_MEMORY)
     return {
-        "requests.cpu": quota.get("cpu", "4"),
+        "requests.cpu": quota.get("cpu", DEFAULT_CPU),
         "requests.memory": memory,
         "limits.memory": memory,
         "pods": str(quota.get("pods", 30)),

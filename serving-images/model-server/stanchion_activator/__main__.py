@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 
-from stanchion_model_server.settings import SettingsError, read
+from stanchion_model_server.settings import or_exit, read
 from stanchion_serving import logs
 
 from stanchion_activator.logs import log
@@ -21,11 +20,7 @@ def main() -> None:
     error.
     """
     argparse.ArgumentParser(prog="stanchion-activator", description=__doc__).parse_args()
-    try:
-        settings = read(os.environ, Settings)
-    except SettingsError as error:
-        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
-        sys.exit(2)
+    settings = or_exit(lambda: read(os.environ, Settings))
     logs.configure(log)
     serve(settings)
 

@@ -28,13 +28,10 @@ def main() -> None:
     command = arguments.command
     if (command == "measure") != (arguments.gates is not None):
         parser.error("measure, and nothing else, takes --gates FILE")
-    try:
-        configured = settings.from_environment(os.environ)
-        asked = wanted.read(arguments.gates) if arguments.gates is not None else wanted.Wanted()
-    except settings.SettingsError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
-        sys.exit(2)
+    configured = settings.or_exit(lambda: settings.from_environment(os.environ))
+    asked = wanted.Wanted()
+    if arguments.gates is not None:
+        asked = settings.or_exit(lambda: wanted.read(arguments.gates))
     logs.configure(to_stderr=command != "serve")
     # Numerical libraries read those variables when they are first imported: only now.
     if command == "check":

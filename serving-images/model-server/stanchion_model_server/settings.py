@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Self, TypeVar
 
@@ -16,7 +17,7 @@ from pydantic import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class SettingsError(ValueError):
@@ -119,6 +120,7 @@ _HINTS: Final = {
 
 
 _Read = TypeVar("_Read", bound=BaseModel)
+_Got = TypeVar("_Got")
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -142,6 +144,15 @@ def read(environment: Mapping[str, str], kind: type[_Read]) -> _Read:
         return kind.model_validate(values)
     except ValidationError as error:
         raise SettingsError([_problem(detail) for detail in error.errors()]) from None
+
+
+def or_exit(reading: Callable[[], _Got], status: int = 2) -> _Got:
+    """What is read; else every problem on standard error, and the end with that status."""
+    try:
+        return reading()
+    except SettingsError as error:
+        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
+        sys.exit(status)
 
 
 def _problem(detail: object) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 
-from stanchion_model_server.settings import SettingsError, read
+from stanchion_model_server.settings import or_exit, read
 
 from stanchion_retraining import logs
 from stanchion_retraining.settings import TriggerSettings
@@ -17,11 +16,7 @@ def main() -> None:
     Exit status: 0, or 2 when the environment is wrong; then every problem stands on standard
     error.
     """
-    try:
-        settings = read(os.environ, TriggerSettings)
-    except SettingsError as error:
-        sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
-        sys.exit(2)
+    settings = or_exit(lambda: read(os.environ, TriggerSettings))
     logs.configure()
     # It takes a second to import what reads buckets: not for a wrong environment.
     from stanchion_retraining.server import serve  # noqa: PLC0415

@@ -41,6 +41,28 @@ def flavor(labels: Any = None, **spec: Any) -> Manifest:
     )
 
 
+def member(name: str, quota: Any, kind: str = "ClusterQueue", cohort: str = "dev") -> Manifest:
+    """A queue of a cohort, or the cohort itself."""
+    resources = [{"name": GPU, "nominalQuota": quota}]
+    group = {"flavors": [{"name": "l4", "resources": resources}]}
+    own = {"cohortName": cohort} if kind == "ClusterQueue" else {}
+    return manifest_of(kind, name, resourceGroups=[group], **own)
+
+
+def nightly(queue: str = "team") -> Manifest:
+    """A CronJob whose Jobs wait in a queue."""
+    labels = {"kueue.x-k8s.io/queue-name": queue}
+    return with_changes(
+        workload("CronJob"), {"spec": {"jobTemplate": {"metadata": {"labels": labels}}}}
+    )
+
+
+def ranked(name: str = "batch") -> Manifest:
+    """A job that says how much it matters."""
+    return with_changes(job(), {"metadata": {"labels": {"kueue.x-k8s.io/priority-class": name}}})
+
+
+CLASS = manifest_of("WorkloadPriorityClass", "batch")
 OTHER = {"example.com/pool": "h100"}
 
 CASES: list[Case] = [
@@ -50,6 +72,11 @@ CASES: list[Case] = [
     passes("queue-leads-to-nodes", "tolerated", flavor(tolerations=[TOLERATION]), gke()),
     passes("queue-leads-to-nodes", "pools of another stack", flavor(OTHER)),
     undecided("queue-leads-to-nodes", "unknown", flavor(UNKNOWN), eks()),
+    passes("queue-leads-to-nodes", "a class that is there", ranked(), local(), CLASS),
+    passes("queue-leads-to-nodes", "classes of another stack", ranked(), local()),
+    passes("queue-leads-to-nodes", "a CronJob's queue", nightly(), local()),
+    fails("queue-leads-to-nodes", "no such class", ranked("urgent"), local(), CLASS),
+    fails("queue-leads-to-nodes", "a CronJob's no such queue", nightly("other"), local()),
     fails("queue-leads-to-nodes", "no such queue", job("other"), local()),
     fails("queue-leads-to-nodes", "another namespace's", job(), local(namespace="fraud")),
     fails("queue-leads-to-nodes", "no such cluster queue", local("cpus"), cluster_queue()),
@@ -72,6 +99,32 @@ CASES: list[Case] = [
         karpenter(spec={"limits": DROP}),
     ),
     undecided("queue-within-pools", "unknown", cluster_queue(UNKNOWN), flavor(), karpenter()),
+    passes(
+        "queue-within-pools",
+        "as many together",
+        member("dev", 2, "Cohort"),
+        member("a", 3),
+        member("b", 3),
+        flavor(),
+        karpenter(),
+    ),
+    passes(
+        "queue-within-pools",
+        "another cohort's",
+        member("a", 6),
+        member("b", 6, cohort="prod"),
+        flavor(),
+        karpenter(),
+    ),
+    fails("queue-within-pools", "together", member("a", 5), member("b", 5), flavor(), karpenter()),
+    fails(
+        "queue-within-pools",
+        "with what is the cohort's own",
+        member("dev", 4, "Cohort"),
+        member("a", 5),
+        flavor(),
+        karpenter(),
+    ),
     fails("queue-within-pools", "too many", cluster_queue(9), flavor(), karpenter()),
     fails("queue-within-pools", "node group", cluster_queue("5"), flavor(), eks()),
     fails("queue-within-pools", "node pool", cluster_queue(16), flavor(), gke()),

@@ -43,3 +43,13 @@ k8s.apiextensions.CustomResource(
 )
 pulumi.CustomResource("unheard:of/type:Thing", "no-sdk", {"anything": 1})
 random.RandomPassword("typed-secret", length=pulumi.Output.secret("eight"))
+pulumi.CustomResource(
+    "kubernetes:example.org/v1:Rank",
+    "beside-spec",
+    {"apiVersion": "example.org/v1", "kind": "Rank", "metadata": {"name": "r"}, "value": 3},
+)
+pulumi.CustomResource(
+    "kubernetes:example.org/v1:Rank",
+    "nearly-spec",
+    {"apiVersion": "example.org/v1", "kind": "Rank", "metadata": {"name": "n"}, "specs": {}},
+)

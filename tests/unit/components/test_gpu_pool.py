@@ -155,6 +155,8 @@ def test_workloads_receive_the_same_placement_from_either_cloud(cloud: str) -> N
         "nvme_cache": False,
         "cloud": cloud,
         "min_nodes": 0,
+        "max_cpu": 30,
+        "max_memory": 120,
         "image_streaming": cloud == "gcp",
     }
 

@@ -16,6 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from stanchion_activator.metrics import Metrics as ActivatorMetrics
 from stanchion_drift_monitor.metrics import Metrics as DriftMonitorMetrics
 from stanchion_drift_monitor.verdicts import CHECKS, OK
+from stanchion_feature_store.metrics import Metrics as FeatureStoreMetrics
+from stanchion_feature_store.state import Checked, State
 from stanchion_llm_gateway.configuration import parse
 from stanchion_llm_gateway.metrics import Metrics as GatewayMetrics
 from stanchion_model_server.metrics import Metrics
@@ -96,8 +98,16 @@ def _drift_monitor() -> bytes:
     return generate_latest(registry)
 
 
+def _feature_store() -> bytes:
+    found = (Checked("orders", "count", 5, 1),)
+    return generate_latest(
+        FeatureStoreMetrics(lambda: State({"orders": 1.0}, {"orders": 2.0}, found)).registry
+    )
+
+
 IMAGES = {
     "drift-monitor": _drift_monitor,
+    "feature-store": _feature_store,
     "model-server": _model_server,
     "activator": _activator,
     "llm-gateway": _llm_gateway,

@@ -64,9 +64,17 @@ METRICS: dict[str, Any] = {
         {"url": "https://metrics.example.com/token", "login": "bearer", "secret_name": "writer"},
     ],
 }
-HIGH: dict[str, Any] = {"high_availability": True, "metrics": METRICS}
+HIGH: dict[str, Any] = {"high_availability": True, "metrics": {**METRICS, "managed": {}}}
 BOTH = pytest.mark.parametrize("base", [AWS, GCP], ids=["aws", "gcp"])
 FILLED_IN: dict[str, dict[str, Any]] = {
+    "aws:amp/workspace:Workspace": {
+        "arn": "arn:aws:aps:eu-west-1:123456789012:workspace/ws-1",
+        "prometheusEndpoint": "https://aps-workspaces.eu-west-1.example.com/workspaces/ws-1/",
+    },
+    "aws:kms/key:Key": {
+        "arn": "arn:aws:kms:eu-west-1:123456789012:key/made",
+        "keyId": "made",
+    },
     "aws:iam/role:Role": {"arn": "arn:aws:iam::123456789012:role/made"},
     "aws:sqs/queue:Queue": {"arn": "arn:aws:sqs:eu-west-1:123456789012:prod-aws-karpenter"},
     "gcp:serviceaccount/account:Account": {
@@ -85,7 +93,11 @@ def operators(base: Mapping[str, Any], *, preview: bool = False, **more: Any) ->
 def _made(arguments: str, preview: bool) -> World:
     def program() -> dict[str, Any]:
         made = stanchion.Operators("operators", json.loads(arguments))
-        return {"ready": made.ready, "installed": made.installed}
+        return {
+            "ready": made.ready,
+            "installed": made.installed,
+            "metrics": made.managed_metrics_url,
+        }
 
     return deploy(program, preview=preview, computed=None if preview else FILLED_IN)
 
@@ -557,6 +569,13 @@ def test_queues_hold_jobs_of_tenants_alone() -> None:
     assert config["integrations"]["frameworks"] == ["batch/job", "jobset.x-k8s.io/jobset"]
 
 
+def test_queues_share_fairly_and_count_no_disk_that_every_pod_asks_for() -> None:
+    text = values(operators(GCP), "kueue")["managerConfig"]["controllerManagerConfigYaml"]
+    config = yaml.safe_load(text)
+    assert config["fairSharing"]["preemptionStrategies"]
+    assert config["resources"]["excludeResourcePrefixes"] == ["ephemeral-storage"]
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_definitions_are_kept_where_asked_and_with_them_every_object(keep: bool) -> None:
     for name, release in releases(operators(AWS, keep=keep)).items():
@@ -615,6 +634,16 @@ def test_every_operator_has_a_place_a_pin_and_values() -> None:
             "metrics: is what Prometheus keeps",
         ),
         (AWS, {"metrics": {"retention_days": 7}}, "metrics.retention_days: 7 is out of range"),
+        (
+            AWS,
+            {"metrics": {"managed": {"retention_days": 1096}}},
+            "metrics.managed.retention_days: 1096 is out of range",
+        ),
+        (
+            GCP,
+            {"metrics": {"managed": {"retention_days": 400}}},
+            "metrics.managed.retention_days: cannot be chosen on Google Cloud",
+        ),
         (AWS, {"highavailability": True}, "highavailability: is no argument"),
         (AWS, {"high_availability": "yes"}, "high_availability: is str"),
         (AWS, {"location": {**AWS["location"], "cloud": "local"}}, "'local' has no backend here"),

@@ -110,6 +110,26 @@ def test_a_training_without_digest_and_checkpoints_is_told_of_none() -> None:
     assert read(told(training(**args)), TrainingSettings).checkpoint_uri is None
 
 
+@pytest.mark.parametrize("changes", [{}, {"schedule": "17 3 * * 0"}, {"nodes": 2}])
+def test_a_queued_training_says_what_it_is_next_to_others_and_waits(
+    changes: dict[str, Any],
+) -> None:
+    world = training(queue="jobs", queue_priority="training", **changes)
+    kind = next(k for k in ("JobSet", "CronJob", "Job") if any(k == o for o, _ in world.objects))
+    made = world.object(kind)
+    begun = made["spec"]["jobTemplate"] if kind == "CronJob" else made
+    labels = begun["metadata"]["labels"]
+    assert labels["kueue.x-k8s.io/queue-name"] == "jobs"
+    assert labels["kueue.x-k8s.io/priority-class"] == "training"
+    assert begun["spec"]["suspend"] is True
+    assert not any("kueue" in each for each in spec(world)["template"]["metadata"]["labels"])
+
+
+def test_a_priority_without_a_queue_is_refused() -> None:
+    with pytest.raises(ArgumentsError, match="queue_priority: is there, and queue is not"):
+        training(queue_priority="training")
+
+
 def test_threads_are_as_many_as_cores_whatever_the_node_has() -> None:
     resources = {"cpu": "1", "cpu_limit": "2500m", "memory": "2Gi"}
     assert told(training(resources=resources))["OMP_NUM_THREADS"] == "3"

@@ -13,6 +13,7 @@ from batch_service import BatchInferenceFile
 from batch_serving import check_batches, pin_of
 from schemas import service_schema
 from service import Pin, load_service_files
+from service_jobs import job_args
 from unit.stacks import examples
 from unit.stacks.bad_files import ROOT
 from unit.stacks.examples import L4, environment, example
@@ -112,8 +113,8 @@ def test_production_refuses_a_model_without_a_pin(tmp_path: Path) -> None:
             "input: 'gs://demo-wines/bottles/{date}/' is in",
         ),
         (("s3://demo-wines-scores/{date}/", "s3://x-y/all/"), "output: has no {date}, and input"),
-        (("queue: demo", "pool: none"), "pool: 'none' is not under stanchion:pools of prod-aws"),
-        (("queue: demo", "pool: l4"), "resources.gpus: is 0, but pool 'l4' is of GPU nodes"),
+        (("queue: jobs", "pool: none"), "pool: 'none' is not under stanchion:pools of prod-aws"),
+        (("queue: jobs", "pool: l4"), "resources.gpus: is 0, but pool 'l4' is of GPU nodes"),
         (("to: 2026-11-07", "to: 2026-10-07"), "dates.to: is before dates.from"),
         (("shards: 8", "shards: 9000"), "dates: are 7 days of 9000 shards"),
         (
@@ -136,6 +137,15 @@ def test_a_queue_needs_the_controller_that_admits_from_it(tmp_path: Path) -> Non
     assert "services/wine-scores: queue: needs kueue under operators.enabled of prod-aws" in str(
         found
     )
+
+
+def test_an_environment_with_queues_has_one_for_each_tenant(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, edited(("queue: jobs", "queue: mine")))
+    assert "queue: 'mine' is not in prod-aws, where every tenant has one called jobs" in told
+    (file,) = files(tmp_path, edited(("queue: jobs", "deadlineMinutes: 60")))
+    args = job_args(file, environment(), {})
+    assert (args["queue"], args["queue_priority"]) == ("jobs", "batch")
+    assert "queue" not in job_args(file, environment("local"), {})
 
 
 def test_a_share_may_be_written_as_a_whole_number(tmp_path: Path) -> None:

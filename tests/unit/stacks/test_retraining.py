@@ -120,7 +120,7 @@ def test_a_retrain_that_makes_no_sense_is_refused(
 
 
 def test_several_nodes_are_refused_by_the_files_own_key(tmp_path: Path) -> None:
-    text = edited(WITH_RETRAIN, ("queue: demo", "nodes: 2"))
+    text = edited(WITH_RETRAIN, ("queue: jobs", "nodes: 2"))
     trainings, _ = files(tmp_path, text)
     with pytest.raises(InvalidFileError, match="nodes: is 2, and retrain is set"):
         load_trainings(trainings, tmp_path, environment(), "prod-aws", {})

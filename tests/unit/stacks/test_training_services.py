@@ -110,9 +110,9 @@ def test_code_of_an_image_has_the_version_that_the_file_says(tmp_path: Path) -> 
             edited(("s3://demo-wines/training", "gs://demo-wines/training")),
             "data: 'gs://demo-wines/training/2026-11/' is in another cloud than prod-aws",
         ),
-        (edited(("queue: demo", "pool: none")), "pool: 'none' is not under stanchion:pools"),
+        (edited(("queue: jobs", "pool: none")), "pool: 'none' is not under stanchion:pools"),
         (
-            edited(("queue: demo", "pool: l4")),
+            edited(("queue: jobs", "pool: l4")),
             "resources.gpus: is 0, but pool 'l4' is of GPU nodes",
         ),
         (edited(("code: wine-training", "code: wines")), "code: there is no folder wines beside"),
@@ -125,7 +125,7 @@ def test_code_of_an_image_has_the_version_that_the_file_says(tmp_path: Path) -> 
             "checkpoints: is within data.location",
         ),
         (
-            edited(("queue: demo", "nodes: 2\nschedule: 17 3 * * *")),
+            edited(("queue: jobs", "nodes: 2\nschedule: 17 3 * * *")),
             "nodes: is 2, and there is a schedule",
         ),
     ],

@@ -42,6 +42,8 @@ def placement(args: GpuPoolArgs, plan: PoolPlan, parts: PoolParts) -> Placement:
         "nvme_cache": args.get("nvme_cache", False),
         "cloud": args["location"]["cloud"],
         "min_nodes": plan.min_nodes,
+        "max_cpu": parts.max_nodes * min(each.cores_for_pods for each in plan.machines),
+        "max_memory": parts.max_nodes * min(each.memory_for_pods for each in plan.machines),
         "image_streaming": parts.image_streaming,
     }
     memory = _device_memory(args, plan)

@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from stanchion.labels import TENANT
+from stanchion.operators import gateway_plugin
 from stanchion.operators.contract import CloudParts, Operator, Setting
 from stanchion.operators.plans import PLANS
 from stanchion.operators.values.common import KEPT, sized, tolerations
@@ -58,8 +59,23 @@ def argo_rollouts(setting: Setting, _: CloudParts) -> dict[str, Any]:
             "tolerations": tolerations(setting),
             "pdb": budget,
             "metrics": {"enabled": True, "serviceMonitor": {"enabled": setting.monitored}},
+            **_gateway_plugin(setting),
         },
         "providerRBAC": {"providers": dict.fromkeys(_OTHER_MESHES, False)},
+    }
+
+
+def _gateway_plugin(setting: Setting) -> dict[str, Any]:
+    if setting.gateway_plugin_url is None:
+        return {}
+    pinned = {
+        "name": gateway_plugin.NAME,
+        "location": setting.gateway_plugin_url,
+        "sha256": gateway_plugin.SHA256,
+    }
+    return {
+        "trafficRouterPlugins": [pinned],
+        "nodeSelector": {"kubernetes.io/arch": "amd64"},
     }
 
 
@@ -112,4 +128,11 @@ def _kueue_configuration() -> dict[str, Any]:
             "matchExpressions": [{"key": TENANT, "operator": "Exists"}]
         },
         "integrations": {"frameworks": ["batch/job", "jobset.x-k8s.io/jobset"]},
+        # Whoever would still have the smaller share may stop a job of whoever has more, then
+        # whoever has the smaller share before it starts.
+        "fairSharing": {
+            "preemptionStrategies": ["LessThanOrEqualToFinalShare", "LessThanInitialShare"]
+        },
+        # Every pod of ours asks for some, no queue counts it, and what is not counted is refused.
+        "resources": {"excludeResourcePrefixes": ["ephemeral-storage"]},
     }

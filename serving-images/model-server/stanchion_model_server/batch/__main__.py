@@ -10,7 +10,7 @@ import sys
 from stanchion_model_server import logs, threads
 from stanchion_model_server.batch.errors import MISCONFIGURED
 from stanchion_model_server.batch.settings import BatchSettings
-from stanchion_model_server.settings import SettingsError, read
+from stanchion_model_server.settings import or_exit, read
 
 
 def main() -> None:
@@ -22,12 +22,7 @@ def main() -> None:
     """
     argparse.ArgumentParser(prog="stanchion-batch", description=__doc__).parse_args()
     threads.one_each()
-    try:
-        settings = read(os.environ, BatchSettings)
-    except SettingsError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
-        sys.exit(MISCONFIGURED)
+    settings = or_exit(lambda: read(os.environ, BatchSettings), MISCONFIGURED)
     logs.configure(to_stderr=True)
     # Numerical libraries read how many threads they may have when they are first imported.
     from stanchion_model_server.batch.run import run  # noqa: PLC0415

@@ -1,0 +1,61 @@
+"""Our objects of other makers' kinds, held to the definitions that those publish."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from e2e import kinds
+from stanchion import Operator
+from stanchion.operators.lock import charts
+from unit.components.test_job_queues import queues, team
+from unit.components.test_training_job import training
+
+pytestmark = pytest.mark.e2e
+KUEUE = "kueue.x-k8s.io/v1beta2"
+ASKED = [
+    [team("a")],
+    [team("a", weight=0.25, lends=False, borrows=False), team("b", quota={"cpu": "8"})],
+    [team("a", guaranteed=[{"pool": "l4", "gpus": 2, "cpu": 4, "memory": 16}])],
+]
+
+
+@pytest.mark.parametrize("tenants", ASKED)
+def test_queues_are_what_kueue_takes(tenants: list[dict[str, Any]]) -> None:
+    made = queues(*tenants).manifests
+    assert {each["kind"] for each in made} == {
+        "ClusterQueue",
+        "Cohort",
+        "LocalQueue",
+        "ResourceFlavor",
+        "WorkloadPriorityClass",
+    }
+    for manifest in made:
+        assert manifest["apiVersion"] == KUEUE
+        assert not kinds.problems(manifest), manifest
+
+
+@pytest.mark.parametrize("changes", [{}, {"queue": "jobs", "queue_priority": "training"}])
+def test_a_training_on_several_nodes_is_what_jobset_takes(changes: dict[str, Any]) -> None:
+    assert not kinds.problems(training(nodes=4, **changes).object("JobSet"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"cohort": "dev"}, "'cohort' was unexpected"),
+        ({"queueingStrategy": "Fair"}, "'Fair' is not one of"),
+        ({"fairSharing": {"weight": "heavy"}}, "'heavy' does not match"),
+        ({"preemption": {"reclaimWithinCohort": "Always"}}, "'Always' is not one of"),
+    ],
+)
+def test_the_definitions_refuse_what_they_do_not_know(change: dict[str, Any], says: str) -> None:
+    queue = queues(team("a")).object("ClusterQueue", "a")
+    (told,) = kinds.problems({**queue, "spec": {**queue["spec"], **change}})
+    assert says in told
+
+
+def test_definitions_are_of_the_releases_that_are_installed() -> None:
+    for operator in (Operator.KUEUE, Operator.JOBSET):
+        pinned = (kinds.HERE / operator / "go.mod").read_text("utf-8")
+        assert f" v{charts()[str(operator)].app_version.removeprefix('v')}\n" in pinned
