@@ -71,6 +71,13 @@ def _activator() -> bytes:
     return generate_latest(ActivatorMetrics().registry)
 
 
+def _feature_store() -> bytes:
+    found = (Checked("orders", "count", 5, 1),)
+    return generate_latest(
+        FeatureStoreMetrics(lambda: State({"orders": 1.0}, {"orders": 2.0}, found)).registry
+    )
+
+
 def _drift_monitor() -> bytes:
     metrics, registry = DriftMonitorMetrics(), CollectorRegistry()
     problems = dict.fromkeys(("missing", "unseen", "out_of_range"), 0.0)
@@ -98,16 +105,9 @@ def _drift_monitor() -> bytes:
     return generate_latest(registry)
 
 
-def _feature_store() -> bytes:
-    found = (Checked("orders", "count", 5, 1),)
-    return generate_latest(
-        FeatureStoreMetrics(lambda: State({"orders": 1.0}, {"orders": 2.0}, found)).registry
-    )
-
-
 IMAGES = {
-    "drift-monitor": _drift_monitor,
     "feature-store": _feature_store,
+    "drift-monitor": _drift_monitor,
     "model-server": _model_server,
     "activator": _activator,
     "llm-gateway": _llm_gateway,
