@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from service_resources import Resources
-from stanchion import LabelledTask, LateLabels, QualityMetric
+from stanchion import JobPriority, LabelledTask, LateLabels, QualityMetric
 from validation import Label, Name, Schedule, ShortName, Strict, by_value
 
 _Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^\S+$")]
@@ -122,7 +122,11 @@ class DriftMonitorFile(Strict):
     claim: Name | None = None
     """PersistentVolumeClaim of the tenant, mounted at /data."""
     queue: Name | None = None
-    """Kueue's LocalQueue in the tenant's namespace; default: none, pods start at once."""
+    """Kueue's LocalQueue in the tenant's namespace; default: the tenant's own, jobs, where the
+    environment makes them; elsewhere none, pods start at once."""
+    priority: Annotated[JobPriority, by_value(JobPriority)] = JobPriority.BATCH
+    """What it is next to other jobs in the environment's queues: training gives way to batch, and
+    batch to online."""
     deadline_minutes: Annotated[int, Field(ge=1, le=20_160)] = 120
     """Longest time of a run with all tries."""
     pool: Annotated[ShortName, Field(max_length=28)] | None = None

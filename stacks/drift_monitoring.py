@@ -10,11 +10,7 @@ from environment import Environment
 from images import image
 from service import ModelServiceFile
 from service_folders import Folder
-from service_jobs import (
-    job_identity,
-    job_place_problems,
-    told_in_files,
-)
+from service_jobs import job_args, job_identity, job_place_problems, told_in_files
 from stanchion import (
     ArgumentsError,
     DriftMonitor,
@@ -74,6 +70,8 @@ def check_drift_monitors(
         if not found:
             service = watched_service(file, services)
             found = job_place_problems(file, _folders(file, service), environment, stack, pools)
+            if file.resources.gpus:
+                found.append("resources.gpus: a comparison has no use for GPUs; remove it")
             if file.pool is None or file.pool in pools:
                 found += _refused(file, service, environment, stack, pools)
         problems += [f"services/{file.name}: {problem}" for problem in found]
@@ -157,41 +155,27 @@ def _args(
 ) -> DriftMonitorArgs:
     """All but where it runs and what it logs to."""
     log = service.prediction_log
+    of_job = job_args(file, environment, pools)
     args: DriftMonitorArgs = {  # type: ignore[typeddict-item]
-        "tenant": file.tenant,
-        "owner": file.owner,
-        "cost_center": file.cost_center,
+        **{key: value for key, value in of_job.items() if key != "gpus"},
         "image": image(environment, stack, "model-server"),
         "model_service": service.name,
         "model_name": service.model,
         "prediction_log": log.location if log is not None else "",
         "reports": file.reports,
-        "schedule": file.schedule,
         "window_days": file.window_days,
         "days_back": file.days_back,
         # The limits that Prometheus holds the service to: both say the same.
         "psi": service.drift.psi,
         "problem_ratio": service.drift.problem_ratio,
         "min_rows": file.min_rows,
-        "deadline_seconds": file.deadline_minutes * 60,
         "replicas": environment.min_replicas,
         "monitoring": environment.monitored,
-        "resources": {
-            "cpu": file.resources.cpu,
-            "cpu_limit": file.resources.cpu_limit,
-            "memory": file.resources.memory,
-        },
     }
     if file.labels is not None:
         args["labels"] = file.labels.arguments()
     if file.overdue_hours is not None:
         args["overdue_hours"] = file.overdue_hours
-    if file.queue is not None:
-        args["queue"] = file.queue
-    if file.claim is not None:
-        args["volume_claim_name"] = file.claim
-    if file.pool is not None:
-        args["placement"] = pools[file.pool]
     return args
 
 

@@ -1,4 +1,4 @@
-"""What service files of batch scoring and of training have in common."""
+"""What service files of batch scoring, of training and of drift monitors have in common."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from stanchion.jobs.queues import QUEUE
 from stanchion.pods import ContainerResources
 from training_service import TrainingJobFile
 
-JobFile: TypeAlias = BatchInferenceFile | TrainingJobFile
-PlacedFile: TypeAlias = JobFile | DriftMonitorFile
-"""What has a tenant, a pool and a queue."""
+JobFile: TypeAlias = BatchInferenceFile | TrainingJobFile | DriftMonitorFile
 
 
 class JobArgs(TypedDict):
@@ -73,7 +71,7 @@ def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placem
 
 
 def job_place_problems(
-    job: PlacedFile,
+    job: JobFile,
     folders: Sequence[Folder],
     environment: Environment,
     stack: str,
@@ -120,7 +118,7 @@ def told_in_files(problems: Sequence[str], names: Mapping[str, str]) -> list[str
 
 
 def job_identity(
-    job: PlacedFile, folders: Sequence[Folder], foundation: Foundation
+    job: JobFile, folders: Sequence[Folder], foundation: Foundation
 ) -> WorkloadIdentity | None:
     """The right to the buckets among the folders of a job; None where it needs none."""
     return foundation.identity(

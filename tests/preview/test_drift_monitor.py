@@ -21,7 +21,7 @@ def previewed(stack: str, checkout: Path) -> Preview:
     """The environment with the example's file, a log of its service and the model's pin."""
     for part in ("Pulumi.yaml", "pyproject.toml"):
         shutil.copy(ROOT / part, checkout)
-    for part in ("stacks", "policies", "serving-images"):
+    for part in ("stacks", "policies", "serving-images", "docs/runbooks"):
         ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
     scheme = "gs" if stack.endswith("gcp") else "s3"

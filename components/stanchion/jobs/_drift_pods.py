@@ -31,6 +31,8 @@ _TRIES = 3
 _REFUSED = [2, 3, 4]
 """Exit statuses of the job: settings, a version, and a log or labels that no try cures."""
 _USER = 1000
+_GRACE_SECONDS = 45
+"""Longer than a scrape may take."""
 
 
 def job_template(
@@ -90,10 +92,10 @@ def job_spec(
 def _environment(args: DriftMonitorArgs) -> list[k8s.core.v1.EnvVarArgs]:
     told: dict[str, pulumi.Input[str]] = {
         "SERVICE": args["model_service"],
-        "MODEL_NAME": args["model_name"],
+        "REGISTERED_MODEL_NAME": args["model_name"],
         "MLFLOW_TRACKING_URI": args["tracking"]["url"],
         "REGISTRY_CREDENTIALS_DIR": _parts.CREDENTIALS,
-        "PREDICTION_LOG_URI": args["prediction_log"],
+        "LOG_URI": args["prediction_log"],
         "REPORT_URI": args["reports"],
         "WINDOW_DAYS": str(args.get("window_days", DEFAULT_WINDOW_DAYS)),
         "DAYS_BACK": str(args.get("days_back", DEFAULT_DAYS_BACK)),
@@ -160,6 +162,7 @@ def exporter_template(
             automount_service_account_token=False,
             enable_service_links=False,
             priority_class_name=args.get("priority_class"),
+            termination_grace_period_seconds=_GRACE_SECONDS,
             topology_spread_constraints=pods.spread(selected),
             security_context=pods.pod_security(_USER),
             containers=[container],

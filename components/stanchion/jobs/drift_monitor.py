@@ -70,7 +70,7 @@ class DriftMonitor(pulumi.ComponentResource):
             f"{name}-schedule",
             described=metadata(service, namespace, labelled),
             schedule=args["schedule"],
-            labelled=_parts.queued(labelled, args.get("queue")),
+            labelled=_parts.queued(labelled, args.get("queue"), args.get("queue_priority")),
             spec=_drift_pods.job_spec(args, _drift_pods.job_template(service, args, labelled)),
             opts=child_options(self, opts, depends_on=[account, walls]),
         )

@@ -7,6 +7,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
+from stanchion.jobs._parts import check_queue
 from stanchion.monitoring.drift_limits import DEFAULT_PROBLEM_RATIO, DEFAULT_PSI
 from stanchion.owned import check_owned
 from stanchion.placement import Placement
@@ -131,6 +132,9 @@ class DriftMonitorArgs(TypedDict):
     """Longest time of a run with all tries, 60 to 1209600. Default: 7200."""
     queue: NotRequired[str]
     """Kueue's LocalQueue in the namespace that admits the job's pods. Default: none."""
+    queue_priority: NotRequired[str]
+    """Kueue's WorkloadPriorityClass: what it is next to other jobs that wait, and whether it gives
+    way to them; `JobQueues` makes training, batch and online. Goes with `queue`. Default: none."""
     resources: NotRequired[ContainerResources]
     """CPU and memory of the job's pod; its temporary files hold the model. Default: 500m up to 1
     core, 2Gi."""
@@ -166,7 +170,6 @@ def checked(name: str, args: DriftMonitorArgs) -> DriftMonitorArgs:
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     for field, value in (
         ("model_service", args["model_service"]),
-        ("queue", args.get("queue", "queue")),
         ("tracking.secret_name", args["tracking"]["secret_name"]),
     ):
         check.name(field, value)
@@ -187,6 +190,7 @@ def checked(name: str, args: DriftMonitorArgs) -> DriftMonitorArgs:
         check.refuse(
             "schedule", f"'{args['schedule']}' is no schedule", "write five fields, as 30 2 * * *"
         )
+    check_queue(check, args.get("queue"), args.get("queue_priority"))
     _check_places(check, args)
     if "labels" in args:
         _check_labels(check, args["labels"])

@@ -97,13 +97,13 @@ class _Work:
         self._settings, self._registry = settings, registry
         labels = settings.labels
         self._days = settings.days(settings.window_days)
-        self._files = log_files(settings.prediction_log_uri, settings.service, self._days)
+        self._files = log_files(settings.log_uri, settings.service, self._days)
         self._labelled: list[LogFile] = []
         self._baselines: dict[str, float | None] = {}
         truth: list[Any] = []
         if labels is not None:
             self._labelled = log_files(
-                settings.prediction_log_uri, settings.service, settings.days(labels.days)
+                settings.log_uri, settings.service, settings.days(labels.days)
             )
             folder = Folder(labels.location)
             truth = [
@@ -113,7 +113,11 @@ class _Work:
             for version in sorted({each.version for each in self._labelled}, key=int):
                 self._baselines[version] = patiently(
                     lambda of=version: evaluated(  # type: ignore[misc]
-                        registry, settings.model_name, of, settings.service, labels.metric
+                        registry,
+                        settings.registered_model_name,
+                        of,
+                        settings.service,
+                        labels.metric,
                     ),
                     tries=_TRIES,
                     wait=_WAIT_SECONDS,
@@ -145,7 +149,7 @@ class _Work:
             "format": FORMAT,
             "key": self.key,
             "service": settings.service,
-            "model": settings.model_name,
+            "model": settings.registered_model_name,
             "window": {"first": str(self._days[0]), "last": str(self._days[-1])},
             "limits": {key: settings.described[key] for key in ("psi", "problemRatio", "minRows")},
             "labels": settings.described["labels"],
@@ -163,7 +167,7 @@ class _Work:
             told = about(files[0].read(["row"]))
             reference = patiently(
                 lambda: training_reference(
-                    self._registry, settings.model_name, version, str(told["digest"])
+                    self._registry, settings.registered_model_name, version, str(told["digest"])
                 ),
                 tries=_TRIES,
                 wait=_WAIT_SECONDS,

@@ -64,13 +64,13 @@ class MonitorSettings(BaseModel):
 
     service: _Text
     """The model service whose log is read."""
-    model_name: _Text
+    registered_model_name: _Text
     """The registered model that it serves."""
     mlflow_tracking_uri: Annotated[str, StringConstraints(pattern=r"^(https?|sqlite)://")]
     """Where the training reference is and reports go."""
     registry_credentials_dir: Path | None = None
     """Folder with the files `username` and `password` of an MLflow user that may create runs."""
-    prediction_log_uri: Address
+    log_uri: Address
     """Folder of the prediction log."""
     report_uri: Address
     """Folder that reports are written to."""
@@ -105,7 +105,7 @@ class MonitorSettings(BaseModel):
         """What a report depends on, besides its data."""
         return {
             "service": self.service,
-            "model": self.model_name,
+            "model": self.registered_model_name,
             "windowDays": self.window_days,
             "psi": self.psi,
             "problemRatio": self.problem_ratio,

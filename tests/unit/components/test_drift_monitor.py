@@ -91,7 +91,7 @@ def test_its_objects_are_what_kubernetes_takes(changes: dict[str, Any]) -> None:
 
 def test_the_job_understands_what_it_is_told() -> None:
     found = told(monitor(psi=0.3, problem_ratio=0.1, min_rows=500, window_days=7))
-    assert (found.service, found.model_name) == ("wine", "wine-cultivar")
+    assert (found.service, found.registered_model_name) == ("wine", "wine-cultivar")
     assert (found.psi, found.problem_ratio, found.min_rows) == (0.3, 0.1, 500)
     assert found.window_days == 7
     assert found.labels is not None
