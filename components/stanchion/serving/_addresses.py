@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels
 from stanchion.labels import metadata
-from stanchion.serving import _activator, _gateway, _pods, _served, _workload
+from stanchion.serving import _activator, _gateway, _served, _workload
 from stanchion.serving.arguments import ModelServiceArgs
 from stanchion.serving.autoscaling import rests
 from stanchion.serving.rollout import weighs_at_gateway
@@ -58,7 +58,7 @@ def make(
     if resting:
         before = labels.selector("model-server", service, "activator")
         activator = _activator.Activator(name, service, args, front, before)
-        endpoint = _activator.make(activator, selected, _pods.PORT, all_replicas(), opts)
+        endpoint = _activator.make(activator, selected, _gateway.PORT, all_replicas(), opts)
     else:
         # Of a canary at a Gateway neither Service has all pods, and in the end both have the same.
         known = apart("", "stable") if weighed else replicas.metadata("")

@@ -61,7 +61,7 @@ def make(
     walls = k8s.networking.v1.NetworkPolicy(
         f"{name}-network",
         metadata=metadata,
-        spec=_walls.policy_spec(selected, own, _gateway.proxies(args), _pods.PORT),
+        spec=_walls.policy_spec(selected, own, _gateway.proxies(args), _gateway.PORT),
         opts=opts,
     )
     k8s.apps.v1.Deployment(

@@ -101,7 +101,7 @@ class ModelService(pulumi.ComponentResource):
         walls = k8s.networking.v1.NetworkPolicy(
             f"{name}-network",
             metadata=named(),
-            spec=_walls.policy_spec(selected, args, _gateway.callers(args), _pods.PORT),
+            spec=_walls.policy_spec(selected, args, _gateway.callers(args), _gateway.PORT),
             opts=child,
         )
         replicas = _workload.Replicas(name, service, args, named, labelled, selected)
