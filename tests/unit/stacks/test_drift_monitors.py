@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 from drift_monitor_service import DriftMonitorFile
-from drift_monitoring import _args, _place, check_drift_monitors
+from drift_monitoring import _args, _folders, check_drift_monitors
 from retraining import retraining_problems
 from schemas import service_schema
 from service import ModelServiceFile, load_service_files
@@ -77,7 +77,7 @@ def test_the_services_log_model_and_limits_count(tmp_path: Path) -> None:
 
 def test_it_may_read_the_log_and_the_labels_and_write_the_reports(tmp_path: Path) -> None:
     (file,), (service,) = files(tmp_path, EXAMPLE)
-    grants = {each["name"]: each for each in folder_grants(_place(file, service).folders)}
+    grants = {each["name"]: each for each in folder_grants(_folders(file, service))}
     assert {name: each["kind"] for name, each in grants.items()} == {
         "reports": GrantKind.BUCKET_WRITE,
         "prediction-log": GrantKind.BUCKET_READ,
