@@ -99,6 +99,9 @@ REQUIRED = {
         "systemNodes", "administrators",
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
+    "FeatureStore": {
+        "namespace", "owner", "costCenter", "image", "database", "definitions", "sources",
+    },
     "DriftMonitor": {
         "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
         "predictionLog", "reports", "tracking", "schedule",

@@ -286,7 +286,8 @@ def test_a_file_promises_availability_at_the_address_that_callers_have(tmp_path:
     gateway = gateway_args(file, environment(), "prod-aws", "demo")
     assert gateway["slo"] == {"availability": 99.9, "window_days": 28, "min_failures": 10}
     written = yaml.safe_load(EXAMPLE + slo)
-    del written["gateway"], written["external"], written["gates"]
+    for key in ("gateway", "external", "gates"):
+        del written[key]
     (alone,) = files(tmp_path, yaml.safe_dump(written))
     assert llm_args(alone, environment(), "prod-aws", L4, "demo")["slo"]["availability"] == 99.9
 
