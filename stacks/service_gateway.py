@@ -81,9 +81,9 @@ def gateway_problems(
                 f"{field}: needs `gateway`, which weighs or mirrors the requests; add "
                 f"`gateway: {{hostnames: [...]}}`, or remove {field}"
             )
-    if shadow is not None and at is not None:
-        if unfit := unfit_percent(shadow.percent, at.class_name):
-            problems.append(f"shadow.percent: {unfit[0]}; {unfit[1]}")
+    unfit = unfit_percent(shadow.percent, at.class_name) if shadow and at else None
+    if unfit is not None:
+        problems.append(f"shadow.percent: {unfit[0]}; {unfit[1]}")
     return problems
 
 

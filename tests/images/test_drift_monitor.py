@@ -1,4 +1,4 @@
-"""The drift monitor: a real log, a real registry, the job as its own process, labels that come late."""
+"""The drift monitor: the server's own log, a real registry, the job, labels that come late."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from mlflow.models import infer_signature
 from mlflow.tracking import MlflowClient
@@ -30,7 +31,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from stanchion_drift_monitor import exporter
 from stanchion_drift_monitor.metrics import Metrics
-from stanchion_drift_monitor.settings import ExporterSettings
+from stanchion_drift_monitor.run import run
+from stanchion_drift_monitor.settings import ExporterSettings, MonitorSettings
+from stanchion_model_server.settings import read
 from stanchion_models import ModelVersion, Reference, Registry, register
 
 from .conftest import NAMES, Store
@@ -157,6 +160,23 @@ def ran(environment: dict[str, str], status: int = 0) -> dict[str, Any]:
     return dict(json.loads(out)) if out else {"stderr": err}
 
 
+def judged(environment: dict[str, str], status: int = 0) -> dict[str, Any]:
+    """The same in this process, which has imported everything already: the whole report."""
+    found, said = run(read(environment, MonitorSettings))
+    assert found == status
+    return said or {}
+
+
+def checks(said: dict[str, Any]) -> dict[str, str]:
+    (only,) = said["versions"]
+    return {name: check["verdict"] for name, check in only["checks"].items()}
+
+
+def reason(caplog: pytest.LogCaptureFixture) -> str:
+    """What the job said last of why it ended."""
+    return str(vars(caplog.records[-1])["fields"]["reason"])
+
+
 def report(folder: Path) -> dict[str, Any]:
     text = (folder / f"reports/service=judge/date={TODAY}/report.json").read_text()
     return dict(json.loads(text))
@@ -189,6 +209,14 @@ def write_labels(folder: Path, truth: Any, first: int = 0, name: str = "a") -> N
     frame.assign(truth=truth).to_parquet(folder / f"labels/{name}.parquet", index=False)
 
 
+def answered(folder: Path) -> Any:
+    """What the server answered, in the order in which it was asked."""
+    files = (folder / "log").resolve().rglob("*.parquet")
+    served = pd.concat(pq.ParquetFile(path).read().to_pandas() for path in files)
+    served["at"] = served["request_id"].str[1:].astype(int) + served["row"]
+    return served.set_index("at")["output.prediction"].sort_index().to_numpy()
+
+
 def labels(folder: Path, **changes: Any) -> dict[str, Any]:
     return {
         "location": f"file://{folder}/labels",
@@ -219,7 +247,7 @@ def test_a_feature_that_moved_is_told_with_its_index_and_no_other(
     world: World, tmp_path: Path
 ) -> None:
     log(world, tmp_path, asked(ROWS, shift=4.0))
-    said = ran(world.environment(tmp_path))
+    said = judged(world.environment(tmp_path))
     assert said["verdict"] == "breach"
     found = report(tmp_path)
     (only,) = found["versions"]
@@ -245,27 +273,24 @@ def test_labels_that_come_late_say_how_good_the_version_is(
     write_labels(folder, wrong[:100])
     environment = world.environment(folder, labels=labels(folder))
 
-    few = ran(environment)
-    assert few["versions"]["1"]["quality"] == "inconclusive", "100 labels are too few"
+    few = judged(environment)
+    assert checks(few)["quality"] == "inconclusive", "100 labels are too few"
     assert report(folder)["versions"][0]["quality"]["coverage"] == pytest.approx(100 / ROWS)
 
     write_labels(folder, wrong[100:300], 100, "b")
-    bad = ran(environment)
-    assert bad["versions"]["1"]["quality"] == "breach"
+    bad = judged(environment)
+    assert checks(bad)["quality"] == "breach"
     assert bad["key"] != few["key"], "new labels are another report"
     (only,) = report(folder)["versions"]
     quality = only["quality"]
-    served = pd.concat(pd.read_parquet(p) for p in folder.rglob("log/service=judge/*/*/*.parquet"))
-    served["at"] = served["request_id"].str[1:].astype(int) + served["row"]
-    answers = served.set_index("at")["output.prediction"].loc[:299].sort_index()
-    expected = accuracy_score(wrong[:300], answers)
+    expected = accuracy_score(wrong[:300], answered(folder)[:300])
     assert quality["metrics"]["accuracy"] == pytest.approx(expected, abs=1e-5)
     assert (quality["labelled"], quality["baseline"]) == (300, 0.97)
     assert "worse than the 0.97 of the evaluation" in only["checks"]["quality"]["found"][0]
 
     write_labels(folder, truth[300:], 300, "c")
-    good = ran(environment)
-    assert good["versions"]["1"]["quality"] == "ok", "60 of 1200 are within the drop"
+    good = judged(environment)
+    assert checks(good)["quality"] == "ok", "60 of 1200 are within the drop"
     experiment = world.client.get_experiment_by_name("drift-judge")
     runs = world.client.search_runs(
         [experiment.experiment_id], f"tags.`stanchion.report.key` = '{few['key']}'"
@@ -285,7 +310,7 @@ def test_a_group_that_is_served_worse_is_told(world: World, tmp_path: Path) -> N
     truth = np.where((np.arange(ROWS) % 2 == 1) & (np.arange(ROWS) % 3 == 0), 1 - answers, answers)
     write_labels(tmp_path, truth)
     wanted = labels(tmp_path, slices=["f3"], max_drop=0.05, limit=0.5)
-    ran(world.environment(tmp_path, labels=wanted))
+    judged(world.environment(tmp_path, labels=wanted))
     (only,) = report(tmp_path)["versions"]
     told = only["checks"]["quality"]["found"]
     assert any("where f3 is 1.0" in each for each in told)
@@ -300,7 +325,7 @@ def test_contradicting_labels_count_for_no_row_and_are_told(
     write_labels(folder, truth[:300])
     write_labels(folder, truth[:300], name="again")
     write_labels(folder, 1 - truth[:50], name="other")
-    ran(world.environment(folder, labels=labels(folder)))
+    judged(world.environment(folder, labels=labels(folder)))
     (only,) = report(folder)["versions"]
     assert (only["quality"]["labelled"], only["quality"]["contradicted"]) == (250, 50)
 
@@ -335,43 +360,44 @@ def test_it_is_told_the_same_however_often_it_is_killed_and_repeated(
 
 def test_a_repeated_window_is_left_as_it_is(world: World, calm: Path, tmp_path: Path) -> None:
     environment = world.environment(of_the_log(calm, tmp_path))
-    first = ran(environment)
+    first = judged(environment)
     path = tmp_path / f"reports/service=judge/date={TODAY}/report.json"
     written = path.stat().st_mtime_ns
-    assert ran(environment) == first
+    assert judged(environment) == first
     assert path.stat().st_mtime_ns == written
 
 
 def test_a_day_without_a_log_is_inconclusive_and_no_failure(world: World, tmp_path: Path) -> None:
-    said = ran(world.environment(tmp_path))
-    assert (said["verdict"], said["versions"]) == ("inconclusive", {})
+    said = judged(world.environment(tmp_path))
+    assert (said["verdict"], said["versions"]) == ("inconclusive", [])
 
 
 def test_a_log_of_another_model_under_the_same_version_is_refused(
-    world: World, calm: Path, tmp_path: Path
+    world: World, calm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "log/service=judge/version=1").mkdir(parents=True)
     day = tmp_path / f"log/service=judge/version=1/date={TODAY}"
     day.mkdir()
-    import pyarrow.parquet as pq
-
     for path in calm.rglob("log/service=judge/*/*/*.parquet"):
         table = pq.ParquetFile(path).read()
         about = {**(table.schema.metadata or {}), b"digest": f"sha256:{'0' * 64}".encode()}
         pq.write_table(table.replace_schema_metadata(about), day / path.name)
-    assert "wrote the log" in ran(world.environment(tmp_path), status=3)["stderr"]
+    judged(world.environment(tmp_path), status=3)
+    assert "wrote the log" in reason(caplog)
 
 
 def test_labels_that_no_reader_understands_end_the_job_for_good(
-    world: World, calm: Path, tmp_path: Path
+    world: World, calm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = of_the_log(calm, tmp_path)
     (folder / "labels").mkdir()
     (folder / "labels/a.parquet").write_bytes(b"no parquet at all")
     environment = world.environment(folder, labels=labels(folder))
-    assert "is no Parquet" in ran(environment, status=4)["stderr"]
+    judged(environment, status=4)
+    assert "is no Parquet" in reason(caplog)
     pd.DataFrame({"id": ["r0"]}).to_parquet(folder / "labels/a.parquet")
-    assert "has no column request_id, truth" in ran(environment, status=4)["stderr"]
+    judged(environment, status=4)
+    assert "has no column request_id, truth" in reason(caplog)
 
 
 def test_wrong_settings_are_told_all_at_once(world: World, tmp_path: Path) -> None:
@@ -411,14 +437,14 @@ def test_the_exporter_tells_the_newest_window_and_never_goes_back(
 
     assert told() == {("drift_monitor_window_end_timestamp_seconds",): 0}
     write_labels(folder, (asked(ROWS).sum(axis=1) > 0).astype(int).to_numpy())
-    ran(world.environment(folder, labels=labels(folder)))
+    judged(world.environment(folder, labels=labels(folder)))
     found = told()
     end = datetime.combine(TODAY + timedelta(days=1), datetime.min.time(), UTC).timestamp()
     assert found["drift_monitor_window_end_timestamp_seconds",] == end
     assert found["drift_monitor_rows", "1"] == ROWS
     assert found["drift_monitor_label_coverage_ratio", "1"] == 1
-    assert found["drift_monitor_quality_baseline", "1", "accuracy"] == 0.97
-    assert found["drift_monitor_verdict", "1", "quality", "ok"] == 1
-    assert found["drift_monitor_verdict", "1", "quality", "breach"] == 0
-    ran(world.environment(folder, LAST_DAY=str(TODAY - timedelta(days=1))))
+    assert found["drift_monitor_quality_baseline", "accuracy", "1"] == 0.97
+    assert found["drift_monitor_verdict", "quality", "ok", "1"] == 1
+    assert found["drift_monitor_verdict", "quality", "breach", "1"] == 0
+    judged(world.environment(folder, LAST_DAY=str(TODAY - timedelta(days=1))))
     assert told() == found, "a day that is made up for is not the newest"

@@ -99,7 +99,6 @@ REQUIRED = {
         "systemNodes", "administrators",
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
-    "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
     "FeatureStore": {
         "namespace", "owner", "costCenter", "image", "database", "definitions", "sources",
     },
@@ -107,6 +106,7 @@ REQUIRED = {
         "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
         "predictionLog", "reports", "tracking", "schedule",
     },
+    "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
     "GpuPool": {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",
         "maxNodes",

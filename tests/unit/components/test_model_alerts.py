@@ -26,6 +26,7 @@ OTHERS = {
     "ModelServiceReplicaCrashes",
     "ModelServiceReplicaNotReady",
     "ModelServiceAtMaximumReplicas",
+    "ModelServicePredictionLogLosesRows",
     "ModelServiceFeatureDrift",
     "ModelServicePredictionDrift",
     "ModelServiceDataQuality",
