@@ -32,6 +32,7 @@ def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     for part in ("stacks", "policies", "serving-images"):
         ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    shutil.copytree(ROOT / "docs" / "runbooks", checkout / "docs" / "runbooks")
     shutil.copytree(EXAMPLE, checkout / "stacks" / "features")
     path = checkout / "stacks" / f"Pulumi.{stack}.yaml"
     environment = yaml.safe_load(path.read_text("utf-8"))
