@@ -11,7 +11,6 @@ from images import image
 from service import ModelServiceFile
 from service_folders import Folder
 from service_jobs import (
-    JobPlace,
     job_identity,
     job_place_problems,
     told_in_files,
@@ -74,7 +73,7 @@ def check_drift_monitors(
         watched.setdefault(file.service, file.name)
         if not found:
             service = watched_service(file, services)
-            found = job_place_problems(_place(file, service), environment, stack, pools)
+            found = job_place_problems(file, _folders(file, service), environment, stack, pools)
             if file.pool is None or file.pool in pools:
                 found += _refused(file, service, environment, stack, pools)
         problems += [f"services/{file.name}: {problem}" for problem in found]
@@ -120,7 +119,7 @@ def _service_problems(
     return problems
 
 
-def _place(file: DriftMonitorFile, service: ModelServiceFile) -> JobPlace:
+def _folders(file: DriftMonitorFile, service: ModelServiceFile) -> list[Folder]:
     folders = [Folder("reports", GrantKind.BUCKET_WRITE, file.reports, file.reports_key)]
     if service.prediction_log is not None:
         log = service.prediction_log
@@ -128,9 +127,7 @@ def _place(file: DriftMonitorFile, service: ModelServiceFile) -> JobPlace:
     if file.labels is not None:
         labels = file.labels
         folders.append(Folder("labels", GrantKind.BUCKET_READ, labels.location, labels.key))
-    return JobPlace(
-        file.name, file.tenant, file.owner, file.cost_center, file.pool, file.queue, folders
-    )
+    return folders
 
 
 def _refused(
@@ -216,7 +213,7 @@ def build_drift_monitors(
             "namespace": registry["namespace"],
             "secret_name": file.credentials,
         }
-        identity = job_identity(_place(file, service), foundation)
+        identity = job_identity(file, _folders(file, service), foundation)
         if identity is not None:
             args["service_account_annotations"] = identity.annotations
         opts = foundation.pools[file.pool] if file.pool else foundation.workloads

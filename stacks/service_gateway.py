@@ -81,11 +81,8 @@ def gateway_problems(
                 f"{field}: needs `gateway`, which weighs or mirrors the requests; add "
                 f"`gateway: {{hostnames: [...]}}`, or remove {field}"
             )
-    if (
-        shadow is not None
-        and at is not None
-        and (unfit := unfit_percent(shadow.percent, at.class_name))
-    ):
+    unfit = unfit_percent(shadow.percent, at.class_name) if shadow and at else None
+    if unfit is not None:
         problems.append(f"shadow.percent: {unfit[0]}; {unfit[1]}")
     return problems
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypeAlias, TypedDict
 
 from batch_service import BatchInferenceFile
+from drift_monitor_service import DriftMonitorFile
 from environment import Environment
 from explain import in_the_notation_of_files
 from foundation import Foundation
@@ -18,6 +19,8 @@ from stanchion.pods import ContainerResources
 from training_service import TrainingJobFile
 
 JobFile: TypeAlias = BatchInferenceFile | TrainingJobFile
+PlacedFile: TypeAlias = JobFile | DriftMonitorFile
+"""What has a tenant, a pool and a queue."""
 
 
 class JobArgs(TypedDict):
@@ -70,7 +73,7 @@ def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placem
 
 
 def job_place_problems(
-    job: JobFile,
+    job: PlacedFile,
     folders: Sequence[Folder],
     environment: Environment,
     stack: str,
@@ -117,7 +120,7 @@ def told_in_files(problems: Sequence[str], names: Mapping[str, str]) -> list[str
 
 
 def job_identity(
-    job: JobFile, folders: Sequence[Folder], foundation: Foundation
+    job: PlacedFile, folders: Sequence[Folder], foundation: Foundation
 ) -> WorkloadIdentity | None:
     """The right to the buckets among the folders of a job; None where it needs none."""
     return foundation.identity(

@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from unit.components.programs import llm_gateway, platform
 from unit.components.test_batch_inference import batch
 from unit.components.test_llm_service import llm
+from unit.components.test_model_rest import resting
 from unit.components.test_monitoring_stack import stack
 from unit.components.test_operators import AWS, operators
 from unit.components.test_retraining_trigger import trigger
@@ -76,6 +77,7 @@ def worlds() -> tuple[World, ...]:
     """What the components make, each kind of service among it."""
     return (
         platform(),
+        resting(),
         llm(),
         llm_gateway(monitoring=True),
         batch(),

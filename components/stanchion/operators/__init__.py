@@ -52,7 +52,6 @@ __all__ = [
 
 GATEWAY_CLASS = "envoy"
 _GATEWAY_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
-_HTTPS = re.compile(r"https://[A-Za-z0-9.:-]+/\S+")
 _MIRROR = re.compile(r"(https|oci)://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9._-]+)*/?")
 
 
@@ -137,40 +136,13 @@ def checked(name: str, args: OperatorsArgs) -> tuple[OperatorsArgs, OperatorsBac
             f"'{args['mirror']}' is no prefix of charts",
             "write one as oci://registry.example.com/charts or https://charts.example.com",
         )
-    _check_gateway_plugin(check, args, enabled)
+    gateway_plugin.check_plugin(check, args, enabled)
     if "metrics" in args:
         _check_metrics(check, args["metrics"], enabled, args["location"]["cloud"])
     backend.check(check, args)
     check.done()
-    return (
-        args,
-        backend,
-        replace(backend.setting(args, frozenset(enabled)), gateway_plugin_url=_plugin_url(args)),
-    )
-
-
-def _check_gateway_plugin(check: Checks, args: OperatorsArgs, enabled: list[Operator]) -> None:
-    weights = args.get("gateway_weights", False)
-    if weights and Operator.ARGO_ROLLOUTS not in enabled:
-        check.refuse(
-            "gateway_weights",
-            "are set by argo-rollouts, which is not in enabled",
-            "add argo-rollouts, or remove gateway_weights",
-        )
-    url = args.get("gateway_plugin_url")
-    if url is not None and not (weights and _HTTPS.fullmatch(url)):
-        check.refuse(
-            "gateway_plugin_url",
-            f"'{url}' is no address with https://" if weights else "says nothing without weights",
-            "write one as https://files.example.com/gatewayapi-plugin-linux-amd64, with "
-            "gateway_weights: true",
-        )
-
-
-def _plugin_url(args: OperatorsArgs) -> str | None:
-    if not args.get("gateway_weights", False):
-        return None
-    return args.get("gateway_plugin_url", gateway_plugin.URL)
+    setting = backend.setting(args, frozenset(enabled))
+    return args, backend, replace(setting, gateway_plugin_url=gateway_plugin.url_of(args))
 
 
 def _check_enabled(

@@ -665,3 +665,37 @@ def test_bad_arguments_are_refused_with_path_and_fix(
 def test_all_problems_are_told_at_once() -> None:
     found = problems(AWS, mirror="x", environment="Prod", enabled=["keda", "keda"])
     assert len(found.splitlines()) == 4
+
+
+def test_argo_rollouts_gets_its_gateway_plugin_pinned_where_weights_are_asked_for() -> None:
+    controller = values(operators(AWS, gateway_weights=True), "argo-rollouts")["controller"]
+    (plugin,) = controller["trafficRouterPlugins"]
+    assert plugin["location"].startswith("https://github.com/argoproj-labs/")
+    assert re.fullmatch("[0-9a-f]{64}", plugin["sha256"])
+    assert controller["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+    assert "trafficRouterPlugins" not in values(operators(AWS), "argo-rollouts")["controller"]
+    mirrored = operators(AWS, gateway_weights=True, gateway_plugin_url="https://a.example.com/b")
+    (moved,) = values(mirrored, "argo-rollouts")["controller"]["trafficRouterPlugins"]
+    assert moved == {**plugin, "location": "https://a.example.com/b"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        (
+            {"gateway_weights": True, "enabled": ["keda"]},
+            "gateway_weights: are set by argo-rollouts, which is not in enabled",
+        ),
+        ({"gateway_plugin_url": "https://a.example.com/b"}, "says nothing without weights"),
+        (
+            {"gateway_weights": True, "gateway_plugin_url": "http://a.example.com/b"},
+            "is no address with https://",
+        ),
+    ],
+)
+def test_a_gateway_plugin_that_cannot_be_is_refused(
+    changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(stanchion.ArgumentsError) as refused:
+        operators(AWS, **changes)
+    assert any(complaint in problem for problem in refused.value.problems)
