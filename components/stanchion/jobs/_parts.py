@@ -37,13 +37,15 @@ def check_queue(check: Checks, queue: str | None, priority: str | None) -> None:
         check.refuse("queue_priority", "is there, and queue is not", "add queue, or remove it")
 
 
-def queued(labelled: Mapping[str, str], queue: str | None, priority: str | None) -> dict[str, str]:
+def queued(
+    labelled: Mapping[str, str], queue: str | None, priority: str | None = None
+) -> dict[str, str]:
     """Labels of what Kueue starts, and not of its pods: it counts what carries the queue's name.
 
     Args:
         labelled: Its labels without them.
         queue: Name of the LocalQueue; None where nothing waits.
-        priority: Name of the WorkloadPriorityClass.
+        priority: Name of the WorkloadPriorityClass; None where all are alike.
     """
     told = {_QUEUE: queue, _PRIORITY: priority} if queue else {}
     return {**labelled, **{label: value for label, value in told.items() if value}}
