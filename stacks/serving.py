@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import pulumi
 from batch_service import BatchInferenceFile
@@ -49,7 +48,7 @@ class Declared:
     batches: Sequence[BatchInferenceFile] = ()
     trainings: Sequence[Training] = ()
     monitors: Sequence[DriftMonitorFile] = ()
-    prompts: PromptPins = MappingProxyType({})
+    prompts: PromptPins = field(default_factory=dict)
 
 
 def load_declared(
