@@ -155,9 +155,10 @@ def _args(
 ) -> DriftMonitorArgs:
     """All but where it runs and what it logs to."""
     log = service.prediction_log
-    of_job = job_args(file, environment, pools)
+    of_job: dict[str, object] = {**job_args(file, environment, pools)}
+    del of_job["gpus"]
     args: DriftMonitorArgs = {  # type: ignore[typeddict-item]
-        **{key: value for key, value in of_job.items() if key != "gpus"},
+        **of_job,
         "image": image(environment, stack, "model-server"),
         "model_service": service.name,
         "model_name": service.model,

@@ -137,7 +137,7 @@ def test_kubectl_knows_every_verb_and_flag(kubectl: Path, tmp_path: Path) -> Non
     nowhere.write_text("")
     refused = []
     for command in OF_KUBECTL:
-        call = [kubectl, f"--kubeconfig={nowhere}", "--server=http://127.0.0.1:1"]
+        call = [str(kubectl), f"--kubeconfig={nowhere}", "--server=http://127.0.0.1:1"]
         done = subprocess.run(
             [*call, *command.words[1:], "--request-timeout=2s"],
             capture_output=True,

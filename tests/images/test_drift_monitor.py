@@ -293,6 +293,7 @@ def test_labels_that_come_late_say_how_good_the_version_is(
     good = judged(environment)
     assert checks(good)["quality"] == "ok", "60 of 1200 are within the drop"
     experiment = world.client.get_experiment_by_name("drift-judge")
+    assert experiment is not None
     runs = world.client.search_runs(
         [experiment.experiment_id], f"tags.`stanchion.report.key` = '{few['key']}'"
     )
@@ -341,6 +342,7 @@ def test_it_is_told_the_same_however_often_it_is_killed_and_repeated(
     # Another key, so that the runs of other tests are not gone on with.
     settings = {"MIN_ROWS": "1001"}
     experiment = world.client.get_experiment_by_name("drift-judge")
+    assert experiment is not None
 
     def begun() -> list[Any]:
         found = world.client.search_runs(

@@ -12,6 +12,7 @@ from stanchion_serving.prompts import PromptError, digest, filled, messages_of, 
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.llm import gates
 from stanchion_cli.llm.endpoint import Endpoint
+from stanchion_cli.llm.evaluating import Measured
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lease import who
 from stanchion_cli.models.lockfile import PromptPin
@@ -103,7 +104,7 @@ def _measured(
     tracking: str,
     pin: PromptPin,
     tags: Mapping[str, str],
-) -> gates.Measured:
+) -> Measured:
     wanted = set(variables(pin.messages))
 
     def messages(inputs: Mapping[str, object]) -> list[dict[str, str]]:

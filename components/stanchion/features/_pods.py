@@ -15,6 +15,7 @@ from stanchion.features.arguments import (
     TOLERANCE,
     FeatureStoreArgs,
 )
+from stanchion.folders import DATA
 from stanchion.jobs import _parts
 
 _CORE = k8s.core.v1
@@ -60,8 +61,9 @@ def apply_template(
     told = {**environment(args), "DEFINITIONS_DIR": _DEFINITIONS}
     apply = _container("apply", args, _APPLY_RESOURCES, told, [own, given])
     secrets = {role: (f"{service}-{role}", ("password",)) for role in (OWNER, WRITER, READER)}
-    template = _parts.pod_template(
+    return _parts.pod_template(
         apply,
+        before=[prepare],
         account=f"{service}-apply",
         labelled=labelled,
         volumes=[
@@ -82,8 +84,6 @@ def apply_template(
         at=None,
         priority_class=args.get("priority_class"),
     )
-    template.spec.init_containers = [prepare]
-    return template
 
 
 def scheduled_template(
@@ -106,7 +106,7 @@ def scheduled_template(
     claim = args.get("volume_claim_name")
     if claim is not None:
         volumes.append(pods.claim_volume("data", claim))
-        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=_parts.DATA, read_only=True))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA, read_only=True))
     return _parts.pod_template(
         _container(command, args, resources, told, mounts),
         account=f"{service}-jobs",

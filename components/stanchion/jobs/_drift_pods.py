@@ -7,7 +7,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import pods
-from stanchion.folders import in_bucket
+from stanchion.folders import DATA, in_bucket
 from stanchion.jobs import _parts
 from stanchion.jobs.drift_monitor_arguments import (
     DEFAULT_DAYS_BACK,
@@ -136,7 +136,7 @@ def exporter_template(
     mounts = [pods.scratch_mount()]
     if not in_bucket(args["reports"]) and "volume_claim_name" in args:
         volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
-        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=_parts.DATA, read_only=True))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA, read_only=True))
     told = {"SERVICE": args["model_service"], "REPORT_URI": args["reports"]}
     container = _CORE.ContainerArgs(
         name="exporter",

@@ -128,6 +128,7 @@ def pod_template(
     volumes: Sequence[k8s.core.v1.VolumeArgs],
     at: Placement | None,
     priority_class: str | None,
+    before: Sequence[k8s.core.v1.ContainerArgs] = (),
 ) -> k8s.core.v1.PodTemplateSpecArgs:
     """A pod that works until its container ends, on the nodes of its pool, with no token.
 
@@ -138,6 +139,7 @@ def pod_template(
         volumes: Its volumes.
         at: Its pool; None for nodes of no pool.
         priority_class: Its PriorityClass.
+        before: What must have ended well before it begins.
     """
     return _CORE.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
@@ -150,6 +152,7 @@ def pod_template(
             enable_service_links=False,
             priority_class_name=priority_class,
             security_context=pods.pod_security(_USER),
+            init_containers=[*before] or None,
             containers=[container],
             volumes=volumes,
         ),

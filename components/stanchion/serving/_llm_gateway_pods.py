@@ -103,8 +103,10 @@ def way_out(args: LlmGatewayArgs) -> list[k8s.networking.v1.NetworkPolicyEgressR
         )
         rules.append(network.egress(database, ledger.get("port", DEFAULT_LEDGER_PORT)))
     if "traces" in args:
-        there = args["traces"]["tracking"]
-        rules.append(way_to_mlflow(there["namespace"], there.get("pod_labels"), there.get("port")))
+        mlflow = args["traces"]["tracking"]
+        rules.append(
+            way_to_mlflow(mlflow["namespace"], mlflow.get("pod_labels"), mlflow.get("port"))
+        )
     if any("pods" not in backend for backend in args["backends"]):
         rules.append(network.public_egress())
     return rules

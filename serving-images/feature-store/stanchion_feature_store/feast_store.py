@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from stanchion_feature_store.online import _NAME
+from stanchion_feature_store.online import NAME
 
 # Feast sends its maker what it is used for unless it is told not to, before it is imported.
 os.environ["FEAST_USAGE"] = "False"
@@ -51,7 +51,7 @@ def opened(settings: Settings, login: Login, *, creates: bool = False) -> Any:
                 },
             },
             online_store={
-                "type": _NAME,
+                "type": NAME,
                 "host": database.host,
                 "port": database.port,
                 "database": database.name,

@@ -8,7 +8,7 @@ work and gives it back.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from feast.infra.online_stores.postgres_online_store.postgres import (
     PostgreSQLOnlineStore,
@@ -20,18 +20,20 @@ from psycopg_pool import ConnectionPool
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NAME = "stanchion_feature_store.online.PooledOnlineStore"
+NAME: Final = "stanchion_feature_store.online.PooledOnlineStore"
 _WAIT_SECONDS = 5.0
 
 
 class PooledOnlineStoreConfig(PostgreSQLOnlineStoreConfig):  # type: ignore[misc]
     """Feast's settings of PostgreSQL."""
 
-    type: Literal["stanchion_feature_store.online.PooledOnlineStore"] = _NAME
+    type: Literal["stanchion_feature_store.online.PooledOnlineStore"] = NAME
 
 
 class PooledOnlineStore(PostgreSQLOnlineStore):  # type: ignore[misc]
     """Online features, read and written over checked connections."""
+
+    _conn_pool: ConnectionPool | None
 
     @contextmanager
     def _get_conn(self, config: Any, autocommit: bool = False) -> Iterator[Any]:

@@ -84,9 +84,8 @@ class Gateway:
         body = _decoded(raw)
         model = self._model(body, consumer.models)
         exchange.model = model.name
-        prompt, values = None, []
-        if exchange.path == _CHAT:
-            prompt, values = self._prompts.apply(body)
+        chats = exchange.path == _CHAT
+        prompt, values = self._prompts.apply(body) if chats else (None, [])
         if prompt is not None:
             exchange.named_prompt = (prompt.name, prompt.version)
         texts = of_prompt(body)

@@ -158,7 +158,7 @@ class Runs:
             run_id = str(made.info.run_id)
         ended = _end(window["last"])
         metrics = [
-            Metric(_NOT_IN_A_METRIC.sub("_", name)[:250], value, ended, 0)  # type: ignore[no-untyped-call]
+            Metric(_NOT_IN_A_METRIC.sub("_", name)[:250], value, ended, 0)
             for name, value in figures(report).items()
         ]
         for start in range(0, len(metrics), _AT_ONCE):

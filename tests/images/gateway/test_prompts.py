@@ -13,6 +13,7 @@ from typing import Any
 
 import mlflow
 import pytest
+from mlflow.entities import Feedback
 from stanchion_cli.llm import gates, prompts
 from stanchion_cli.llm.endpoint import Endpoint
 from stanchion_cli.models.gates import GateError
@@ -30,7 +31,12 @@ MESSAGES = [
     {"role": "system", "content": "Answer from this alone: {{ context }}"},
     {"role": "user", "content": "{{question}}"},
 ]
-PINNED = {"name": "faq", "version": "3", "digest": digest(MESSAGES), "messages": MESSAGES}
+PINNED: dict[str, Any] = {
+    "name": "faq",
+    "version": "3",
+    "digest": digest(MESSAGES),
+    "messages": MESSAGES,
+}
 
 
 def ask(gateway: Running, **prompt: Any) -> tuple[int, Any]:
@@ -108,6 +114,8 @@ def test_a_traced_answer_says_how_much_of_it_was_given(
     time.sleep(2)
     first, second, without = tracking.traces("grounded", count=3)
     (good,), (bad,) = first.info.assessments, second.info.assessments
+    assert isinstance(good, Feedback)
+    assert isinstance(bad, Feedback)
     assert (good.name, good.value, good.source.source_type) == ("groundedness", 1.0, "CODE")
     assert (bad.value, bad.rationale) == (0.4, "not in what was given: 200, years, old")
     assert without.info.assessments == []

@@ -25,8 +25,8 @@ WORKSPACE = FILLED_IN["aws:amp/workspace:Workspace"]
 
 def prometheus(base: Mapping[str, Any], **metrics: Any) -> dict[str, Any]:
     """Values of the chart about Prometheus."""
-    more = {"metrics": {"managed": {}, **metrics}}
-    found: dict[str, Any] = values(operators(base, **more), STACK)["prometheus"]
+    made = operators(base, metrics={"managed": {}, **metrics})
+    found: dict[str, Any] = values(made, STACK)["prometheus"]
     return found
 
 

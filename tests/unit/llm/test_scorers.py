@@ -18,7 +18,8 @@ from stanchion_serving.prompts import PromptError, digest, filled, variables
 def score(name: str, text: str, *, refused: bool = False, **expectations: Any) -> float | None:
     (found,) = scorers.named([name])
     outputs = {"text": text, "seconds": 1.5, "tokens": 7, "refused": refused, "failed": ""}
-    value: float | None = found(inputs={}, outputs=outputs, expectations=expectations)
+    value = found(inputs={}, outputs=outputs, expectations=expectations)
+    assert value is None or isinstance(value, float | int)
     return value
 
 

@@ -83,7 +83,7 @@ def test_it_may_read_the_log_and_the_labels_and_write_the_reports(tmp_path: Path
         "prediction-log": GrantKind.BUCKET_READ,
         "labels": GrantKind.BUCKET_READ,
     }
-    assert grants["prediction-log"]["key"].endswith("key/log"), "the service's key of its log"
+    assert str(grants["prediction-log"]["key"]).endswith("key/log"), "the service's key of its log"
 
 
 @pytest.mark.parametrize(

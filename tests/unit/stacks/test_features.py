@@ -10,9 +10,9 @@ import pytest
 from features import check_features
 from validation import InvalidFileError
 
-from .examples import ROOT, environment
+from .examples import environment
 
-EXAMPLE = ROOT / "examples" / "feature-store" / "definitions"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "feature-store" / "definitions"
 WHOLE = {"enabled": True, "sources": "s3://team-features/shop"}
 
 

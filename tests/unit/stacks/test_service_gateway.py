@@ -16,7 +16,9 @@ from validation import InvalidFileError
 HOST = "gateway: {hostnames: [wine.models.example.com]}"
 CANARY = "rollout: {strategy: canary, traffic: gateway, steps: [{weight: 1}]}"
 PUBLIC = GatewayConfig(name="public", namespace="gateways")
-PRIVATE = GatewayConfig(name="private", namespace="gateways", className="gke-l7-rilb")
+PRIVATE = GatewayConfig.model_validate(
+    {"name": "private", "namespace": "gateways", "className": "gke-l7-rilb"}
+)
 CANDIDATE = Pin(model="wine-cultivar", version="7", digest="sha256:" + "b" * 64)
 
 
