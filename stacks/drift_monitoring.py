@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from drift_monitor_service import DriftMonitorFile
 from environment import Environment
@@ -157,7 +157,7 @@ def _args(
     log = service.prediction_log
     of_job: dict[str, object] = {**job_args(file, environment, pools)}
     del of_job["gpus"]
-    args: DriftMonitorArgs = {  # type: ignore[typeddict-item]
+    found: dict[str, object] = {
         **of_job,
         "image": image(environment, stack, "model-server"),
         "model_service": service.name,
@@ -174,10 +174,10 @@ def _args(
         "monitoring": environment.monitored,
     }
     if file.labels is not None:
-        args["labels"] = file.labels.arguments()
+        found["labels"] = file.labels.arguments()
     if file.overdue_hours is not None:
-        args["overdue_hours"] = file.overdue_hours
-    return args
+        found["overdue_hours"] = file.overdue_hours
+    return cast("DriftMonitorArgs", found)
 
 
 def build_drift_monitors(
