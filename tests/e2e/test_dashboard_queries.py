@@ -79,6 +79,10 @@ def of_model_server() -> dict[str, str]:
         series[f"model_service:field_{name}:window{{{FIELD}}}"] = steady(0.1)
     series[f'model_service:field_share:window{{{FIELD},bin="3"}}'] = steady(0.1)
     series[f'model_service:field_problems:window{{{FIELD},problem="missing"}}'] = steady(0.01)
+    judged = 'namespace="demo",service="wine",version="3"'
+    for name in ("quality", "quality_baseline"):
+        series[f'drift_monitor_{name}{{{judged},metric="accuracy"}}'] = steady(0.9)
+    series[f"drift_monitor_label_coverage_ratio{{{judged}}}"] = steady(0.5)
     for part, count in (("status_current_replicas", 2), ("spec_max_replicas", 4)):
         of = 'namespace="demo",horizontalpodautoscaler="wine"'
         series[f"kube_horizontalpodautoscaler_{part}{{{of}}}"] = steady(count)

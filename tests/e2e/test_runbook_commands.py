@@ -23,6 +23,8 @@ from stanchion_cli.cluster.toolchain import KUBERNETES
 from typer.testing import CliRunner
 from unit.components.programs import llm_gateway, platform
 from unit.components.test_batch_inference import batch
+from unit.components.test_drift_monitor import monitor
+from unit.components.test_feature_store import features
 from unit.components.test_llm_service import llm
 from unit.components.test_model_rest import resting
 from unit.components.test_monitoring_stack import stack
@@ -83,6 +85,8 @@ def worlds() -> tuple[World, ...]:
         batch(),
         training(),
         trigger(),
+        monitor(),
+        features(),
         stack(gpu_metrics="gke"),
         operators(AWS),
     )

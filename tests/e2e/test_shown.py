@@ -35,7 +35,8 @@ UNFED = {
     "node_total_hourly_cost": _NO_OPENCOST,
     "node_gpu_": _NO_OPENCOST,
     "vllm:": "a language model's server needs a GPU",
-    "llm_gateway_": "the sample has no language model",
+    "llm_": "the sample has no language model",
+    "drift_monitor_": "the sample has no drift monitor",
 }
 """What panels ask for that nobody exports on one machine, by the beginning of its name, and why."""
 NONE_FIRES = {"Alerts that fire", "Alerts over time"}
