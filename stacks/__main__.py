@@ -7,7 +7,9 @@ from base_stack import base_stack
 from batch_serving import build_batches
 from costs import capacity_summary, check_budget
 from dashboards import build_dashboards
+from drift_monitoring import build_drift_monitors
 from environment import from_pulumi_config
+from features import check_features
 from foundation import build_foundation, find_foundation
 from foundation_args import checked_foundation
 from layers import Layer, environment_below
@@ -29,6 +31,7 @@ try:
     check_budget(environment, pools)
     check_monitoring(environment, name)
     check_queues(environment, name, pools)
+    check_features(environment, name)
     services = Path(__file__).parent / "services"
     declared = (
         load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None
@@ -66,6 +69,9 @@ if declared is not None:
         pulumi.export("batches", batches)
     if declared.trainings:
         pulumi.export("trainings", build_trainings(platform, declared.trainings, declared.pins))
+    if declared.monitors:
+        monitors = build_drift_monitors(platform, declared.monitors, declared.files)
+        pulumi.export("driftMonitors", monitors)
     if declared.llms:
-        llms = build_llm_services(environment, foundation, tenants, declared.llms)
+        llms = build_llm_services(platform, declared.llms, declared.prompts)
         pulumi.export("llmServices", llms)

@@ -15,6 +15,9 @@ from capacity import BudgetConfig, PoolConfig
 from cluster_config import ClusterConfig, NetworkConfig, OperatorsConfig
 from expiry import Day
 from explain import explain
+from feature_config import FeatureStoreConfig
+from gateway_config import GatewayConfig
+from images_config import ImagesConfig
 from layers import (
     ALL,
     Layer,
@@ -26,8 +29,8 @@ from layers import (
     environment_below,
 )
 from monitoring_config import MonitoringConfig
-from provider import AnyCloud, DatabaseSize, LocalProvider, Provider
-from pydantic import Field, ValidationError, model_validator
+from provider import AnyCloud, DatabaseSize, GcpProvider, LocalProvider, Provider
+from pydantic import ValidationError, model_validator
 from stanchion import Operator
 from tenants_config import TenantConfig
 from tracking_config import TrackingConfig
@@ -42,24 +45,6 @@ class Profile(StrEnum):
     DEV = "dev"
     STAGING = "staging"
     PROD = "prod"
-
-
-class ImagesConfig(Strict):
-    """Where the serving images come from."""
-
-    registry: (
-        Annotated[str, Field(max_length=200, pattern=r"^[a-z0-9.\-:]+(/[a-z0-9._\-]+)*$")] | None
-    ) = None
-    """Registry and repository prefix, without a trailing slash; default: the environment's own
-    registry in a cloud, localhost/stanchion elsewhere."""
-    tag: Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._\-]*$")] = "source"
-    """Tag of every image; `source`: a hash of each image's own sources."""
-
-    @model_validator(mode="after")
-    def _not_latest(self) -> Self:
-        if self.tag == "latest":
-            raise ValueError("`tag: latest` names no version; write a release tag or `source`")
-        return self
 
 
 class Environment(Strict):
@@ -90,9 +75,12 @@ class Environment(Strict):
     """What it may cost; needed in a cloud."""
     images: ImagesConfig = ImagesConfig()
     tracking: TrackingConfig = TrackingConfig()
+    feature_store: FeatureStoreConfig = FeatureStoreConfig()
     tenants: tuple[TenantConfig, ...] = ()
     operators: OperatorsConfig = OperatorsConfig()
     """Third-party controllers: in a cloud from charts, on the bundled node from their modules."""
+    gateway: GatewayConfig | None = None
+    """A Gateway that services may be called through; default: none."""
     monitoring: MonitoringConfig = MonitoringConfig()
     """Who is told of which alerts."""
 
@@ -108,6 +96,15 @@ class Environment(Strict):
         if self.expires is not None and self.profile is not Profile.DEV:
             raise ValueError(
                 f"expires: `profile: {self.profile}` is not taken down by a date; remove it"
+            )
+        if self.gateway is not None:
+            provider = self.provider
+            local = provider if isinstance(provider, LocalProvider) else None
+            self.gateway.check_in(
+                google=isinstance(provider, GcpProvider),
+                local=local is not None,
+                bundled=local is not None and local.bundled is not None,
+                lacks_envoy=self.lacks(Operator.ENVOY_GATEWAY),
             )
         if isinstance(self.provider, LocalProvider):
             self._only_what_one_cluster_has(self.provider)

@@ -28,6 +28,7 @@ from stanchion import (
     NatGateways,
     NetworkArgs,
     NetworkReference,
+    Operator,
     OperatorsArgs,
     Placement,
     SystemNodes,
@@ -177,6 +178,10 @@ def operators_args(
         args["enabled"] = list(config.enabled)
     if config.mirror is not None:
         args["mirror"] = config.mirror
+    if environment.gateway is not None and not environment.lacks(Operator.ARGO_ROLLOUTS):
+        args["gateway_weights"] = True
+        if environment.gateway.plugin_url is not None:
+            args["gateway_plugin_url"] = environment.gateway.plugin_url
     if environment.monitoring.prometheus is not None:
         args["metrics"] = environment.monitoring.prometheus.arguments(provider, name)
     return args

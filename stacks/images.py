@@ -5,7 +5,7 @@ from __future__ import annotations
 from environment import Environment
 from provider import LocalProvider
 
-CLOUD_IMAGES = ("llm-gateway", "mlflow", "model-server", "vllm-openai")
+CLOUD_IMAGES = ("feature-store", "llm-gateway", "mlflow", "model-server", "vllm-openai")
 """The images that an environment in a cloud keeps in its own registry: the serving images, and a
 copy of vLLM's."""
 VLLM_VERSION = "v0.26.0"

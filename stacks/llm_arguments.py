@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 import pulumi
 from environment import Environment
 from images import image, vllm_image
-from llm_gateway_config import ExternalModel, LlmPrice
+from llm_gateway_config import ExternalModel, LlmGroundedness, LlmPrice
+from llm_prompts import PromptPin
 from llm_service import LlmServiceFile
 from secret_source import SecretSource
-from stanchion import LlmGatewayArgs, LlmGatewaySecret, LlmServiceArgs, Placement
+from stanchion import (
+    LlmGatewayArgs,
+    LlmGatewaySecret,
+    LlmServiceArgs,
+    ModelRegistryAccess,
+    Placement,
+)
 from stanchion.labels import selector
 
 OWN = "own"
@@ -53,6 +61,8 @@ def llm_args(
         "stream_seconds": file.stream_seconds,
         "monitoring": environment.monitored,
     }
+    if environment.monitored:
+        args["slo"] = file.slo.at_model(guarded=file.gateway is not None)
     if file.adapters:
         args["adapters"] = [adapter.model_dump() for adapter in file.adapters]
     if file.hub_token is not None:
@@ -74,7 +84,10 @@ def gateway_args(
     environment: Environment,
     stack: str,
     namespace: pulumi.Input[str],
-    own_url: pulumi.Input[str] | None,
+    *,
+    own_url: pulumi.Input[str] | None = None,
+    registry: ModelRegistryAccess | None = None,
+    prompts: Mapping[str, PromptPin] = MappingProxyType({}),
 ) -> LlmGatewayArgs:
     """The arguments of the file's `LlmGateway`.
 
@@ -84,6 +97,8 @@ def gateway_args(
         stack: Its name.
         namespace: The tenant's.
         own_url: Address of the own model; a stand-in where that is not yet known.
+        registry: The environment's MLflow; a stand-in where that is not yet known.
+        prompts: What the lock file pins of the service's prompts.
 
     Raises:
         TypeError: if the file has no gateway.
@@ -127,9 +142,33 @@ def gateway_args(
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
     }
+    served = {name: prompts[name] for name in file.prompts if name in prompts}
+    if served:
+        args["prompts"] = [
+            {"name": name, **pin.model_dump(), "messages": [m.model_dump() for m in pin.messages]}
+            for name, pin in served.items()
+        ]
+    if config.traces is not None:
+        args["traces"] = {
+            **config.traces.model_dump(include={"experiment", "sample_percent"}, exclude_none=True),
+            **_grounding(config.traces.groundedness),
+            "tracking": {
+                "url": registry["url"] if registry else "",
+                "namespace": registry["namespace"] if registry else "",
+                "secret_name": config.traces.credentials,
+            },
+        }
+    if environment.monitored:
+        args["slo"] = file.slo.at_gateway()
     if config.ledger is not None:
         args["ledger"] = {"url": _secret(config.ledger)}
     return cast("LlmGatewayArgs", args)
+
+
+def _grounding(wanted: LlmGroundedness | None) -> dict[str, Any]:
+    if wanted is None:
+        return {}
+    return {"groundedness": {"variables": list(wanted.variables), "roles": list(wanted.roles)}}
 
 
 def own_name(file: LlmServiceFile) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from secret_source import SecretSource
 from stanchion import InjectionAction, PiiAction, PolicyAction
-from validation import ShortName, Strict, by_value
+from validation import Name, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -81,6 +81,29 @@ class LlmGuardrails(Strict):
     """Regular expressions of which a prompt must match one; default: any topic."""
 
 
+class LlmGroundedness(Strict):
+    """What answers are to be drawn from: their words are compared with its own."""
+
+    variables: tuple[_Text, ...] = ("context",)
+    """Variables of a named prompt that hold it."""
+    roles: tuple[_Text, ...] = ("tool", "function", "document")
+    """Roles of messages that hold it."""
+
+
+class LlmTraces(Strict):
+    """Traces of sampled requests in MLflow, with as much of their texts as the audit log has."""
+
+    credentials: Name
+    """Secret of the tenant with the `username` and `password` of an MLflow user."""
+    experiment: Annotated[str, Field(min_length=1, max_length=250)] | None = None
+    """Experiment that holds them, made by that user; default: the service's name."""
+    sample_percent: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 10.0
+    """Share of requests that become traces."""
+    groundedness: LlmGroundedness | None = None
+    """Scores traced answers, as feedback on their traces and as a metric; `{}` for the usual
+    places. Default: none."""
+
+
 class LlmGatewayConfig(Strict):
     """The one address that clients have: it knows them, guards, limits and falls back."""
 
@@ -94,6 +117,8 @@ class LlmGatewayConfig(Strict):
     ledger: SecretSource | None = None
     """Address of the PostgreSQL database in which replicas count together; `key` defaults to url.
     """
+    traces: LlmTraces | None = None
+    """Requests that become traces in the environment's MLflow; default: none do."""
     price: LlmPrice = LlmPrice()
     """Of the model on the environment's own GPUs."""
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 7

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+from llm_gates import LlmGates
 from llm_gateway_config import ExternalModel, LlmGatewayConfig
+from llm_prompts import PromptName
 from pydantic import Field, model_validator
 from secret_source import SecretSource
 from service_cold_start import ColdStart
-from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache
+from service_objectives import LlmPromises
+from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache, PiiAction
 from validation import Cpu, Label, Memory, Name, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -196,8 +199,15 @@ class LlmServiceFile(Strict):
     """Budget of a replica that demand asks for; default: none."""
     stream_seconds: _Count = 300
     """Longest time an answer may take."""
+    slo: LlmPromises = LlmPromises()
+    """What it promises its callers."""
     evaluation: Label | None = None
     """MLflow run that evaluated this revision."""
+    prompts: Annotated[tuple[PromptName, ...], Field(max_length=50)] = ()
+    """Prompts of MLflow's registry that requests may name; the lock file pins their versions.
+    """
+    gates: LlmGates | None = None
+    """What answers must be like; `stanchion evaluate` asks. Default: nothing is demanded."""
     external: tuple[ExternalModel, ...] = ()
     """Providers, in the order in which they are asked after the own model."""
     gateway: LlmGatewayConfig | None = None
@@ -218,6 +228,11 @@ class LlmServiceFile(Strict):
             given = [field for field, value in {**own, **further}.items() if value is not None]
             if given:
                 raise ValueError(f"`{given[0]}` goes with `model`; add it or remove {given[0]}")
+            if self.slo.first_token or self.slo.token_time:
+                raise ValueError(
+                    "`slo` promises times of tokens, which `model` is measured by; add it, or "
+                    "remove firstToken and tokenTime"
+                )
             if not self.external:
                 raise ValueError("has neither `model` nor `external`; write what answers")
         else:
@@ -228,4 +243,21 @@ class LlmServiceFile(Strict):
             raise ValueError("`external` needs `gateway`, which holds the provider's key; add it")
         if self.hub_token is not None and self.hub_token.cloud_secret is None:
             raise ValueError("`hubToken` is read from a cloud; write `cloudSecret`")
+        return self
+
+    @model_validator(mode="after")
+    def _the_gateway_is_there(self) -> Self:
+        if self.prompts and self.gateway is None:
+            raise ValueError("`prompts` are applied by the `gateway`; add it")
+        if self.gates is not None:
+            if self.gateway is None:
+                raise ValueError("`gates` asks the `gateway`; add it")
+            if (
+                "piiFree" in self.gates.evaluation.scorers
+                and self.gateway.guardrails.output_pii is not PiiAction.REDACT
+            ):
+                raise ValueError(
+                    "`piiFree` counts what the gateway takes out of answers; write "
+                    "`gateway.guardrails.outputPii: redact`"
+                )
         return self

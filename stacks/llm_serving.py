@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pulumi
@@ -12,6 +14,7 @@ from environment import Environment
 from explain import problems_in_files
 from foundation import Foundation
 from llm_arguments import gateway_args, llm_args, own_name
+from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from provider import LocalProvider
 from service_place import PoolOffer, interruption_problems, place_problems
@@ -26,7 +29,10 @@ from stanchion import (
 from stanchion.serving import _llm_gateway_checks, llm_checks
 from validation import InvalidFileError, amount
 
-_GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit"}
+if TYPE_CHECKING:
+    from serving import Platform
+
+_GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit", "traces"}
 """What of `LlmGateway`'s arguments a file has under `gateway`."""
 
 
@@ -35,6 +41,7 @@ def check_llm_services(
     environment: Environment,
     stack: str,
     pools: Mapping[str, PoolOffer],
+    pins: PromptPins = MappingProxyType({}),
 ) -> None:
     """Hold the files to the environment's tenants and pools, and to the components' own rules.
 
@@ -43,6 +50,7 @@ def check_llm_services(
         environment: The environment.
         stack: Its name.
         pools: What its pools have, by their names.
+        pins: What the lock file pins of their prompts.
 
     Raises:
         InvalidFileError: with every problem found, by its path in the file.
@@ -57,7 +65,9 @@ def check_llm_services(
         if file.pool is not None and file.pool in pools:
             found += _model_problems(file, environment, stack, pools[file.pool].placement)
         if file.gateway is not None:
-            args = gateway_args(file, environment, stack, file.tenant, None)
+            args = gateway_args(
+                file, environment, stack, file.tenant, prompts=pins.get(file.name, {})
+            )
             found += problems_in_files(
                 partial(_llm_gateway_checks.checked, file.name, args), partial(_gateway_path, file)
             )
@@ -138,6 +148,8 @@ def _gateway_path(file: LlmServiceFile, field: str) -> str:
     if provider is not None:
         place = int(provider[1]) - (file.model is not None)
         return f"external[{place}]{provider[2]}" if place >= 0 else "model"
+    if field == "traces.tracking.secret_name":
+        return "gateway.traces.credentials"
     head = re.split(r"[.\[]", field)[0]
     if head == "autoscaling":
         return "gateway.max_replicas"
@@ -145,12 +157,11 @@ def _gateway_path(file: LlmServiceFile, field: str) -> str:
 
 
 def build_llm_services(
-    environment: Environment,
-    foundation: Foundation,
-    namespaces: Mapping[str, pulumi.Output[str]],
-    files: Sequence[LlmServiceFile],
+    platform: Platform, files: Sequence[LlmServiceFile], pins: PromptPins
 ) -> Mapping[str, object]:
-    """Create each service; return all for the outputs."""
+    """Create each service, warn of prompts that are not pinned; return all for the outputs."""
+    environment, foundation = platform.environment, platform.foundation
+    namespaces, registry = platform.namespaces, platform.tracking.registry
     stack, summary = foundation.environment, {}
     for file in files:
         namespace, own = namespaces[file.tenant], None
@@ -162,13 +173,27 @@ def build_llm_services(
             own = LlmService(own_name(file), args, foundation.pools[file.pool])
         url = own.url if own else None
         if file.gateway is not None:
-            guarded = gateway_args(file, environment, stack, namespace, url)
+            guarded = gateway_args(
+                file,
+                environment,
+                stack,
+                namespace,
+                own_url=url,
+                registry=registry,
+                prompts=pins.get(file.name, {}),
+            )
             url = LlmGateway(file.name, guarded, foundation.workloads).url
+        for warning in unpinned(file.name, file.prompts, pins, stack):
+            pulumi.log.warn(warning)
         summary[file.name] = {
+            "prompts": list(file.prompts),
             "tenant": file.tenant,
+            "namespace": namespace,
             "url": url,
             "model": file.model.name if file.model else None,
             "revision": file.model.revision if file.model else None,
+            "evaluation": file.evaluation,
+            "gates": file.gates.model_dump(by_alias=True, mode="json") if file.gates else None,
             "external": [each.name for each in file.external],
             "gpuMemory": own.gpu_memory if own else None,
             "weightsCache": own.weights_cache if own else None,

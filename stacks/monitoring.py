@@ -11,7 +11,7 @@ from foundation import Foundation
 from monitoring_config import ReceiverConfig, external_name
 from provider import LocalProvider
 from secret_source import SecretSource
-from stanchion import MonitoringStack, MonitoringStackArgs, Operator
+from stanchion import GpuMetrics, MonitoringStack, MonitoringStackArgs, Operator
 from stanchion.monitoring.stack_arguments import checked
 from validation import InvalidFileError, Strict
 
@@ -49,7 +49,18 @@ def monitoring_args(environment: Environment, name: str) -> MonitoringStackArgs:
     }
     if config.heartbeat is not None:
         args["heartbeat"] = config.heartbeat
+    if (gpus := _gpu_metrics(environment)) is not None:
+        args["gpu_metrics"] = gpus
     return args
+
+
+def _gpu_metrics(environment: Environment) -> GpuMetrics | None:
+    """Who exports counters of GPUs there; None where nobody does."""
+    if isinstance(environment.provider, LocalProvider):
+        return None
+    source = environment.provider.gpu_metrics
+    by_operator = source is GpuMetrics.GPU_OPERATOR
+    return None if by_operator and environment.lacks(Operator.GPU_OPERATOR) else source
 
 
 def build_monitoring(environment: Environment, foundation: Foundation) -> None:

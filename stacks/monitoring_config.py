@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from provider import LocalProvider, Provider
 from pydantic import Field, model_validator
 from secret_source import SecretSource
-from stanchion import MetricsStorage, RemoteWrite, RemoteWriteLogin
+from stanchion import ManagedPrometheus, MetricsStorage, RemoteWrite, RemoteWriteLogin
 from validation import Label, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -116,6 +116,21 @@ class RemoteWriteConfig(Strict):
         return args
 
 
+class ManagedPrometheusConfig(Strict):
+    """The cloud's managed Prometheus, which gets every sample; `{}` for its defaults.
+
+    Our own goes on to evaluate rules, to alert, and to answer autoscalers and releases.
+    """
+
+    retention_days: int | None = None
+    """Days for which it keeps them, 1 to 1095; on AWS alone, since Google Cloud keeps 24 months;
+    default: 150."""
+
+    def arguments(self) -> ManagedPrometheus:
+        """It as `Operators` takes it."""
+        return {} if self.retention_days is None else {"retention_days": self.retention_days}
+
+
 class PrometheusConfig(Strict):
     """What Prometheus keeps."""
 
@@ -125,11 +140,15 @@ class PrometheusConfig(Strict):
     """GiB of each replica's volume, 10 to 16000; default: 50."""
     remote_write: tuple[RemoteWriteConfig, ...] = ()
     """Who else gets every sample."""
+    managed: ManagedPrometheusConfig | None = None
+    """The cloud's managed Prometheus as one more store; default: none."""
 
     def arguments(self, provider: Provider, environment: str) -> MetricsStorage:
         """It as `Operators` of the environment takes it."""
         stores = [each.arguments(provider, environment) for each in self.remote_write]
         args: MetricsStorage = {"remote_write": stores}
+        if self.managed is not None:
+            args["managed"] = self.managed.arguments()
         if self.retention_days is not None:
             args["retention_days"] = self.retention_days
         if self.disk_gb is not None:

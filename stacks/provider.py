@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, Self, TypedDict
 
 import pulumi
 from pydantic import Field, model_validator
-from stanchion import Cloud, Location, Operator
+from stanchion import Cloud, GpuMetrics, Location, Operator
 from validation import ShortName, Strict
 
 _Text = Annotated[str, Field(min_length=1, max_length=253)]
@@ -110,6 +110,11 @@ class CloudProvider(Strict):
         """What makes load balancers of Ingresses, where the cluster does not bring it."""
         return None
 
+    @property
+    def gpu_metrics(self) -> GpuMetrics:
+        """Who exports counters of its GPUs."""
+        return GpuMetrics.GPU_OPERATOR
+
     def secret_name(self, environment: str, name: str) -> str:
         """The whole name of one of the environment's secrets; an ARN is one already."""
         prefix = self.SECRETS.format(environment)
@@ -205,6 +210,11 @@ class GcpProvider(CloudProvider):
     def subnets(self) -> int:
         """How many private subnets its network has."""
         return 1
+
+    @property
+    def gpu_metrics(self) -> GpuMetrics:
+        """Who exports counters of its GPUs."""
+        return GpuMetrics.GKE
 
     @property
     def registry(self) -> str:

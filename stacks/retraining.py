@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from drift_monitor_service import DriftMonitorFile
 from environment import Environment
 from images import image
 from service import ModelServiceFile, Pin
@@ -29,6 +30,7 @@ def retraining_problems(
     services: Sequence[ModelServiceFile],
     environment: Environment,
     stack: str,
+    monitors: Sequence[DriftMonitorFile] = (),
 ) -> list[str]:
     """What is wrong with a file's `retrain`, by its path in the file.
 
@@ -37,6 +39,7 @@ def retraining_problems(
         services: The model services of the environment.
         environment: The environment.
         stack: Its name.
+        monitors: The drift monitors of the environment.
     """
     retrain = file.retrain
     if retrain is None:
@@ -61,6 +64,12 @@ def retraining_problems(
         )
     if retrain.service is not None:
         problems += _service_problems(file, retrain.service, services, stack)
+        labelled = {each.service for each in monitors if each.labels is not None}
+        if RetrainingReason.QUALITY in retrain.reasons and retrain.service not in labelled:
+            problems.append(
+                f"retrain.reasons: quality needs labels of {retrain.service}; add a file of kind "
+                "DriftMonitor with labels for it, or remove quality"
+            )
         if environment.lacks_for_metrics:
             alerts = ", ".join(each for each in retrain.reasons if each in BY_ALERT)
             problems.append(
@@ -96,6 +105,7 @@ def check_retraining(
     services: Sequence[ModelServiceFile],
     environment: Environment,
     stack: str,
+    monitors: Sequence[DriftMonitorFile] = (),
 ) -> None:
     """Hold every `retrain` to the services and the environment.
 
@@ -105,7 +115,7 @@ def check_retraining(
     problems = [
         f"services/{file.name}: {problem}"
         for file in files
-        for problem in retraining_problems(file, services, environment, stack)
+        for problem in retraining_problems(file, services, environment, stack, monitors)
     ]
     if problems:
         raise InvalidFileError(problems)

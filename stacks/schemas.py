@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_service import BatchInferenceFile
+from drift_monitor_service import DriftMonitorFile
 from environment import NAMESPACE, Environment
 from layers import UpperStack
 from llm_service import LlmServiceFile
@@ -23,7 +24,13 @@ def service_schema() -> dict[str, Any]:
     """The schema of a service file of any kind."""
     model, *others = (
         each.model_json_schema(by_alias=True)
-        for each in (ModelServiceFile, LlmServiceFile, BatchInferenceFile, TrainingJobFile)
+        for each in (
+            ModelServiceFile,
+            LlmServiceFile,
+            BatchInferenceFile,
+            TrainingJobFile,
+            DriftMonitorFile,
+        )
     )
     parts = {name: part for each in (model, *others) for name, part in each.pop("$defs").items()}
     chosen = model

@@ -12,13 +12,23 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from batch_service import BatchInferenceFile
+from drift_monitor_service import DriftMonitorFile
 from explain import explain
+from gateway_config import GatewayConfig
+from llm_prompts import PromptPin
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
 from service_cold_start import ColdStart, cold_start_problems
 from service_drift import Drift
 from service_gates import Gates
+from service_gateway import (
+    GatewayRoute,
+    Shadow,
+    gateway_problems,
+    host_problems,
+    shadow_problems,
+)
 from service_objectives import Objectives, objectives_problems
 from service_place import PoolOffer, gpu_problems, interruption_problems, place_problems
 from service_prediction_log import PredictionLog, prediction_log_problems
@@ -65,6 +75,10 @@ class ModelServiceFile(Strict):
     resources: Resources = Resources()
     autoscaling: Autoscaling = Autoscaling()
     rollout: Rollout = Rollout()
+    gateway: GatewayRoute | None = None
+    """Hosts at the environment's Gateway that lead to it; default: none."""
+    shadow: Shadow | None = None
+    """A candidate that requests at the Gateway are mirrored to; default: none."""
     slo: Objectives = Objectives()
     drift: Drift = Drift()
     prediction_log: PredictionLog | None = None
@@ -101,17 +115,23 @@ class Pin(Strict):
 
 
 class LockFile(Strict):
-    """`<env>.lock.yaml`: service name to pin."""
+    """`<env>.lock.yaml`: what services run, by their names."""
 
     services: Mapping[str, Pin] = {}
+    prompts: Mapping[str, Mapping[str, PromptPin]] = {}
+    shadows: Mapping[str, Pin] = {}
+    """Candidates that requests are mirrored to, by service."""
 
 
-ServiceFile = ModelServiceFile | LlmServiceFile | BatchInferenceFile | TrainingJobFile
+ServiceFile = (
+    ModelServiceFile | LlmServiceFile | BatchInferenceFile | TrainingJobFile | DriftMonitorFile
+)
 _KINDS: Mapping[object, type[ServiceFile]] = {
     "ModelService": ModelServiceFile,
     "LlmService": LlmServiceFile,
     "BatchInference": BatchInferenceFile,
     "TrainingJob": TrainingJobFile,
+    "DriftMonitor": DriftMonitorFile,
 }
 
 
@@ -168,6 +188,11 @@ def load_service_files(directory: Path, environment: str) -> tuple[ServiceFile, 
 
 
 def load_pins(directory: Path, environment: str) -> Mapping[str, Pin]:
+    """What the lock file pins of models, by service; see `load_lock`."""
+    return load_lock(directory, environment).services
+
+
+def load_lock(directory: Path, environment: str) -> LockFile:
     """Read the environment's lock file; no file means that nothing is pinned yet.
 
     Raises:
@@ -175,9 +200,9 @@ def load_pins(directory: Path, environment: str) -> Mapping[str, Pin]:
     """
     path = directory / f"{environment}{LOCK_SUFFIX}"
     if not path.exists():
-        return {}
+        return LockFile()
     try:
-        return LockFile.model_validate(as_tuples(_read(path))).services
+        return LockFile.model_validate(as_tuples(_read(path)))
     except ValidationError as error:
         raise InvalidFileError(explain(error, LockFile, f"{path.name}: ")) from None
 
@@ -194,6 +219,8 @@ def check_services(
     lacks_for_scaling: Mapping[str, str] = MappingProxyType({}),
     image: str = "",
     cloud: Cloud = Cloud.LOCAL,
+    gateway: GatewayConfig | None = None,
+    shadows: Mapping[str, Pin] = MappingProxyType({}),
 ) -> None:
     """Check what takes more than one file to see.
 
@@ -208,11 +235,15 @@ def check_services(
         lacks_for_scaling: What each field of `autoscaling` lacks there, where something.
         image: The model server's image there.
         cloud: Its cloud.
+        gateway: Its Gateway, where it has one.
+        shadows: Candidates that the lock file pins, by service.
 
     Raises:
         InvalidFileError: with every problem found.
     """
-    problems = []
+    lock = f"{environment}{LOCK_SUFFIX}"
+    models = {name: pin.model for name, pin in shadows.items()}
+    problems = [*host_problems(services), *shadow_problems(services, models, lock)]
     for service in services:
         where = f"services/{service.name}"
         floor = service.autoscaling.floor(min_replicas)
@@ -224,6 +255,13 @@ def check_services(
                 *interruption_problems(service.pool, environment, pools),
                 *gpu_problems(service.resources.gpus, service.pool, environment, pools),
                 *rollout_problems(service.rollout, floor, environment, lacks_for_releases),
+                *gateway_problems(
+                    service.gateway,
+                    service.shadow,
+                    service.rollout.arguments(),
+                    gateway,
+                    environment,
+                ),
                 *autoscaling_problems(
                     service.autoscaling,
                     min_replicas,

@@ -1,4 +1,4 @@
-"""What service files of batch scoring and of training have in common."""
+"""What service files of batch scoring, of training and of drift monitors have in common."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NotRequired, TypeAlias, TypedDict
 
 from batch_service import BatchInferenceFile
+from drift_monitor_service import DriftMonitorFile
 from environment import Environment
 from explain import in_the_notation_of_files
 from foundation import Foundation
@@ -17,7 +18,7 @@ from stanchion.jobs.queues import QUEUE
 from stanchion.pods import ContainerResources
 from training_service import TrainingJobFile
 
-JobFile: TypeAlias = BatchInferenceFile | TrainingJobFile
+JobFile: TypeAlias = BatchInferenceFile | TrainingJobFile | DriftMonitorFile
 
 
 class JobArgs(TypedDict):

@@ -7,10 +7,11 @@ from typing import Annotated, Self, cast
 from explain import problems_in_files
 from pydantic import Field, model_validator
 from stanchion.checks import Checks
+from stanchion.serving.release_analysis import ReleaseAnalysis
 from stanchion.serving.rollout import (
     CanaryStep,
+    CanaryTraffic,
     ModelRollout,
-    ReleaseAnalysis,
     RolloutStrategy,
     check_rollout,
     is_measured,
@@ -79,8 +80,12 @@ class Rollout(Strict):
     strategy: Annotated[RolloutStrategy, by_value(RolloutStrategy)] = RolloutStrategy.ROLLING
     """rolling: replica by replica; canary: step by step; blueGreen: all requests at once. The last
     two are judged by metrics, and need the operators argo-rollouts and kube-prometheus-stack."""
+    traffic: Annotated[CanaryTraffic, by_value(CanaryTraffic)] | None = None
+    """Of a canary: replicas, its share of them, or gateway, weights of the service's `gateway`;
+    default: replicas."""
     steps: tuple[Step, ...] | None = None
-    """Of a canary; default: about 25 and 50 percent, as the replicas allow."""
+    """Of a canary; default: about 25 and 50 percent, as the replicas allow; by a gateway 5, 25 and
+    50."""
     surge: Annotated[int, Field(ge=1, le=100)] | None = None
     """Replicas beyond their number while a version takes over; default: 1."""
     scale_down_delay_seconds: Annotated[int, Field(ge=30, le=86400)] | None = None
@@ -91,6 +96,8 @@ class Rollout(Strict):
     def arguments(self) -> ModelRollout:
         """The same for the component."""
         args: ModelRollout = {"strategy": self.strategy}
+        if self.traffic is not None:
+            args["traffic"] = self.traffic
         if self.steps is not None:
             args["steps"] = [cast("CanaryStep", step.model_dump()) for step in self.steps]
         if self.surge is not None:

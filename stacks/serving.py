@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
 from batch_service import BatchInferenceFile
 from batch_serving import check_batches
+from drift_monitor_service import DriftMonitorFile
+from drift_monitoring import check_drift_monitors
 from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
+from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from retraining import check_retraining
@@ -20,12 +23,12 @@ from service import (
     ModelServiceFile,
     Pin,
     check_services,
-    load_pins,
+    load_lock,
     load_service_files,
 )
 from service_folders import folder_grants
 from service_place import PoolOffer
-from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs
+from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs, balancer_cidrs
 from tracking import Tracking
 from training_service import TrainingJobFile
 from training_serving import Training, load_trainings
@@ -40,9 +43,12 @@ class Declared:
 
     files: Sequence[ModelServiceFile]
     pins: Mapping[str, Pin]
+    shadows: Mapping[str, Pin]
     llms: Sequence[LlmServiceFile] = ()
     batches: Sequence[BatchInferenceFile] = ()
     trainings: Sequence[Training] = ()
+    monitors: Sequence[DriftMonitorFile] = ()
+    prompts: PromptPins = field(default_factory=dict)
 
 
 def load_declared(
@@ -72,12 +78,16 @@ def load_declared(
         if each.placement is not None
     }
     placements = {name: offer.placement for name, offer in offers.items()}
+    lock = load_lock(directory, stack)
     declared = Declared(
         [file for file in files if isinstance(file, ModelServiceFile)],
-        load_pins(directory, stack),
+        lock.services,
+        lock.shadows,
         [file for file in files if isinstance(file, LlmServiceFile)],
         [file for file in files if isinstance(file, BatchInferenceFile)],
         load_trainings(trainings, directory, environment, stack, placements),
+        [file for file in files if isinstance(file, DriftMonitorFile)],
+        lock.prompts,
     )
     check_services(
         declared.files,
@@ -90,11 +100,16 @@ def load_declared(
         pools=offers,
         image=image(environment, stack, "model-server"),
         cloud=Cloud(environment.provider.cloud),
+        gateway=environment.gateway,
+        shadows=declared.shadows,
     )
-    check_llm_services(declared.llms, environment, stack, offers)
-    check_retraining(trainings, declared.files, environment, stack)
+    check_llm_services(declared.llms, environment, stack, offers, declared.prompts)
+    check_retraining(trainings, declared.files, environment, stack, declared.monitors)
+    check_drift_monitors(declared.monitors, declared.files, environment, stack, placements)
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
+    for llm in declared.llms:
+        missing += unpinned(llm.name, llm.prompts, declared.prompts, stack)
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
     return declared
@@ -137,18 +152,32 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
             "strategy": str(file.rollout.strategy),
             "releaseSeconds": 0,
             "coldStart": None,
+            "shadow": None,
         }
         if pin is None:
             pulumi.log.warn(_unpinned(file, platform.foundation.environment))
             continue
-        made = _build(file, pin, model_server, platform)
+        candidate = _candidate(file, pin, declared.shadows)
+        summary[file.name]["shadow"] = candidate.version if candidate else None
+        made = _build(file, pin, candidate, platform)
         summary[file.name]["releaseSeconds"] = made.release_seconds
         summary[file.name]["coldStart"] = made.cold_start
     return summary
 
 
-def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platform) -> ModelService:
+def _candidate(file: ModelServiceFile, pin: Pin, shadows: Mapping[str, Pin]) -> Pin | None:
+    """The version that requests are mirrored to; none once it is the live one."""
+    candidate = shadows.get(file.name)
+    if file.shadow is None or candidate is None or candidate.version == pin.version:
+        return None
+    return candidate
+
+
+def _build(
+    file: ModelServiceFile, pin: Pin, candidate: Pin | None, platform: Platform
+) -> ModelService:
     environment = platform.environment
+    model_server = image(environment, platform.foundation.environment, "model-server")
     args: ModelServiceArgs = {
         "namespace": platform.namespaces[file.tenant],
         "tenant": file.tenant,
@@ -177,6 +206,16 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         args["drift"] = file.drift.arguments()
     if file.cold_start is not None:
         args["cold_start"] = file.cold_start.arguments()
+    if file.gateway is not None and environment.gateway is not None:
+        hosts = file.gateway.hostnames
+        args["gateway"] = environment.gateway.arguments(hosts, _balancers(environment))
+    if file.shadow is not None and candidate is not None:
+        args["shadow"] = {
+            "version": candidate.version,
+            "digest": candidate.digest,
+            "percent": file.shadow.percent,
+            "replicas": file.shadow.replicas or environment.min_replicas,
+        }
     if file.prediction_log is not None:
         args["prediction_log"] = file.prediction_log.arguments()
         identity = platform.foundation.identity(
@@ -193,3 +232,10 @@ def _build(file: ModelServiceFile, pin: Pin, model_server: str, platform: Platfo
         args["placement"] = platform.foundation.placements[file.pool]
         opts = platform.foundation.pools[file.pool]
     return ModelService(file.name, args, opts)
+
+
+def _balancers(environment: Environment) -> list[str]:
+    """Where load balancers outside the cluster call from; nowhere without a network of ours."""
+    if environment.network is None:
+        return []
+    return balancer_cidrs(Cloud(environment.provider.cloud), environment.network.cidr)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 from base_stack import BaseStack
 from environment import Environment
+from features import FEATURES, build_features
 from foundation import Foundation, Site
 from images import image
 from provider import LocalProvider
@@ -30,6 +31,7 @@ from stanchion import (
     TrackingGarbageCollectionArgs,
     WorkloadIdentity,
     balancer_cidrs,
+    feature_store_pod_labels,
     mlflow_pod_labels,
 )
 from tracking_ingress import MLFLOW, PORT, ingress_args, mlflow_host
@@ -77,7 +79,13 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
             "namespace": TRACKING,
             "owner": owner,
             "cost_center": cost_center,
-            "quota": {"cpu": "8", "memory": "16Gi", "pods": 30, "storage": "1Ti"},
+            "quota": {
+                "cpu": "8",
+                # With the feature store's replicas and jobs.
+                "memory": "32Gi" if environment.feature_store.enabled else "16Gi",
+                "pods": 30,
+                "storage": "1Ti",
+            },
         },
         opts,
     )
@@ -120,6 +128,7 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         _lead_to(environment, foundation.site, server, foundation.workloads)
     _back_up(environment, foundation, mlflow_args)
     _collect_garbage(environment, foundation, mlflow_args)
+    build_features(environment, foundation, mlflow_args["database"], home.namespace)
     return Tracking(
         {
             "url": server.url,
@@ -216,12 +225,15 @@ def _collect_garbage(
 def _database_args(
     environment: Environment, foundation: Foundation, namespace: pulumi.Output[str]
 ) -> DatabaseArgs:
+    users = [mlflow_pod_labels(MLFLOW)]
+    if environment.feature_store.enabled:
+        users.append(feature_store_pod_labels(FEATURES))
     args: DatabaseArgs = {
         "cloud": Cloud(environment.provider.cloud),
         "namespace": namespace,
         "owner": environment.owner,
         "cost_center": environment.cost_center,
-        "clients": [{"namespace": TRACKING, "pod_labels": mlflow_pod_labels(MLFLOW)}],
+        "clients": [{"namespace": TRACKING, "pod_labels": each} for each in users],
         "keep": environment.keep,
     }
     provider = environment.provider

@@ -8,8 +8,12 @@ from pydantic import Field, model_validator
 from stanchion import RetrainingReason
 from validation import ShortName, Strict, by_value
 
-BY_ALERT = (RetrainingReason.DRIFT, RetrainingReason.DATA_QUALITY)
-"""What an alert of a service says."""
+BY_ALERT = (
+    RetrainingReason.DRIFT,
+    RetrainingReason.DATA_QUALITY,
+    RetrainingReason.QUALITY,
+)
+"""What an alert about a service says."""
 
 
 class Retrain(Strict):
@@ -22,10 +26,11 @@ class Retrain(Strict):
         tuple[Annotated[RetrainingReason, by_value(RetrainingReason)], ...], Field(min_length=1)
     ]
     """drift: the service's alerts that it is asked or answers otherwise than in training;
-    data-quality: that values are missing, out of range or new; new-data: files of the data set
-    that are newer than the last training."""
+    data-quality: that values are missing, out of range or new; quality: the alert of the service's
+    DriftMonitor that labels say it is worse than it may be; new-data: files of the data set that
+    are newer than the last training."""
     service: ShortName | None = None
-    """The tenant's ModelService whose alerts count; needed by drift and data-quality."""
+    """The tenant's ModelService whose alerts count; needed by drift, data-quality and quality."""
     cooldown_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     """Least hours from the beginning of one training to that of the next, no less than the
     training's deadline."""
@@ -45,5 +50,7 @@ class Retrain(Strict):
                 f"{by_alert} are alerts of a service; add `service` with the name of a ModelService"
             )
         if not by_alert and self.service is not None:
-            raise ValueError("`service` is not looked at without drift or data-quality; remove it")
+            raise ValueError(
+                "`service` is not looked at without drift, data-quality or quality; remove it"
+            )
         return self

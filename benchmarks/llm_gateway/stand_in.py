@@ -51,6 +51,8 @@ class StandIn:
         """Streams whose client went away."""
         self.script: deque[Behaviour] = deque()
         self.default = Behaviour()
+        self.replies: dict[str, str] = {}
+        """Answers by a part of what was last said, before script and default."""
         self.port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -89,7 +91,7 @@ class StandIn:
         body = await request.json()
         self.seen.append(body)
         self.headers.append({key.lower(): value for key, value in request.headers.items()})
-        todo = self.script.popleft() if self.script else self.default
+        todo = self._todo(body)
         if todo.wait:
             await asyncio.sleep(todo.wait)
         if todo.status != 200:
@@ -98,6 +100,13 @@ class StandIn:
         if body.get("stream"):
             return await self._stream(request, body, todo)
         return web.json_response(_whole(request.path, body, todo))
+
+    def _todo(self, body: dict[str, Any]) -> Behaviour:
+        said = str((body.get("messages") or [{}])[-1].get("content"))
+        for part, reply in self.replies.items():
+            if part in said:
+                return Behaviour(text=reply)
+        return self.script.popleft() if self.script else self.default
 
     async def _stream(
         self, request: web.Request, body: dict[str, Any], todo: Behaviour

@@ -7,7 +7,7 @@ from typing import Any
 
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.kubernetes import REPLICATED, WORKLOADS, KubernetesObject
-from stanchion_policies.reading import entries, get, items, selects, text
+from stanchion_policies.reading import entries, get, items, present, selects, text
 from stanchion_policies.rules import Settings, Severity, cluster_policy
 
 LEADS_NOWHERE = (
@@ -18,6 +18,8 @@ LEADS_NOWHERE = (
 
 ROLLOUT_HASH = "rollouts-pod-template-hash"
 """What Argo Rollouts adds to the selector of a live Service to tell canary from stable."""
+GATEWAY_PLUGIN = "argoproj-labs/gatewayAPI"
+"""Argo Rollouts' plugin that writes the weights of HTTPRoutes."""
 
 
 @cluster_policy(
@@ -100,16 +102,72 @@ def ingress_backend_exists(
         if not name:
             yield "a backend names no service; write backend.service.name and port"
             continue
-        service = cluster.find("Service", item.namespace, name)
-        if service is None:
-            if not cluster.is_charted(item.namespace):
-                yield f"leads to Service {item.namespace}/{name}, which is not in the stack"
-            continue
-        ports = items(service.body, "spec", "ports")
-        field = "name" if isinstance(port, str) else "port"
-        if port is not None and port not in [get(entry, field) for entry in ports]:
-            shown = f"{port:g}" if isinstance(port, float) else port
-            yield f"leads to port {shown}, which {service.title} has not"
+        yield from _lost_at(cluster, item.namespace, name, port)
+
+
+def _lost_at(
+    cluster: Cluster, namespace: str, name: str, port: str | float | None
+) -> Iterator[str]:
+    """Why what leads to a port of a Service leads nowhere; nothing where it does not."""
+    service = cluster.find("Service", namespace, name)
+    if service is None:
+        if not cluster.is_charted(namespace):
+            yield f"leads to Service {namespace}/{name}, which is not in the stack"
+        return
+    ports = items(service.body, "spec", "ports")
+    field = "name" if isinstance(port, str) else "port"
+    if port is not None and port not in [get(entry, field) for entry in ports]:
+        shown = f"{port:g}" if isinstance(port, float) else port
+        yield f"leads to port {shown}, which {service.title} has not"
+
+
+@cluster_policy(
+    "route-backend-exists",
+    kinds=("HTTPRoute", "Rollout"),
+    severity=Severity.HIGH,
+    fix=LEADS_NOWHERE,
+)
+def route_backend_exists(
+    item: KubernetesObject, cluster: Cluster, _settings: Settings
+) -> Iterator[str]:
+    """An HTTPRoute leads and mirrors to Services that exist; a Rollout's route to both of its."""
+    if item.kind == "Rollout":
+        yield from _without_route(item, cluster)
+        return
+    for namespace, name, port in _route_backends(item):
+        yield from _lost_at(cluster, namespace or item.namespace, name, port)
+
+
+def _without_route(item: KubernetesObject, cluster: Cluster) -> Iterator[str]:
+    canary = entries(item.body, "spec", "strategy", "canary")
+    plugin = entries(canary, "trafficRouting", "plugins", GATEWAY_PLUGIN)
+    name = text(plugin, "httpRoute")
+    namespace = text(plugin, "namespace", default=item.namespace)
+    if not name:
+        return
+    route = cluster.find("HTTPRoute", namespace, name)
+    if route is None:
+        if not cluster.is_charted(namespace):
+            yield f"weighs requests at HTTPRoute {namespace}/{name}, which is not in the stack"
+        return
+    led_to = {backend for _, backend, _ in _route_backends(route)}
+    for field in ("stableService", "canaryService"):
+        if text(canary, field) not in led_to:
+            yield f"weighs requests at {route.title}, which does not lead to its {field}"
+
+
+def _route_backends(item: KubernetesObject) -> Iterator[tuple[str, str, float | None]]:
+    """Namespace, name and port of each Service that an HTTPRoute leads or mirrors to."""
+    for rule in items(item.body, "spec", "rules"):
+        backends = items(rule, "backendRefs")
+        mirrors = [
+            get(each, "requestMirror", "backendRef")
+            for each in items(rule, "filters")
+            if present(each, "requestMirror", "backendRef")
+        ]
+        for backend in (*backends, *mirrors):
+            if text(backend, "kind", default="Service") == "Service":
+                yield text(backend, "namespace"), text(backend, "name"), get(backend, "port")
 
 
 @cluster_policy(

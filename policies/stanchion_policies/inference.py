@@ -19,7 +19,7 @@ SERVERS = re.compile(
     r"|text-embeddings-inference|seldon|kserve|ray-?llm|model-?server)(?:$|[/_.-])"
 )
 MODEL_VARIABLES = frozenset({"MODEL_NAME", "MODEL_URI", "STORAGE_URI", "MODEL_ID"})
-_OTHER_PROGRAMS = re.compile(r"(?:^|[ /])stanchion-(?:batch|retraining)(?: |$)")
+_OTHER_PROGRAMS = re.compile(r"(?:^|[ /])stanchion-(?:batch|drift-monitor|retraining)(?: |$)")
 """What the platform's model-server image runs besides the server."""
 _COMMANDS = ("vllm serve", "vllm.entrypoints", "mlflow models serve", "tritonserver", "sglang")
 

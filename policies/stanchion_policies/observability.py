@@ -25,6 +25,8 @@ from stanchion_policies.rules import (
 INSTANCE, COMPONENT = "app.kubernetes.io/instance", "app.kubernetes.io/component"
 WORD = re.compile(r"[\w-]+")
 """The names in a label's value, in a pattern too."""
+ANSWERS_NOBODY = frozenset({"shadow", "mirror"})
+"""Components that get copies of requests, and whose answers are dropped: there is no promise."""
 SPAN = re.compile(r"\d+[smhdw]$")
 """The time at the end of a recording rule's name, as in errors:rate5m."""
 
@@ -145,11 +147,15 @@ def burn_rate(item: KubernetesObject, cluster: Cluster, settings: Settings) -> I
         for each in model_servers(item)
         if settings.flag("languageModels") or not serves_llm(each)
     ]
-    if not servers:
+    if not servers or _answers_nobody(item):
         return
     names = {item.name, *(service.name for service in _services_of(item, cluster))}
     if names.isdisjoint(_watched_closely(cluster)):
         yield "no alert compares its errors over a short and a long time with an objective"
+
+
+def _answers_nobody(item: KubernetesObject) -> bool:
+    return item.pod is not None and text(item.pod.labels, COMPONENT) in ANSWERS_NOBODY
 
 
 @lru_cache(maxsize=1)
@@ -191,7 +197,7 @@ def _about(rule: Any) -> Iterator[str]:
 )
 def drift_monitored(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
     """Somebody watches whether a model still fits what it sees."""
-    if item.pod is None or not is_serving(item):
+    if item.pod is None or not is_serving(item) or _answers_nobody(item):
         return
     instance = text(item.pod.labels, INSTANCE, default=item.name)
     parts = _parts(cluster)

@@ -191,5 +191,5 @@ def _sleeps_too(trigger: Any) -> bool:
     except ValueError:
         return False
     return bool(selectors) and all(
-        exporter_of(each.metric) in {"vllm", "model-server"} for each in selectors
+        exporter_of(each.metric) in {"vllm", "vllm-http", "model-server"} for each in selectors
     )

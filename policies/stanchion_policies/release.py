@@ -241,6 +241,9 @@ def _surge(item: KubernetesObject, replicas: int) -> int:
         return replicas
     if get(item.body, "spec", "strategy", "type") == "Recreate":
         return 0
+    canary = entries(item.body, "spec", "strategy", "canary")
+    if filled(canary, "trafficRouting") and get(canary, "dynamicStableScale") is not True:
+        return replicas
     kind = "canary" if item.kind == "Rollout" else "rollingUpdate"
     stated = get(item.body, "spec", "strategy", kind, "maxSurge", default="25%")
     return count_or_percent(stated, replicas) or 0

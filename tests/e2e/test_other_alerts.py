@@ -15,6 +15,7 @@ RESTARTS = (
     'kube_pod_container_status_restarts_total{namespace="demo",container="model-server",pod="%s"}'
 )
 AUTOSCALER = 'kube_horizontalpodautoscaler_%s{namespace="demo",horizontalpodautoscaler="%s"}'
+LOGGED = f'model_server_prediction_log_rows_total{{{OF},pod="wine-a",result="%s"}}'
 HAVE, MOST = "status_current_replicas", "spec_max_replicas"
 SEVERITIES = {
     "ModelServiceNoReadyReplica": PAGE,
@@ -23,6 +24,7 @@ SEVERITIES = {
     "ModelServiceReplicaNotReady": TICKET,
     "ModelServiceReplicaCrashes": TICKET,
     "ModelServiceAtMaximumReplicas": TICKET,
+    "ModelServicePredictionLogLosesRows": TICKET,
 }
 
 
@@ -120,6 +122,34 @@ STORIES = [
         },
         {},
     ),
+    Story(
+        "the prediction log's store takes no more",
+        {
+            **UP,
+            LOGGED % "written": counter((20, 100), (40, 0)),
+            LOGGED % "lost": counter((20, 0), (40, 100)),
+        },
+        {"ModelServicePredictionLogLosesRows": 33},
+    ),
+    Story(
+        "the prediction log is refused from the start",
+        {
+            **UP,
+            LOGGED % "written": counter((60, 0)),
+            LOGGED % "refused": counter((20, 0), (40, 100)),
+        },
+        {"ModelServicePredictionLogLosesRows": 33},
+    ),
+    Story(
+        "a burst finds no room in the prediction log's memory",
+        {
+            **UP,
+            LOGGED % "written": counter((60, 100)),
+            LOGGED % "full": counter((30, 0), (1, 15), (29, 0)),
+        },
+        {},
+    ),
+    Story("nothing is logged", {**UP, LOGGED % "written": counter((60, 0))}, {}),
 ]
 
 

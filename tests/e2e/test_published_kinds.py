@@ -9,6 +9,7 @@ from e2e import kinds
 from stanchion import Operator
 from stanchion.operators.lock import charts
 from unit.components.test_job_queues import queues, team
+from unit.components.test_model_gateway import GOOGLES, SHADOW, at_gateway
 from unit.components.test_training_job import training
 
 pytestmark = pytest.mark.e2e
@@ -55,7 +56,30 @@ def test_the_definitions_refuse_what_they_do_not_know(change: dict[str, Any], sa
     assert says in told
 
 
+@pytest.mark.parametrize("gateway", [{}, {"gateway": GOOGLES}], ids=["envoy", "gke"])
+@pytest.mark.parametrize("shadow", [{}, {"shadow": SHADOW}], ids=["alone", "with a shadow"])
+def test_a_canary_at_a_gateway_is_what_gateway_api_and_argo_rollouts_take(
+    gateway: dict[str, Any], shadow: dict[str, Any]
+) -> None:
+    world = at_gateway(**gateway, **shadow)
+    for kind in ("HTTPRoute", "AnalysisTemplate"):
+        made = [each for (found, _), each in world.objects.items() if found == kind]
+        assert made
+        assert not [told for each in made for told in kinds.problems(each)]
+
+
+def test_a_share_of_the_mirrored_requests_is_what_gateway_api_takes() -> None:
+    route = at_gateway(shadow={**SHADOW, "percent": 20}).object("HTTPRoute")
+    assert not kinds.problems(route)
+    route["spec"]["rules"][0]["filters"][0]["requestMirror"]["percent"] = 101
+    assert "101 is greater than the maximum of 100" in kinds.problems(route)[0]
+
+
+def test_a_rollout_at_a_gateway_is_what_argo_rollouts_takes() -> None:
+    assert not kinds.problems(at_gateway().object("Rollout"))
+
+
 def test_definitions_are_of_the_releases_that_are_installed() -> None:
-    for operator in (Operator.KUEUE, Operator.JOBSET):
+    for operator in (Operator.KUEUE, Operator.JOBSET, Operator.ARGO_ROLLOUTS):
         pinned = (kinds.HERE / operator / "go.mod").read_text("utf-8")
         assert f" v{charts()[str(operator)].app_version.removeprefix('v')}\n" in pinned

@@ -82,7 +82,7 @@ def test_a_copy_of_what_is_not_there_is_told(sources: Path) -> None:
 
 
 def test_an_unknown_image_is_told_with_the_known_ones() -> None:
-    known = "llm-gateway, mlflow, model-server, postgres"
+    known = "feature-store, llm-gateway, mlflow, model-server, postgres"
     with pytest.raises(InputError, match=f"choose one of {known}"):
         context.reference.__wrapped__("nothing")
 
@@ -194,13 +194,23 @@ def test_an_unknown_base_that_cannot_be_pulled_is_told(monkeypatch: pytest.Monke
         base.provide(fake, "ghcr.io/x/y:1")
 
 
+def exported(*words: str) -> str:
+    command = ["uv", "export", "--frozen", "--offline", "--quiet", "--no-header", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 @pytest.mark.parametrize(
     ("image", "pruned"), [("llm-gateway", []), ("model-server", []), ("mlflow", PRUNED)]
 )
 def test_what_an_image_installs_is_what_the_lock_file_says(image: str, pruned: list[str]) -> None:
     """When this fails: run the command below with `-o serving-images/<image>/requirements.txt`."""
-    command = ["uv", "export", "--frozen", "--offline", "--quiet", "--no-header"]
-    command += ["--package", f"stanchion-{image}", "--no-emit-workspace", "--no-default-groups"]
-    command += [word for package in pruned for word in ("--prune", package)]
-    exported = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert exported == (SOURCES / image / "requirements.txt").read_text()
+    words = ["--package", f"stanchion-{image}", "--no-emit-workspace", "--no-default-groups"]
+    words += [word for package in pruned for word in ("--prune", package)]
+    assert exported(*words) == (SOURCES / image / "requirements.txt").read_text()
+
+
+def test_what_the_feature_store_installs_is_what_its_own_lock_file_says() -> None:
+    """When this fails: run it so, with `-o serving-images/feature-store/requirements.txt`."""
+    folder = SOURCES / "feature-store"
+    words = ["--project", str(folder), "--no-emit-project", "--prune", "mypy"]
+    assert exported(*words) == (folder / "requirements.txt").read_text()

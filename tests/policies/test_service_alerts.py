@@ -12,8 +12,20 @@ import typer
 from policies.cases.operations import server
 from policies.cases.scaling import alerts
 from policies.in_process import judged, linked, seen
-from policies.manifests import Manifest, resource
-from stanchion.monitoring import WatchedService, service_rules
+from policies.manifests import Manifest, manifest, resource
+from stanchion.monitoring import (
+    GpuMetrics,
+    LlmObjectives,
+    WatchedGateway,
+    WatchedLlm,
+    WatchedService,
+    gateway_rules,
+    llm_rules,
+    service_rules,
+)
+from stanchion.monitoring.gpu_alerts import gpu_rules
+from stanchion.monitoring.gpu_counters import COUNTERS_FILE, counters_file
+from stanchion.monitoring.platform_alerts import WatchedMonitoring
 from stanchion_cli import commands
 from stanchion_policies import RULES
 
@@ -33,6 +45,26 @@ WINE = WatchedService(
 def rules() -> list[dict[str, Any]]:
     """Every rule of a service, as Prometheus reads it."""
     return [rule.manifest() for group in service_rules(WINE) for rule in group.rules]
+
+
+def counters() -> Manifest:
+    """What `Operators` tells DCGM's exporter to read."""
+    return manifest("ConfigMap", "counters", data={COUNTERS_FILE: counters_file()})
+
+
+def watched() -> list[dict[str, Any]]:
+    """Every rule about GPUs, language models and gateways."""
+    platform = WatchedMonitoring("platform")
+    told: LlmObjectives = {
+        "first_token": {"milliseconds": 1000, "percent": 99.0},
+        "token_time": {"milliseconds": 50, "percent": 99.0},
+    }
+    groups = [
+        *gpu_rules(platform, GpuMetrics.GPU_OPERATOR),
+        *llm_rules(WatchedLlm("llama", "demo", "growth", "team-a", told)),
+        *gateway_rules(WatchedGateway("assistant", "demo", "growth", "team-a", {})),
+    ]
+    return [rule.manifest() for group in groups for rule in group.rules]
 
 
 def complaints(policy: str, *objects: Manifest) -> list[str]:
@@ -65,6 +97,15 @@ def test_every_query_asks_for_what_somebody_exports_or_the_service_records() -> 
     assert complaints("query-exported", alerts(*rules())) == []
 
 
+def test_gpus_language_models_and_gateways_ask_for_what_somebody_exports() -> None:
+    assert complaints("query-exported", alerts(*watched()), counters()) == []
+
+
+def test_a_counter_that_dcgm_was_not_told_to_read_is_noticed() -> None:
+    found = complaints("query-exported", alerts(*watched()))
+    assert any("DCGM_FI_DEV_THERMAL_VIOLATION" in message for message in found)
+
+
 def test_a_series_that_the_service_does_not_record_is_noticed() -> None:
     alone = [rule for rule in rules() if "alert" in rule]
     found = complaints("query-exported", alerts(*alone))
@@ -75,7 +116,7 @@ def test_a_series_that_the_service_does_not_record_is_noticed() -> None:
 def test_a_runbooks_queries_ask_for_what_is_exported(page: Path) -> None:
     asked = list(queries(page))
     assert asked or page.stem == "README"
-    assert complaints("query-exported", alerts(*rules(), *asked)) == []
+    assert complaints("query-exported", alerts(*rules(), *asked), counters()) == []
 
 
 @pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
@@ -87,7 +128,7 @@ def test_a_runbooks_commands_and_pages_are_there(page: Path) -> None:
 
 
 def test_every_alert_leads_to_a_runbook() -> None:
-    assert complaints("alert-runbook", alerts(*rules())) == []
+    assert complaints("alert-runbook", alerts(*rules(), *watched())) == []
 
 
 def test_its_alerts_compare_errors_over_a_short_and_a_long_time() -> None:

@@ -5,12 +5,12 @@ Nothing of it was ever run on a GPU: here its objects meet the policies and the 
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from preview.conftest import copied
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview
 from stanchion_cli.render import objects
@@ -35,11 +35,7 @@ def in_bucket(scheme: str) -> dict[str, Any]:
 
 def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     """The environment with the example's file, and with what docs/llm.md says that it needs."""
-    for part in ("Pulumi.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / part, checkout)
-    for part in ("stacks", "policies", "serving-images"):
-        ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
-        shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    copied(checkout)
     file = {**yaml.safe_load(EXAMPLE.read_text("utf-8")), **changes}
     (checkout / "stacks" / "services" / "assistant.yaml").write_text(yaml.safe_dump(file), "utf-8")
     path = checkout / "stacks" / f"Pulumi.{stack}.yaml"

@@ -99,6 +99,13 @@ REQUIRED = {
         "systemNodes", "administrators",
     },
     "Database": {"cloud", "namespace", "owner", "costCenter", "clients"},
+    "FeatureStore": {
+        "namespace", "owner", "costCenter", "image", "database", "definitions", "sources",
+    },
+    "DriftMonitor": {
+        "namespace", "tenant", "owner", "costCenter", "image", "modelService", "modelName",
+        "predictionLog", "reports", "tracking", "schedule",
+    },
     "ImageRegistry": {"location", "environment", "owner", "costCenter", "images"},
     "GpuPool": {
         "location", "environment", "owner", "costCenter", "cluster", "network", "capacity",

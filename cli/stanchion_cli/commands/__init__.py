@@ -11,6 +11,7 @@ from stanchion_cli.commands.dashboards import app as dashboards
 from stanchion_cli.commands.diff import diff
 from stanchion_cli.commands.doctor import doctor
 from stanchion_cli.commands.down import down
+from stanchion_cli.commands.evaluate import evaluate
 from stanchion_cli.commands.images import images
 from stanchion_cli.commands.operators import app as operators
 from stanchion_cli.commands.preview import preview
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
         up,
         down,
         promote,
+        evaluate,
         rollback,
         status,
         diff,

@@ -15,7 +15,9 @@ from stanchion_cli.project import find_root
 def rollback(
     service: Annotated[
         str,
-        typer.Argument(help="Service; with it goes every other that serves the same model."),
+        typer.Argument(
+            help="Service, with every other that serves the same model; with --prompt a prompt."
+        ),
     ],
     *,
     to: Annotated[
@@ -29,11 +31,17 @@ def rollback(
     ] = "by hand",
     wait: Wait = True,
     context: Context = "",
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="Roll back a prompt of MLflow's registry.")
+    ] = False,
 ) -> None:
     """Pin the version that served before, roll it out, and move the alias back."""
     from stanchion_cli.deploy.reach import preview_with, reached
     from stanchion_cli.models.rollback import Request, model_of, roll_back
 
+    if prompt:
+        _roll_back_prompt(service, to, environment, reason, context, wait=wait)
+        return
     root = find_root()
     environment, preview = preview_with(root, environment, "services")
     stack = preview.environment
@@ -55,3 +63,30 @@ def rollback(
             f"commit the lock file; the next `up` of {stack} rolls it out, and this command again "
             f"without --no-wait, with --to {pin.version}, moves the alias"
         )
+
+
+def _roll_back_prompt(
+    prompt: str, to: str, environment: str, reason: str, context: str, *, wait: bool
+) -> None:
+    from stanchion_cli.commands.up import roll_out
+    from stanchion_cli.deploy.reach import preview_with, reached
+    from stanchion_cli.llm.prompt_release import Request, roll_back
+
+    root = find_root()
+    environment, preview = preview_with(root, environment, "services")
+    stack = preview.environment
+    if wait:
+        needs_engine_or_no_wait(stack)
+    with reached(root, environment, preview, context) as target:
+        pin = roll_back(
+            Request(root, environment, prompt, to),
+            preview.outputs,
+            target,
+            reason=reason,
+            roll_out=(lambda: roll_out(root, stack)) if wait else None,
+        )
+    if wait:
+        told = f"prompt {prompt} version {pin.version} serves in {environment}"
+        console.print(told, style="bold")
+    else:
+        console.print(f"commit the lock file; the next `up` of {stack} rolls it out")

@@ -12,7 +12,8 @@ from typing import Any
 
 _SMALLER_IS_BETTER = frozenset({"logLoss", "mae", "rmse", "mape"})
 _OF_PROBABILITIES = frozenset({"logLoss", "rocAuc"})
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
+"""What two figures may differ by and still be one."""
 Block = Mapping[str, Any]
 """A block of a service file, checked by the program, or a part of what was measured."""
 
@@ -52,7 +53,7 @@ def smoke(service: str, limits: Block, measured: Block, champion: Champion | Non
     if "problem" in found:
         return Outcome(service, "smoke", failures=(found["problem"],))
     failures = [
-        f"{what} {_number(found[key])} {unit} > {_number(limits[limit])} {unit}"
+        f"{what} {number(found[key])} {unit} > {number(limits[limit])} {unit}"
         for what, key, unit, limit in (
             ("p99 latency", "p99_ms", "ms", "maxP99Milliseconds"),
             ("memory", "rss_mb", "MiB", "maxMemoryMebibytes"),
@@ -69,8 +70,8 @@ def smoke(service: str, limits: Block, measured: Block, champion: Champion | Non
     if most is not None and champion is not None:
         failures += _slower_than(champion, found["latency_ms"], most)
     figures = (
-        f"{_number(found['latency_ms'])} ms, p99 {_number(found['p99_ms'])} ms, "
-        f"{_number(found['rss_mb'])} MiB"
+        f"{number(found['latency_ms'])} ms, p99 {number(found['p99_ms'])} ms, "
+        f"{number(found['rss_mb'])} MiB"
     )
     metrics = {name: float(value) for name, value in found.items()}
     return Outcome(service, "smoke", figures, tuple(failures), metrics)
@@ -84,8 +85,8 @@ def _slower_than(champion: Champion, latency: float, most: float) -> list[str]:
     if ratio <= most:
         return []
     return [
-        f"median latency {_number(latency)} ms is {_number(ratio)} times the champion's "
-        f"{_number(found['latency_ms'])} ms (version {champion.version}), at most {_number(most)}"
+        f"median latency {number(latency)} ms is {number(ratio)} times the champion's "
+        f"{number(found['latency_ms'])} ms (version {champion.version}), at most {number(most)}"
     ]
 
 
@@ -100,13 +101,13 @@ def evaluation(service: str, wanted: Block, measured: Block, champion: Champion 
         *(
             problem
             for metric, bounds in wanted["thresholds"].items()
-            for problem in _bounded(metric, metrics.get(metric), bounds)
+            for problem in bounded(metric, metrics.get(metric), bounds)
         ),
         *(_worse_than(champion, wanted, metrics) if champion is not None else ()),
     ]
     known = {name: value for name, value in metrics.items() if value is not None}
     shown = {*wanted["thresholds"], *wanted["notWorseThanChampionBy"]}
-    figures = [f"{name} {_number(value)}" for name, value in known.items() if name in shown]
+    figures = [f"{name} {number(value)}" for name, value in known.items() if name in shown]
     # Where no row was answered there are no slices, and none of those wanted passes.
     none: Block = {"groups": {}}
     for limits, groups in zip_longest(wanted["slices"], found["slices"], fillvalue=none):
@@ -132,13 +133,14 @@ def _rows(wanted: Block, found: Block) -> Iterator[str]:
         )
 
 
-def _bounded(what: str, value: float | None, bounds: Block) -> Iterator[str]:
+def bounded(what: str, value: float | None, bounds: Block) -> Iterator[str]:
+    """What is wrong with a figure that must lie between two bounds."""
     if value is None:
         yield _missing(what)
-    elif bounds["min"] is not None and value < bounds["min"] - _ROUNDING:
-        yield f"{what} {_number(value)} < {_number(bounds['min'])}"
-    elif bounds["max"] is not None and value > bounds["max"] + _ROUNDING:
-        yield f"{what} {_number(value)} > {_number(bounds['max'])}"
+    elif bounds["min"] is not None and value < bounds["min"] - ROUNDING:
+        yield f"{what} {number(value)} < {number(bounds['min'])}"
+    elif bounds["max"] is not None and value > bounds["max"] + ROUNDING:
+        yield f"{what} {number(value)} > {number(bounds['max'])}"
 
 
 def _worse_than(
@@ -153,10 +155,10 @@ def _worse_than(
             yield _unmeasured(champion, found)
         else:
             worse = value - theirs if metric in _SMALLER_IS_BETTER else theirs - value
-            if worse > most + _ROUNDING:
+            if worse > most + ROUNDING:
                 yield (
-                    f"{metric} {_number(value)} is {_number(worse)} worse than the champion's "
-                    f"{_number(theirs)} (version {champion.version}), at most {_number(most)}"
+                    f"{metric} {number(value)} is {number(worse)} worse than the champion's "
+                    f"{number(theirs)} (version {champion.version}), at most {number(most)}"
                 )
 
 
@@ -168,7 +170,7 @@ def _slice(limits: Block, groups: Mapping[str, Block]) -> Iterator[str]:
     if not judged:
         yield f"slice {column}: no group has {limits['minRows']} rows"
     for name, value in judged.items():
-        yield from _bounded(f"slice {column}={name}: {metric}", value, limits)
+        yield from bounded(f"slice {column}={name}: {metric}", value, limits)
     values = [value for value in judged.values() if value is not None]
     most = limits["maxDisparity"]
     if most is None or not values:
@@ -176,11 +178,11 @@ def _slice(limits: Block, groups: Mapping[str, Block]) -> Iterator[str]:
     smaller = metric in _SMALLER_IS_BETTER
     best = min(values) if smaller else max(values)
     for name, value in judged.items():
-        if value is not None and abs(value - best) > most + _ROUNDING:
+        if value is not None and abs(value - best) > most + ROUNDING:
             yield (
-                f"slice {column}={name}: {metric} {_number(value)}, "
-                f"{_number(abs(value - best))} {'above' if smaller else 'below'} the best slice, "
-                f"at most {_number(most)}"
+                f"slice {column}={name}: {metric} {number(value)}, "
+                f"{number(abs(value - best))} {'above' if smaller else 'below'} the best slice, "
+                f"at most {number(most)}"
             )
 
 
@@ -193,7 +195,7 @@ def _shown(limits: Block, groups: Mapping[str, Block]) -> str:
     ]
     if not values:
         return f"{limits['column']}: too few rows"
-    return f"{limits['metric']} by {limits['column']} {_number(min(values))}-{_number(max(values))}"
+    return f"{limits['metric']} by {limits['column']} {number(min(values))}-{number(max(values))}"
 
 
 def _missing(metric: str) -> str:
@@ -211,5 +213,6 @@ def _unmeasured(champion: Champion, found: Block) -> str:
     )
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A figure as people read it."""
     return f"{value:.6g}"

@@ -1,4 +1,4 @@
-"""The lock file of an environment: which version of its model each service runs."""
+"""The lock file of an environment: which version of its model and prompts each service runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 
 from stanchion_cli.errors import InputError
 
-_HEADER = "# Written by `stanchion promote`: the one version of its model that each service runs.\n"
+_HEADER = "# Written by `stanchion promote`: the one version of model and prompts of a service.\n"
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,19 @@ class Pin:
     model: str
     version: str
     digest: str
+
+
+@dataclass(frozen=True)
+class PromptPin:
+    """A version of a prompt, the digest of its messages, and these."""
+
+    version: str
+    digest: str
+    messages: tuple[Mapping[str, str], ...]
+
+
+PromptPins = Mapping[str, Mapping[str, PromptPin]]
+"""By service, and then by prompt."""
 
 
 def path(root: Path, environment: str) -> Path:
@@ -38,18 +51,40 @@ def read(root: Path, environment: str) -> dict[str, Pin]:
     Raises:
         InputError: when the file was damaged by hand.
     """
+    return _read(root, environment)[0]
+
+
+def read_prompts(root: Path, environment: str) -> PromptPins:
+    """Every pinned prompt of `environment`, by service; none where there is no file yet.
+
+    Raises:
+        InputError: when the file was damaged by hand.
+    """
+    return _read(root, environment)[1]
+
+
+def _read(root: Path, environment: str) -> tuple[dict[str, Pin], PromptPins]:
     file = path(root, environment)
     if not file.exists():
-        return {}
+        return {}, {}
     try:
-        services: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))["services"]
-        return {name: Pin(**pin) for name, pin in services.items()}
+        written: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))
+        services = {name: Pin(**pin) for name, pin in written["services"].items()}
+        prompts = {
+            service: {name: _prompt(**pin) for name, pin in pins.items()}
+            for service, pins in written.get("prompts", {}).items()
+        }
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"is not a lock file: {str(error).splitlines()[0]}",
             where=str(file),
             fix="restore it from git, or delete it and promote again",
         ) from None
+    return services, prompts
+
+
+def _prompt(version: str, digest: str, messages: list[Mapping[str, str]]) -> PromptPin:
+    return PromptPin(version, digest, tuple(messages))
 
 
 def write(root: Path, environment: str, pins: Mapping[str, Pin | None]) -> Path:
@@ -62,9 +97,28 @@ def write(root: Path, environment: str, pins: Mapping[str, Pin | None]) -> Path:
         The lock file.
     """
     with _alone(path(root, environment).parent):
-        kept = {name: pin for name, pin in read(root, environment).items() if name not in pins}
+        before, prompts = _read(root, environment)
+        kept = {name: pin for name, pin in before.items() if name not in pins}
         given = {name: pin for name, pin in pins.items() if pin is not None}
-        return _write(root, environment, {**kept, **given})
+        return _write(root, environment, {**kept, **given}, prompts)
+
+
+def write_prompt(
+    root: Path, environment: str, prompt: str, pins: Mapping[str, PromptPin | None]
+) -> Path:
+    """Pin a prompt for each of these services anew, or no more (None), and leave all else.
+
+    Returns:
+        The lock file.
+    """
+    with _alone(path(root, environment).parent):
+        models, before = _read(root, environment)
+        prompts = {service: dict(found) for service, found in before.items()}
+        for service, pin in pins.items():
+            prompts.setdefault(service, {}).pop(prompt, None)
+            if pin is not None:
+                prompts[service][prompt] = pin
+        return _write(root, environment, models, prompts)
 
 
 @contextmanager
@@ -78,10 +132,17 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _write(root: Path, environment: str, pins: Mapping[str, Pin]) -> Path:
+def _write(root: Path, environment: str, pins: Mapping[str, Pin], prompts: PromptPins) -> Path:
     file = path(root, environment)
     services = {name: vars(pin) for name, pin in sorted(pins.items())}
-    text = _HEADER + yaml.safe_dump({"services": services}, sort_keys=False)
+    document: dict[str, Any] = {"services": services, **_beside(file)}
+    if any(prompts.values()):
+        document["prompts"] = {
+            service: {name: _document(pin) for name, pin in sorted(found.items())}
+            for service, found in sorted(prompts.items())
+            if found
+        }
+    text = _HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
     ) as stream:
@@ -89,6 +150,17 @@ def _write(root: Path, environment: str, pins: Mapping[str, Pin]) -> Path:
     Path(stream.name).chmod(0o644)
     os.replace(stream.name, file)  # noqa: PTH105 - the atomic rename is the point
     return file
+
+
+def _document(pin: PromptPin) -> dict[str, Any]:
+    messages = [dict(message) for message in pin.messages]
+    return {"version": pin.version, "digest": pin.digest, "messages": messages}
+
+
+def _beside(file: Path) -> dict[str, Any]:
+    """What else the file holds: candidates, which are pinned by hand."""
+    written = yaml.safe_load(file.read_text("utf-8")) if file.exists() else {}
+    return {key: value for key, value in written.items() if key not in {"services", "prompts"}}
 
 
 def forget(root: Path, environment: str) -> bool:

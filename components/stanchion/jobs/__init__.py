@@ -1,7 +1,14 @@
-"""Work that ends: scoring files and training, what begins it again, and whose turn it is."""
+"""Work that ends: scoring and training, what begins it again, judges it, says whose turn it is."""
 
 from stanchion.jobs.arguments import BatchDates, BatchInferenceArgs
 from stanchion.jobs.batch_inference import BatchInference
+from stanchion.jobs.drift_monitor import DriftMonitor
+from stanchion.jobs.drift_monitor_arguments import (
+    DriftMonitorArgs,
+    LabelledTask,
+    LateLabels,
+    QualityMetric,
+)
 from stanchion.jobs.queues import JobQueues
 from stanchion.jobs.queues_arguments import (
     JobPriority,
@@ -13,22 +20,26 @@ from stanchion.jobs.queues_arguments import (
 from stanchion.jobs.retraining import RetrainingTrigger
 from stanchion.jobs.retraining_arguments import RetrainingReason, RetrainingTriggerArgs
 from stanchion.jobs.training import TrainingJob
-from stanchion.jobs.training_arguments import TrackingAccess, TrainingData, TrainingJobArgs
+from stanchion.jobs.training_arguments import TrainingData, TrainingJobArgs
 
 __all__ = [
     "BatchDates",
     "BatchInference",
     "BatchInferenceArgs",
+    "DriftMonitor",
+    "DriftMonitorArgs",
     "JobPriority",
     "JobQueues",
     "JobQueuesArgs",
+    "LabelledTask",
+    "LateLabels",
+    "QualityMetric",
     "QueuePreemption",
     "QueueShare",
     "QueueTenant",
     "RetrainingReason",
     "RetrainingTrigger",
     "RetrainingTriggerArgs",
-    "TrackingAccess",
     "TrainingData",
     "TrainingJob",
     "TrainingJobArgs",

@@ -11,7 +11,6 @@ from stanchion.checks import Checks
 from stanchion.folders import DATA
 from stanchion.labels import metadata
 from stanchion.placement import Placement
-from stanchion.tracking.mlflow_server import mlflow_pod_labels
 
 _BATCH, _CORE, _NET = k8s.batch.v1, k8s.core.v1, k8s.networking.v1
 _QUEUE = "kueue.x-k8s.io/queue-name"
@@ -38,24 +37,30 @@ def check_queue(check: Checks, queue: str | None, priority: str | None) -> None:
         check.refuse("queue_priority", "is there, and queue is not", "add queue, or remove it")
 
 
-def queued(labelled: Mapping[str, str], queue: str | None, priority: str | None) -> dict[str, str]:
+def queued(
+    labelled: Mapping[str, str], queue: str | None, priority: str | None = None
+) -> dict[str, str]:
     """Labels of what Kueue starts, and not of its pods: it counts what carries the queue's name.
 
     Args:
         labelled: Its labels without them.
         queue: Name of the LocalQueue; None where nothing waits.
-        priority: Name of the WorkloadPriorityClass.
+        priority: Name of the WorkloadPriorityClass; None where all are alike.
     """
     told = {_QUEUE: queue, _PRIORITY: priority} if queue else {}
     return {**labelled, **{label: value for label, value in told.items() if value}}
 
 
-def way_to_mlflow(
-    namespace: pulumi.Input[str], pod_labels: dict[str, str] | None, port: int | None
-) -> k8s.networking.v1.NetworkPolicyEgressRuleArgs:
-    """The way to MLflow's pods; labels and port are those of an `MlflowServer` unless given."""
-    there = network.peer(namespace, pod_labels or mlflow_pod_labels())
-    return network.egress([there], port or 5000)
+def scheduled_job_name() -> k8s.core.v1.EnvVarArgs:
+    """JOB_NAME, as which a CronJob's pod knows for when it was scheduled.
+
+    A CronJob's Job is named after the time of its schedule: tries after midnight keep the day.
+    """
+    field = _CORE.ObjectFieldSelectorArgs(
+        field_path="metadata.labels['batch.kubernetes.io/job-name']"
+    )
+    source = _CORE.EnvVarSourceArgs(field_ref=field)
+    return _CORE.EnvVarArgs(name="JOB_NAME", value_from=source)
 
 
 def walls(
@@ -123,6 +128,7 @@ def pod_template(
     volumes: Sequence[k8s.core.v1.VolumeArgs],
     at: Placement | None,
     priority_class: str | None,
+    before: Sequence[k8s.core.v1.ContainerArgs] = (),
 ) -> k8s.core.v1.PodTemplateSpecArgs:
     """A pod that works until its container ends, on the nodes of its pool, with no token.
 
@@ -133,6 +139,7 @@ def pod_template(
         volumes: Its volumes.
         at: Its pool; None for nodes of no pool.
         priority_class: Its PriorityClass.
+        before: What must have ended well before it begins.
     """
     return _CORE.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
@@ -145,6 +152,7 @@ def pod_template(
             enable_service_links=False,
             priority_class_name=priority_class,
             security_context=pods.pod_security(_USER),
+            init_containers=[*before] or None,
             containers=[container],
             volumes=volumes,
         ),

@@ -74,12 +74,7 @@ def _environment(args: BatchInferenceArgs, *, scheduled: bool) -> list[k8s.core.
             told |= {"FIRST_DATE": args["dates"]["first"], "LAST_DATE": args["dates"]["last"]}
         return pods.environment(told)
     told["DAYS_BACK"] = str(args.get("days_back", 1))
-    # A CronJob's Job is named after the time of its schedule: tries after midnight keep the day.
-    field = _CORE.ObjectFieldSelectorArgs(
-        field_path="metadata.labels['batch.kubernetes.io/job-name']"
-    )
-    source = _CORE.EnvVarSourceArgs(field_ref=field)
-    return [*pods.environment(told), _CORE.EnvVarArgs(name="JOB_NAME", value_from=source)]
+    return [*pods.environment(told), _parts.scheduled_job_name()]
 
 
 def failure_policy() -> k8s.batch.v1.PodFailurePolicyArgs:

@@ -15,6 +15,7 @@ from stanchion.jobs.arguments import (
 )
 from stanchion.labels import metadata
 from stanchion.names import label_value
+from stanchion.tracking.access import way_to_mlflow
 
 
 class BatchInference(pulumi.ComponentResource):
@@ -73,9 +74,7 @@ class BatchInference(pulumi.ComponentResource):
             f"{name}-network",
             metadata(service, namespace, labelled),
             selected,
-            _parts.way_to_mlflow(
-                registry["namespace"], registry.get("pod_labels"), registry.get("port")
-            ),
+            way_to_mlflow(registry["namespace"], registry.get("pod_labels"), registry.get("port")),
             child,
             cloud=needs_cloud(args),
         )

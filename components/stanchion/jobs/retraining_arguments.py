@@ -25,6 +25,8 @@ class RetrainingReason(StrEnum):
     """An alert that the model is asked, or answers, otherwise than in its training."""
     DATA_QUALITY = "data-quality"
     """An alert that values are missing, out of training's range or of no category that it had."""
+    QUALITY = "quality"
+    """An alert that labels which came late say that the model is worse than it may be."""
     NEW_DATA = "new-data"
     """A file of the data set that is newer than the last training."""
 
@@ -33,8 +35,9 @@ ALERTS = {
     "ModelServiceFeatureDrift": RetrainingReason.DRIFT,
     "ModelServicePredictionDrift": RetrainingReason.DRIFT,
     "ModelServiceDataQuality": RetrainingReason.DATA_QUALITY,
+    "ModelServiceQualityLost": RetrainingReason.QUALITY,
 }
-"""The alerts of a `ModelService` that are a reason."""
+"""The alerts about a `ModelService`, its own and its `DriftMonitor`'s, that are a reason."""
 
 
 class RetrainingTriggerArgs(TypedDict):
@@ -54,10 +57,11 @@ class RetrainingTriggerArgs(TypedDict):
     """Name of the CronJob that is started: a `TrainingJob` with `on_demand`, whose `kept_runs` are
     no fewer than `max_runs`, for what has run is read from its Jobs."""
     reasons: list[RetrainingReason]
-    """drift, data-quality, new-data: one or more."""
+    """drift, data-quality, quality, new-data: one or more. quality needs a `DriftMonitor` with
+    labels."""
     model_service: NotRequired[str]
-    """Name of the `ModelService` whose alerts count; needed by drift and data-quality. Default:
-    none."""
+    """Name of the `ModelService` whose alerts count; needed by drift, data-quality and
+    quality. Default: none."""
     served_version: NotRequired[str]
     """The version that it serves; alerts about another one start nothing. Default: any."""
     data: NotRequired[str]
@@ -80,7 +84,7 @@ class RetrainingTriggerArgs(TypedDict):
     """Name of its objects. Default: the resource's."""
     monitoring: NotRequired[bool]
     """Whether Prometheus Operator is there: for alerts to come from, and to watch the trigger
-    itself. Needed by drift and data-quality. Default: false."""
+    itself. Needed by drift, data-quality and quality. Default: false."""
     monitoring_namespace: NotRequired[str]
     """Namespace of Prometheus and Alertmanager. Default: monitoring."""
     runbooks: NotRequired[str]

@@ -17,6 +17,7 @@ from stanchion.jobs.training_arguments import (
 )
 from stanchion.labels import metadata
 from stanchion.names import label_value, short_hash
+from stanchion.tracking.access import way_to_mlflow
 
 
 class TrainingJob(pulumi.ComponentResource):
@@ -72,7 +73,7 @@ class TrainingJob(pulumi.ComponentResource):
                 f"{name}-network",
                 metadata(service, namespace, labelled),
                 selected,
-                _parts.way_to_mlflow(
+                way_to_mlflow(
                     tracking["namespace"], tracking.get("pod_labels"), tracking.get("port")
                 ),
                 child,

@@ -12,6 +12,7 @@ from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.schedules import is_schedule
+from stanchion.tracking.access import TrackingAccess
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "1", "cpu_limit": "2", "memory": "4Gi"}
 DEFAULT_RETRIES = 3
@@ -26,22 +27,6 @@ _LONGEST_NAME_OF_MANY = 22
 _CODE_FILE = re.compile(r"[A-Za-z0-9_][-A-Za-z0-9_.]*")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-class TrackingAccess(TypedDict):
-    """The MLflow server that the training logs to, and who it is there."""
-
-    url: pulumi.Input[str]
-    """Its address inside the cluster."""
-    namespace: pulumi.Input[str]
-    """Namespace it runs in."""
-    secret_name: str
-    """Secret in the job's namespace whose keys `username` and `password` are those of an MLflow
-    user that may create experiments, and versions of the model. Nothing makes it."""
-    pod_labels: NotRequired[dict[str, str]]
-    """Labels of its pods. Default: those of an `MlflowServer` named mlflow."""
-    port: NotRequired[int]
-    """TCP port of its pods. Default: 5000."""
 
 
 class TrainingData(TypedDict):

@@ -3,9 +3,22 @@
 from stanchion.monitoring.alert_route import ALERTMANAGER_PODS, webhook_route
 from stanchion.monitoring.alerts import service_rules
 from stanchion.monitoring.drift_limits import DriftLimits, check_drift
+from stanchion.monitoring.drift_monitor import WatchedMonitor, drift_monitor_rules
+from stanchion.monitoring.features import WatchedFeatures, feature_store_rules
+from stanchion.monitoring.gpu_counters import GpuMetrics
+from stanchion.monitoring.llm_alerts import (
+    WatchedGateway,
+    WatchedLlm,
+    gateway_rules,
+    llm_rules,
+)
 from stanchion.monitoring.objectives import (
+    GatewayObjectives,
     LatencyObjective,
+    LlmObjectives,
     ServiceLevelObjectives,
+    check_gateway_objectives,
+    check_llm_objectives,
     check_objectives,
 )
 from stanchion.monitoring.retraining import WatchedTrigger, retraining_rules
@@ -50,17 +63,30 @@ __all__ = [
     "AlertSecret",
     "DriftLimits",
     "EmailTarget",
+    "GatewayObjectives",
+    "GpuMetrics",
     "LatencyObjective",
+    "LlmObjectives",
     "MonitoringStack",
     "MonitoringStackArgs",
     "PagerDutyTarget",
     "ServiceLevelObjectives",
     "SlackTarget",
+    "WatchedFeatures",
+    "WatchedGateway",
+    "WatchedLlm",
+    "WatchedMonitor",
     "WatchedService",
     "WatchedTrigger",
     "WebhookTarget",
     "check_drift",
+    "check_gateway_objectives",
+    "check_llm_objectives",
     "check_objectives",
+    "drift_monitor_rules",
+    "feature_store_rules",
+    "gateway_rules",
+    "llm_rules",
     "prometheus_rule",
     "retraining_rules",
     "service_monitor",

@@ -4,23 +4,18 @@ Every alert is about one service, says in its labels whose it is and how urgent,
 its runbook. Numbers that an alert waits for are those of the service or stand here with a reason.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from stanchion.monitoring.burn_rates import (
-    BUDGET_LEFT,
-    INTERVAL_SECONDS,
-    Objective,
-    burning,
-    errors,
-    matchers,
-    recordings,
-)
+from stanchion.monitoring.burn_rates import INTERVAL_SECONDS, matchers
 from stanchion.monitoring.drift import drift_rules
-from stanchion.monitoring.objectives import (
-    DEFAULT_AVAILABILITY,
-    DEFAULT_MIN_FAILURES,
-    DEFAULT_WINDOW_DAYS,
-    LatencyObjective,
+from stanchion.monitoring.objectives import DEFAULT_AVAILABILITY
+from stanchion.monitoring.promises import (
+    Promise,
+    budget_alerts,
+    counted,
+    in_time,
+    objective,
+    promise_recordings,
 )
 from stanchion.monitoring.rules import AlertRule, AlertSeverity, RecordingRule, RuleGroup
 from stanchion.monitoring.watched import WatchedService
@@ -29,6 +24,7 @@ REQUEST_RATE = "model_service:requests:rate5m"
 _FAILED = 'outcome=~"server_error|timeout|unavailable"'
 _COUNTED = 'outcome!="client_error"'
 _ANSWERED = 'outcome="ok"'
+_DURATION = "model_server_request_duration_seconds"
 _UNREADY_SECONDS = 120
 """A lone replica is replaced in less where its model loads quickly."""
 _UNSEEN_SECONDS = 600
@@ -38,98 +34,61 @@ _UNLOADABLE_SECONDS = 600
 _MARGIN_SECONDS = 60
 _CRASHES = 3
 _AT_MAXIMUM_SECONDS = 1800
+_LOST_SHARE = 0.01
+"""Of logged rows: a burst that finds no room in memory is less of an hour's."""
+_LOSING_SECONDS = 600
 
 
-def objectives(watched: WatchedService) -> list[Objective]:
+def promises(watched: WatchedService) -> list[Promise]:
     """What a service promises, with the queries that measure it."""
     slo = watched.slo
-
-    def promise(
-        name: str, percent: float, requests: Callable[[str], str], failures: Callable[[str], str]
-    ) -> Objective:
-        return Objective(
-            name,
-            percent,
-            slo.get("window_days", DEFAULT_WINDOW_DAYS),
-            slo.get("min_failures", DEFAULT_MIN_FAILURES),
-            watched.labels,
-            requests,
-            failures,
+    made = [
+        Promise(
+            objective(
+                watched,
+                "availability",
+                slo.get("availability", DEFAULT_AVAILABILITY),
+                slo,
+                requests=counted(watched, watched.requests, _COUNTED),
+                failures=counted(watched, watched.requests, _FAILED),
+            ),
+            "ModelServiceErrorBudgetBurn",
+            "fails requests",
+            "requests do not fail",
         )
-
-    def total(matching: str) -> Callable[[str], str]:
-        counter = f"{watched.requests}{watched.selector(matching)}"
-        return lambda window: f"sum(rate({counter}[{window}]))"
-
-    availability = slo.get("availability", DEFAULT_AVAILABILITY)
-    promises = [promise("availability", availability, total(_COUNTED), total(_FAILED))]
+    ]
     if latency := slo.get("latency"):
-        promises.append(promise("latency", latency["percent"], *_latency(watched, latency)))
-    return promises
-
-
-def _latency(
-    watched: WatchedService, latency: LatencyObjective
-) -> tuple[Callable[[str], str], Callable[[str], str]]:
-    bound = float(latency["milliseconds"]) / 1000
-    name = "model_server_request_duration_seconds"
-    every = f"{name}_count{watched.selector(_ANSWERED)}"
-    # The bound as prometheus_client writes it and Prometheus 3 stores it: 1.0, never 1.
-    in_time = f'{_ANSWERED},le="{bound!r}"'
-    soon = f"{name}_bucket{watched.selector(in_time)}"
-    return (
-        lambda window: f"sum(rate({every}[{window}]))",
-        # Rates of two counters may differ by a hair where all answers were quick.
-        lambda window: f"clamp_min(sum(rate({every}[{window}])) - sum(rate({soon}[{window}])), 0)",
-    )
+        made.append(
+            Promise(
+                in_time(
+                    watched, "latency", _DURATION, promised=latency, slo=slo, matching=_ANSWERED
+                ),
+                "ModelServiceLatencyBudgetBurn",
+                "answers late",
+                f"answers come within {latency['milliseconds']:g} ms",
+            )
+        )
+    return made
 
 
 def service_rules(watched: WatchedService) -> list[RuleGroup]:
     """Every rule of a service, in groups named after it."""
     prefix = f"{watched.namespace}-{watched.service}"
-    promises = objectives(watched)
-    recorded = [group for each in promises for group in recordings(prefix, each)]
+    promised = promises(watched)
     rate = f"sum by (outcome) (rate({watched.requests}{watched.selector()}[5m]))"
     return [
-        *recorded,
+        *promise_recordings(prefix, promised),
         RuleGroup(
             f"{prefix}-alerts",
             [
                 RecordingRule(REQUEST_RATE, rate, watched.labels),
-                *(alert for each in promises for alert in _budget_alerts(watched, each)),
+                *budget_alerts(watched, promised),
                 *_other_alerts(watched),
             ],
             INTERVAL_SECONDS,
         ),
         *drift_rules(watched),
     ]
-
-
-def _budget_alerts(watched: WatchedService, objective: Objective) -> Iterator[AlertRule]:
-    latency = watched.slo.get("latency")
-    if objective.name == "latency" and latency is not None:
-        name, does = "ModelServiceLatencyBudgetBurn", "answers late"
-        promise = f"answers come within {latency['milliseconds']:g} ms"
-    else:
-        name, does = "ModelServiceErrorBudgetBurn", "fails requests"
-        promise = "requests do not fail"
-    now, left = (
-        f"{{{{ with query `{objective.series(series)}` }}}}"
-        "{{ . | first | value | humanizePercentage }}{{ else }}unknown{{ end }}"
-        for series in (errors("5m"), BUDGET_LEFT)
-    )
-    for severity in AlertSeverity:
-        yield watched.alert(
-            name,
-            burning(objective, severity),
-            severity,
-            summary=f'{does}: its error budget goes {{{{ printf "%.1f" $value }}}} times as fast '
-            "as it may",
-            description=f"Promised: {objective.percent:g} percent of {promise}, over "
-            f"{objective.window_days} days. In the last five minutes {now} did not keep to it; "
-            f"{left} of the error budget are left.",
-            labels={"slo": objective.name},
-        )
 
 
 def _seen(watched: WatchedService, ready: str) -> Iterator[AlertRule]:
@@ -207,6 +166,21 @@ def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
         description="It refuses its pinned model for good, or takes longer to load it than "
         "load_seconds says. Replicas that are up serve on.",
         hold_seconds=watched.settling_seconds + _MARGIN_SECONDS,
+    )
+    rows = "model_server_prediction_log_rows_total"
+    gone = watched.selector('result!="written"')
+    yield watched.alert(
+        "ModelServicePredictionLogLosesRows",
+        f"sum(increase({rows}{gone}[1h])) / sum(increase({rows}{watched.selector()}[1h])) "
+        f"> {_LOST_SHARE:g}",
+        ticket,
+        summary="loses {{ humanizePercentage $value }} of the rows that its prediction log is to "
+        "have",
+        description="Of the last hour's, by why:"
+        f"{{{{ range query `sum by (result) (increase({rows}{gone}[1h])) > 0` }}}} "
+        '{{ .Labels.result }} {{ printf "%.0f" .Value }};{{ end }} Requests are answered all the '
+        "same; what compares the log with training or with labels has less to go by.",
+        hold_seconds=_LOSING_SECONDS,
     )
     if watched.autoscaler:
         of_it = matchers(

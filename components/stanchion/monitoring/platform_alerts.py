@@ -48,6 +48,7 @@ class WatchedMonitoring:
         summary: str,
         description: str,
         hold_seconds: int = 0,
+        dashboard: str = "",
     ) -> AlertRule:
         """An alert about one of its parts."""
         return AlertRule(
@@ -59,6 +60,7 @@ class WatchedMonitoring:
             runbooks=self.runbooks,
             labels={"namespace": NAMESPACE, "service": of, "owner": self.owner},
             hold_seconds=hold_seconds,
+            dashboard=dashboard,
         )
 
 

@@ -59,3 +59,46 @@ def service_monitor(
         },
         opts=opts,
     )
+
+
+def pod_monitor(
+    name: str,
+    metadata: k8s.meta.v1.ObjectMetaArgs,
+    pods: Mapping[str, str],
+    port: str,
+    opts: pulumi.ResourceOptions,
+    *,
+    namespace: str,
+    relabelings: Sequence[Mapping[str, object]] = (),
+) -> k8s.apiextensions.CustomResource:
+    """Scrape /metrics of pods that have no Service of ours.
+
+    Args:
+        name: Resource name.
+        metadata: Name, namespace and labels of the PodMonitor.
+        pods: Labels of the pods.
+        port: Name of their port.
+        opts: Its options.
+        namespace: Where they are.
+        relabelings: What becomes a label of their metrics.
+    """
+    return k8s.apiextensions.CustomResource(
+        name,
+        api_version="monitoring.coreos.com/v1",
+        kind="PodMonitor",
+        metadata=metadata,
+        spec={
+            "namespaceSelector": {"matchNames": [namespace]},
+            "selector": {"matchLabels": dict(pods)},
+            "podMetricsEndpoints": [
+                {
+                    "port": port,
+                    "path": "/metrics",
+                    "interval": f"{INTERVAL_SECONDS}s",
+                    "scrapeTimeout": f"{min(10, INTERVAL_SECONDS)}s",
+                    "relabelings": [dict(each) for each in relabelings],
+                }
+            ],
+        },
+        opts=opts,
+    )

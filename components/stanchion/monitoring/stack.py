@@ -1,5 +1,7 @@
 """Alertmanager's routes, and the watch over monitoring itself."""
 
+from collections.abc import Mapping
+
 import pulumi
 import pulumi_kubernetes as k8s
 
@@ -8,13 +10,20 @@ from stanchion.children import child_options
 from stanchion.credentials import SECRET_STORE, WAITS_FOR_SECRET, external_secret
 from stanchion.labels import metadata
 from stanchion.monitoring import routing
+from stanchion.monitoring.gpu_alerts import gpu_rules
+from stanchion.monitoring.gpu_counters import NODE_LABEL, GpuMetrics
 from stanchion.monitoring.platform_alerts import (
     ALERTMANAGER,
     WatchedMonitoring,
     platform_rules,
 )
 from stanchion.monitoring.rules import prometheus_rule
-from stanchion.monitoring.service_monitor import NAMESPACE, PROMETHEUS_URL, service_monitor
+from stanchion.monitoring.service_monitor import (
+    NAMESPACE,
+    PROMETHEUS_URL,
+    pod_monitor,
+    service_monitor,
+)
 from stanchion.monitoring.stack_arguments import MonitoringStackArgs, checked, secrets
 from stanchion.monitoring.watched import RUNBOOKS
 
@@ -22,6 +31,9 @@ ALERTMANAGER_PORT = 9093
 ALERTMANAGER_URL = f"http://{ALERTMANAGER}.{NAMESPACE}.svc:{ALERTMANAGER_PORT}"
 """The Service that Prometheus Operator makes beside every Alertmanager, bundled or from a chart."""
 _NAME = "platform"
+_GPUS = "platform-gpus"
+_GKE_EXPORTER = {"app.kubernetes.io/name": "gke-managed-dcgm-exporter"}
+_GKE_NAMESPACE = "gke-managed-system"
 
 
 class MonitoringStack(pulumi.ComponentResource):
@@ -29,8 +41,9 @@ class MonitoringStack(pulumi.ComponentResource):
 
     Prometheus and Alertmanager come with `Operators`, or with the bundled node. Here they get the
     rest: routes by team and urgency, what is silent while something larger is told, receivers
-    whose secrets are only named, and rules and scrapes of their own. A tenant adds routes for the
-    alerts of its own namespace as an AlertmanagerConfig there.
+    whose secrets are only named, and rules and scrapes of their own. Where GPUs report, alerts
+    about them are here as well. A tenant adds routes for the alerts of its own namespace as an
+    AlertmanagerConfig there.
 
     It deliberately makes no second Prometheus or Alertmanager, no dashboards, and no silences:
     those are for people, at Alertmanager.
@@ -97,9 +110,38 @@ class MonitoringStack(pulumi.ComponentResource):
                 "web",
                 child,
             )
+        if source := args.get("gpu_metrics"):
+            self._watch_gpus(name, GpuMetrics(source), watched, labelled, child)
 
         self.alertmanager_url = pulumi.Output.from_input(ALERTMANAGER_URL)
         self.prometheus_url = pulumi.Output.from_input(PROMETHEUS_URL)
         self.register_outputs(
             {"alertmanager_url": self.alertmanager_url, "prometheus_url": self.prometheus_url}
         )
+
+    @staticmethod
+    def _watch_gpus(
+        name: str,
+        source: GpuMetrics,
+        watched: WatchedMonitoring,
+        labelled: Mapping[str, str],
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        prometheus_rule(
+            f"{name}-gpu-rules",
+            metadata(_GPUS, NAMESPACE, labelled),
+            lambda _: gpu_rules(watched, source),
+            NAMESPACE,
+            opts,
+        )
+        if source is GpuMetrics.GKE:
+            # The GPU operator brings a ServiceMonitor; what GKE brings writes to its own store.
+            pod_monitor(
+                f"{name}-gpus",
+                metadata(_GPUS, NAMESPACE, labelled),
+                _GKE_EXPORTER,
+                "metrics",
+                opts,
+                namespace=_GKE_NAMESPACE,
+                relabelings=[NODE_LABEL],
+            )

@@ -8,6 +8,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.credentials import NO_NAME_OF_SECRET, names_secret
+from stanchion.monitoring.gpu_counters import GpuMetrics
 
 SECRET_KEYS = {"slack": "url", "pagerduty": "routing-key", "webhook": "url", "email": "password"}
 """Keys under which the secrets of each way to tell somebody are, where nothing else is said."""
@@ -122,6 +123,10 @@ class MonitoringStackArgs(TypedDict):
     """Replicas that Alertmanager has, 1 to 5: one that is missing is an alert. Default: 1."""
     runbooks: NotRequired[str]
     """Folder or address of the alerts' runbooks. Default: docs/runbooks."""
+    gpu_metrics: NotRequired[GpuMetrics]
+    """Who exports counters of GPUs: gpu-operator, or gke, whose exporter has no counters of errors
+    and throttling, and so no alerts about them. Default: nobody; then there are no alerts about
+    GPUs."""
 
 
 def secrets(receiver: AlertReceiver) -> Iterator[tuple[str, AlertSecret]]:

@@ -1,4 +1,4 @@
-"""A model service as its rules know it."""
+"""A service as its rules know it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,20 +13,15 @@ RUNBOOKS = "docs/runbooks"
 
 
 @dataclass(frozen=True)
-class WatchedService:
-    """A model service as its alerts know it.
+class Watched:
+    """A service as its alerts know it, whatever it serves.
 
     Attributes:
         service: Its name.
         namespace: Its namespace.
         tenant: Whose it is.
         owner: Team that answers for it.
-        slo: What it promises.
-        settling_seconds: Longest that a healthy replica may be unready, coming or going.
-        autoscaler: Name of its HorizontalPodAutoscaler; empty where its replicas are fixed.
         runbooks: Folder or address of the runbooks.
-        drift: How far its traffic may be from its model's training.
-        hold_seconds: How long its activator holds requests; None where it has none.
         dashboard: Where it is seen, below Grafana's own address; empty: nowhere.
     """
 
@@ -34,24 +29,13 @@ class WatchedService:
     namespace: str
     tenant: str
     owner: str
-    slo: ServiceLevelObjectives
-    settling_seconds: int
-    autoscaler: str = ""
-    runbooks: str = RUNBOOKS
-    drift: DriftLimits = field(default_factory=DriftLimits)
-    hold_seconds: int | None = None
-    dashboard: str = ""
+    runbooks: str = field(default=RUNBOOKS, kw_only=True)
+    dashboard: str = field(default="", kw_only=True)
 
     @property
     def labels(self) -> Mapping[str, str]:
         """Labels of its metrics, and of what is recorded about it."""
         return {"namespace": self.namespace, "service": self.service}
-
-    @property
-    def requests(self) -> str:
-        """The counter of what its callers were answered, at the first that they reach."""
-        rests = self.hold_seconds is not None
-        return "activator_requests_total" if rests else "model_server_requests_total"
 
     def selector(self, more: str = "") -> str:
         """Matchers of its metrics, in braces."""
@@ -80,3 +64,28 @@ class WatchedService:
             hold_seconds=hold_seconds,
             dashboard=self.dashboard,
         )
+
+
+@dataclass(frozen=True)
+class WatchedService(Watched):
+    """A model service as its alerts know it.
+
+    Attributes:
+        slo: What it promises.
+        settling_seconds: Longest that a healthy replica may be unready, coming or going.
+        autoscaler: Name of its HorizontalPodAutoscaler; empty where its replicas are fixed.
+        drift: How far its traffic may be from its model's training.
+        hold_seconds: How long its activator holds requests; None where it has none.
+    """
+
+    slo: ServiceLevelObjectives
+    settling_seconds: int
+    autoscaler: str = ""
+    drift: DriftLimits = field(default_factory=DriftLimits)
+    hold_seconds: int | None = None
+
+    @property
+    def requests(self) -> str:
+        """The counter of what its callers were answered, at the first that they reach."""
+        rests = self.hold_seconds is not None
+        return "activator_requests_total" if rests else "model_server_requests_total"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -15,9 +16,11 @@ from stanchion.credentials import (
     generated_password,
     secret,
 )
-from stanchion.foundation.cloud import choose
+from stanchion.foundation.cloud import Cloud, choose
 from stanchion.foundation.location import check_location
 from stanchion.labels import metadata, selector, standard
+from stanchion.monitoring.gpu_counters import COUNTERS_FILE, counters_file, counters_name
+from stanchion.operators import gateway_plugin
 from stanchion.operators.contract import (
     CloudParts,
     Operator,
@@ -25,6 +28,7 @@ from stanchion.operators.contract import (
     OperatorsBackend,
     Setting,
 )
+from stanchion.operators.managed_metrics import ManagedPrometheus
 from stanchion.operators.metrics_storage import (
     MetricsStorage,
     RemoteWrite,
@@ -37,6 +41,7 @@ from stanchion.operators.releases import Releases
 from stanchion.operators.values.monitoring import GRAFANA_LOGIN
 
 __all__ = [
+    "ManagedPrometheus",
     "MetricsStorage",
     "Operator",
     "Operators",
@@ -72,6 +77,9 @@ class Operators(pulumi.ComponentResource):
     """Name of the cluster, known once all that is enabled runs."""
     installed: pulumi.Output[list[str]]
     """Names of the operators, in the order of installation."""
+    managed_metrics_url: pulumi.Output[str]
+    """Where samples in the cloud's managed Prometheus are asked for, with a signed request; empty
+    without `metrics.managed`."""
 
     def __init__(
         self, name: str, args: OperatorsArgs, opts: pulumi.ResourceOptions | None = None
@@ -82,7 +90,10 @@ class Operators(pulumi.ComponentResource):
         releases = Releases(self, name, args, setting, opts)
         parts = backend.build(self, name, args, setting, opts)
         login = _grafana_login(name, args, setting, releases)
-        releases.install(parts, {Operator.KUBE_PROMETHEUS_STACK: login})
+        counters = _gpu_counters(name, args, setting, releases)
+        releases.install(
+            parts, {Operator.KUBE_PROMETHEUS_STACK: login, Operator.GPU_OPERATOR: counters}
+        )
         store = _secret_store(name, args, parts, releases)
         objects = [
             *store,
@@ -94,7 +105,14 @@ class Operators(pulumi.ComponentResource):
         cluster = args["cluster"]["name"]
         self.ready = once_made(running.apply(lambda _: cluster), *objects)
         self.installed = pulumi.Output.from_input([str(operator) for operator in releases.made])
-        self.register_outputs({"ready": self.ready, "installed": self.installed})
+        self.managed_metrics_url = pulumi.Output.from_input(parts.managed.url)
+        self.register_outputs(
+            {
+                "ready": self.ready,
+                "installed": self.installed,
+                "managedMetricsUrl": self.managed_metrics_url,
+            }
+        )
 
 
 def checked(name: str, args: OperatorsArgs) -> tuple[OperatorsArgs, OperatorsBackend, Setting]:
@@ -118,11 +136,13 @@ def checked(name: str, args: OperatorsArgs) -> tuple[OperatorsArgs, OperatorsBac
             f"'{args['mirror']}' is no prefix of charts",
             "write one as oci://registry.example.com/charts or https://charts.example.com",
         )
+    gateway_plugin.check_plugin(check, args, enabled)
     if "metrics" in args:
-        _check_metrics(check, args["metrics"], enabled)
+        _check_metrics(check, args["metrics"], enabled, args["location"]["cloud"])
     backend.check(check, args)
     check.done()
-    return args, backend, backend.setting(args, frozenset(enabled))
+    setting = backend.setting(args, frozenset(enabled))
+    return args, backend, replace(setting, gateway_plugin_url=gateway_plugin.url_of(args))
 
 
 def _check_enabled(
@@ -148,14 +168,18 @@ def _check_enabled(
                 )
 
 
-def _check_metrics(check: Checks, metrics: MetricsStorage, enabled: list[Operator]) -> None:
+def _check_metrics(
+    check: Checks, metrics: MetricsStorage, enabled: list[Operator], cloud: Cloud
+) -> None:
     if Operator.KUBE_PROMETHEUS_STACK not in enabled:
         check.refuse(
             "metrics",
             "is what Prometheus keeps, and kube-prometheus-stack is not in enabled",
             "add kube-prometheus-stack, or remove metrics",
         )
-    check_metrics(check, metrics, external_secrets=Operator.EXTERNAL_SECRETS in enabled)
+    check_metrics(
+        check, metrics, cloud=cloud, external_secrets=Operator.EXTERNAL_SECRETS in enabled
+    )
 
 
 def _grafana_login(
@@ -180,6 +204,26 @@ def _grafana_login(
                 ),
             },
             place,
+        )
+    ]
+
+
+def _gpu_counters(
+    name: str, args: OperatorsArgs, setting: Setting, releases: Releases
+) -> list[pulumi.Resource]:
+    """What DCGM's exporter reads; several counters of our alerts are off by its own default."""
+    if Operator.GPU_OPERATOR not in setting.enabled:
+        return []
+    return [
+        k8s.core.v1.ConfigMap(
+            f"{name}-gpu-counters",
+            metadata=metadata(
+                counters_name(),
+                PLANS[Operator.GPU_OPERATOR].namespace,
+                _labels(args, "dcgm-exporter"),
+            ),
+            data={COUNTERS_FILE: counters_file()},
+            opts=releases.options(),
         )
     ]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -13,7 +14,7 @@ from stanchion.children import child_options
 from stanchion.foundation.pod_identity import cluster_arn, pod_trust
 from stanchion.foundation.tags import cloud_tags
 from stanchion.labels import metadata, selector, standard
-from stanchion.operators import _aws_karpenter, _aws_load_balancer, _aws_secrets
+from stanchion.operators import _aws_karpenter, _aws_load_balancer, _aws_metrics, _aws_secrets
 from stanchion.operators._aws_interruptions import interruptions
 from stanchion.operators.contract import (
     CloudParts,
@@ -22,6 +23,7 @@ from stanchion.operators.contract import (
     OperatorsBackend,
     Setting,
 )
+from stanchion.operators.managed_metrics import PROMETHEUS_ACCOUNT, ManagedMetrics
 from stanchion.operators.plans import PLANS
 from stanchion.operators.values.aws import KARPENTER_ACCOUNT, LOAD_BALANCER_ACCOUNT
 from stanchion.operators.values.security import SECRETS_ACCOUNT
@@ -32,6 +34,7 @@ IDENTITIES = {
     Operator.KARPENTER: ("karpenter", KARPENTER_ACCOUNT),
     Operator.AWS_LOAD_BALANCER_CONTROLLER: ("load-balancers", LOAD_BALANCER_ACCOUNT),
     Operator.EXTERNAL_SECRETS: ("secrets", SECRETS_ACCOUNT),
+    Operator.KUBE_PROMETHEUS_STACK: ("metrics", PROMETHEUS_ACCOUNT),
 }
 """Ends of the names of their roles, and their service accounts."""
 
@@ -94,9 +97,22 @@ class AwsOperators:
         }
         if Operator.KARPENTER in setting.enabled:
             waits[Operator.KARPENTER] += interruptions(name, args, tags, child)
-        waits.setdefault(Operator.KUBE_PROMETHEUS_STACK, []).append(volumes)
+        managed = ManagedMetrics()
+        if setting.writes_as_cloud:
+            managed = _aws_metrics.workspace(
+                name,
+                args,
+                setting.metrics.get("managed", {}),
+                tags,
+                identity=partial(
+                    _identity, name, args, Operator.KUBE_PROMETHEUS_STACK, tags=tags, opts=child
+                ),
+                held=child_options(parent, opts, keep=args.get("keep", False)),
+                plain=child,
+            )
+        waits[Operator.KUBE_PROMETHEUS_STACK] = [volumes, *managed.waits]
         provider = {"aws": {"service": "SecretsManager", "region": args["location"]["region"]}}
-        return CloudParts(secret_provider=provider, waits=waits)
+        return CloudParts(secret_provider=provider, managed=managed, waits=waits)
 
 
 def _identity(

@@ -7,6 +7,7 @@ import pulumi_gcp as gcp
 
 from stanchion.checks import Checks
 from stanchion.children import child_options
+from stanchion.operators import _gcp_metrics
 from stanchion.operators.contract import (
     CloudParts,
     Operator,
@@ -14,6 +15,7 @@ from stanchion.operators.contract import (
     OperatorsBackend,
     Setting,
 )
+from stanchion.operators.managed_metrics import PROMETHEUS_ACCOUNT, ManagedMetrics
 from stanchion.operators.plans import PLANS
 from stanchion.operators.values.security import SECRETS_ACCOUNT
 
@@ -33,7 +35,11 @@ STORAGE_CLASS = "standard-rwo"
 """Balanced persistent disks, which every GKE cluster has."""
 METADATA_SERVERS = (("169.254.169.254", 80), ("169.254.169.252", 988))
 """As pods address it, and where GKE answers on each node."""
-_SUFFIX = "-secrets"
+IDENTITIES = {
+    Operator.EXTERNAL_SECRETS: ("secrets", "External Secrets", SECRETS_ACCOUNT),
+    Operator.KUBE_PROMETHEUS_STACK: ("metrics", "Prometheus", PROMETHEUS_ACCOUNT),
+}
+"""Ends of the names of their service accounts, what they are, and those of their pods."""
 _LONGEST_ACCOUNT = 30
 
 
@@ -47,7 +53,7 @@ class GcpOperators:
 
     def check(self, check: Checks, args: OperatorsArgs) -> None:
         """A name that leaves room for those of service accounts."""
-        longest = _LONGEST_ACCOUNT - len(_SUFFIX)
+        longest = _LONGEST_ACCOUNT - max(len(f"-{part}") for part, _, _ in IDENTITIES.values())
         if len(args["environment"]) > longest:
             check.refuse(
                 "environment",
@@ -85,26 +91,14 @@ class GcpOperators:
         """The identity of External Secrets."""
         project = args["location"]["account"]
         provider = {"gcpsm": {"projectID": project}}
+        child, managed = child_options(parent, opts), ManagedMetrics()
+        if setting.writes_as_cloud:
+            writer, writes = _identity(name, args, Operator.KUBE_PROMETHEUS_STACK, child)
+            managed = _gcp_metrics.writer(name, args, writer, writes, child)
+        waits = {Operator.KUBE_PROMETHEUS_STACK: managed.waits}
         if Operator.EXTERNAL_SECRETS not in setting.enabled:
-            return CloudParts(secret_provider=provider)
-        child = child_options(parent, opts)
-        account = gcp.serviceaccount.Account(
-            f"{name}-secrets-account",
-            account_id=f"{args['environment']}{_SUFFIX}",
-            display_name=f"External Secrets of {args['environment']}",
-            project=project,
-            opts=child,
-        )
-        pods = f"[{PLANS[Operator.EXTERNAL_SECRETS].namespace}/{SECRETS_ACCOUNT}]"
-        used = gcp.serviceaccount.IAMMember(
-            f"{name}-secrets-user",
-            service_account_id=account.name,
-            role="roles/iam.workloadIdentityUser",
-            member=pulumi.Output.concat(
-                "serviceAccount:", args["cluster"]["identity_provider"], pods
-            ),
-            opts=child,
-        )
+            return CloudParts(secret_provider=provider, managed=managed, waits=waits)
+        account, used = _identity(name, args, Operator.EXTERNAL_SECRETS, child)
         allowed = gcp.projects.IAMMember(
             f"{name}-secrets-may-read",
             project=project,
@@ -123,8 +117,32 @@ class GcpOperators:
         return CloudParts(
             secret_provider=provider,
             secret_annotations=annotations,
-            waits={Operator.EXTERNAL_SECRETS: [used, allowed]},
+            managed=managed,
+            waits={**waits, Operator.EXTERNAL_SECRETS: [used, allowed]},
         )
+
+
+def _identity(
+    name: str, args: OperatorsArgs, operator: Operator, opts: pulumi.ResourceOptions
+) -> tuple[gcp.serviceaccount.Account, gcp.serviceaccount.IAMMember]:
+    """A service account for the pods of an operator's, and what lets them be it."""
+    part, whose, service_account = IDENTITIES[operator]
+    account = gcp.serviceaccount.Account(
+        f"{name}-{part}-account",
+        account_id=f"{args['environment']}-{part}",
+        display_name=f"{whose} of {args['environment']}",
+        project=args["location"]["account"],
+        opts=opts,
+    )
+    pods = f"[{PLANS[operator].namespace}/{service_account}]"
+    used = gcp.serviceaccount.IAMMember(
+        f"{name}-{part}-user",
+        service_account_id=account.name,
+        role="roles/iam.workloadIdentityUser",
+        member=pulumi.Output.concat("serviceAccount:", args["cluster"]["identity_provider"], pods),
+        opts=opts,
+    )
+    return account, used
 
 
 def own_secrets(environment: str) -> str:

@@ -9,6 +9,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.foundation.location import ClusterReference, Location
+from stanchion.operators.managed_metrics import ManagedMetrics
 from stanchion.operators.metrics_storage import MetricsStorage
 
 
@@ -67,6 +68,12 @@ class OperatorsArgs(TypedDict):
     high_availability: NotRequired[bool]
     """Whether every controller has two replicas and a disruption budget where its chart can, as
     in prod. Default: false, one."""
+    gateway_weights: NotRequired[bool]
+    """Whether Argo Rollouts sets weights of Gateways' routes: its controller then downloads a
+    plugin when it starts, held to a digest, and runs on x86 nodes alone. Default: false."""
+    gateway_plugin_url: NotRequired[str]
+    """Where that plugin is for closed networks, with https://: the same file elsewhere. Default:
+    its makers' release."""
     metrics: NotRequired[MetricsStorage]
     """What Prometheus keeps, of kube-prometheus-stack. Default: the defaults of its fields."""
     keep: NotRequired[bool]
@@ -95,6 +102,8 @@ class Setting:
     """Addresses and ports of the node where pods fetch their credentials."""
     metrics: MetricsStorage
     """What Prometheus keeps."""
+    gateway_plugin_url: str | None = None
+    """Where Argo Rollouts gets its plugin for Gateways from; None where it needs none."""
 
     @property
     def replicas(self) -> int:
@@ -106,6 +115,11 @@ class Setting:
         """Whether there is a Prometheus to find ServiceMonitors."""
         return Operator.KUBE_PROMETHEUS_STACK in self.enabled
 
+    @property
+    def writes_as_cloud(self) -> bool:
+        """Whether Prometheus fetches credentials of the cloud, for its managed service."""
+        return self.monitored and "managed" in self.metrics
+
 
 @dataclass(frozen=True)
 class CloudParts:
@@ -115,6 +129,8 @@ class CloudParts:
     """How External Secrets reaches the secret manager: `spec.provider` of its store."""
     secret_annotations: pulumi.Input[Mapping[str, str]] = field(default_factory=dict)
     """Of External Secrets' service account."""
+    managed: ManagedMetrics = field(default_factory=ManagedMetrics)
+    """What Prometheus needs to write to the cloud's managed service, where it does."""
     waits: Mapping[Operator, Sequence[pulumi.Resource]] = field(default_factory=dict)
     """What the release of an operator waits for."""
 

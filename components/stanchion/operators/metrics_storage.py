@@ -7,6 +7,12 @@ from typing import Any, NotRequired, TypedDict
 
 from stanchion.checks import Checks
 from stanchion.credentials import NO_NAME_OF_SECRET, names_secret
+from stanchion.foundation.cloud import Cloud
+from stanchion.operators.managed_metrics import (
+    LONGEST_RETENTION_DAYS,
+    ManagedMetrics,
+    ManagedPrometheus,
+)
 
 DEFAULT_RETENTION_DAYS = 31
 """Longer than the longest window of a service's objectives."""
@@ -55,16 +61,24 @@ class MetricsStorage(TypedDict):
     """GiB of each replica's volume, 10 to 16000; nine tenths of it are filled. Default: 50."""
     remote_write: NotRequired[list[RemoteWrite]]
     """Who else gets every sample. Default: nobody."""
+    managed: NotRequired[ManagedPrometheus]
+    """The cloud's managed Prometheus, as one more store; empty for its defaults. Our own goes on to
+    evaluate rules, alert and answer queries. Default: none."""
 
 
-def check_metrics(check: Checks, metrics: MetricsStorage, *, external_secrets: bool) -> None:
+def check_metrics(
+    check: Checks, metrics: MetricsStorage, *, cloud: Cloud, external_secrets: bool
+) -> None:
     """Refuse what would lose samples, or show a secret.
 
     Args:
         check: Where it is noted.
         metrics: What Prometheus is to keep.
+        cloud: Where it is.
         external_secrets: Whether External Secrets is installed.
     """
+    if managed := metrics.get("managed"):
+        _check_managed(check, managed, cloud)
     days = metrics.get("retention_days", DEFAULT_RETENTION_DAYS)
     check.between("metrics.retention_days", days, DEFAULT_RETENTION_DAYS, 400)
     check.between("metrics.disk_gb", metrics.get("disk_gb", DEFAULT_DISK_GB), 10, 16_000)
@@ -100,6 +114,20 @@ def check_metrics(check: Checks, metrics: MetricsStorage, *, external_secrets: b
                 )
 
 
+def _check_managed(check: Checks, managed: ManagedPrometheus, cloud: Cloud) -> None:
+    if "retention_days" not in managed:
+        return
+    field = "metrics.managed.retention_days"
+    if cloud is Cloud.GCP:
+        check.refuse(
+            field,
+            "cannot be chosen on Google Cloud, whose service keeps samples for 24 months",
+            "remove it",
+        )
+    else:
+        check.between(field, managed["retention_days"], 1, LONGEST_RETENTION_DAYS)
+
+
 def external_logins(metrics: MetricsStorage) -> Iterator[tuple[str, str, Sequence[str]]]:
     """The Secrets to be made: name, where the cloud keeps it, and its keys."""
     for at, store in enumerate(metrics.get("remote_write", [])):
@@ -107,16 +135,17 @@ def external_logins(metrics: MetricsStorage) -> Iterator[tuple[str, str, Sequenc
             yield _secret(at, store), store["external_name"], _KEYS[store["login"]]
 
 
-def prometheus_values(metrics: MetricsStorage) -> dict[str, Any]:
+def prometheus_values(metrics: MetricsStorage, managed: ManagedMetrics) -> dict[str, Any]:
     """Values of the chart's `prometheusSpec`, without its volume."""
     values: dict[str, Any] = {
         "retention": f"{metrics.get('retention_days', DEFAULT_RETENTION_DAYS)}d",
         "retentionSize": f"{int(_FULL * metrics.get('disk_gb', DEFAULT_DISK_GB))}GB",
     }
-    stores = metrics.get("remote_write", [])
-    if stores:
-        values["remoteWrite"] = [_written(at, store) for at, store in enumerate(stores)]
-    return values
+    stores = enumerate(metrics.get("remote_write", []))
+    written = [*(_written(at, store) for at, store in stores), *managed.remote_write]
+    if written:
+        values["remoteWrite"] = written
+    return {**values, **managed.server}
 
 
 def _secret(at: int, store: RemoteWrite) -> str:

@@ -61,7 +61,8 @@ def _allowed(plan: Plan, setting: Setting) -> list[k8s.networking.v1.NetworkPoli
         network.dns_egress(),
         _NET.NetworkPolicyEgressRuleArgs(ports=[network.port(_HTTPS)]),
     ]
-    if plan.identity:
+    writes_as_cloud = plan.namespace == monitoring.NAMESPACE and setting.writes_as_cloud
+    if plan.identity or writes_as_cloud:
         rules += [
             _NET.NetworkPolicyEgressRuleArgs(
                 to=[_NET.NetworkPolicyPeerArgs(ip_block=_NET.IPBlockArgs(cidr=f"{address}/32"))],

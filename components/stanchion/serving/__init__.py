@@ -7,6 +7,7 @@ from stanchion.serving.arguments import (
 )
 from stanchion.serving.autoscaling import ModelAutoscaling, PeakSchedule
 from stanchion.serving.cold_start import ColdStart
+from stanchion.serving.gateway import ModelGateway, ModelShadow
 from stanchion.serving.llm_arguments import (
     LlmAdapter,
     LlmArchitecture,
@@ -31,30 +32,30 @@ from stanchion.serving.llm_gateway_arguments import (
     LlmGatewayAudit,
     LlmGatewayBackend,
     LlmGatewayConsumer,
+    LlmGatewayGroundedness,
     LlmGatewayGuardModel,
     LlmGatewayGuardrails,
     LlmGatewayLedger,
     LlmGatewayLimits,
     LlmGatewayModel,
     LlmGatewayPolicy,
+    LlmGatewayPrompt,
+    LlmGatewayPromptMessage,
     LlmGatewaySecret,
     LlmGatewayTarget,
+    LlmGatewayTraces,
     PiiAction,
     PolicyAction,
 )
 from stanchion.serving.llm_service import LlmService
 from stanchion.serving.model_service import ModelService
 from stanchion.serving.prediction_log import PredictionLog
-from stanchion.serving.rollout import (
-    CanaryStep,
-    ModelRollout,
-    ReleaseAnalysis,
-    ReleaseMetric,
-    RolloutStrategy,
-)
+from stanchion.serving.release_analysis import ReleaseAnalysis, ReleaseMetric
+from stanchion.serving.rollout import CanaryStep, CanaryTraffic, ModelRollout, RolloutStrategy
 
 __all__ = [
     "CanaryStep",
+    "CanaryTraffic",
     "ColdStart",
     "InjectionAction",
     "LlmAdapter",
@@ -67,14 +68,18 @@ __all__ = [
     "LlmGatewayAudit",
     "LlmGatewayBackend",
     "LlmGatewayConsumer",
+    "LlmGatewayGroundedness",
     "LlmGatewayGuardModel",
     "LlmGatewayGuardrails",
     "LlmGatewayLedger",
     "LlmGatewayLimits",
     "LlmGatewayModel",
     "LlmGatewayPolicy",
+    "LlmGatewayPrompt",
+    "LlmGatewayPromptMessage",
     "LlmGatewaySecret",
     "LlmGatewayTarget",
+    "LlmGatewayTraces",
     "LlmHubToken",
     "LlmKvCache",
     "LlmLatent",
@@ -87,11 +92,13 @@ __all__ = [
     "LlmStorage",
     "LlmWeightsCache",
     "ModelAutoscaling",
+    "ModelGateway",
     "ModelPin",
     "ModelRegistryAccess",
     "ModelRollout",
     "ModelService",
     "ModelServiceArgs",
+    "ModelShadow",
     "PeakSchedule",
     "PiiAction",
     "PolicyAction",

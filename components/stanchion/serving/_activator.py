@@ -9,7 +9,7 @@ from stanchion import network, pods
 from stanchion.labels import metadata
 from stanchion.monitoring import service_monitor
 from stanchion.pods import ContainerResources
-from stanchion.serving import _served
+from stanchion.serving import _gateway, _served
 from stanchion.serving.arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
@@ -124,7 +124,7 @@ def _policy_spec(
     return network.policy_spec(
         selected,
         admit=[
-            network.ingress(_served.callers(args), _PORT),
+            network.ingress(_gateway.callers(args), _PORT),
             network.ingress([keda, *_served.scrapers(args)], ACTIVATOR_METRICS_PORT),
         ],
         allow=[

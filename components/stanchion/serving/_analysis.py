@@ -14,7 +14,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion.monitoring import PROMETHEUS_URL
-from stanchion.serving.rollout import (
+from stanchion.serving.release_analysis import (
     DEFAULT_DEADLINE_SECONDS,
     DEFAULT_INTERVAL_SECONDS,
     DEFAULT_MIN_REQUESTS,

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stanchion.checks import Checks
+from stanchion.monitoring import check_gateway_objectives
 from stanchion.pods import check_resources
-from stanchion.serving._served import check_served
+from stanchion.serving._served import check_judged, check_served
 from stanchion.serving.autoscaling import check_cpu_autoscaling
 from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_BACKEND_PORT,
@@ -15,15 +16,20 @@ from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_RESOURCES,
     DEFAULT_RETENTION_DAYS,
+    DEFAULT_SAMPLE_PERCENT,
     DEFAULT_STREAM_SECONDS,
     LlmGatewayArgs,
     LlmGatewayGuardrails,
     LlmGatewayLimits,
+    LlmGatewayPrompt,
     LlmGatewaySecret,
+    LlmGatewayTraces,
 )
 
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,199}")
 _URL = re.compile(r"https?://[^/\s]+\S*[^/\s]")
+_NUMBER = re.compile(r"[1-9]\d*")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEADER = re.compile(r"[a-z0-9-]+")
 _PER_DAY = ("tokens_per_day", "dollars_per_day")
 
@@ -42,11 +48,19 @@ def checked(name: str, args: LlmGatewayArgs) -> LlmGatewayArgs:
     _check_backends(check, args)
     _check_models(check, args)
     _check_consumers(check, args)
+    for at, prompt in enumerate(args.get("prompts", [])):
+        _check_prompt(check, f"prompts[{at}]", prompt)
+    check.unique("prompts", [prompt["name"] for prompt in args.get("prompts", [])])
     _check_guardrails(check, args.get("guardrails", {}), [b["name"] for b in args["backends"]])
+    if "slo" in args:
+        check_gateway_objectives(check, args["slo"])
+        check_judged(check, "slo", monitored=args.get("monitoring", False))
     if "ledger" in args:
         ledger = args["ledger"]
         _check_secret(check, "ledger.url", ledger["url"])
         check.between("ledger.port", ledger.get("port", DEFAULT_LEDGER_PORT), 1, 65535)
+    if "traces" in args:
+        _check_traces(check, args["traces"])
     for field, value, low, high in (
         ("drain_seconds", args.get("drain_seconds", DEFAULT_DRAIN_SECONDS), 1, 600),
         ("stream_seconds", args.get("stream_seconds", DEFAULT_STREAM_SECONDS), 1, 3600),
@@ -195,6 +209,27 @@ def _check_guardrails(check: Checks, guardrails: LlmGatewayGuardrails, backends:
             check.refuse(
                 "guardrails.model.on_input", "and on_output are false", "leave out guardrails.model"
             )
+
+
+def _check_prompt(check: Checks, field: str, prompt: LlmGatewayPrompt) -> None:
+    _check_model_name(check, f"{field}.name", prompt["name"])
+    if not _NUMBER.fullmatch(prompt["version"]):
+        check.refuse(f"{field}.version", f"'{prompt['version']}' is no version", "write a number")
+    if not _DIGEST.fullmatch(prompt["digest"]):
+        check.refuse(f"{field}.digest", "is no digest", "write sha256: and 64 hexadecimal digits")
+    if not prompt["messages"]:
+        check.refuse(f"{field}.messages", "is empty", "write at least one")
+
+
+def _check_traces(check: Checks, traces: LlmGatewayTraces) -> None:
+    check.name("traces.tracking.secret_name", traces["tracking"]["secret_name"])
+    percent = traces.get("sample_percent", DEFAULT_SAMPLE_PERCENT)
+    if not 0 < percent <= 100:
+        check.refuse(
+            "traces.sample_percent", f"is {percent:g}", "write more than 0, and 100 at most"
+        )
+    if not 1 <= len(traces.get("experiment", "x")) <= 250:
+        check.refuse("traces.experiment", "is no name", "write 1 to 250 characters")
 
 
 def _check_pattern(check: Checks, field: str, pattern: str) -> None:

@@ -10,16 +10,19 @@ from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_MAX_BODY_BYTES,
     DEFAULT_RETENTION_DAYS,
+    DEFAULT_SAMPLE_PERCENT,
     DEFAULT_STREAM_SECONDS,
     LlmGatewayArgs,
     LlmGatewayBackend,
     LlmGatewayConsumer,
     LlmGatewayGuardrails,
+    LlmGatewayTraces,
 )
 
 FILE = "gateway.json"
 CONSUMERS = "consumers"
 LEDGER = "ledger"
+TRACKING = "tracking"
 _TIMES = ("connect_seconds", "first_byte_seconds", "idle_seconds", "retries")
 _AUDIT_FILE = "/tmp/audit/audit.jsonl"  # noqa: S108 - the pod's own scratch volume
 _AUDIT_MEGABYTES = 20
@@ -32,13 +35,14 @@ def backend_folder(backend: LlmGatewayBackend) -> str:
     return f"backend-{backend['name']}"
 
 
-def configuration(args: LlmGatewayArgs) -> pulumi.Output[str]:
+def configuration(service: str, args: LlmGatewayArgs) -> pulumi.Output[str]:
     """The file as JSON: what is left out has the gateway's own default."""
     audit = args.get("audit", {})
     return pulumi.Output.json_dumps(
         {
             "backends": [_backend(backend) for backend in args["backends"]],
             "models": args["models"],
+            "prompts": args.get("prompts", []),
             "consumers": [_consumer(consumer) for consumer in args["consumers"]],
             "authentication": (
                 {"identity_header": args["identity_header"]}
@@ -55,6 +59,7 @@ def configuration(args: LlmGatewayArgs) -> pulumi.Output[str]:
                 "files": _AUDIT_FILES,
                 "retention_days": audit.get("retention_days", DEFAULT_RETENTION_DAYS),
             },
+            **({"traces": _traces(service, args["traces"])} if "traces" in args else {}),
             "max_body_bytes": args.get("max_body_bytes", DEFAULT_MAX_BODY_BYTES),
             "drain_seconds": args.get("drain_seconds", DEFAULT_DRAIN_SECONDS),
             "stream_seconds": args.get("stream_seconds", DEFAULT_STREAM_SECONDS),
@@ -72,6 +77,16 @@ def _backend(backend: LlmGatewayBackend) -> dict[str, Any]:
         "external": "pods" not in backend,
         **({"api_key_file": key} if "api_key" in backend else {}),
         **_given(backend, *_TIMES),
+    }
+
+
+def _traces(service: str, traces: LlmGatewayTraces) -> dict[str, Any]:
+    return {
+        "url": traces["tracking"]["url"],
+        "credentials_dir": f"{SECRETS_ROOT}/{TRACKING}",
+        "experiment": traces.get("experiment", service),
+        "sample_percent": traces.get("sample_percent", DEFAULT_SAMPLE_PERCENT),
+        **_given(traces, "groundedness"),
     }
 
 

@@ -8,7 +8,13 @@ import pulumi_kubernetes as k8s
 from stanchion import network, pods
 from stanchion.foundation.network.contract import PRIVATE_RANGES
 from stanchion.serving import _served
-from stanchion.serving._llm_gateway_file import CONSUMERS, FILE, LEDGER, backend_folder
+from stanchion.serving._llm_gateway_file import (
+    CONSUMERS,
+    FILE,
+    LEDGER,
+    TRACKING,
+    backend_folder,
+)
 from stanchion.serving.llm_gateway_arguments import (
     DEFAULT_BACKEND_PORT,
     DEFAULT_DRAIN_SECONDS,
@@ -19,6 +25,7 @@ from stanchion.serving.llm_gateway_arguments import (
     LlmGatewaySecret,
 )
 from stanchion.serving.rollout import DEFAULT_SURGE
+from stanchion.tracking.access import way_to_mlflow
 
 _CORE = k8s.core.v1
 PORT = 8080
@@ -42,6 +49,9 @@ def secrets(args: LlmGatewayArgs) -> Iterator[tuple[str, LlmGatewaySecret, dict[
     if "ledger" in args:
         own = args["ledger"]["url"]
         yield LEDGER, own, {own.get("key", "url"): "url"}
+    if "traces" in args:
+        login: LlmGatewaySecret = {"secret_name": args["traces"]["tracking"]["secret_name"]}
+        yield TRACKING, login, {"username": "username", "password": "password"}
 
 
 def made_secret_name(service: str, folder: str) -> str:
@@ -77,7 +87,7 @@ def way_in(args: LlmGatewayArgs) -> list[k8s.networking.v1.NetworkPolicyIngressR
 
 
 def way_out(args: LlmGatewayArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
-    """Names, backends in the cluster, the ledger; public addresses where a backend is outside."""
+    """Names, backends in the cluster, ledger, MLflow; public addresses for backends outside."""
     rules = [network.dns_egress()]
     for backend in args["backends"]:
         if "pods" in backend:
@@ -92,6 +102,11 @@ def way_out(args: LlmGatewayArgs) -> list[k8s.networking.v1.NetworkPolicyEgressR
             else [network.addresses(cidr) for cidr in PRIVATE_RANGES]
         )
         rules.append(network.egress(database, ledger.get("port", DEFAULT_LEDGER_PORT)))
+    if "traces" in args:
+        mlflow = args["traces"]["tracking"]
+        rules.append(
+            way_to_mlflow(mlflow["namespace"], mlflow.get("pod_labels"), mlflow.get("port"))
+        )
     if any("pods" not in backend for backend in args["backends"]):
         rules.append(network.public_egress())
     return rules

@@ -7,6 +7,7 @@ import pulumi_kubernetes as k8s
 from stanchion import pods
 from stanchion.folders import DATA
 from stanchion.serving import _served, prediction_log
+from stanchion.serving._gateway import PORT
 from stanchion.serving.arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_LOAD_SECONDS,
@@ -19,7 +20,6 @@ from stanchion.serving.arguments import (
 from stanchion.serving.rollout import surge_of
 
 _CORE = k8s.core.v1
-PORT = 8080
 _USER = 1000
 _STARTUP_PERIOD_SECONDS = 2
 _IMAGE_PULL_SECONDS = 300

@@ -41,6 +41,22 @@ def check_served(check: Checks, name: str, args: ServedArgs) -> None:
     check.unique("allow_from", allowed)
 
 
+def check_judged(check: Checks, field: str, *, monitored: bool) -> None:
+    """Refuse a promise that nobody would hold it to.
+
+    Args:
+        check: Where it is noted.
+        field: Where it is promised.
+        monitored: Whether its metrics are read.
+    """
+    if not monitored:
+        check.refuse(
+            field,
+            "is judged by metrics, and without monitoring nobody reads them",
+            f"set monitoring, or remove {field}",
+        )
+
+
 def callers(
     args: ServedArgs, own: Mapping[str, str] | None = None
 ) -> list[k8s.networking.v1.NetworkPolicyPeerArgs]:

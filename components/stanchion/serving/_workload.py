@@ -8,13 +8,12 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion.monitoring import INTERVAL_SECONDS
-from stanchion.serving import _analysis, _pods, _served
+from stanchion.serving import _analysis, _gateway, _pods, _served
 from stanchion.serving.arguments import ModelServiceArgs
 from stanchion.serving.cold_start import annotations
+from stanchion.serving.release_analysis import DEFAULT_DEADLINE_SECONDS, DEFAULT_INTERVAL_SECONDS
 from stanchion.serving.rollout import (
-    DEFAULT_DEADLINE_SECONDS,
     DEFAULT_GOOD_INTERVALS,
-    DEFAULT_INTERVAL_SECONDS,
     DEFAULT_SCALE_DOWN_DELAY_SECONDS,
     CanaryStep,
     ModelRollout,
@@ -22,6 +21,7 @@ from stanchion.serving.rollout import (
     is_measured,
     steps_of,
     surge_of,
+    weighs_at_gateway,
 )
 
 PREVIEW_SUFFIX = "-preview"
@@ -99,8 +99,15 @@ def kind_of(args: ModelServiceArgs) -> tuple[str, str]:
 
 def switches_service(args: ModelServiceArgs) -> bool:
     """Whether a controller moves the Service from one version's pods to the next one's."""
+    return apart_suffix(args) is not None
+
+
+def apart_suffix(args: ModelServiceArgs) -> str | None:
+    """End of the name of the Service that a new version has to itself; None where it has none."""
     rollout = args.get("rollout")
-    return rollout is not None and rollout["strategy"] is RolloutStrategy.BLUE_GREEN
+    if rollout is not None and rollout["strategy"] is RolloutStrategy.BLUE_GREEN:
+        return PREVIEW_SUFFIX
+    return _gateway.CANARY_SUFFIX if weighs_at_gateway(rollout) else None
 
 
 def scraping(args: ModelServiceArgs) -> tuple[int, tuple[str, ...]]:
@@ -169,7 +176,7 @@ def _rollout_spec(replicas: Replicas, rollout: ModelRollout) -> dict[str, Any]:
     strategy = (
         {"blueGreen": _blue_green(service, rollout)}
         if rollout["strategy"] is RolloutStrategy.BLUE_GREEN
-        else {"canary": _canary(service, rollout, args["autoscaling"]["min_replicas"])}
+        else {"canary": _canary(service, rollout, args)}
     )
     return {
         "minReadySeconds": _served.READY_FOR_SECONDS,
@@ -184,9 +191,18 @@ def _rollout_spec(replicas: Replicas, rollout: ModelRollout) -> dict[str, Any]:
     }
 
 
-def _canary(service: str, rollout: ModelRollout, replicas: int) -> dict[str, Any]:
+def _canary(service: str, rollout: ModelRollout, args: ModelServiceArgs) -> dict[str, Any]:
+    replicas = args["autoscaling"]["min_replicas"]
+    surge: dict[str, Any] = {"maxSurge": surge_of(rollout, replicas)}
+    if weighs_at_gateway(rollout):
+        surge = {
+            "maxSurge": "100%",
+            "stableService": service,
+            "canaryService": service + _gateway.CANARY_SUFFIX,
+            "trafficRouting": _gateway.traffic_routing(service, args),
+        }
     return {
-        "maxSurge": surge_of(rollout, replicas),
+        **surge,
         "maxUnavailable": 0,
         "analysis": {"templates": [{"templateName": service + DEADLINE_SUFFIX}]},
         "steps": [

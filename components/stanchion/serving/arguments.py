@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
+from stanchion.google_backends import CLASS_PREFIX
 from stanchion.monitoring import (
     DriftLimits,
     ServiceLevelObjectives,
@@ -14,11 +15,12 @@ from stanchion.monitoring import (
 )
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
-from stanchion.serving._served import check_served
+from stanchion.serving._served import check_judged, check_served
 from stanchion.serving.autoscaling import (
     ModelAutoscaling,
     check_autoscaling,
     check_rest,
+    rests,
 )
 from stanchion.serving.cold_start import (
     ColdStart,
@@ -27,8 +29,22 @@ from stanchion.serving.cold_start import (
     check_cold_start,
     served_model,
 )
+from stanchion.serving.gateway import (
+    DEFAULT_SHADOW_REPLICAS,
+    ModelGateway,
+    ModelShadow,
+    check_gateway,
+    check_shadow,
+    class_of,
+)
 from stanchion.serving.prediction_log import PredictionLog, check_prediction_log
-from stanchion.serving.rollout import ModelRollout, check_rollout, check_room, is_measured
+from stanchion.serving.rollout import (
+    ModelRollout,
+    check_rollout,
+    check_room,
+    is_measured,
+    weighs_at_gateway,
+)
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "250m", "cpu_limit": "1", "memory": "512Mi"}
 DEFAULT_LOAD_SECONDS = 120
@@ -89,6 +105,10 @@ class ModelServiceArgs(TypedDict):
     """How many replicas."""
     rollout: NotRequired[ModelRollout]
     """How a new version takes over. Default: rolling."""
+    gateway: NotRequired[ModelGateway]
+    """A Gateway that it can be called through too. Default: none."""
+    shadow: NotRequired[ModelShadow]
+    """A candidate that the Gateway mirrors requests to; needs `gateway`. Default: none."""
     service_name: NotRequired[str]
     """Name of its Service and other objects, and of the model in URLs. Default: the resource's."""
     resources: NotRequired[ContainerResources]
@@ -156,6 +176,7 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     _check_placement(check, args)
     if "rollout" in args:
         check_rollout(check, args["rollout"], args["autoscaling"]["min_replicas"])
+    _check_gateway(check, args)
     if is_measured(args.get("rollout")) and not args.get("monitoring", False):
         check.refuse(
             "rollout.strategy",
@@ -168,12 +189,8 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     if "drift" in args:
         check_drift(check, args["drift"])
     for field in ("slo", "drift"):
-        if field in args and not args.get("monitoring", False):
-            check.refuse(
-                field,
-                "is judged by metrics, and without monitoring nobody reads them",
-                f"set monitoring, or remove {field}",
-            )
+        if field in args:
+            check_judged(check, field, monitored=args.get("monitoring", False))
     for field, value, low, high in (
         ("load_seconds", args.get("load_seconds", DEFAULT_LOAD_SECONDS), 5, 7200),
         ("request_timeout_seconds", timeout, 1, 600),
@@ -205,25 +222,63 @@ def _replicas(args: ModelServiceArgs) -> Replicas:
     )
 
 
-def check_model(check: Checks, model: ModelPin) -> None:
-    """Note a pin that names no one version."""
+def check_model(check: Checks, model: ModelPin, *, at: str = "model") -> None:
+    """Note a pin that names no one version; `at` is where it is written."""
     if not _MODEL_NAME.fullmatch(model["name"]):
-        check.refuse("model.name", f"'{model['name']}' is no model name", "copy the registry's")
+        check.refuse(f"{at}.name", f"'{model['name']}' is no model name", "copy the registry's")
     if not _VERSION.fullmatch(model["version"]):
         check.refuse(
-            "model.version",
+            f"{at}.version",
             f"'{model['version']}' is no version number",
             "write a number as 3; an alias such as champion moves under a running service",
         )
     if not _DIGEST.fullmatch(model["digest"]):
         check.refuse(
-            "model.digest",
+            f"{at}.digest",
             f"'{model['digest']}' is no digest",
             "write sha256: and the 64 hexadecimal digits that registration recorded",
         )
 
 
+def _check_gateway(check: Checks, args: ModelServiceArgs) -> None:
+    gateway, shadow = args.get("gateway"), args.get("shadow")
+    if gateway is not None:
+        check_gateway(check, gateway)
+        if rests(args["autoscaling"]) and class_of(gateway).startswith(CLASS_PREFIX):
+            check.refuse(
+                "autoscaling.min_replicas",
+                f"is 0, and the health checks of gateway.gateway_class {class_of(gateway)} are "
+                "requests that no service sleeps through",
+                "write 1, or remove gateway",
+            )
+    if shadow is not None:
+        pin: ModelPin = {
+            "name": args["model"]["name"],
+            "version": shadow["version"],
+            "digest": shadow["digest"],
+        }
+        check_model(check, pin, at="shadow")
+    if shadow is not None and gateway is not None:
+        check_shadow(check, shadow, args["model"]["version"], gateway)
+    for field, needs in (
+        ("rollout.traffic", weighs_at_gateway(args.get("rollout"))),
+        ("shadow", shadow is not None),
+    ):
+        if needs and gateway is None:
+            check.refuse(
+                field,
+                "needs gateway: without one nobody weighs or mirrors requests",
+                f"add gateway, or remove {field}",
+            )
+
+
 def _check_placement(check: Checks, args: ModelServiceArgs) -> None:
     gpus, at = args.get("gpus", 0), args.get("placement")
     if check_gpus(check, gpus, at) and at is not None:
-        check_room(check, args.get("rollout"), args["autoscaling"]["max_replicas"], gpus, at)
+        most, rollout = args["autoscaling"]["max_replicas"], args.get("rollout")
+        check_room(check, rollout, most, gpus, at, beside=shadow_replicas(args.get("shadow")))
+
+
+def shadow_replicas(shadow: ModelShadow | None) -> int:
+    """Replicas of a shadow at the most, the one more that its own update takes included."""
+    return shadow.get("replicas", DEFAULT_SHADOW_REPLICAS) + 1 if shadow else 0

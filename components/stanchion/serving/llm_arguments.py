@@ -6,6 +6,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.catalog.llms import LlmWeightFormat
+from stanchion.monitoring import LlmObjectives
 from stanchion.placement import Placement
 from stanchion.serving.cold_start import ColdStart
 
@@ -292,8 +293,15 @@ class LlmServiceArgs(TypedDict):
     """Prefix-aware routing through a Gateway; beside a guardrail, one that only the guardrail's
     gateway can call. Default: the Service spreads connections."""
     monitoring: NotRequired[bool]
-    """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
+    """Whether to create a ServiceMonitor and a PrometheusRule, which need Prometheus Operator.
+    Default: false."""
     monitoring_namespace: NotRequired[str]
     """Namespace that may scrape metrics. Default: monitoring."""
+    slo: NotRequired[LlmObjectives]
+    """What it promises its callers; needs `monitoring`. Default: without a `guardrail`, 99.5
+    percent of requests do not fail, over 28 days."""
+    runbooks: NotRequired[str]
+    """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
+    Default: docs/runbooks."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""

@@ -3,9 +3,10 @@
 import re
 
 from stanchion.checks import Checks
+from stanchion.monitoring import check_llm_objectives
 from stanchion.serving._llm_cold_start import cold_start_of, replicas, with_cache
 from stanchion.serving._llm_fit import architecture, check_fit
-from stanchion.serving._served import check_served
+from stanchion.serving._served import check_judged, check_served
 from stanchion.serving.cold_start import check_cold_start
 from stanchion.serving.llm_arguments import (
     DEFAULT_DRAIN_SECONDS,
@@ -50,6 +51,10 @@ def checked(name: str, args: LlmServiceArgs) -> LlmServiceArgs:
     _check_adapters(check, args.get("service_name", name), args.get("adapters", []))
     _check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
     _check_callers(check, args)
+    if "slo" in args:
+        seconds = args.get("stream_seconds", DEFAULT_STREAM_SECONDS)
+        check_llm_objectives(check, args["slo"], stream_seconds=seconds)
+        check_judged(check, "slo", monitored=args.get("monitoring", False))
     check_fit(check, args)
     check.done()
     # Only of what fits is it known how large it is and on how many GPUs.

@@ -7,7 +7,14 @@ from stanchion import labels, network, pods
 from stanchion.children import child_options, once_made
 from stanchion.credentials import SECRET_STORE, WAITS_FOR_SECRET, external_secret
 from stanchion.labels import metadata
-from stanchion.monitoring import service_monitor
+from stanchion.monitoring import (
+    RUNBOOKS,
+    WatchedGateway,
+    gateway_rules,
+    prometheus_rule,
+    service_monitor,
+)
+from stanchion.monitoring.dashboards.llm_service import LLM_SERVICE
 from stanchion.names import service_host, short_hash
 from stanchion.serving import _autoscaler, _served
 from stanchion.serving import _llm_gateway_file as file
@@ -21,8 +28,8 @@ class LlmGateway(pulumi.ComponentResource):
 
     It knows who asks, holds each to its limits and budget, redacts or refuses what guardrails
     find in prompts and answers, streamed ones included, falls back from one backend to the next
-    until the first byte, and writes a redacted line of each request. A changed configuration is a
-    rollout. A leaving replica finishes the answers it has begun.
+    until the first byte, writes a redacted line of each request, and traces some. A changed
+    configuration is a rollout. A leaving replica finishes the answers it has begun.
 
     It deliberately serves no model, keeps no key of its consumers (only hashes), finds no names of
     people, and is reached from inside the cluster alone.
@@ -56,7 +63,7 @@ class LlmGateway(pulumi.ComponentResource):
             return metadata(service + suffix, namespace, labelled)
 
         account = pods.service_account(f"{name}-account", named(), child)
-        document = file.configuration(args)
+        document = file.configuration(service, args)
         configuration = k8s.core.v1.ConfigMap(
             f"{name}-configuration",
             metadata=named("-configuration"),
@@ -115,6 +122,13 @@ class LlmGateway(pulumi.ComponentResource):
         )
         if args.get("monitoring", False):
             service_monitor(f"{name}-monitor", named(), selected, "metrics", child)
+            prometheus_rule(
+                f"{name}-rules",
+                named(),
+                lambda inside: gateway_rules(_watched(service, inside, args)),
+                namespace,
+                child,
+            )
 
         self.url = once_made(namespace, deployment, endpoint).apply(
             lambda inside: f"http://{service_host(service, inside)}/v1"
@@ -130,3 +144,15 @@ class LlmGateway(pulumi.ComponentResource):
                 "podLabels": self.pod_labels,
             }
         )
+
+
+def _watched(service: str, namespace: str, args: LlmGatewayArgs) -> WatchedGateway:
+    return WatchedGateway(
+        service,
+        namespace,
+        tenant=args["tenant"],
+        owner=args["owner"],
+        slo=args.get("slo", {}),
+        runbooks=args.get("runbooks", RUNBOOKS),
+        dashboard=LLM_SERVICE.path(tenant=namespace, model=service),
+    )

@@ -5,9 +5,11 @@ from typing import NotRequired, TypedDict
 
 import pulumi
 
+from stanchion.monitoring import GatewayObjectives
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources
 from stanchion.serving.autoscaling import ModelAutoscaling
+from stanchion.tracking.access import TrackingAccess
 
 DEFAULT_RESOURCES: ContainerResources = {"cpu": "500m", "cpu_limit": "2", "memory": "512Mi"}
 DEFAULT_DRAIN_SECONDS = 10
@@ -16,6 +18,7 @@ DEFAULT_MAX_BODY_BYTES = 1024 * 1024
 DEFAULT_BACKEND_PORT = 8000
 DEFAULT_LEDGER_PORT = 5432
 DEFAULT_RETENTION_DAYS = 7
+DEFAULT_SAMPLE_PERCENT = 10.0
 
 
 class LlmGatewaySecret(TypedDict):
@@ -76,6 +79,28 @@ class LlmGatewayModel(TypedDict):
     """The name in requests."""
     targets: list[LlmGatewayTarget]
     """In order: a later one is asked when those before it fail."""
+
+
+class LlmGatewayPromptMessage(TypedDict):
+    """One message of a prompt."""
+
+    role: str
+    """system, user, assistant or another word of lower-case letters."""
+    content: str
+    """Its text, with variables in double braces, as {{ question }}."""
+
+
+class LlmGatewayPrompt(TypedDict):
+    """The one version of a prompt that requests may name."""
+
+    name: str
+    """Its name in the registry and in requests."""
+    version: str
+    """Its number in the registry."""
+    digest: str
+    """sha256: and 64 hexadecimal digits of its messages; with others the gateway does not start."""
+    messages: list[LlmGatewayPromptMessage]
+    """What it says."""
 
 
 class LlmGatewayLimits(TypedDict):
@@ -210,6 +235,29 @@ class LlmGatewayAudit(TypedDict):
     the cluster's log store's to say. Default: 7."""
 
 
+class LlmGatewayGroundedness(TypedDict):
+    """What answers are to be drawn from; the share of their words that it has is their score."""
+
+    variables: NotRequired[list[str]]
+    """Variables of a named prompt that hold it. Default: context."""
+    roles: NotRequired[list[str]]
+    """Roles of messages that hold it. Default: tool, function and document."""
+
+
+class LlmGatewayTraces(TypedDict):
+    """Traces of sampled requests in MLflow, with as much of their texts as `audit` keeps."""
+
+    tracking: TrackingAccess
+    """The MLflow server, and who the gateway is there."""
+    experiment: NotRequired[str]
+    """Experiment of the traces; made, and then owned, by the gateway's user. Default: the
+    Service's name."""
+    sample_percent: NotRequired[float]
+    """Share of requests that become traces, above 0 and up to 100. Default: 10."""
+    groundedness: NotRequired[LlmGatewayGroundedness]
+    """Scores traced answers against what they were to be drawn from. Default: none."""
+
+
 class LlmGatewayArgs(TypedDict):
     """Arguments of `LlmGateway`."""
 
@@ -227,6 +275,8 @@ class LlmGatewayArgs(TypedDict):
     """Who answers."""
     models: list[LlmGatewayModel]
     """What clients may ask for."""
+    prompts: NotRequired[list[LlmGatewayPrompt]]
+    """What chats may name instead of writing it out. Default: nothing."""
     consumers: list[LlmGatewayConsumer]
     """Who may ask."""
     consumer_keys: NotRequired[LlmGatewaySecret]
@@ -246,6 +296,8 @@ class LlmGatewayArgs(TypedDict):
     for each of them, and limits per day are refused."""
     audit: NotRequired[LlmGatewayAudit]
     """What is kept of requests. Default: redacted prompts and answers, 7 days in the pod."""
+    traces: NotRequired[LlmGatewayTraces]
+    """Where sampled requests go as traces. Default: none do."""
     service_name: NotRequired[str]
     """Name of its Service and other objects. Default: the resource's."""
     resources: NotRequired[ContainerResources]
@@ -261,8 +313,15 @@ class LlmGatewayArgs(TypedDict):
     allow_from: NotRequired[list[str]]
     """Namespaces besides its own whose pods may call it. Default: none."""
     monitoring: NotRequired[bool]
-    """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
+    """Whether to create a ServiceMonitor and a PrometheusRule, which need Prometheus Operator.
+    Default: false."""
     monitoring_namespace: NotRequired[str]
     """Namespace that may scrape metrics. Default: monitoring."""
+    slo: NotRequired[GatewayObjectives]
+    """What it promises its callers; needs `monitoring`. Default: 99.5 percent of requests are
+    answered by one of its models, over 28 days."""
+    runbooks: NotRequired[str]
+    """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
+    Default: docs/runbooks."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""

@@ -7,7 +7,15 @@ from stanchion import labels, network, pods
 from stanchion.children import child_options, once_made
 from stanchion.credentials import SECRET_STORE, WAITS_FOR_SECRET, external_secret
 from stanchion.labels import metadata
-from stanchion.monitoring import PROMETHEUS_URL, service_monitor
+from stanchion.monitoring import (
+    PROMETHEUS_URL,
+    RUNBOOKS,
+    WatchedLlm,
+    llm_rules,
+    prometheus_rule,
+    service_monitor,
+)
+from stanchion.monitoring.dashboards.llm_service import LLM_SERVICE
 from stanchion.names import label_value, service_host
 from stanchion.serving import _llm_pods, _llm_routing, _served
 from stanchion.serving import _llm_weights as weights
@@ -123,6 +131,13 @@ class LlmService(pulumi.ComponentResource):
         )
         if args.get("monitoring", False):
             service_monitor(f"{name}-monitor", named(), selected, "http", child)
+            prometheus_rule(
+                f"{name}-rules",
+                named(),
+                lambda inside: llm_rules(_watched(service, inside, args)),
+                namespace,
+                child,
+            )
         if args["autoscaling"]["min_replicas"] < args["autoscaling"]["max_replicas"]:
             _autoscaler(f"{name}-autoscaler", service, args, named(), child)
         if "routing" in args:
@@ -155,6 +170,19 @@ class LlmService(pulumi.ComponentResource):
                 "coldStartSeconds": self.cold_start_seconds,
             }
         )
+
+
+def _watched(service: str, namespace: str, args: LlmServiceArgs) -> WatchedLlm:
+    return WatchedLlm(
+        service,
+        namespace,
+        tenant=args["tenant"],
+        owner=args["owner"],
+        slo=args.get("slo", {}),
+        guarded="guardrail" in args,
+        runbooks=args.get("runbooks", RUNBOOKS),
+        dashboard=LLM_SERVICE.path(tenant=namespace, service=service),
+    )
 
 
 def _autoscaler(

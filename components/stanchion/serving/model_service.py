@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from stanchion import labels, network, pods
+from stanchion import labels, pods
 from stanchion.children import child_options, once_made
 from stanchion.credentials import generated_password, secret
 from stanchion.labels import metadata
@@ -17,16 +17,18 @@ from stanchion.monitoring import (
 from stanchion.monitoring.dashboards.model_service import MODEL_SERVICE
 from stanchion.names import label_value, service_host
 from stanchion.serving import (
-    _activator,
+    _addresses,
     _autoscaler,
+    _gateway,
     _pods,
-    _served,
+    _shadow,
+    _walls,
     _workload,
     prediction_log,
 )
 from stanchion.serving.arguments import ModelServiceArgs, checked, cold_start_of
 from stanchion.serving.autoscaling import rests
-from stanchion.tracking.mlflow_server import mlflow_pod_labels
+from stanchion.serving.rollout import weighs_at_gateway
 
 
 class ModelService(pulumi.ComponentResource):
@@ -42,11 +44,14 @@ class ModelService(pulumi.ComponentResource):
     it, and then finishes what it has: nothing accepted is lost. With `monitoring` its objectives
     and what else hurts it are watched: an alert of each kind leads to a runbook. With
     `prediction_log` a sample of what it is asked and answers is kept for a while, without what is
-    personal.
+    personal. With `gateway` it has a route at a Gateway too, whose weights can be a canary's shares
+    and which can mirror requests to a `shadow`; calls that go around the Gateway meet the version
+    before until the new one serves alone.
 
     It deliberately asks the registry nothing while it is planned, exposes nothing outside
-    the cluster, and does not retry for its callers. With `placement` it runs on that pool's
-    nodes alone; it does not wait for the pool, whose nodes come with the first replica.
+    the cluster by itself, and does not retry for its callers.
+    With `placement` it runs on that pool's nodes alone; it does not wait for the pool, whose
+    nodes come with the first replica.
     """
 
     url: pulumi.Output[str]
@@ -96,31 +101,18 @@ class ModelService(pulumi.ComponentResource):
         walls = k8s.networking.v1.NetworkPolicy(
             f"{name}-network",
             metadata=named(),
-            spec=network.policy_spec(selected, admit=[_way_in(args)], allow=_way_out(args)),
+            spec=_walls.policy_spec(selected, args, _gateway.callers(args), _gateway.PORT),
             opts=child,
         )
-        moved = ["spec.selector"] if _workload.switches_service(args) else None
-        address = pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(ignore_changes=moved))
-        resting = rests(args["autoscaling"])
-        if resting:
-            front = labels.selector("model-server", service, "activator")
-            activator = _activator.Activator(name, service, args, _labels(args, front), front)
-            behind = _served.endpoint(
-                f"{name}-replicas", named(_activator.REPLICAS_SUFFIX), selected, child
-            )
-            endpoint = _activator.make(activator, selected, _pods.PORT, behind, child)
-        else:
-            endpoint = _served.endpoint(f"{name}-service", named(), selected, address)
-        if _workload.switches_service(args):
-            # Labels of its own, or every pod would be scraped through either Service.
-            apart = {**labelled, "app.kubernetes.io/component": "preview"}
-            preview = metadata(service + _workload.PREVIEW_SUFFIX, namespace, apart)
-            _served.endpoint(f"{name}-preview", preview, selected, address)
         replicas = _workload.Replicas(name, service, args, named, labelled, selected)
-        workload = _workload.make(
-            replicas,
-            child_options(self, opts, depends_on=[account, *credentials, walls]),
-        )
+        front = _labels(args, labels.selector("model-server", service, "activator"))
+        addresses = _addresses.make(replicas, front, child)
+        endpoint, resting = addresses.endpoint, rests(args["autoscaling"])
+        needed: list[pulumi.Resource] = [account, *credentials, walls]
+        if "gateway" in args:
+            after = child_options(self, opts, depends_on=[account, *credentials])
+            needed.append(_at_gateway(replicas, addresses, after))
+        workload = _workload.make(replicas, child_options(self, opts, depends_on=needed))
         # Whoever wakes it is there before it may rest.
         waits = child_options(self, opts, depends_on=[endpoint]) if resting else child
         _autoscaler.make(replicas, workload, waits)
@@ -140,7 +132,7 @@ class ModelService(pulumi.ComponentResource):
                 child,
                 interval_seconds=interval,
                 pod_labels=by_version,
-                known_as=service if resting else None,
+                known_as=addresses.known_as,
             )
             prometheus_rule(
                 f"{name}-rules",
@@ -155,9 +147,7 @@ class ModelService(pulumi.ComponentResource):
         )
         self.namespace = pulumi.Output.from_input(namespace)
         self.service_name = pulumi.Output.from_input(service)
-        # Calls arrive at an activator, metrics come from both.
-        every = labels.selector("model-server", service) if resting else selected
-        self.pod_labels = pulumi.Output.from_input(every)
+        self.pod_labels = pulumi.Output.from_input(_addresses.pod_labels(service, args, selected))
         self.release_seconds = pulumi.Output.from_input(_workload.release_seconds(args))
         start = cold_start_of(args)
         self.cold_start = pulumi.Output.from_input(start.told())
@@ -206,14 +196,20 @@ def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedSer
     )
 
 
-def _way_in(args: ModelServiceArgs) -> k8s.networking.v1.NetworkPolicyIngressRuleArgs:
-    return network.ingress([*_served.callers(args), *_served.scrapers(args)], _pods.PORT)
-
-
-def _way_out(args: ModelServiceArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
-    registry = args["registry"]
-    there = network.peer(registry["namespace"], registry.get("pod_labels", mlflow_pod_labels()))
-    ways = [network.dns_egress(), network.egress([there], registry.get("port", 5000))]
-    if prediction_log.is_in_cloud(args.get("prediction_log")):
-        ways += [*network.credentials_egress(), network.public_egress()]
-    return ways
+def _at_gateway(
+    replicas: _workload.Replicas, addresses: _addresses.Addresses, opts: pulumi.ResourceOptions
+) -> pulumi.Resource:
+    """The route at the Gateway, with the candidate that it mirrors requests to."""
+    name, service, args = replicas.name, replicas.service, replicas.args
+    services: list[pulumi.Resource] = [addresses.endpoint, *addresses.others]
+    backends = [service]
+    if weighs_at_gateway(args.get("rollout")):
+        backends.append(service + _gateway.CANARY_SUFFIX)
+    if "shadow" in args:
+        services.append(_shadow.make(name, service, args, replicas.labels, opts))
+        backends.append(service + _gateway.SHADOW_SUFFIX)
+    # Without the version: a new one changes nothing here.
+    labelled = _labels(args, replicas.selector)
+    _gateway.tell_google(name, backends, args, labelled, opts)
+    there = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=services))
+    return _gateway.route(name, service, args, labelled, there)

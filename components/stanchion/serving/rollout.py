@@ -1,23 +1,20 @@
 """How a new version of a `ModelService` takes over, and what it is judged by on the way."""
 
 import math
-import re
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
 from stanchion.checks import Checks
 from stanchion.placement import Placement
+from stanchion.serving.release_analysis import ReleaseAnalysis, check_analysis
 
 DEFAULT_SURGE = 1
 DEFAULT_GOOD_INTERVALS = 2
-DEFAULT_INTERVAL_SECONDS = 30
-DEFAULT_MIN_REQUESTS = 50
-DEFAULT_DEADLINE_SECONDS = 1800
 DEFAULT_SCALE_DOWN_DELAY_SECONDS = 60
 _DEFAULT_WEIGHTS = (25, 50)
+_DEFAULT_GATEWAY_WEIGHTS = (5, 25, 50)
 _CLOSE_ENOUGH = 2
 """Points between the weight that is asked for and the one that replicas give."""
-_METRIC_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 
 
 class RolloutStrategy(StrEnum):
@@ -31,65 +28,25 @@ class RolloutStrategy(StrEnum):
     """All requests at once when every new replica answers; judged then, taken back likewise."""
 
 
+class CanaryTraffic(StrEnum):
+    """What gives a canary its share of the requests."""
+
+    REPLICAS = "replicas"
+    """Its share of the replicas."""
+    GATEWAY = "gateway"
+    """Weights of the service's Gateway, whatever the replicas."""
+
+
 class CanaryStep(TypedDict):
     """One share of the requests, and how long it is watched."""
 
     weight: int
-    """Share of the requests in percent, 1 to 99. Without a gateway it is replicas over their
-    number, so few replicas reach few weights."""
+    """Share of the requests in percent, 1 to 99. With `traffic` replicas it is replicas over
+    their number, so few replicas reach few weights."""
     good_intervals: NotRequired[int]
     """Intervals in a row that must be good before the next step, 1 to 100. Default: 2."""
     pause_seconds: NotRequired[int]
     """Time to wait after them, 0 to 604800. Default: 0."""
-
-
-class ReleaseMetric(TypedDict):
-    """A measure of one's own, such as one of the business."""
-
-    name: str
-    """What it is called in the analysis, as a DNS label of up to 40 characters."""
-    query: str
-    """PromQL that yields one number; `{{args.canary-hash}}` and `{{args.stable-hash}}` are the
-    values of the label `rollouts_pod_template_hash` of either version's pods. Where it yields
-    nothing, the interval counts neither as good nor as bad."""
-    minimum: NotRequired[float]
-    """Smallest good value. Default: none."""
-    maximum: NotRequired[float]
-    """Largest good value. Default: none."""
-
-
-class ReleaseAnalysis(TypedDict):
-    """What a new version is judged by, interval by interval; one bad interval takes it back.
-
-    An interval with fewer requests than `min_requests` to either version is neither good nor
-    bad: the release holds, and is taken back at the deadline.
-    """
-
-    prometheus_url: NotRequired[str]
-    """Prometheus that scrapes the service. Default: that of Prometheus Operator in `monitoring`."""
-    interval_seconds: NotRequired[int]
-    """Length of an interval, 10 to 3600. Default: 30."""
-    min_requests: NotRequired[int]
-    """Fewest requests in an interval that say anything, 1 to 1000000. Default: 50."""
-    max_error_ratio: NotRequired[float]
-    """Largest share of requests that the server failed, or refused beyond the share that the
-    version before refuses, 0 to 1. Default: 0.01."""
-    max_latency_ratio: NotRequired[float]
-    """Largest 95th percentile of latency over that of the version before, 1 to 100.
-    Default: 1.5."""
-    latency_floor_ms: NotRequired[int]
-    """Latency in milliseconds below which no difference matters, 1 to 60000. Default: 25."""
-    max_class_shift: NotRequired[float]
-    """Largest distance between the predicted classes of both versions, 0 to 1: total variation
-    less what chance gives with as many requests. Default: 0.2."""
-    max_mean_shift: NotRequired[float]
-    """Largest distance between the mean predictions of both versions, in standard deviations of
-    the version before, less what chance gives. Default: 0.5."""
-    metrics: NotRequired[list[ReleaseMetric]]
-    """Measures of one's own. Default: none."""
-    deadline_seconds: NotRequired[int]
-    """Time after which a release that was not judged good is taken back, 60 to 604800.
-    Default: 1800."""
 
 
 class ModelRollout(TypedDict):
@@ -97,11 +54,15 @@ class ModelRollout(TypedDict):
 
     strategy: RolloutStrategy
     """Which way; canary and blueGreen need Argo Rollouts and Prometheus in the cluster."""
+    traffic: NotRequired[CanaryTraffic]
+    """Of a canary, what its shares are; gateway needs `gateway` of the service. Default:
+    replicas."""
     steps: NotRequired[list[CanaryStep]]
-    """Of a canary, weights growing. Default: about 25 and 50 percent, as replicas allow."""
+    """Of a canary, weights growing. Default: about 25 and 50 percent, as replicas allow; by a
+    gateway 5, 25 and 50."""
     surge: NotRequired[int]
     """Replicas beyond their number while a version takes over, 1 to 100, GPUs of the pool
-    included. Default: 1. With blueGreen it is as many again as there are."""
+    included. Default: 1. With blueGreen, and by a gateway, it is as many again as there are."""
     scale_down_delay_seconds: NotRequired[int]
     """With blueGreen, how long the version before stays up after the new one was found good, 30
     to 86400. Default: 60."""
@@ -114,11 +75,19 @@ def is_measured(rollout: ModelRollout | None) -> bool:
     return rollout is not None and rollout["strategy"] is not RolloutStrategy.ROLLING
 
 
+def weighs_at_gateway(rollout: ModelRollout | None) -> bool:
+    """Whether a Gateway's weights are a canary's shares."""
+    if rollout is None or rollout["strategy"] is not RolloutStrategy.CANARY:
+        return False
+    return rollout.get("traffic", CanaryTraffic.REPLICAS) is CanaryTraffic.GATEWAY
+
+
 def surge_of(rollout: ModelRollout | None, replicas: int) -> int:
     """Replicas beyond `replicas` while a version takes over."""
     if rollout is None:
         return DEFAULT_SURGE
-    if rollout["strategy"] is RolloutStrategy.BLUE_GREEN:
+    if rollout["strategy"] is RolloutStrategy.BLUE_GREEN or weighs_at_gateway(rollout):
+        # Argo Rollouts keeps the version before at its full number until the end, to go back to.
         return replicas
     return rollout.get("surge", DEFAULT_SURGE)
 
@@ -127,6 +96,8 @@ def steps_of(rollout: ModelRollout, replicas: int) -> list[CanaryStep]:
     """The steps of a canary of at least `replicas` replicas, defaults filled in."""
     if stated := rollout.get("steps"):
         return stated
+    if weighs_at_gateway(rollout):
+        return [{"weight": weight} for weight in _DEFAULT_GATEWAY_WEIGHTS]
     surge = surge_of(rollout, replicas)
     weights = {round(nearest_weight(weight, replicas, surge)[0]) for weight in _DEFAULT_WEIGHTS}
     return [{"weight": weight} for weight in sorted(weights)]
@@ -158,6 +129,7 @@ def check_rollout(check: Checks, rollout: ModelRollout, min_replicas: int) -> No
     delay = rollout.get("scale_down_delay_seconds", DEFAULT_SCALE_DOWN_DELAY_SECONDS)
     check.between("rollout.scale_down_delay_seconds", delay, 30, 86400)
     allowed: dict[str, set[RolloutStrategy]] = {
+        "traffic": {RolloutStrategy.CANARY},
         "steps": {RolloutStrategy.CANARY},
         "surge": {RolloutStrategy.CANARY, RolloutStrategy.ROLLING},
         "scale_down_delay_seconds": {RolloutStrategy.BLUE_GREEN},
@@ -171,34 +143,61 @@ def check_rollout(check: Checks, rollout: ModelRollout, min_replicas: int) -> No
                 f"says nothing with strategy {strategy}",
                 f"remove it, or write strategy: {others}",
             )
+    at_gateway = weighs_at_gateway(rollout)
+    if at_gateway and "surge" in rollout:
+        check.refuse(
+            "rollout.surge",
+            "says nothing with rollout.traffic: gateway, where both versions are at their full "
+            "number in the end",
+            "remove it",
+        )
     # With none kept there is nothing to weigh: `check_rest` refuses that.
     if strategy is RolloutStrategy.CANARY and min_replicas:
-        _check_steps(check, rollout, min_replicas)
+        weights = _check_steps(check, rollout)
+        if not at_gateway:
+            _check_reach(check, weights, min_replicas, surge_of(rollout, min_replicas))
     if "analysis" in rollout:
-        _check_analysis(check, rollout["analysis"])
+        check_analysis(check, rollout["analysis"])
 
 
 def check_room(
-    check: Checks, rollout: ModelRollout | None, replicas: int, gpus: int, at: Placement
+    check: Checks,
+    rollout: ModelRollout | None,
+    replicas: int,
+    gpus: int,
+    at: Placement,
+    *,
+    beside: int = 0,
 ) -> None:
-    """Refuse `replicas` of some GPUs that leave a pool no room for a new version beside them."""
+    """Refuse `replicas` of some GPUs that leave a pool no room for a new version beside them.
+
+    Args:
+        check: Where it is noted.
+        rollout: How a new version takes over.
+        replicas: The most that there are.
+        gpus: GPUs of each.
+        at: The pool.
+        beside: Replicas of a shadow, which are there at the same time.
+    """
     room = at["max_devices"] // at["devices_per_node"] * (at["devices_per_node"] // gpus)
     surge = surge_of(rollout, replicas)
-    if replicas + surge > room:
-        fits = (few for few in range(replicas) if few + surge_of(rollout, few) <= room)
+    if replicas + surge + beside > room:
+        fits = (few for few in range(replicas) if few + surge_of(rollout, few) + beside <= room)
         most = max(fits, default=0)
         fewer = f"lower it to {most}, or " if most else ""
+        shadows = f" and {beside} of the shadow" if beside else ""
         check.refuse(
             "autoscaling.max_replicas",
-            f"{replicas} and the {surge} more that a rollout needs are {replicas + surge} replicas "
-            f"with gpus: {gpus}, and the {at['max_devices']} GPUs or slices of pool '{at['pool']}' "
-            f"at its largest hold {room}",
+            f"{replicas} and the {surge} more that a rollout needs{shadows} are "
+            f"{replicas + surge + beside} replicas with gpus: {gpus}, and the "
+            f"{at['max_devices']} GPUs or slices of pool '{at['pool']}' at its largest hold {room}",
             f"{fewer}raise max_nodes of the pool",
         )
 
 
-def _check_steps(check: Checks, rollout: ModelRollout, replicas: int) -> None:
-    surge = surge_of(rollout, replicas)
+def _check_steps(check: Checks, rollout: ModelRollout) -> dict[str, int]:
+    """Note what is wrong with steps by themselves; the good weights by where they are written."""
+    good_weights: dict[str, int] = {}
     before = 0
     for at, step in enumerate(rollout.get("steps", [])):
         field, weight = f"rollout.steps[{at}]", step["weight"]
@@ -213,67 +212,24 @@ def _check_steps(check: Checks, rollout: ModelRollout, replicas: int) -> None:
                 f"{field}.weight", f"{weight} is not above {before} before it", "let weights grow"
             )
         before = weight
+        good_weights[f"{field}.weight"] = weight
+    return good_weights
+
+
+def _check_reach(check: Checks, weights: dict[str, int], replicas: int, surge: int) -> None:
+    """Note weights that no number of replicas comes near to."""
+    for field, weight in weights.items():
         share, canary, total = nearest_weight(weight, replicas, surge)
-        if abs(share - weight) > _CLOSE_ENOUGH:
-            enough = next(
-                many
-                for many in range(replicas, 101)
-                if abs(nearest_weight(weight, many, surge)[0] - weight) <= _CLOSE_ENOUGH
-            )
-            check.refuse(
-                f"{field}.weight",
-                f"{weight} percent cannot be reached with autoscaling.min_replicas: {replicas}, "
-                f"where {canary} of {total} replicas are the nearest, {share:.0f} percent",
-                f"write {share:.0f}, or raise min_replicas to {enough}",
-            )
-
-
-def _check_analysis(check: Checks, analysis: ReleaseAnalysis) -> None:
-    wholes: tuple[tuple[str, int, int, int], ...] = (
-        (
-            "interval_seconds",
-            analysis.get("interval_seconds", DEFAULT_INTERVAL_SECONDS),
-            10,
-            3600,
-        ),
-        ("min_requests", analysis.get("min_requests", DEFAULT_MIN_REQUESTS), 1, 10**6),
-        ("latency_floor_ms", analysis.get("latency_floor_ms", 25), 1, 60000),
-        (
-            "deadline_seconds",
-            analysis.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS),
-            60,
-            604800,
-        ),
-    )
-    for field, whole, least, most in wholes:
-        check.between(f"rollout.analysis.{field}", whole, least, most)
-    numbers: tuple[tuple[str, float, float, float], ...] = (
-        ("max_error_ratio", analysis.get("max_error_ratio", 0.01), 0, 1),
-        ("max_latency_ratio", analysis.get("max_latency_ratio", 1.5), 1, 100),
-        ("max_class_shift", analysis.get("max_class_shift", 0.2), 0, 1),
-        ("max_mean_shift", analysis.get("max_mean_shift", 0.5), 0, 100),
-    )
-    for field, number, low, high in numbers:
-        if not low <= number <= high:
-            check.refuse(
-                f"rollout.analysis.{field}", f"{number:g} is out of range", f"write {low} to {high}"
-            )
-    own = analysis.get("metrics", [])
-    for at, metric in enumerate(own):
-        where = f"rollout.analysis.metrics[{at}]"
-        if not _METRIC_NAME.fullmatch(metric["name"]):
-            check.refuse(
-                f"{where}.name",
-                f"'{metric['name']}' is no name",
-                "write at most 40 lower-case letters, digits and dashes",
-            )
-        if "minimum" not in metric and "maximum" not in metric:
-            check.refuse(where, "has neither minimum nor maximum", "add the one that is meant")
-        low, high = metric.get("minimum", -math.inf), metric.get("maximum", math.inf)
-        if low > high:
-            check.refuse(
-                f"{where}.minimum",
-                f"{low:g} is above maximum, {high:g}, so that no interval would be good",
-                "swap them",
-            )
-    check.unique("rollout.analysis.metrics", [metric["name"] for metric in own])
+        if abs(share - weight) <= _CLOSE_ENOUGH:
+            continue
+        enough = next(
+            many
+            for many in range(replicas, 101)
+            if abs(nearest_weight(weight, many, surge)[0] - weight) <= _CLOSE_ENOUGH
+        )
+        check.refuse(
+            field,
+            f"{weight} percent cannot be reached with autoscaling.min_replicas: {replicas}, "
+            f"where {canary} of {total} replicas are the nearest, {share:.0f} percent",
+            f"write {share:.0f}, raise min_replicas to {enough}, or write traffic: gateway",
+        )

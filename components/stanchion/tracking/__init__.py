@@ -1,5 +1,6 @@
 """Experiments and the model registry."""
 
+from stanchion.tracking.access import TrackingAccess
 from stanchion.tracking.arguments import MlflowDatabase, MlflowServerArgs
 from stanchion.tracking.backup import TrackingBackup, TrackingBackupArgs
 from stanchion.tracking.garbage_collection import (
@@ -12,6 +13,7 @@ __all__ = [
     "MlflowDatabase",
     "MlflowServer",
     "MlflowServerArgs",
+    "TrackingAccess",
     "TrackingBackup",
     "TrackingBackupArgs",
     "TrackingGarbageCollection",

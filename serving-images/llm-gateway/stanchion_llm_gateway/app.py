@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stanchion_llm_gateway.configuration import Configuration
     from stanchion_llm_gateway.gateway import Gateway
     from stanchion_llm_gateway.metrics import Metrics
+    from stanchion_llm_gateway.tracing.traces import Traces
 
 _CLIENT_CLOSED: Final = 499
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -38,9 +39,14 @@ class Application:
     """The gateway's ASGI callable."""
 
     def __init__(
-        self, configuration: Configuration, gateway: Gateway, metrics: Metrics, audit: Audit
+        self,
+        configuration: Configuration,
+        gateway: Gateway,
+        metrics: Metrics,
+        records: tuple[Audit, Traces],
     ) -> None:
-        self._gateway, self._metrics, self._audit = gateway, metrics, audit
+        self._gateway, self._metrics = gateway, metrics
+        self._audit, self._traces = records
         self._largest, self._longest = configuration.max_body_bytes, configuration.stream_seconds
         self.draining = False
 
@@ -143,6 +149,7 @@ class Application:
         self._metrics.requests.labels(*labels).inc()
         for direction, hit in exchange.hits:
             self._metrics.guardrail_hits.labels(direction, hit.kind, hit.action).inc()
+        self._traces.sample(exchange)
         self._audit.write(exchange)
 
     async def _body(self, headers: dict[str, str], receive: Any) -> bytes:

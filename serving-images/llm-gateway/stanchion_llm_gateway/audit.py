@@ -14,15 +14,12 @@ from stanchion_serving.logs import AccessLog, timestamp
 from stanchion_llm_gateway.errors import OK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from stanchion_llm_gateway.configuration import Audit as Configured
     from stanchion_llm_gateway.exchange import Exchange
+    from stanchion_llm_gateway.keeping import Keeping
 
 _DAY: Final = 86_400
 _MEGABYTE: Final = 1_000_000
-_AROUND: Final = 256
-"""What is looked through beyond what is kept, so that no half of a match is left at the end."""
 
 
 class Audit:
@@ -30,11 +27,11 @@ class Audit:
 
     Args:
         configured: What is kept, and for how long.
-        redacted: Takes personal data out of a text.
+        keeping: What is kept of texts.
     """
 
-    def __init__(self, configured: Configured, redacted: Callable[[str], str]) -> None:
-        self._configured, self._redacted = configured, redacted
+    def __init__(self, configured: Configured, keeping: Keeping) -> None:
+        self._configured, self._keeping = configured, keeping
         self._output = AccessLog()
         self._file: RotatingFileHandler | None = None
         if configured.file is not None:
@@ -71,11 +68,16 @@ class Audit:
                 for direction, hit in exchange.hits
             ],
         }
+        if exchange.named_prompt:
+            entry["named_prompt"] = " version ".join(exchange.named_prompt)
+        if exchange.trace_id:
+            entry["trace_id"] = f"tr-{exchange.trace_id}"
         if exchange.error:
             entry["error"] = exchange.error
         if self._configured.content:
-            entry["prompt"] = self._kept("\n".join(exchange.prompt), exchange.prompt_is_clean)
-            entry["answer"] = self._kept("".join(exchange.answer), exchange.answer_is_clean)
+            kept = self._keeping.kept
+            entry["prompt"] = kept("\n".join(exchange.prompt), clean=exchange.prompt_is_clean)
+            entry["answer"] = kept("".join(exchange.answer), clean=exchange.answer_is_clean)
         self._output.add(asyncio.get_running_loop(), entry)
         if self._file is not None:
             line = msgspec.json.encode(entry).decode()
@@ -95,8 +97,3 @@ class Audit:
         self._output.flush()
         if self._file is not None:
             self._file.close()
-
-    def _kept(self, text: str, is_clean: bool) -> str:
-        longest = self._configured.max_chars
-        kept = text if is_clean else self._redacted(text[: longest + _AROUND])
-        return kept if len(kept) <= longest else kept[:longest] + "…"

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from stanchion_llm_gateway.errors import BACKEND_ERROR, LIMITED, TIMEOUT, GatewayError
+from stanchion_llm_gateway.exchange import ASK
 from stanchion_llm_gateway.logs import log
 from stanchion_llm_gateway.sse import events
 
@@ -173,9 +174,10 @@ class Backends:
         for place, target in enumerate(model.targets):
             backend = self._backends[target.backend]
             data = await body(target, backend)
+            told = {"backend": target.backend, "model": target.model or model.name}
             for attempt in range(backend.retries + 1):
                 try:
-                    with exchange.waiting():
+                    with exchange.waiting(), exchange.step(f"ask {target.backend}", ASK, **told):
                         if attempt:
                             await asyncio.sleep(_RETRY_SECONDS * 2 ** (attempt - 1))
                         answer = await ask(backend, data)

@@ -10,6 +10,8 @@ from pydantic import Field, StringConstraints, ValidationError
 from pydantic import model_validator as checked_together
 
 from stanchion_llm_gateway.guard_configuration import Guardrails, Name, Part, Seconds
+from stanchion_llm_gateway.prompts import Prompt
+from stanchion_llm_gateway.tracing.configuration import Traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,6 +146,8 @@ class Configuration(Part):
 
     backends: Annotated[list[Backend], Field(min_length=1)]
     models: Annotated[list[Model], Field(min_length=1)]
+    prompts: tuple[Prompt, ...] = ()
+    """What chats may name instead of writing it out."""
     consumers: tuple[Consumer, ...] = ()
     """Who may ask. Default: everyone, as `anonymous`, without limits."""
     authentication: Authentication = Authentication()
@@ -152,6 +156,8 @@ class Configuration(Part):
     guardrails: Guardrails = Guardrails()
     ledger: Ledger = Ledger()
     audit: Audit = Audit()
+    traces: Traces | None = None
+    """Where sampled requests go as traces, with as much of their texts as `audit` keeps."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
     """Largest request body; larger ones get 413."""
     drain_seconds: Annotated[float, Field(ge=0, le=600)] = 10.0
@@ -170,6 +176,7 @@ class Configuration(Part):
         for field, parts in (
             ("backends", self.backends),
             ("models", self.models),
+            ("prompts", self.prompts),
             ("consumers", self.consumers),
         ):
             names = [part.name for part in parts]

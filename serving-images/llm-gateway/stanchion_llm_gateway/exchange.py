@@ -1,11 +1,11 @@
-"""One request and its answer, as metrics and the audit log see them."""
+"""One request and its answer, as metrics, the audit log and traces see them."""
 
 from __future__ import annotations
 
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from stanchion_llm_gateway.errors import OK
 from stanchion_llm_gateway.ledger import DOLLAR
@@ -16,13 +16,30 @@ if TYPE_CHECKING:
 
     from stanchion_llm_gateway.configuration import Target
     from stanchion_llm_gateway.guardrails.hits import Hit
+    from stanchion_llm_gateway.texts import Text
 
 _CHARS_PER_TOKEN = 4
+ASK: Final = "ask"
+GUARD: Final = "guard"
 
 
 def estimated_tokens(chars: int) -> int:
     """Tokens of a text where nobody has counted them: about one for four characters."""
     return -(-chars // _CHARS_PER_TOKEN)
+
+
+@dataclass
+class Step:
+    """A part of the work on a request, with its times in nanoseconds since 1970."""
+
+    name: str
+    kind: str
+    """`ASK` of a backend, or `GUARD`."""
+    facts: dict[str, Any]
+    began: int = field(default_factory=time.time_ns)
+    ended: int = 0
+    failed: str = ""
+    """Why it failed; never a text of the request."""
 
 
 @dataclass
@@ -35,13 +52,27 @@ class Exchange:
     consumer: str = UNKNOWN
     model: str = UNKNOWN
     backend: str = ""
+    named_prompt: tuple[str, str] | None = None
+    """Name and version of the pinned prompt that it used."""
     streamed: bool = False
     outcome: str = OK
     status: int = 200
     error: str = ""
+    trace_id: str = ""
+    """Of the trace that it became, 32 hex digits."""
+    began: int = field(default_factory=time.time_ns)
+    """When it came, and below when it ended, in nanoseconds since 1970."""
+    ended: int = 0
+    steps: list[Step] = field(default_factory=list)
     hits: list[tuple[str, Hit]] = field(default_factory=list)
     """Matches with their direction, input or output."""
     prompt: list[str] = field(default_factory=list)
+    said: list[tuple[str, str]] = field(default_factory=list)
+    """The texts of the prompt, each with its role."""
+    context: str = ""
+    """What the answer was to be drawn from, where that is scored."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """Of the pinned prompt."""
     prompt_is_clean: bool = False
     """Whether a guardrail has taken every kind of personal data out of it already."""
     prompt_chars: int = 0
@@ -65,6 +96,24 @@ class Exchange:
     def note(self, direction: str, hits: Iterable[Hit]) -> None:
         """Keep what guardrails found."""
         self.hits += [(direction, hit) for hit in hits]
+
+    @contextmanager
+    def step(self, name: str, kind: str = GUARD, **facts: Any) -> Iterator[Step]:
+        """The block is a step of the work; what it raises says why it failed."""
+        step = Step(name, kind, facts)
+        self.steps.append(step)
+        try:
+            yield step
+        except BaseException as error:
+            step.failed = getattr(error, "reason", "") or type(error).__name__
+            raise
+        finally:
+            step.ended = time.time_ns()
+
+    def read(self, texts: Iterable[Text]) -> None:
+        """Keep the words of the prompt as they are now."""
+        self.said = [(text.role, text.value) for text in texts]
+        self.prompt = [value for _, value in self.said]
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

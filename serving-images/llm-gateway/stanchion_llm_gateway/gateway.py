@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,11 +13,12 @@ from stanchion_llm_gateway.consumers import Consumers
 from stanchion_llm_gateway.errors import GatewayError, bad_request
 from stanchion_llm_gateway.exchange import Exchange, estimated_tokens, microdollars
 from stanchion_llm_gateway.guardrails.chain import AnswerGuard, PromptGuard
-from stanchion_llm_gateway.guardrails.hits import BlockedError
+from stanchion_llm_gateway.guardrails.hits import BlockedError, found
 from stanchion_llm_gateway.guardrails.judge import Judge
 from stanchion_llm_gateway.ledger import Usage
 from stanchion_llm_gateway.limits import Meter
 from stanchion_llm_gateway.passing import Passing
+from stanchion_llm_gateway.prompts import Prompts
 from stanchion_llm_gateway.texts import of_answer, of_prompt
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ PATHS: Final = {
     "/v1/embeddings": "/embeddings",
 }
 """Our paths, and those below a backend's address."""
+_CHAT: Final = "/v1/chat/completions"
 _EMBEDDINGS: Final = "/v1/embeddings"
 
 
@@ -52,6 +55,7 @@ class Gateway:
         self.prompt_guard = PromptGuard(rails.input)
         self._answer_guard = AnswerGuard(rails.output)
         self._window = rails.output.window_chars
+        self._prompts = Prompts(configuration.prompts)
         self._judge = Judge(rails.model, backends)
 
     def models(self, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -80,11 +84,15 @@ class Gateway:
         body = _decoded(raw)
         model = self._model(body, consumer.models)
         exchange.model = model.name
+        chats = exchange.path == _CHAT
+        prompt, values = self._prompts.apply(body) if chats else (None, [])
+        if prompt is not None:
+            exchange.named_prompt = (prompt.name, prompt.version)
         texts = of_prompt(body)
         exchange.prompt_chars = sum(len(text.value) for text in texts)
         reservation = self.meter.admit(consumer.name, _estimate(body, model, exchange))
         try:
-            await self._guard_prompt(texts, exchange)
+            await self._guard_prompt(texts, values, exchange)
             exchange.streamed = body.get("stream") is True and exchange.path != _EMBEDDINGS
             if exchange.streamed:
                 await self._stream(body, texts, model, exchange, reply)
@@ -106,14 +114,20 @@ class Gateway:
             )
         return model
 
-    async def _guard_prompt(self, texts: list[Text], exchange: Exchange) -> None:
+    async def _guard_prompt(
+        self, texts: list[Text], values: list[Text], exchange: Exchange
+    ) -> None:
         try:
-            exchange.note("input", await self.prompt_guard.check(texts))
-            exchange.prompt = [text.value for text in texts]
+            with exchange.step("guard prompt") as step:
+                hits = await self.prompt_guard.check([*values, *texts])
+                step.facts["found"] = found(hits)
+            exchange.note("input", hits)
+            exchange.read(texts)
+            exchange.variables = {str(value.key): value.value for value in values}
             exchange.prompt_is_clean = self.prompt_guard.cleans
             await self._judge.check("\n".join(exchange.prompt), None, exchange)
         except BlockedError as blocked:
-            exchange.prompt = [text.value for text in texts]
+            exchange.read(texts)
             exchange.note("input", blocked.hits)
             raise
 
@@ -151,7 +165,10 @@ class Gateway:
         exchange.answer_chars = sum(len(text.value) for text in said)
         self._account(answer.get("usage"), target, exchange)
         try:
-            exchange.note("output", await self._answer_guard.check(answer))
+            with exchange.step("guard answer") as step:
+                hits = await self._answer_guard.check(answer)
+                step.facts["found"] = found(hits)
+            exchange.note("output", hits)
             exchange.answer = [text.value for text in said]
             exchange.answer_is_clean = self._answer_guard.cleans
             await self._judge.check(
@@ -183,11 +200,13 @@ class Gateway:
             exchange.status = stream[0]
             raise _refused_by_backend(*stream)
         self._metrics.first_token.labels(model.name, target.backend).observe(exchange.seconds)
+        asked = len(exchange.steps) - 1
         passing = Passing(self._answer_guard, self._window, self._judge, exchange, reply)
         try:
             await passing.run(stream, model.name, wants_usage=wants_usage)
         finally:
             stream.close()
+            exchange.steps[asked].ended = time.time_ns()
             self._account(None, target, exchange)
 
     def _account(self, usage: object, target: Target, exchange: Exchange) -> None:

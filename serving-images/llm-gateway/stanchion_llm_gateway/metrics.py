@@ -24,6 +24,7 @@ UNKNOWN: Final = "unknown"
 DIRECTIONS: Final = ("input", "output")
 LIMITS: Final = ("requests_per_minute", "tokens_per_minute", "tokens_per_day", "dollars_per_day")
 FAILURES: Final = ("connection", "timeout", "status", "rate_limited", "malformed")
+RESULTS: Final = ("sent", "dropped", "failed")
 BUDGETS: Final = ("tokens", "dollars")
 _SECONDS: Final = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
@@ -75,6 +76,9 @@ class Metrics:
         self.ledger_failures = self._counter(
             "ledger_failures", "Exchanges of usage between replicas that failed.", []
         )
+        self.traces = self._counter(
+            "traces", "Sampled requests by what became of their trace.", ["result"]
+        )
         self.duration = self._histogram(
             "request_duration_seconds",
             "Time from a request's headers to the end of its answer.",
@@ -89,6 +93,13 @@ class Metrics:
             "time_to_first_token_seconds",
             "Time from a streamed request's headers to the backend's first piece.",
             ["model", "backend"],
+        )
+        self.groundedness = Histogram(
+            "llm_gateway_groundedness_ratio",
+            "Share of the words of a traced answer that are in what it was to be drawn from.",
+            ["model"],
+            buckets=[tenth / 10 for tenth in range(1, 11)],
+            registry=self.registry,
         )
         self.in_flight = Gauge(
             "llm_gateway_in_flight",
@@ -108,7 +119,9 @@ class Metrics:
             self.budget_left.labels(subject, budget).set(1)
         _begin(self.guardrail_hits, DIRECTIONS, KINDS, ACTIONS)
         _begin(self.backend_failures, backends, FAILURES)
+        _begin(self.traces, RESULTS)
         _begin(self.duration, anything)
+        _begin(self.groundedness, models)
         _begin(self.overhead, anything)
         for model, backend in targets:
             _begin(self.tokens, consumers, [model], [backend], DIRECTIONS)

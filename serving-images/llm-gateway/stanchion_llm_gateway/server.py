@@ -16,9 +16,11 @@ from stanchion_llm_gateway.app import Application
 from stanchion_llm_gateway.audit import Audit
 from stanchion_llm_gateway.backends import Backends
 from stanchion_llm_gateway.gateway import Gateway
+from stanchion_llm_gateway.keeping import Keeping
 from stanchion_llm_gateway.ledger import Ledger
 from stanchion_llm_gateway.logs import log
 from stanchion_llm_gateway.metrics import Metrics
+from stanchion_llm_gateway.tracing.traces import Traces
 
 if TYPE_CHECKING:
     from stanchion_llm_gateway.configuration import Configuration
@@ -34,11 +36,11 @@ class Server(DrainingServer):
         config: uvicorn.Config,
         configuration: Configuration,
         application: Application,
-        parts: tuple[Backends, Ledger, Gateway, Audit],
+        parts: tuple[Backends, Ledger, Gateway, Audit, Traces],
     ) -> None:
         super().__init__(config, application.drain, configuration.drain_seconds)
         self._sync_seconds = configuration.ledger.sync_seconds
-        self._backends, self._ledger, self._gateway, self._audit = parts
+        self._backends, self._ledger, self._gateway, self._audit, self._traces = parts
         self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -49,6 +51,7 @@ class Server(DrainingServer):
         self._tasks = [
             asyncio.create_task(self._ledger.run(self._sync_seconds)),
             asyncio.create_task(self._keep_house()),
+            asyncio.create_task(self._traces.run()),
         ]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -58,6 +61,7 @@ class Server(DrainingServer):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        await self._traces.close()
         await self._backends.close()
         await self._ledger.close()
         self._audit.close()
@@ -82,8 +86,10 @@ def serve(configuration: Configuration, host: str, port: int, metrics_port: int)
     backends = Backends(configuration.backends, metrics)
     ledger = Ledger(stores.opened(configuration.ledger), metrics.ledger_failures.inc)
     gateway = Gateway(configuration, backends, ledger, metrics)
-    audit = Audit(configuration.audit, gateway.prompt_guard.redacted)
-    application = Application(configuration, gateway, metrics, audit)
+    keeping = Keeping(configuration.audit.max_chars, gateway.prompt_guard.redacted)
+    audit = Audit(configuration.audit, keeping)
+    traces = Traces(configuration.traces, keeping, metrics, content=configuration.audit.content)
+    application = Application(configuration, gateway, metrics, (audit, traces))
     config = configured(application, host, port, configuration.stream_seconds)
     start_http_server(metrics_port, addr=host, registry=metrics.registry)
     log.info(
@@ -97,5 +103,6 @@ def serve(configuration: Configuration, host: str, port: int, metrics_port: int)
             }
         },
     )
-    Server(config, configuration, application, (backends, ledger, gateway, audit)).run()
+    parts = (backends, ledger, gateway, audit, traces)
+    Server(config, configuration, application, parts).run()
     log.info("stopped")

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 USER: Final = "user"
-_UNTRUSTED: Final = frozenset({USER, "tool", "function", "document"})
+DOCUMENT: Final = "document"
+_UNTRUSTED: Final = frozenset({USER, "tool", "function", DOCUMENT})
 """Roles whose words come from outside the application."""
 ANSWER_FIELDS: Final = ("content", "reasoning_content", "reasoning", "refusal")
 """Texts of a message or of a piece of one; vLLM names reasoning both ways."""
@@ -49,7 +50,7 @@ def of_prompt(body: dict[str, Any]) -> list[Text]:
         GatewayError: 400, where the words cannot be read: no guardrail could hold then.
     """
     texts: list[Text] = []
-    for field, role in (("prompt", USER), ("suffix", USER), ("input", "document")):
+    for field, role in (("prompt", USER), ("suffix", USER), ("input", DOCUMENT)):
         if field in body:
             texts += _plain(body, field, role)
     if isinstance(body.get("user"), str):

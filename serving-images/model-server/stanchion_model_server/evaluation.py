@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,33 +13,19 @@ import numpy as np
 import pandas as pd
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
-from sklearn import metrics
 
 from stanchion_model_server.check import ask
 from stanchion_model_server.errors import RequestError
+from stanchion_model_server.quality import OF_LABELS, OF_NUMBERS, finite, of_probabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from stanchion_model_server.loading import ServedModel
     from stanchion_model_server.wanted import EvaluationWanted
 
 _ROWS_PER_REQUEST: Final = 50
 _MOST_GROUPS: Final = 50
-
-_OF_LABELS: Final[dict[str, Callable[[Any, Any], float]]] = {
-    "accuracy": metrics.accuracy_score,
-    "balancedAccuracy": metrics.balanced_accuracy_score,
-    "precision": lambda y, p: metrics.precision_score(y, p, average="macro", zero_division=0),
-    "recall": lambda y, p: metrics.recall_score(y, p, average="macro", zero_division=0),
-    "f1": lambda y, p: metrics.f1_score(y, p, average="macro", zero_division=0),
-}
-_OF_NUMBERS: Final[dict[str, Callable[[Any, Any], float]]] = {
-    "mae": metrics.mean_absolute_error,
-    "rmse": metrics.root_mean_squared_error,
-    "mape": metrics.mean_absolute_percentage_error,
-    "r2": lambda y, p: metrics.r2_score(y, p) if len(y) > 1 else math.nan,
-}
 
 
 class EvaluationError(Exception):
@@ -88,23 +73,23 @@ def evaluate(served: ServedModel, wanted: EvaluationWanted, *, tracking_uri: str
         return report
     if wanted.task == "regression":
         predicted, scores = np.asarray(answers.values, dtype=float), None
-        compute = _OF_NUMBERS
+        compute = OF_NUMBERS
     else:
         predicted, scores = _labels(answers.values, truth)
-        compute = _OF_LABELS
+        compute = OF_LABELS
     known = truth[answers.kept]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes that a group lacks
         report["metrics"] = {
-            **{name: _finite(score(known, predicted)) for name, score in compute.items()},
-            **(_of_probabilities(known, scores, truth) if scores is not None else {}),
+            **{name: finite(score(known, predicted)) for name, score in compute.items()},
+            **(of_probabilities(known, scores, truth) if scores is not None else {}),
         }
         for each in wanted.slices:
             groups = _groups(kept[each.column], each.column)
             values = {
                 name: {
                     "rows": int(rows.sum()),
-                    "value": _finite(compute[each.metric](known[rows], predicted[rows])),
+                    "value": finite(compute[each.metric](known[rows], predicted[rows])),
                 }
                 for name, rows in groups.items()
             }
@@ -231,22 +216,6 @@ def _labels(values: list[Any], truth: Any) -> tuple[Any, Any]:
             "classes; a data set needs rows of every class"
         )
     return classes[scores.argmax(axis=1)], scores
-
-
-def _finite(value: Any) -> float | None:
-    """The number, or None where there is none: JSON knows no NaN."""
-    return float(value) if math.isfinite(value) else None
-
-
-def _of_probabilities(known: Any, scores: Any, truth: Any) -> dict[str, float | None]:
-    classes = np.unique(truth)
-    found = {"logLoss": _finite(metrics.log_loss(known, scores, labels=classes))}
-    if len(np.unique(known)) == len(classes) > 1:
-        positive = scores[:, 1] if len(classes) == 2 else scores
-        found["rocAuc"] = _finite(
-            metrics.roc_auc_score(known, positive, multi_class="ovr", labels=classes)
-        )
-    return found
 
 
 def _groups(column: pd.Series, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from stanchion_retraining.runs import Run
 
-REASONS = ("drift", "data-quality", "new-data")
+REASONS = ("drift", "data-quality", "quality", "new-data")
 
 
 class Metrics:

@@ -23,6 +23,8 @@ BASES = "config/components/crd/bases"
 MODULES = {
     "kueue": ("sigs.k8s.io/kueue", BASES),
     "jobset": ("sigs.k8s.io/jobset", BASES),
+    "gateway-api": ("sigs.k8s.io/gateway-api", "config/crd/standard"),
+    "argo-rollouts": ("github.com/argoproj/argo-rollouts", "manifests/crds"),
 }
 """By folder: the module that its go.mod pins, and where in it the definitions are."""
 

@@ -16,6 +16,8 @@ sys.path.append(str(Path(__file__).parents[3]))  # the benchmarks are no install
 from benchmarks.llm_gateway.process import Running, start
 from benchmarks.llm_gateway.stand_in import Behaviour, StandIn
 
+from .tracking import TrackingServer
+
 KEYS = {"chat": "key-of-chat-0123456789", "batch": "key-of-batch-0123456789"}
 
 
@@ -40,9 +42,21 @@ def fresh(own: StandIn, provider: StandIn) -> None:
     """Nothing is left over from another test."""
     for backend in (own, provider):
         backend.script.clear()
+        backend.replies.clear()
         backend.seen.clear()
         backend.headers.clear()
         backend.default = Behaviour()
+
+
+@pytest.fixture(scope="session")
+def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServer]:
+    made = TrackingServer(tmp_path_factory.mktemp("tracking"))
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in made.environment.items():
+            environment.setenv(name, value)
+        made.start()
+        yield made
+        made.stop()
 
 
 def configuration(own: StandIn, provider: StandIn, folder: Path, **changes: Any) -> dict[str, Any]:

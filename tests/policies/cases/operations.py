@@ -126,6 +126,11 @@ WATCHED: list[Case] = [
         languageModels=False,
     ),
     fails("serving-burn-rate", "a language model", server("vllm/vllm-openai:v0.11")),
+    passes(
+        "serving-burn-rate",
+        "a shadow that answers nobody",
+        server(template={"metadata": {"labels": {"app.kubernetes.io/component": "shadow"}}}),
+    ),
     fails("serving-burn-rate", "nothing", server()),
     fails(
         "serving-burn-rate",

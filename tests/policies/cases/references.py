@@ -36,6 +36,28 @@ def stateful() -> Manifest:
     return workload("StatefulSet", spec={"serviceName": "churn"})
 
 
+def route(*backends: Manifest, mirror: str | None = None, **changes: Any) -> Manifest:
+    """An HTTPRoute to some backends, and to a mirror."""
+    rule: dict[str, Any] = {"backendRefs": list(backends)}
+    if mirror is not None:
+        to = {"name": mirror, "port": 80}
+        rule["filters"] = [{"type": "RequestMirror", "requestMirror": {"backendRef": to}}]
+    return manifest(
+        "HTTPRoute", apiVersion="gateway.networking.k8s.io/v1", spec={"rules": [rule]}, **changes
+    )
+
+
+def weighed(**canary: Any) -> Manifest:
+    """A Rollout whose shares are weights of the HTTPRoute churn."""
+    return workload("Rollout", spec={"strategy": {"canary": {**WEIGHED, **canary}}})
+
+
+LIVE, NEW = {"name": "churn", "port": 80}, {"name": "churn-canary", "port": 80}
+WEIGHED = {
+    "stableService": "churn",
+    "canaryService": "churn-canary",
+    "trafficRouting": {"plugins": {"argoproj-labs/gatewayAPI": {"httpRoute": "churn"}}},
+}
 CASES: list[Case] = [
     passes("service-selects-pods", "selects", service(), workload()),
     passes("service-selects-pods", "no selector", service(spec={"selector": DROP})),
@@ -126,6 +148,34 @@ CASES: list[Case] = [
         ingress(),
         service(metadata={"namespace": NAMESPACE + "-2"}),
     ),
+    passes("route-backend-exists", "there", route(LIVE), service()),
+    passes("route-backend-exists", "no rules", route()),
+    passes(
+        "route-backend-exists",
+        "a pool of inference",
+        route({"group": "inference.networking.k8s.io", "kind": "InferencePool", "name": "churn"}),
+    ),
+    passes("route-backend-exists", "a chart's", route(LIVE), CHART),
+    passes(
+        "route-backend-exists",
+        "weighs at its route",
+        weighed(),
+        route(LIVE, NEW),
+        service(),
+        service(metadata={"name": "churn-canary"}),
+    ),
+    passes("route-backend-exists", "weighs nothing", workload("Rollout")),
+    fails("route-backend-exists", "no service", route(LIVE)),
+    fails("route-backend-exists", "no port", route({**LIVE, "port": 8000}), service()),
+    fails("route-backend-exists", "a mirror to nobody", route(LIVE, mirror="shadow"), service()),
+    fails(
+        "route-backend-exists",
+        "other namespace",
+        route({**LIVE, "namespace": NAMESPACE + "-2"}),
+        service(),
+    ),
+    fails("route-backend-exists", "no route", weighed()),
+    fails("route-backend-exists", "a route to one of two", weighed(), route(LIVE), service()),
     passes("network-policy-selects-something", "pods", network_policy(), workload()),
     passes("network-policy-selects-something", "everything", default_deny()),
     passes(

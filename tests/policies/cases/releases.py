@@ -175,6 +175,18 @@ SURGE: list[Case] = [
         ),
         eks(),
     ),
+    fails(
+        "surge-fits-pool",
+        "weights of a gateway double in the end",
+        on_gpu(
+            "Rollout",
+            spec={
+                "replicas": 3,
+                "strategy": {"canary": {"trafficRouting": {"plugins": {"a": {}}}}},
+            },
+        ),
+        eks(),
+    ),
     fails("surge-fits-pool", "a quarter by default", on_gpu(spec={"replicas": 4}), gke()),
 ]
 

@@ -142,6 +142,31 @@ def test_the_ledger_is_reached_where_it_is() -> None:
     assert there["to"][0]["podSelector"]["matchLabels"] == {"app": "db"}
 
 
+def test_traces_have_a_login_and_a_way_to_mlflow_alone() -> None:
+    tracking = {
+        "url": "http://mlflow.tracking.svc.cluster.local:5000",
+        "namespace": "tracking",
+        "secret_name": "gateway-mlflow",
+    }
+    world = llm_gateway(traces={"tracking": tracking, "sample_percent": 2.5})
+    told, files = _configuration(world).traces, _files(world)
+    assert told is not None
+    assert (told.url, told.experiment, told.sample_percent) == (tracking["url"], "gateway", 2.5)
+    for name in ("username", "password"):
+        assert files[f"{told.credentials_dir}/{name}"] == "gateway-mlflow"
+    (mlflow,) = [rule for rule in _egress(world) if rule["ports"][0]["port"] == 5000]
+    (there,) = mlflow["to"]
+    assert there["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "tracking"}
+    assert _configuration(llm_gateway()).traces is None
+
+
+def test_a_share_of_traces_that_is_none_is_refused() -> None:
+    tracking = {"url": "http://x", "namespace": "tracking", "secret_name": "gateway-mlflow"}
+    for percent in (0, 100.5):
+        with pytest.raises(ArgumentsError, match=r"traces\.sample_percent: is"):
+            llm_gateway(traces={"tracking": tracking, "sample_percent": percent})
+
+
 def test_callers_do_not_reach_the_metrics_that_name_consumers() -> None:
     world = llm_gateway(allow_from=["web"], monitoring=True)
     callers, scrapers = world.object("NetworkPolicy")["spec"]["ingress"]

@@ -10,10 +10,14 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow.types.schema import ColSpec, Schema
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from stanchion_activator.metrics import Metrics as ActivatorMetrics
+from stanchion_drift_monitor.metrics import Metrics as DriftMonitorMetrics
+from stanchion_drift_monitor.verdicts import CHECKS, OK
+from stanchion_feature_store.metrics import Metrics as FeatureStoreMetrics
+from stanchion_feature_store.state import Checked, State
 from stanchion_llm_gateway.configuration import parse
 from stanchion_llm_gateway.metrics import Metrics as GatewayMetrics
 from stanchion_model_server.metrics import Metrics
@@ -67,7 +71,43 @@ def _activator() -> bytes:
     return generate_latest(ActivatorMetrics().registry)
 
 
+def _feature_store() -> bytes:
+    found = (Checked("orders", "count", 5, 1),)
+    return generate_latest(
+        FeatureStoreMetrics(lambda: State({"orders": 1.0}, {"orders": 2.0}, found)).registry
+    )
+
+
+def _drift_monitor() -> bytes:
+    metrics, registry = DriftMonitorMetrics(), CollectorRegistry()
+    problems = dict.fromkeys(("missing", "unseen", "out_of_range"), 0.0)
+    fields = [
+        {"side": side, "field": "alcohol", "drift": 0.1, "problems": problems}
+        for side in ("input", "output")
+    ]
+    quality = {
+        "metric": "accuracy",
+        "baseline": 0.97,
+        "labelled": 300,
+        "coverage": 0.25,
+        "metrics": {"accuracy": 0.9},
+        "slices": [{"column": "region", "groups": {"north": {"value": 0.9}}}],
+    }
+    version = {
+        "version": "3",
+        "rows": 1200,
+        "checks": {check: {"verdict": OK} for check in CHECKS},
+        "fields": fields,
+        "quality": quality,
+    }
+    metrics.show({"window": {"last": "2026-11-21"}, "versions": [version]})
+    registry.register(metrics)
+    return generate_latest(registry)
+
+
 IMAGES = {
+    "feature-store": _feature_store,
+    "drift-monitor": _drift_monitor,
     "model-server": _model_server,
     "activator": _activator,
     "llm-gateway": _llm_gateway,

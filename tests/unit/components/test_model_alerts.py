@@ -26,6 +26,7 @@ OTHERS = {
     "ModelServiceReplicaCrashes",
     "ModelServiceReplicaNotReady",
     "ModelServiceAtMaximumReplicas",
+    "ModelServicePredictionLogLosesRows",
     "ModelServiceFeatureDrift",
     "ModelServicePredictionDrift",
     "ModelServiceDataQuality",
@@ -33,6 +34,8 @@ OTHERS = {
 
 RESTING = "ModelServiceNotWoken"
 """Only of a service that may have no replica."""
+OF_MONITORS = {"ModelServiceQualityLost", "ModelServiceLogDrift"}
+"""Those that a `DriftMonitor` tells of the service; see test_drift_monitor.py."""
 
 
 def watched(**changes: Any) -> World:
@@ -99,7 +102,7 @@ def test_a_summary_tells_the_value_where_there_is_one() -> None:
 
 def test_every_runbook_is_an_alerts() -> None:
     pages = {page.stem for page in (ROOT / "docs" / "runbooks").glob("Model*.md")}
-    assert pages == OTHERS | BUDGETS | {RESTING}
+    assert pages == OTHERS | BUDGETS | {RESTING} | OF_MONITORS
 
 
 def test_runbooks_may_be_elsewhere() -> None:

@@ -173,8 +173,8 @@ def test_default_steps_are_within_reach_of_any_number_of_replicas(replicas: int)
             {**CANARY, "steps": [{"weight": 10}]},
             {},
             "rollout.steps[0].weight: 10 percent cannot be reached with autoscaling.min_replicas: "
-            "2, where 1 of 3 replicas are the nearest, 33 percent; write 33, or raise min_replicas "
-            "to 8",
+            "2, where 1 of 3 replicas are the nearest, 33 percent; write 33, raise min_replicas "
+            "to 8, or write traffic: gateway",
         ),
         (
             {**CANARY, "steps": [{"weight": 50}, {"weight": 33}]},

@@ -64,9 +64,17 @@ METRICS: dict[str, Any] = {
         {"url": "https://metrics.example.com/token", "login": "bearer", "secret_name": "writer"},
     ],
 }
-HIGH: dict[str, Any] = {"high_availability": True, "metrics": METRICS}
+HIGH: dict[str, Any] = {"high_availability": True, "metrics": {**METRICS, "managed": {}}}
 BOTH = pytest.mark.parametrize("base", [AWS, GCP], ids=["aws", "gcp"])
 FILLED_IN: dict[str, dict[str, Any]] = {
+    "aws:amp/workspace:Workspace": {
+        "arn": "arn:aws:aps:eu-west-1:123456789012:workspace/ws-1",
+        "prometheusEndpoint": "https://aps-workspaces.eu-west-1.example.com/workspaces/ws-1/",
+    },
+    "aws:kms/key:Key": {
+        "arn": "arn:aws:kms:eu-west-1:123456789012:key/made",
+        "keyId": "made",
+    },
     "aws:iam/role:Role": {"arn": "arn:aws:iam::123456789012:role/made"},
     "aws:sqs/queue:Queue": {"arn": "arn:aws:sqs:eu-west-1:123456789012:prod-aws-karpenter"},
     "gcp:serviceaccount/account:Account": {
@@ -85,7 +93,11 @@ def operators(base: Mapping[str, Any], *, preview: bool = False, **more: Any) ->
 def _made(arguments: str, preview: bool) -> World:
     def program() -> dict[str, Any]:
         made = stanchion.Operators("operators", json.loads(arguments))
-        return {"ready": made.ready, "installed": made.installed}
+        return {
+            "ready": made.ready,
+            "installed": made.installed,
+            "metrics": made.managed_metrics_url,
+        }
 
     return deploy(program, preview=preview, computed=None if preview else FILLED_IN)
 
@@ -622,6 +634,16 @@ def test_every_operator_has_a_place_a_pin_and_values() -> None:
             "metrics: is what Prometheus keeps",
         ),
         (AWS, {"metrics": {"retention_days": 7}}, "metrics.retention_days: 7 is out of range"),
+        (
+            AWS,
+            {"metrics": {"managed": {"retention_days": 1096}}},
+            "metrics.managed.retention_days: 1096 is out of range",
+        ),
+        (
+            GCP,
+            {"metrics": {"managed": {"retention_days": 400}}},
+            "metrics.managed.retention_days: cannot be chosen on Google Cloud",
+        ),
         (AWS, {"highavailability": True}, "highavailability: is no argument"),
         (AWS, {"high_availability": "yes"}, "high_availability: is str"),
         (AWS, {"location": {**AWS["location"], "cloud": "local"}}, "'local' has no backend here"),
@@ -643,3 +665,37 @@ def test_bad_arguments_are_refused_with_path_and_fix(
 def test_all_problems_are_told_at_once() -> None:
     found = problems(AWS, mirror="x", environment="Prod", enabled=["keda", "keda"])
     assert len(found.splitlines()) == 4
+
+
+def test_argo_rollouts_gets_its_gateway_plugin_pinned_where_weights_are_asked_for() -> None:
+    controller = values(operators(AWS, gateway_weights=True), "argo-rollouts")["controller"]
+    (plugin,) = controller["trafficRouterPlugins"]
+    assert plugin["location"].startswith("https://github.com/argoproj-labs/")
+    assert re.fullmatch("[0-9a-f]{64}", plugin["sha256"])
+    assert controller["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+    assert "trafficRouterPlugins" not in values(operators(AWS), "argo-rollouts")["controller"]
+    mirrored = operators(AWS, gateway_weights=True, gateway_plugin_url="https://a.example.com/b")
+    (moved,) = values(mirrored, "argo-rollouts")["controller"]["trafficRouterPlugins"]
+    assert moved == {**plugin, "location": "https://a.example.com/b"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        (
+            {"gateway_weights": True, "enabled": ["keda"]},
+            "gateway_weights: are set by argo-rollouts, which is not in enabled",
+        ),
+        ({"gateway_plugin_url": "https://a.example.com/b"}, "says nothing without weights"),
+        (
+            {"gateway_weights": True, "gateway_plugin_url": "http://a.example.com/b"},
+            "is no address with https://",
+        ),
+    ],
+)
+def test_a_gateway_plugin_that_cannot_be_is_refused(
+    changes: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(stanchion.ArgumentsError) as refused:
+        operators(AWS, **changes)
+    assert any(complaint in problem for problem in refused.value.problems)

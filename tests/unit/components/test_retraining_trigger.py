@@ -11,7 +11,7 @@ import stanchion
 from stanchion import ArgumentsError
 from stanchion.jobs import _training_pods
 from stanchion.jobs.retraining_arguments import ALERTS, RetrainingReason
-from stanchion.monitoring import DriftLimits
+from stanchion.monitoring import DriftLimits, WatchedMonitor, drift_monitor_rules
 from stanchion.monitoring.drift import drift_rules
 from stanchion.monitoring.rules import AlertRule
 from stanchion.monitoring.watched import WatchedService
@@ -91,7 +91,18 @@ def test_every_drift_alert_of_a_service_is_known() -> None:
         for rule in group.rules
         if isinstance(rule, AlertRule)
     }
-    assert alerts == set(ALERTS)
+    # What a day's log says beside the rules of every five minutes starts nothing a second time.
+    assert alerts | {"ModelServiceQualityLost"} == set(ALERTS)
+
+
+def test_the_alert_of_late_labels_is_one_that_a_drift_monitor_has() -> None:
+    watched = WatchedMonitor(
+        "wine-monitor", "demo", "wine", "demo", "demo", "accuracy", 3600, "docs/runbooks"
+    )
+    (group,) = drift_monitor_rules(watched)
+    assert "ModelServiceQualityLost" in {
+        rule.alert for rule in group.rules if isinstance(rule, AlertRule)
+    }
 
 
 def test_what_the_trigger_writes_on_pods_is_what_a_training_reads() -> None:
@@ -177,7 +188,10 @@ def test_a_replica_goes_when_another_one_answers() -> None:
     [
         ({"reasons": []}, "reasons: is empty"),
         ({"reasons": ["drift", "drift"]}, "reasons: 'drift' is there twice"),
-        ({"reasons": ["rain"]}, "'rain' is unknown; write one of drift, data-quality, new-data"),
+        (
+            {"reasons": ["rain"]},
+            "'rain' is unknown; write one of drift, data-quality, quality, new-data",
+        ),
         ({"model_service": ""}, "model_service: is missing, and reasons has drift"),
         ({"monitoring": False}, "monitoring: is false, and reasons has drift"),
         ({"data": ""}, "data: is missing, and reasons has new-data"),

@@ -91,3 +91,14 @@ def test_what_the_program_leaves_to_others_is_applied_as_it_was_found() -> None:
 def test_what_others_removed_stays_removed() -> None:
     planned = apply.Planned({"spec": {"replicas": 3}}, (), ignored=("spec.replicas",))
     assert apply._as_found(planned, {"spec": {}}) == {"spec": {}}
+
+
+def test_weights_that_a_controller_wrote_stay_also_in_the_middle_of_a_canary() -> None:
+    def rules(stable: int, canary: int) -> list[dict[str, Any]]:
+        backends = [{"name": "wine", "weight": stable}, {"name": "wine-canary", "weight": canary}]
+        return [{"backendRefs": backends}]
+
+    declared = {"spec": {"hostnames": ["new.example.com"], "rules": rules(100, 0)}}
+    live = {"spec": {"hostnames": ["old.example.com"], "rules": rules(75, 25)}}
+    found = apply._as_found(apply.Planned(declared, (), ignored=("spec.rules",)), live)
+    assert found == {"spec": {"hostnames": ["new.example.com"], "rules": rules(75, 25)}}

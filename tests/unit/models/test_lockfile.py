@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from service import load_pins
+import yaml
+from service import load_lock, load_pins
 from stanchion_cli.errors import InputError
 from stanchion_cli.models import lockfile
-from stanchion_cli.models.lockfile import Pin
+from stanchion_cli.models.lockfile import Pin, PromptPin
 
 PIN = Pin("wine-cultivar", "3", f"sha256:{'a' * 64}")
 
@@ -48,3 +49,32 @@ def test_a_damaged_lock_file_is_named_with_the_way_out(tmp_path: Path, text: str
     lockfile.path(root, "local").write_text(text)
     with pytest.raises(InputError, match=r"local\.lock\.yaml.*restore it from git"):
         lockfile.read(root, "local")
+
+
+def test_prompts_and_models_leave_each_others_pins(tmp_path: Path) -> None:
+    (tmp_path / "stacks" / "services").mkdir(parents=True)
+    model = Pin("wine", "2", "sha256:" + "a" * 64)
+    messages = ({"role": "user", "content": "{{question}}"},)
+    prompt = PromptPin("3", "sha256:" + "b" * 64, messages)
+    lockfile.write_prompt(tmp_path, "local", "faq", {"assistant": prompt})
+    path = lockfile.write(tmp_path, "local", {"wine": model})
+    lockfile.write_prompt(tmp_path, "local", "tone", {"assistant": prompt})
+    assert lockfile.read(tmp_path, "local") == {"wine": model}
+    assert lockfile.read_prompts(tmp_path, "local")["assistant"] == {"faq": prompt, "tone": prompt}
+    pinned = load_lock(path.parent, "local").prompts["assistant"]["faq"]
+    assert (pinned.version, pinned.digest) == (prompt.version, prompt.digest)
+    lockfile.write_prompt(tmp_path, "local", "faq", {"assistant": None})
+    lockfile.write_prompt(tmp_path, "local", "tone", {"assistant": None})
+    assert lockfile.read_prompts(tmp_path, "local") == {}
+    assert lockfile.read(tmp_path, "local") == {"wine": model}
+
+
+def test_candidates_that_are_pinned_by_hand_stay_when_a_service_is_pinned(tmp_path: Path) -> None:
+    root = _root(tmp_path)
+    path = lockfile.write(root, "local", {"wine": PIN})
+    shadow = vars(Pin("wine-cultivar", "4", f"sha256:{'b' * 64}"))
+    path.write_text(yaml.safe_dump({"services": {"wine": vars(PIN)}, "shadows": {"wine": shadow}}))
+    lockfile.write(root, "local", {"wine": Pin(PIN.model, "4", shadow["digest"])})
+    lock = load_lock(path.parent, "local")
+    assert {name: pin.model_dump() for name, pin in lock.shadows.items()} == {"wine": shadow}
+    assert lock.services["wine"].version == "4"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,15 @@ import jsonschema
 import pytest
 import yaml
 from llm_arguments import gateway_args, llm_args
+from llm_prompts import unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from schemas import service_schema
-from service import load_service_files, load_services
+from service import load_lock, load_service_files, load_services
 from service_place import PoolOffer
-from stanchion import Placement
+from serving import load_declared
+from stanchion import ModelRegistryAccess, Placement
+from stanchion_serving.prompts import digest
 from unit.stacks import examples
 from unit.stacks.bad_files import ROOT
 from unit.stacks.examples import example
@@ -196,7 +200,7 @@ def test_weights_are_in_a_bucket_of_the_environments_own_cloud(tmp_path: Path) -
 
 def test_the_own_model_is_asked_first_and_then_the_provider(tmp_path: Path) -> None:
     (file,) = files(tmp_path, EXAMPLE)
-    args = gateway_args(file, environment(), "prod-aws", "demo", None)
+    args = gateway_args(file, environment(), "prod-aws", "demo")
     (model,) = args["models"]
     assert model["name"] == "assistant"
     assert [(t["backend"], t["model"]) for t in model["targets"]] == [
@@ -216,7 +220,7 @@ def test_a_provider_alone_needs_no_gpu(tmp_path: Path) -> None:
         del written[key]
     found = files(tmp_path, yaml.safe_dump(written))
     check_llm_services(found, environment(), "prod-aws", {})
-    args = gateway_args(found[0], environment(), "prod-aws", "demo", None)
+    args = gateway_args(found[0], environment(), "prod-aws", "demo")
     assert [backend["name"] for backend in args["backends"]] == ["provider"]
 
 
@@ -241,3 +245,109 @@ def test_the_image_is_the_environments_copy_of_the_pinned_version(tmp_path: Path
     args = llm_args(file, environment(images={}), "prod-aws", L4, "demo")
     assert args["image"].startswith("333333333333.dkr.ecr.us-east-1.amazonaws.com/prod-aws/vllm-")
     assert args["image"].rpartition(":")[2] == "v0.26.0"
+
+
+def test_traces_go_to_the_environments_mlflow_as_the_tenants_own_user(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, edited(("samplePercent: 10", "samplePercent: 5")))
+    registry: ModelRegistryAccess = {
+        "url": "http://mlflow.tracking.svc.cluster.local:5000",
+        "namespace": "tracking",
+        "username": "registry-reader",
+        "password": "secret-of-reader",
+    }
+    args = gateway_args(file, environment(), "prod-aws", "demo", registry=registry)
+    assert args["traces"] == {
+        "sample_percent": 5.0,
+        "groundedness": {
+            "variables": ["context"],
+            "roles": ["tool", "function", "document"],
+        },
+        "tracking": {
+            "url": registry["url"],
+            "namespace": "tracking",
+            "secret_name": "assistant-mlflow",
+        },
+    }
+    assert "secret-of-reader" not in str(args)
+
+
+def test_a_share_of_traces_beyond_all_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "assistant.yaml").write_text(edited(("samplePercent: 10", "samplePercent: 101")))
+    with pytest.raises(InvalidFileError, match=r"gateway\.traces\.samplePercent"):
+        load_service_files(tmp_path, "prod-aws")
+
+
+def test_a_file_promises_availability_at_the_address_that_callers_have(tmp_path: Path) -> None:
+    slo = "slo: {availability: 99.9, firstToken: {milliseconds: 1000, percent: 99}}\n"
+    (file,) = files(tmp_path, EXAMPLE + slo)
+    model = llm_args(file, environment(), "prod-aws", L4, "demo")["slo"]
+    assert "availability" not in model
+    assert model["first_token"] == {"milliseconds": 1000, "percent": 99}
+    gateway = gateway_args(file, environment(), "prod-aws", "demo")
+    assert gateway["slo"] == {"availability": 99.9, "window_days": 28, "min_failures": 10}
+    written = yaml.safe_load(EXAMPLE + slo)
+    for key in ("gateway", "external", "gates"):
+        del written[key]
+    (alone,) = files(tmp_path, yaml.safe_dump(written))
+    assert llm_args(alone, environment(), "prod-aws", L4, "demo")["slo"]["availability"] == 99.9
+
+
+def test_a_promise_that_vllm_cannot_measure_is_told_by_its_path(tmp_path: Path) -> None:
+    slo = "slo: {firstToken: {milliseconds: 800, percent: 99}}\n"
+    (found,) = problems(tmp_path, EXAMPLE + slo)
+    assert found.startswith("services/assistant: slo.firstToken.milliseconds: 800 is no bound")
+
+
+def test_times_of_tokens_are_the_own_models(tmp_path: Path) -> None:
+    written = yaml.safe_load(EXAMPLE)
+    for key in ("model", "pool", "engine", "storage", "evaluation"):
+        del written[key]
+    written["slo"] = {"tokenTime": {"milliseconds": 50, "percent": 99}}
+    with pytest.raises(InvalidFileError, match="`slo` promises times of tokens"):
+        files(tmp_path, yaml.safe_dump(written))
+
+
+MESSAGES = [{"role": "user", "content": "{{question}}"}]
+LOCK = {
+    "prompts": {
+        "assistant": {"faq": {"version": "3", "digest": digest(MESSAGES), "messages": MESSAGES}}
+    }
+}
+PROMPTS = ("external:\n", "prompts: [faq, tone]\nexternal:\n")
+
+
+def test_a_pinned_prompt_reaches_the_gateway_with_its_words(tmp_path: Path) -> None:
+    (tmp_path / "prod-aws.lock.yaml").write_text(yaml.safe_dump(LOCK))
+    pins = load_lock(tmp_path, "prod-aws").prompts
+    (file,) = files(tmp_path, edited(PROMPTS))
+    args = gateway_args(file, environment(), "prod-aws", "demo", prompts=pins["assistant"])
+    assert args["prompts"] == [{"name": "faq", **LOCK["prompts"]["assistant"]["faq"]}]
+    assert unpinned(file.name, file.prompts, pins, "prod-aws") == [
+        "services/assistant: prompt tone is not pinned, so it is not served; "
+        "run `stanchion promote tone VERSION --prompt --env prod-aws`"
+    ]
+
+
+def test_a_prompt_without_a_pin_is_an_error_in_production(tmp_path: Path) -> None:
+    (tmp_path / "prod-aws.lock.yaml").write_text(yaml.safe_dump(LOCK))
+    (tmp_path / "assistant.yaml").write_text(
+        "{kind: LlmService, name: assistant, tenant: demo, owner: a, costCenter: b, "
+        "prompts: [faq, tone], external: [{name: p, url: 'https://x.example/v1', model: m, "
+        "apiKey: {cloudSecret: p}}], gateway: {consumerKeys: {cloudSecret: c}, "
+        "consumers: [{name: web}]}}"
+    )
+    with pytest.raises(InvalidFileError) as error:
+        load_declared(tmp_path, environment(), "prod-aws")
+    (problem,) = error.value.problems
+    assert problem.startswith("services/assistant: prompt tone is not pinned")
+
+
+def test_gates_that_cannot_be_asked_are_refused(tmp_path: Path) -> None:
+    for change, told in (
+        (("latencySeconds: {max: 5}", "latencySeconds: {min: 5}"), "write its `max`"),
+        (("notWorseThanLiveBy: {", "notWorseThanLiveBy: {exactMatch: 1, "), "not among `scorers`"),
+        (("gateway:\n", "gateway:\n  guardrails: {outputPii: 'off'}\n"), "outputPii: redact"),
+    ):
+        (tmp_path / "assistant.yaml").write_text(edited(change))
+        with pytest.raises(InvalidFileError, match=re.escape(told)):
+            load_service_files(tmp_path, "prod-aws")

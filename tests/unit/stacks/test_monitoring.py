@@ -208,6 +208,7 @@ WRITTEN = {"url": "https://metrics.example.com/api/v1/write"}
             "belongs into login",
         ),
         ({"remoteWrite": [WRITTEN, WRITTEN]}, "remoteWrite", "is there twice"),
+        ({"managed": {"retentionDays": 2000}}, "managed.retentionDays", "write 1 to 1095"),
     ],
 )
 def test_what_prometheus_could_not_keep_or_send_is_refused(

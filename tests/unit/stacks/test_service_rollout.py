@@ -65,7 +65,7 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
             "rollout: {strategy: canary, steps: [{weight: 10}]}",
             "services/wine: rollout.steps[0].weight: 10 percent cannot be reached with "
             "autoscaling.minReplicas: 2, where 1 of 3 replicas are the nearest, 33 percent; write "
-            "33, or raise minReplicas to 8",
+            "33, raise minReplicas to 8, or write traffic: gateway",
         ),
         (
             "rollout: {strategy: blueGreen, steps: [{weight: 50}]}",

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as k8s
 
+from stanchion import google_backends
 from stanchion.checks import Checks
 from stanchion.children import child_options
 from stanchion.foundation.ingress.contract import (
@@ -143,7 +144,6 @@ def _balancer(
         opts=opts,
     )
     gateway_target = {"group": _GATEWAY_API, "kind": "Gateway", "name": service}
-    service_target = {"group": "", "kind": "Service", "name": service}
     specs: dict[str, tuple[str, dict[str, Any]]] = {
         "Gateway": (f"{_GATEWAY_API}/v1", _gateway(args, address, certificate)),
         "HTTPRoute": (
@@ -158,20 +158,16 @@ def _balancer(
             f"{_GKE}/v1",
             {"default": {"sslPolicy": tls.name}, "targetRef": gateway_target},
         ),
-        "GCPBackendPolicy": (
-            f"{_GKE}/v1",
-            {
-                "default": {
-                    "timeoutSec": args.get("timeout_seconds", TIMEOUT_SECONDS),
-                    "connectionDraining": {"drainingTimeoutSec": DRAIN_SECONDS},
-                },
-                "targetRef": service_target,
-            },
-        ),
-        "HealthCheckPolicy": (
-            f"{_GKE}/v1",
-            {"default": _health(args), "targetRef": service_target},
-        ),
+        **{
+            kind: (google_backends.API_VERSION, spec)
+            for kind, spec in google_backends.policies(
+                service,
+                port=args["port"],
+                health_path=args["health_path"],
+                timeout_seconds=args.get("timeout_seconds", TIMEOUT_SECONDS),
+                drain_seconds=DRAIN_SECONDS,
+            ).items()
+        },
     }
     for kind, (api_version, spec) in specs.items():
         k8s.apiextensions.CustomResource(
@@ -206,23 +202,6 @@ def _gateway(
                 },
             }
         ],
-    }
-
-
-def _health(args: PrivateIngressArgs) -> dict[str, Any]:
-    return {
-        "checkIntervalSec": 10,
-        "timeoutSec": 5,
-        "healthyThreshold": 1,
-        "unhealthyThreshold": 2,
-        "config": {
-            "type": "HTTP",
-            "httpHealthCheck": {
-                "portSpecification": "USE_FIXED_PORT",
-                "port": args["port"],
-                "requestPath": args["health_path"],
-            },
-        },
     }
 
 

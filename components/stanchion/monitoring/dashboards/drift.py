@@ -78,6 +78,31 @@ DRIFT_OF_MODELS = Dashboard(
             ),
         ),
         Section(
+            "By labels that came late",
+            (
+                lines(
+                    "Quality",
+                    "Metrics of the answers whose label has come, as the newest report of the "
+                    "service's drift monitor has them.",
+                    f"max by (version, metric) (drift_monitor_quality{{{OF}}})",
+                    "{{metric}} ({{version}})",
+                ),
+                lines(
+                    "Quality in the evaluation",
+                    "The judged metric when the version was promoted.",
+                    f"max by (version, metric) (drift_monitor_quality_baseline{{{OF}}})",
+                    "{{metric}} ({{version}})",
+                ),
+                lines(
+                    "Labelled",
+                    "Share of logged rows whose label has come.",
+                    f"max by (version) (drift_monitor_label_coverage_ratio{{{OF}}})",
+                    "{{version}}",
+                    Unit.RATIO,
+                ),
+            ),
+        ),
+        Section(
             "Values",
             (
                 lines(

@@ -12,8 +12,11 @@ from stanchion.monitoring.dashboards.model import (
     quantiles,
     stat,
 )
+from stanchion.monitoring.dashboards.promises import promises_section
 
 _OF = 'namespace=~"$tenant",service=~"$service"'
+# A gateway is named as the model that it answers for.
+_PROMISED = 'namespace=~"$tenant",service=~"$service|$model"'
 _NAMED = "{{namespace}}/{{service}}"
 _BY = "namespace, service"
 _GATEWAY = 'namespace=~"$tenant",model=~"$model"'
@@ -43,6 +46,7 @@ LLM_SERVICE = Dashboard(
         ),
     ),
     sections=(
+        promises_section(_PROMISED),
         Section(
             "Latency",
             (

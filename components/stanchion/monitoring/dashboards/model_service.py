@@ -1,12 +1,5 @@
 """One model service: does it keep its promises, and if not, where is the time or the error."""
 
-from stanchion.monitoring.burn_rates import (
-    BUDGET_LEFT,
-    BURN_RATES,
-    OBJECTIVE,
-    PERIOD_ERRORS,
-    errors,
-)
 from stanchion.monitoring.dashboards.model import (
     Dashboard,
     Limits,
@@ -20,7 +13,7 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
-from stanchion.monitoring.rules import AlertSeverity
+from stanchion.monitoring.dashboards.promises import promises_section
 
 OF = 'namespace=~"$tenant",service=~"$service"'
 VARIABLES = (
@@ -31,17 +24,6 @@ _NAMED = "{{namespace}}/{{service}}"
 _VERSION = 'version=~"$version"'
 # Of a Deployment's or Rollout's pod: the service's name and two parts more.
 _PODS = 'namespace=~"$tenant",pod=~"($service)-[a-z0-9]+-[a-z0-9]+",container="model-server"'
-_FASTEST = {
-    severity: max(rate.factor for rate in BURN_RATES if rate.severity is severity)
-    for severity in AlertSeverity
-}
-_LEFT = Limits(0, 0.25, falling=True)
-
-
-def _burning(window: str) -> Query:
-    budget = f"on (namespace, service, slo) (1 - {OBJECTIVE}{{{OF}}})"
-    return Query(f"{errors(window)}{{{OF}}} / {budget}", f"{_NAMED} {{{{slo}}}} {window}")
-
 
 MODEL_SERVICE = Dashboard(
     "model-service",
@@ -52,39 +34,7 @@ MODEL_SERVICE = Dashboard(
         Variable("version", "Version", f"model_server_ready{{{OF}}}", "version"),
     ),
     sections=(
-        Section(
-            "Promises",
-            (
-                Panel(
-                    "Error budget left",
-                    "Share of what the objective leaves to fail that is not spent over its window; "
-                    "below 0 the promise is broken.",
-                    (Query(f"{BUDGET_LEFT}{{{OF}}}", f"{_NAMED} {{{{slo}}}}"),),
-                    Unit.RATIO,
-                    limits=_LEFT,
-                ),
-                Panel(
-                    "Burn rate",
-                    "Times the speed that spends the budget exactly in its window. The fastest "
-                    f"pair of windows pages from {_FASTEST[AlertSeverity.PAGE]:g} on and makes a "
-                    f"ticket from {_FASTEST[AlertSeverity.TICKET]:g} on.",
-                    (_burning("5m"), _burning("1h"), _burning("6h")),
-                    limits=Limits(_FASTEST[AlertSeverity.PAGE], _FASTEST[AlertSeverity.TICKET]),
-                ),
-                table(
-                    "Kept over the window",
-                    "Share of requests that were as promised, over the objective's own window.",
-                    f"1 - {PERIOD_ERRORS}{{{OF}}}",
-                    Unit.RATIO,
-                ),
-                table(
-                    "Promised",
-                    "Share of requests that the objective asks for.",
-                    f"{OBJECTIVE}{{{OF}}}",
-                    Unit.RATIO,
-                ),
-            ),
-        ),
+        promises_section(OF),
         Section(
             "Requests",
             (

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from stanchion.foundation.tags import cloud_tags
+from stanchion.monitoring.gpu_counters import NODE_LABEL, counters_name
 from stanchion.operators.contract import CloudParts, Setting
 from stanchion.operators.values.common import (
     RESTRICTED_CONTAINER,
@@ -95,7 +96,8 @@ def gpu_operator(setting: Setting, _: CloudParts) -> dict[str, Any]:
         "dcgmExporter": {
             "enabled": True,
             "resources": sized("50m", "512Mi"),
-            "serviceMonitor": {"enabled": setting.monitored},
+            "serviceMonitor": {"enabled": setting.monitored, "relabelings": [NODE_LABEL]},
+            "config": {"name": counters_name()},
         },
         "node-feature-discovery": {"master": tolerated, "gc": tolerated},
     }

@@ -5,6 +5,7 @@ from typing import Any
 from stanchion.monitoring import PROMETHEUS_PORT
 from stanchion.monitoring.dashboards.component import FOLDER_ANNOTATION, LABEL, LABEL_VALUE
 from stanchion.operators.contract import CloudParts, Operator, Setting
+from stanchion.operators.managed_metrics import PROMETHEUS_ACCOUNT
 from stanchion.operators.metrics_storage import DEFAULT_DISK_GB, prometheus_values
 from stanchion.operators.plans import PLANS, SYSTEM_NAMESPACE
 from stanchion.operators.values.common import (
@@ -21,7 +22,7 @@ _ALERTMANAGER_DISK = "5Gi"
 _OPENCOST_USER = 1001
 
 
-def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
+def kube_prometheus_stack(setting: Setting, parts: CloudParts) -> dict[str, Any]:
     """Everything that names no release is found: monitors, rules and routes of every namespace.
 
     Alerts about Prometheus and Alertmanager, and their scrapes, are `MonitoringStack`'s. The cloud
@@ -53,16 +54,20 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
         "prometheus": {
             **budget,
             **scraped_elsewhere,
+            **_account(setting, parts),
             "prometheusSpec": {
                 **tolerated,
                 **apart,
                 "replicas": setting.replicas,
-                **prometheus_values(setting.metrics),
                 "resources": sized("250m", "2Gi"),
+                **prometheus_values(setting.metrics, parts.managed),
                 "storageSpec": _volume(
                     setting, f"{setting.metrics.get('disk_gb', DEFAULT_DISK_GB)}Gi"
                 ),
-                "externalLabels": {"cluster": setting.environment},
+                "externalLabels": {
+                    "cluster": setting.environment,
+                    **parts.managed.external_labels,
+                },
                 **{
                     f"{kind}SelectorNilUsesHelmValues": False
                     for kind in ("podMonitor", "probe", "rule", "scrapeConfig", "serviceMonitor")
@@ -110,6 +115,14 @@ def kube_prometheus_stack(setting: Setting, _: CloudParts) -> dict[str, Any]:
             "resources": sized("20m", "64Mi"),
         },
     }
+
+
+def _account(setting: Setting, parts: CloudParts) -> dict[str, Any]:
+    """The service account by its name, where that has rights in the cloud."""
+    if not setting.writes_as_cloud:
+        return {}
+    account = {"create": True, "name": PROMETHEUS_ACCOUNT, "annotations": parts.managed.annotations}
+    return {"serviceAccount": account}
 
 
 def _volume(setting: Setting, size: str) -> dict[str, Any]:

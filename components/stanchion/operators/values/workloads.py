@@ -5,6 +5,7 @@ from typing import Any
 import yaml
 
 from stanchion.labels import TENANT
+from stanchion.operators import gateway_plugin
 from stanchion.operators.contract import CloudParts, Operator, Setting
 from stanchion.operators.plans import PLANS
 from stanchion.operators.values.common import KEPT, sized, tolerations
@@ -58,8 +59,23 @@ def argo_rollouts(setting: Setting, _: CloudParts) -> dict[str, Any]:
             "tolerations": tolerations(setting),
             "pdb": budget,
             "metrics": {"enabled": True, "serviceMonitor": {"enabled": setting.monitored}},
+            **_gateway_plugin(setting),
         },
         "providerRBAC": {"providers": dict.fromkeys(_OTHER_MESHES, False)},
+    }
+
+
+def _gateway_plugin(setting: Setting) -> dict[str, Any]:
+    if setting.gateway_plugin_url is None:
+        return {}
+    pinned = {
+        "name": gateway_plugin.NAME,
+        "location": setting.gateway_plugin_url,
+        "sha256": gateway_plugin.SHA256,
+    }
+    return {
+        "trafficRouterPlugins": [pinned],
+        "nodeSelector": {"kubernetes.io/arch": "amd64"},
     }
 
 

@@ -48,6 +48,7 @@ class BlockedError(GatewayError):
             "content_filter",
         )
         self.hits = tuple(hits)
+        self.reason = rules
 
 
 def slices(text: str) -> Iterator[tuple[int, str]]:
@@ -57,6 +58,11 @@ def slices(text: str) -> Iterator[tuple[int, str]]:
     """
     for start in range(0, max(1, len(text) - _OVERLAP), _SLICE - _OVERLAP):
         yield start, text[start : start + _SLICE]
+
+
+def found(hits: Iterable[Hit]) -> list[str]:
+    """What was found, each rule once with what follows, as `pii/CREDIT_CARD: redact`."""
+    return sorted({f"{hit.kind}/{hit.name}: {hit.action}" for hit in hits})
 
 
 def blocking(hits: Iterable[Hit]) -> list[Hit]:

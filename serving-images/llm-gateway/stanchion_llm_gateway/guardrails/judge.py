@@ -43,8 +43,9 @@ class Judge:
         if answer is not None:
             messages.append({"role": "assistant", "content": answer})
         try:
-            with exchange.waiting():
+            with exchange.waiting(), exchange.step(f"guard model: {what}") as step:
                 verdict = await self._verdict(self._configured, messages, exchange.request_id)
+                step.facts["unsafe"] = verdict
         except (BackendError, TimeoutError, aiohttp.ClientError, _UnreadableError) as error:
             log.warning(
                 "the guard model gave no verdict",

@@ -83,17 +83,25 @@ class BatchSettings(Settings):
         if self.first_date is not None and self.last_date is not None:
             count = (self.last_date - self.first_date).days + 1
             return [self.first_date + timedelta(days=at) for at in range(count)]
-        scheduled = _SCHEDULED.search(self.job_name)
-        now = (
-            datetime.fromtimestamp(int(scheduled[1]) * 60, UTC) if scheduled else datetime.now(UTC)
-        )
-        return [now.date() - timedelta(days=self.days_back)]
+        return [scheduled_day(self.job_name, self.days_back)]
 
     def tasks(self) -> list[tuple[date | None, int]]:
         """Day and shard of all that this process scores."""
         every = [(day, shard) for day in self.days() for shard in range(self.shards)]
         at = self.job_completion_index
         return every if at is None else [every[at]]
+
+
+def scheduled_day(job_name: str, days_back: int) -> date:
+    """The day that a CronJob's run is about, however late it is tried.
+
+    Args:
+        job_name: The run's Job; one that no CronJob named is about today's past.
+        days_back: How many days before the one of its schedule.
+    """
+    scheduled = _SCHEDULED.search(job_name)
+    now = datetime.fromtimestamp(int(scheduled[1]) * 60, UTC) if scheduled else datetime.now(UTC)
+    return now.date() - timedelta(days=days_back)
 
 
 def on(day: date | None, address: str) -> str:

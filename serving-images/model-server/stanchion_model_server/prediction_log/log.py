@@ -73,6 +73,8 @@ class PredictionLog:
             "version": settings.model_version,
             "digest": served.digest,
             "sample_rate": str(settings.prediction_log_sample_rate),
+            # What whoever compares the log with training must not look for.
+            **(self._redaction.about if self._redaction is not None else {}),
         }
         self._random = random.Random()  # noqa: S311 - which requests are logged is no secret
         self._changed = threading.Condition()

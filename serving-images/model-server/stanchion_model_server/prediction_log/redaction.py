@@ -83,6 +83,12 @@ class Redaction:
             {name for name, kind in {**outputs, **inputs}.items() if kind is None} - {*told.named}
         )
 
+    @property
+    def about(self) -> dict[str, str]:
+        """What is not logged as it came, for the metadata of files: JSON lists of columns."""
+        gone = sorted({*self._told.drop, *self.left_out})
+        return {"hashed": json.dumps(sorted(self._told.hash)), "left_out": json.dumps(gone)}
+
     def _logged(self, name: str, kind: pa.DataType | None) -> bool:
         if name in self._told.drop:
             return False

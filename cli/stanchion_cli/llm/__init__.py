@@ -1,0 +1,1 @@
+"""Language models: what their answers must be like before they are users'."""

@@ -1,0 +1,171 @@
+"""The pods of a `DriftMonitor`: the job that judges, and the exporter that tells."""
+
+import json
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from stanchion import pods
+from stanchion.folders import DATA, in_bucket
+from stanchion.jobs import _parts
+from stanchion.jobs.drift_monitor_arguments import (
+    DEFAULT_DAYS_BACK,
+    DEFAULT_LABEL_DAYS,
+    DEFAULT_LABELLED_ROWS,
+    DEFAULT_MIN_ROWS,
+    DEFAULT_RESOURCES,
+    DEFAULT_WINDOW_DAYS,
+    EXPORTER_RESOURCES,
+    DriftMonitorArgs,
+    LateLabels,
+    deadline_seconds,
+)
+from stanchion.monitoring.drift_limits import DEFAULT_PROBLEM_RATIO, DEFAULT_PSI
+
+_BATCH, _CORE = k8s.batch.v1, k8s.core.v1
+PORT = 8080
+_CONTAINER = "compare"
+_PROGRAM = "stanchion-drift-monitor"
+_TRIES = 3
+_REFUSED = [2, 3, 4]
+"""Exit statuses of the job: settings, a version, and a log or labels that no try cures."""
+_USER = 1000
+_GRACE_SECONDS = 45
+"""Longer than a scrape may take."""
+
+
+def job_template(
+    service: str, args: DriftMonitorArgs, labelled: Mapping[str, str]
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """The pod that judges a window.
+
+    Args:
+        service: Name of the objects.
+        args: What the component is told.
+        labelled: Labels of the pod.
+    """
+    resources = args.get("resources", DEFAULT_RESOURCES)
+    login = args["tracking"]["secret_name"]
+    volumes, mounts = _parts.files(login, resources, args.get("volume_claim_name"))
+    container = _CORE.ContainerArgs(
+        name=_CONTAINER,
+        image=args["image"],
+        image_pull_policy="IfNotPresent",
+        command=[_PROGRAM, "compare"],
+        env=_environment(args),
+        resources=pods.requirements(resources),
+        security_context=pods.container_security(),
+        volume_mounts=mounts,
+    )
+    return _parts.pod_template(
+        container,
+        account=service,
+        labelled=labelled,
+        volumes=volumes,
+        at=args.get("placement"),
+        priority_class=args.get("priority_class"),
+    )
+
+
+def job_spec(
+    args: DriftMonitorArgs, template: k8s.core.v1.PodTemplateSpecArgs
+) -> k8s.batch.v1.JobSpecArgs:
+    """One pod, tried again where another try may help, and as often as it is evicted."""
+    return _BATCH.JobSpecArgs(
+        completions=1,
+        parallelism=1,
+        backoff_limit=_TRIES,
+        pod_failure_policy=_BATCH.PodFailurePolicyArgs(
+            rules=[
+                _parts.on_disruption("Ignore"),
+                _parts.on_exit("FailJob", _CONTAINER, _REFUSED),
+            ]
+        ),
+        active_deadline_seconds=deadline_seconds(args),
+        # Kueue starts it; this is only how it is born.
+        suspend=True if "queue" in args else None,
+        template=template,
+    )
+
+
+def _environment(args: DriftMonitorArgs) -> list[k8s.core.v1.EnvVarArgs]:
+    told: dict[str, pulumi.Input[str]] = {
+        "SERVICE": args["model_service"],
+        "REGISTERED_MODEL_NAME": args["model_name"],
+        "MLFLOW_TRACKING_URI": args["tracking"]["url"],
+        "REGISTRY_CREDENTIALS_DIR": _parts.CREDENTIALS,
+        "LOG_URI": args["prediction_log"],
+        "REPORT_URI": args["reports"],
+        "WINDOW_DAYS": str(args.get("window_days", DEFAULT_WINDOW_DAYS)),
+        "DAYS_BACK": str(args.get("days_back", DEFAULT_DAYS_BACK)),
+        "PSI": str(args.get("psi", DEFAULT_PSI)),
+        "PROBLEM_RATIO": str(args.get("problem_ratio", DEFAULT_PROBLEM_RATIO)),
+        "MIN_ROWS": str(args.get("min_rows", DEFAULT_MIN_ROWS)),
+    }
+    if "labels" in args:
+        told["LABELS"] = json.dumps(_labels(args["labels"]))
+    return [*pods.environment(told), _parts.scheduled_job_name()]
+
+
+def _labels(labels: LateLabels) -> dict[str, object]:
+    return {
+        "days": DEFAULT_LABEL_DAYS,
+        "min_rows": DEFAULT_LABELLED_ROWS,
+        **labels,
+        "task": str(labels["task"]),
+        "metric": str(labels["metric"]),
+    }
+
+
+def exporter_template(
+    service: str,
+    args: DriftMonitorArgs,
+    labelled: Mapping[str, str],
+    selected: Mapping[str, str],
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """The pod that tells the newest report.
+
+    Args:
+        service: Name of the objects.
+        args: What the component is told.
+        labelled: Labels of the pod.
+        selected: Those of them that never change.
+    """
+    volumes = [pods.scratch_volume(pods.scratch_size(EXPORTER_RESOURCES))]
+    mounts = [pods.scratch_mount()]
+    if not in_bucket(args["reports"]) and "volume_claim_name" in args:
+        volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
+        mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA, read_only=True))
+    told = {"SERVICE": args["model_service"], "REPORT_URI": args["reports"]}
+    container = _CORE.ContainerArgs(
+        name="exporter",
+        image=args["image"],
+        image_pull_policy="IfNotPresent",
+        command=[_PROGRAM, "serve"],
+        env=pods.environment(told),
+        ports=[_CORE.ContainerPortArgs(name="http", container_port=PORT)],
+        resources=pods.requirements(EXPORTER_RESOURCES),
+        security_context=pods.container_security(),
+        volume_mounts=mounts,
+        startup_probe=pods.http_probe("/health/live", "http", period=2, timeout=2, failures=30),
+        liveness_probe=pods.http_probe("/health/live", "http", period=20, timeout=5, failures=3),
+        readiness_probe=pods.http_probe("/health/ready", "http", period=10, timeout=5, failures=3),
+    )
+    at = args.get("placement")
+    return _CORE.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+        spec=_CORE.PodSpecArgs(
+            node_selector=at["node_selector"] if at else None,
+            tolerations=pods.tolerations(at) if at else None,
+            service_account_name=service,
+            automount_service_account_token=False,
+            enable_service_links=False,
+            priority_class_name=args.get("priority_class"),
+            termination_grace_period_seconds=_GRACE_SECONDS,
+            topology_spread_constraints=pods.spread(selected),
+            security_context=pods.pod_security(_USER),
+            containers=[container],
+            volumes=volumes,
+        ),
+    )

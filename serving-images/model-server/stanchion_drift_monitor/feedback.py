@@ -1,0 +1,260 @@
+"""Labels that came late, joined with what was answered: how good a version really is."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from stanchion_model_server.batch.errors import InputRefusedError
+from stanchion_model_server.quality import (
+    OF_LABELS,
+    OF_NUMBERS,
+    SMALLER_IS_BETTER,
+    finite,
+    of_probabilities,
+)
+
+from stanchion_drift_monitor.prediction_files import read_parquet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stanchion_model_server.batch.storage import Folder
+
+    from stanchion_drift_monitor.prediction_files import LogFile
+    from stanchion_drift_monitor.settings import Labels
+
+_KEY: Final = ["request_id", "row"]
+_TRUTH: Final = "label of the row"
+_MOST_GROUPS: Final = 50
+_DEVIATIONS: Final = 2
+"""Standard errors that chance is granted before a difference counts."""
+
+
+def read_labels(folder: Folder, wanted: Labels, ids: set[str]) -> tuple[pd.DataFrame, int]:
+    """The truth for logged requests, one row each, and for how many rows files contradict.
+
+    A row that has two different labels has none: nobody knows which is right.
+
+    Raises:
+        InputRefusedError: A file is no Parquet or lacks a column.
+        OSError: The store does not answer.
+    """
+    pieces = []
+    for info in folder.data(".parquet"):
+        name = folder.name(info.path)
+        table = read_parquet(folder, name, [*_KEY, wanted.column])
+        lacking = {"request_id", wanted.column} - {*table.column_names}
+        if lacking:
+            raise InputRefusedError(
+                f"{folder.uri}/{name} has no column {', '.join(sorted(lacking))}"
+            )
+        frame = table.to_pandas().rename(columns={wanted.column: _TRUTH})
+        frame["row"] = frame["row"].fillna(0).astype(np.int64) if "row" in frame else 0
+        frame["request_id"] = frame["request_id"].astype(str)
+        known = frame["request_id"].isin(ids) & frame[_TRUTH].notna()
+        pieces.append(frame.loc[known, [*_KEY, _TRUTH]])
+    if not pieces:
+        return pd.DataFrame({"request_id": [], "row": [], _TRUTH: []}), 0
+    labels = pd.concat(pieces, ignore_index=True).drop_duplicates()
+    contradicted = labels.duplicated(_KEY, keep=False)
+    return labels[~contradicted], len(labels[contradicted].drop_duplicates(_KEY))
+
+
+def logged_rows(files: Sequence[LogFile], wanted: Labels) -> pd.DataFrame:
+    """What a version answered, with what tells its rows apart and its slices.
+
+    Raises:
+        InputRefusedError: The log lacks an output or a slice that is needed.
+        OSError: The store does not answer.
+    """
+    slices = [f"input.{name}" for name in wanted.slices]
+    pieces = []
+    for file in files:
+        table = file.read()
+        outputs = _outputs(table, wanted)
+        lacking = {*outputs, *slices} - {*table.column_names}
+        if lacking:
+            raise InputRefusedError(
+                f"the log of version {file.version} has no column {', '.join(sorted(lacking))}; "
+                "its text is left out unless it is kept: see predictionLog.keep"
+            )
+        frame = table.select([*_KEY, *outputs, *slices]).to_pandas()
+        pieces.append(frame.assign(day=file.day, row=frame["row"].astype(np.int64)))
+    return pd.concat(pieces, ignore_index=True)
+
+
+def _outputs(table: pa.Table, wanted: Labels) -> list[str]:
+    if wanted.probabilities:
+        return [f"output.{name}" for name in wanted.probabilities.values()]
+    if wanted.output:
+        return [f"output.{wanted.output}"]
+    found = [name for name in table.column_names if name.startswith("output.")]
+    if len(found) != 1:
+        raise InputRefusedError(
+            f"the log has the outputs {', '.join(found) or 'none'}; name the one that is compared "
+            "with the label"
+        )
+    return found
+
+
+def measure(
+    logged: pd.DataFrame, labels: pd.DataFrame, wanted: Labels, baseline: float | None
+) -> dict[str, Any]:
+    """How good the answers are whose truth is known, and what to think of it.
+
+    Args:
+        logged: What a version answered.
+        labels: The truth.
+        wanted: What is computed, and its limits.
+        baseline: The metric in the evaluation of the promoted version, where there is one.
+
+    Returns:
+        `rows`, `labelled`, `coverage` of all and by day, `metrics`, `standardError` and `slices`,
+        with `verdict` and `found`, its reasons in words.
+    """
+    joined = logged.merge(labels, on=_KEY, how="inner")
+    days = logged["day"].value_counts().sort_index()
+    known = joined["day"].value_counts()
+    told: dict[str, Any] = {
+        "metric": wanted.metric,
+        "baseline": baseline,
+        "rows": len(logged),
+        "labelled": len(joined),
+        "coverage": _share(len(joined), len(logged)),
+        "days": [
+            {"day": day, "rows": int(rows), "labelled": int(known.get(day, 0))}
+            for day, rows in days.items()
+        ],
+        "metrics": {},
+        "standardError": None,
+        "slices": [],
+    }
+    if joined.empty:
+        return {**told, **_judged(wanted, told)}
+    computed, scores = _metrics(joined, wanted)
+    error = float(np.std(scores) / math.sqrt(len(scores)))
+    told |= {"metrics": computed, "standardError": _digits(error)}
+    for name in wanted.slices:
+        told["slices"].append({"column": name, "groups": _groups(joined, name, scores)})
+    return {**told, **_judged(wanted, told)}
+
+
+def _metrics(joined: pd.DataFrame, wanted: Labels) -> tuple[dict[str, float | None], Any]:
+    """All metrics of the task, and the wanted one for each row."""
+    outputs = [name for name in joined.columns if str(name).startswith("output.")]
+    truth = joined[_TRUTH].to_numpy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes that nobody predicted
+        if wanted.task == "regression":
+            answers = joined[outputs[0]].to_numpy(np.float64)
+            known = truth.astype(np.float64)
+            found = {name: finite(score(known, answers)) for name, score in OF_NUMBERS.items()}
+            return _all_digits(found), np.abs(known - answers)
+        if not wanted.probabilities:
+            answers = joined[outputs[0]].to_numpy()
+            if isinstance(answers[0], str) != isinstance(truth[0], str):
+                raise InputRefusedError(
+                    f"labels are as {truth[0]!r} and the model answers as {answers[0]!r}; give it "
+                    "its own labels"
+                )
+            found = {name: finite(score(truth, answers)) for name, score in OF_LABELS.items()}
+            return _all_digits(found), (truth == answers).astype(float)
+        return _of_scores(joined, truth, wanted)
+
+
+def _of_scores(
+    joined: pd.DataFrame, truth: Any, wanted: Labels
+) -> tuple[dict[str, float | None], Any]:
+    classes = sorted(wanted.probabilities)
+    texts = np.array([str(each) for each in truth])
+    if unknown := sorted({*texts} - {*classes}):
+        raise InputRefusedError(
+            f"labels {', '.join(unknown[:5])} have no probability; add them to probabilities"
+        )
+    columns = [f"output.{wanted.probabilities[each]}" for each in classes]
+    scores = joined[columns].to_numpy(np.float64)
+    scores = scores / scores.sum(axis=1, keepdims=True)
+    answers = np.array(classes)[scores.argmax(axis=1)]
+    found = {name: finite(score(texts, answers)) for name, score in OF_LABELS.items()}
+    found |= of_probabilities(texts, scores, np.array(classes))
+    if wanted.metric == "accuracy":
+        return _all_digits(found), (texts == answers).astype(float)
+    own = scores[np.arange(len(texts)), np.searchsorted(classes, texts)]
+    return _all_digits(found), -np.log(np.clip(own, np.finfo(float).eps, 1))
+
+
+def _groups(joined: pd.DataFrame, name: str, scores: Any) -> dict[str, dict[str, Any]]:
+    texts = joined[f"input.{name}"].astype(object).where(joined[f"input.{name}"].notna(), "(none)")
+    named = texts.astype(str).to_numpy()
+    values = sorted(set(named))
+    if len(values) > _MOST_GROUPS:
+        raise InputRefusedError(
+            f"slice {name} has {len(values)} values, and {_MOST_GROUPS} are the most; take a column"
+            " of fewer"
+        )
+    return {
+        value: {
+            "rows": int((named == value).sum()),
+            "value": _digits(float(scores[named == value].mean())),
+            "standardError": _digits(
+                float(scores[named == value].std() / math.sqrt((named == value).sum()))
+            ),
+        }
+        for value in values
+    }
+
+
+def _judged(wanted: Labels, told: dict[str, Any]) -> dict[str, Any]:
+    value, baseline = told["metrics"].get(wanted.metric), told["baseline"]
+    labelled, error = told["labelled"], told["standardError"]
+    if labelled < wanted.min_rows or value is None:
+        why = f"{labelled} labelled rows are fewer than {wanted.min_rows}"
+        return {"verdict": "inconclusive", "found": [why]}
+    found = []
+    granted = _DEVIATIONS * error
+    if wanted.limit is not None and _worse(wanted, value, wanted.limit) > granted:
+        found.append(f"{wanted.metric} is {value:.4g}, and may be {wanted.limit:g} at worst")
+    if wanted.max_drop is not None and baseline is not None:
+        worse = _worse(wanted, value, baseline)
+        if worse > wanted.max_drop + granted:
+            found.append(
+                f"{wanted.metric} is {value:.4g}, {worse:.4g} worse than the {baseline:.4g} of the "
+                f"evaluation, and may be {wanted.max_drop:g} worse"
+            )
+    for each in told["slices"]:
+        for name, group in each["groups"].items():
+            worse = _worse(wanted, group["value"], value)
+            spared = wanted.max_drop or 0.0
+            spared += _DEVIATIONS * math.hypot(group["standardError"], error)
+            if group["rows"] >= wanted.min_rows and worse > spared:
+                found.append(
+                    f"{wanted.metric} where {each['column']} is {name} is {group['value']:.4g}, "
+                    f"{worse:.4g} worse than of all rows"
+                )
+    if found:
+        return {"verdict": "breach", "found": found}
+    if wanted.limit is None and baseline is None:
+        why = "no evaluation of the version is recorded, and there is no limit of its own"
+        return {"verdict": "inconclusive", "found": [why]}
+    return {"verdict": "ok", "found": []}
+
+
+def _worse(wanted: Labels, value: float, than: float) -> float:
+    return value - than if wanted.metric in SMALLER_IS_BETTER else than - value
+
+
+def _share(part: int, whole: int) -> float:
+    return _digits(part / whole) if whole else 0.0
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _all_digits(found: dict[str, float | None]) -> dict[str, float | None]:
+    return {name: None if value is None else _digits(value) for name, value in found.items()}

@@ -1,0 +1,138 @@
+"""The alerts of a drift monitor's reports: each comes, and stays away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pytest
+from e2e.simulation import Simulation, gauge
+from e2e.test_service_alerts import TICKET, fired
+from stanchion.monitoring import WatchedMonitor, drift_monitor_rules
+
+HOUR = 60
+"""Minutes, one sample each."""
+OF = 'namespace="demo",service="wine"'
+OVERDUE = 4 * 3600
+VERDICT = f'drift_monitor_verdict{{{OF},version="%s",check="%s",verdict="breach"}}'
+ROWS = f'drift_monitor_rows{{{OF},version="%s"}}'
+QUALITY = f'drift_monitor_quality{{{OF},version="%s",metric="accuracy"}}'
+ENDED = f"drift_monitor_window_end_timestamp_seconds{{{OF}}}"
+GROUPS = [
+    group.manifest()
+    for group in drift_monitor_rules(
+        WatchedMonitor(
+            "wine-monitor",
+            "demo",
+            "wine",
+            "growth",
+            "team-a",
+            metric="accuracy",
+            overdue_seconds=OVERDUE,
+            runbooks="docs/runbooks",
+        )
+    )
+]
+ALERTS = ("ModelServiceQualityLost", "ModelServiceLogDrift", "DriftMonitorBlind")
+CHECKS = ("features", "predictions", "data-quality", "schema", "quality")
+
+
+@dataclass(frozen=True)
+class Story:
+    """Series, and what alerts they give within eight hours, with their minutes at the latest."""
+
+    told: str
+    series: Mapping[str, str]
+    alerts: Mapping[str, float]
+
+
+LONG = 8 * HOUR + 1
+
+
+WELL = {
+    ENDED: gauge((3 * HOUR, 60), (LONG - 3 * HOUR, 5 * HOUR * 60)),
+    ROWS % "3": gauge((LONG, 1200)),
+    QUALITY % "3": gauge((LONG, 0.97)),
+    **{VERDICT % ("3", check): gauge((LONG, 0)) for check in CHECKS},
+}
+STORIES = [
+    Story("all is well", WELL, {}),
+    Story(
+        "labels say that the version is worse",
+        {
+            **WELL,
+            QUALITY % "3": gauge((HOUR, 0.97), (LONG - HOUR, 0.81)),
+            VERDICT % ("3", "quality"): gauge((HOUR, 0), (LONG - HOUR, 1)),
+        },
+        {"ModelServiceQualityLost": HOUR + 2},
+    ),
+    Story(
+        "a version that answers nothing any more was worse",
+        {
+            **WELL,
+            ROWS % "2": gauge((LONG, 0)),
+            QUALITY % "2": gauge((LONG, 0.5)),
+            VERDICT % ("2", "quality"): gauge((LONG, 1)),
+        },
+        {},
+    ),
+    Story(
+        "features of the log have drifted, and quality has not gone",
+        {**WELL, VERDICT % ("3", "features"): gauge((HOUR, 0), (LONG - HOUR, 1))},
+        {"ModelServiceLogDrift": HOUR + 2},
+    ),
+    Story(
+        "a column of the log is missing",
+        {**WELL, VERDICT % ("3", "schema"): gauge((HOUR, 0), (LONG - HOUR, 1))},
+        {"ModelServiceLogDrift": HOUR + 2},
+    ),
+    Story(
+        "another service's log has drifted",
+        {**WELL, (VERDICT % ("3", "features")).replace("wine", "tea"): gauge((LONG, 1))},
+        {},
+    ),
+    Story(
+        "the job ends well no more",
+        {**WELL, ENDED: gauge((LONG, HOUR * 60))},
+        {"DriftMonitorBlind": HOUR + OVERDUE / 60 + 17},
+    ),
+    Story(
+        "the exporter is gone",
+        {**WELL, ENDED: gauge((HOUR, 60), (LONG - HOUR, None))},
+        {"DriftMonitorBlind": HOUR + 22},
+    ),
+    Story(
+        "the exporter restarts",
+        {
+            **WELL,
+            ENDED: gauge((HOUR, 60), (9, None), (2 * HOUR, 60), (LONG, 5 * HOUR * 60)),
+        },
+        {},
+    ),
+    Story(
+        "a new monitor has no report yet, within the time of its first",
+        {ENDED: gauge((3 * HOUR, 0), (LONG, 5 * HOUR * 60))},
+        {},
+    ),
+    Story(
+        "a new monitor never gets one",
+        {ENDED: gauge((LONG, 0))},
+        {"DriftMonitorBlind": OVERDUE / 60 + 3},
+    ),
+]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told)
+def test_what_happens_gives_its_alerts_and_no_others(simulation: Simulation, story: Story) -> None:
+    times = fired(
+        simulation, story.series, 8 * HOUR, *((name, TICKET) for name in ALERTS), groups=GROUPS
+    )
+    came = {name: at for name, at in zip(ALERTS, times, strict=True) if at is not None}
+    assert set(came) == set(story.alerts)
+    assert all(at <= story.alerts[name] for name, at in came.items())
+
+
+def test_every_alert_comes_in_one_story_and_stays_away_in_another() -> None:
+    come = {name for story in STORIES for name in story.alerts}
+    assert come == set(ALERTS)
+    assert {rule["alert"] for group in GROUPS for rule in group["rules"]} == come

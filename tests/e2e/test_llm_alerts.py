@@ -1,0 +1,240 @@
+"""When alerts about language models and their gateways come: Prometheus' own evaluation.
+
+No vLLM was at hand: its series have the names, labels and bounds of its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from e2e.simulation import Simulation, counter, gauge
+from e2e.test_other_alerts import Story
+from e2e.test_service_alerts import PAGE, TICKET, Minutes, assert_came, fired
+from stanchion.monitoring import WatchedGateway, WatchedLlm, gateway_rules, llm_rules
+from stanchion.monitoring.burn_rates import BURN_RATES, seconds
+
+OF = 'namespace="demo",service="llama"'
+LLAMA = WatchedLlm(
+    "llama",
+    "demo",
+    "growth",
+    "team-a",
+    {
+        "first_token": {"milliseconds": 1000, "percent": 99.0},
+        "token_time": {"milliseconds": 50, "percent": 99.0},
+    },
+)
+GATEWAY = WatchedGateway("assistant", "demo", "growth", "team-a", {})
+LLM_RULES: list[dict[str, Any]] = [group.manifest() for group in llm_rules(LLAMA)]
+GATEWAY_RULES: list[dict[str, Any]] = [group.manifest() for group in gateway_rules(GATEWAY)]
+BUDGETS = {
+    "LlmServiceErrorBudgetBurn": ("availability", 0.005),
+    "LlmServiceFirstTokenBudgetBurn": ("first-token", 0.01),
+    "LlmServiceTokenTimeBudgetBurn": ("token-time", 0.01),
+    "LlmGatewayErrorBudgetBurn": ("availability", 0.005),
+}
+BEFORE = 6 * 60
+
+
+def served(*phases: Minutes) -> dict[str, str]:
+    """What vLLM counts of requests that are well, late in every way, failed or refused."""
+
+    def grown(*fields: str) -> str:
+        return counter(*((p.many, sum(getattr(p, each) for each in fields)) for p in phases))
+
+    counted = (
+        f'http_requests_total{{{OF},handler="/v1/chat/completions",method="POST",status="%s"}}'
+    )
+    made = {
+        counted % "2xx": grown("ok", "late"),
+        counted % "4xx": grown("refused"),
+        counted % "5xx": grown("failed"),
+        # Asked by people who look: no request of a caller.
+        f'http_requests_total{{{OF},handler="none",method="GET",status="5xx"}}': grown("ok"),
+        f'vllm:num_requests_running{{{OF},model_name="llama",engine="0"}}': gauge(
+            (sum(p.many for p in phases) + 1, 1)
+        ),
+    }
+    for name, bound in (("time_to_first_token", "1.0"), ("request_time_per_output_token", "0.05")):
+        of = f'vllm:{name}_seconds_%s{{{OF},model_name="llama",engine="0"%s}}'
+        made[of % ("count", "")] = grown("ok", "late")
+        made[of % ("bucket", f',le="{bound}"')] = grown("ok")
+    return made
+
+
+def through_gateway(*phases: Minutes) -> dict[str, str]:
+    """What the gateway counts; `late` is what ended in a limit, a guard or the caller's leaving."""
+
+    def grown(*fields: str) -> str:
+        return counter(*((p.many, sum(getattr(p, each) for each in fields)) for p in phases))
+
+    of = 'namespace="demo",service="assistant",consumer="app",model="assistant",outcome="%s"'
+    made = {
+        f"llm_gateway_requests_total{{{of % outcome}}}": grown(field)
+        for outcome, field in (
+            ("ok", "ok"),
+            ("limited", "late"),
+            ("blocked", "late"),
+            ("client_gone", "late"),
+            ("client_error", "refused"),
+            ("backend_error", "failed"),
+        )
+    }
+    alive = 'llm_gateway_in_flight{namespace="demo",service="assistant"}'
+    return {**made, alive: gauge((sum(p.many for p in phases) + 1, 1))}
+
+
+def rules_about(alert: str) -> list[dict[str, Any]]:
+    """What an alert needs: its own objective's series, and the alerts."""
+    groups = GATEWAY_RULES if alert.startswith("LlmGateway") else LLM_RULES
+    own = BUDGETS[alert][0]
+    return [each for each in groups if own in each["name"] or each["name"].endswith("-alerts")]
+
+
+def wrong(alert: str, share: float, minutes: int) -> tuple[Mapping[str, str], Minutes]:
+    """Series of hours in which all is well, then minutes with a share of bad requests."""
+    bad = {"failed" if "Error" in alert else "late": 100 * share}
+    phase = Minutes(minutes, 100 * (1 - share), **bad)
+    made = through_gateway if alert.startswith("LlmGateway") else served
+    return made(Minutes(BEFORE), phase), phase
+
+
+def expected(alert: str, share: float) -> float:
+    """Minutes until a share of bad requests is a page, by the workbook."""
+    budget = BUDGETS[alert][1]
+    pages = [(r.factor * budget, seconds(r.long) / 60) for r in BURN_RATES if r.severity is PAGE]
+    return min(t / share * long for t, long in pages if t < share)
+
+
+@pytest.mark.parametrize("alert", BUDGETS)
+def test_a_page_comes_at_the_time_that_its_rates_say(simulation: Simulation, alert: str) -> None:
+    series, _ = wrong(alert, 0.4, 50)
+    (found,) = fired(
+        simulation, series, BEFORE + 50, (alert, PAGE), since=BEFORE, groups=rules_about(alert)
+    )
+    assert_came(found, expected(alert, 0.4), 1)
+
+
+@pytest.mark.parametrize("alert", BUDGETS)
+def test_a_share_that_the_budget_has_room_for_pages_nobody(
+    simulation: Simulation, alert: str
+) -> None:
+    series, _ = wrong(alert, 0.01, 90)
+    found = fired(
+        simulation, series, BEFORE + 90, (alert, PAGE), since=BEFORE, groups=rules_about(alert)
+    )
+    assert found == [None]
+
+
+@pytest.mark.parametrize("alert", BUDGETS)
+def test_a_slow_spending_is_a_ticket_within_the_day_and_no_page(
+    simulation: Simulation, alert: str
+) -> None:
+    # Four times the pace, which is more than 3 and less than 6.
+    share = 4 * BUDGETS[alert][1]
+    bad = {"failed" if "Error" in alert else "late": 100 * share}
+    made = through_gateway if alert.startswith("LlmGateway") else served
+    hours = 20
+    series = made(Minutes(60 * hours, 100 * (1 - share), **bad))
+    found = fired(
+        simulation,
+        series,
+        60 * hours,
+        (alert, PAGE),
+        (alert, TICKET),
+        groups=rules_about(alert),
+        every="5m",
+    )
+    assert found[0] is None
+    assert found[1] is not None
+
+
+@pytest.mark.parametrize("series", [served, through_gateway], ids=["model", "gateway"])
+def test_what_callers_got_wrong_or_left_is_no_failure(simulation: Simulation, series: Any) -> None:
+    rules = LLM_RULES if series is served else GATEWAY_RULES
+    late = 0 if series is served else 200.0
+    made = series(Minutes(BEFORE), Minutes(60, late=late, refused=300))
+    alerts = [name for name in BUDGETS if name.startswith("LlmGateway") == (series is not served)]
+    found = fired(
+        simulation,
+        made,
+        BEFORE + 60,
+        *((name, severity) for name in alerts for severity in (PAGE, TICKET)),
+        groups=rules,
+    )
+    assert set(found) == {None}
+
+
+RUNNING = f'vllm:num_requests_running{{{OF},engine="0",pod="%s"}}'
+ALIVE = 'llm_gateway_in_flight{namespace="demo",service="assistant",pod="%s"}'
+STORIES = [
+    Story("all is well", {RUNNING % "a": gauge((61, 1)), ALIVE % "a": gauge((61, 0))}, {}),
+    Story(
+        "the only replica's node is gone",
+        {RUNNING % "a": gauge((20, 1), (41, None)), ALIVE % "a": gauge((61, 0))},
+        {"LlmServiceNotServing": 28},
+    ),
+    Story(
+        "one of two replicas is gone",
+        {
+            RUNNING % "a": gauge((20, 1), (41, None)),
+            RUNNING % "b": gauge((61, 1)),
+            ALIVE % "a": gauge((61, 0)),
+        },
+        {},
+    ),
+    Story("a new service loads its weights", {ALIVE % "a": gauge((61, 0))}, {}),
+    Story(
+        "every gateway is gone",
+        {RUNNING % "a": gauge((61, 1)), ALIVE % "a": gauge((20, 0), (41, None))},
+        {"LlmGatewayNotScraped": 31},
+    ),
+    Story(
+        "the gateway moves",
+        {
+            RUNNING % "a": gauge((61, 1)),
+            ALIVE % "a": gauge((20, 0), (41, None)),
+            ALIVE % "b": gauge((23, None), (38, 0)),
+        },
+        {},
+    ),
+]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told)
+def test_an_outage_pages_and_a_moved_replica_does_not(simulation: Simulation, story: Story) -> None:
+    names = ("LlmServiceNotServing", "LlmGatewayNotScraped")
+    groups = [each for each in (*LLM_RULES, *GATEWAY_RULES) if each["name"].endswith("-alerts")]
+    found = dict(
+        zip(
+            names,
+            fired(simulation, story.series, 60, *((name, PAGE) for name in names), groups=groups),
+            strict=True,
+        )
+    )
+    came = {name: at for name, at in found.items() if at is not None}
+    assert set(came) == set(story.alerts)
+    assert all(20 < at <= story.alerts[name] for name, at in came.items())
+
+
+def test_every_alert_is_in_one_of_these_tests() -> None:
+    declared = {
+        rule["alert"]
+        for group in (*LLM_RULES, *GATEWAY_RULES)
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+    assert declared == {*BUDGETS, *(name for story in STORIES for name in story.alerts)}
+
+
+def test_a_guarded_model_promises_times_alone_unless_it_is_told_otherwise() -> None:
+    slo = LLAMA.slo
+    guarded = WatchedLlm("llama", "demo", "growth", "team-a", slo, guarded=True)
+    names = {group.name for group in llm_rules(guarded)}
+    assert not [name for name in names if "availability" in name]
+    told = WatchedLlm(
+        "llama", "demo", "growth", "team-a", {**slo, "availability": 99.0}, guarded=True
+    )
+    assert [group for group in llm_rules(told) if "availability" in group.name]

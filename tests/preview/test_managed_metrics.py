@@ -1,0 +1,29 @@
+"""Production with the cloud's managed Prometheus: its objects meet the policies and SDK types."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from preview.conftest import ROOT, copied
+from stanchion_cli import preview
+
+
+@pytest.mark.parametrize(("cloud", "made"), [("aws", "Workspace"), ("gcp", "IAMMember")])
+def test_a_managed_prometheus_keeps_every_rule_and_every_type(
+    tmp_path: Path, cloud: str, made: str
+) -> None:
+    copied(tmp_path)
+    shutil.copytree(ROOT / "docs" / "runbooks", tmp_path / "docs" / "runbooks")
+    path = tmp_path / "stacks" / f"Pulumi.prod-{cloud}.yaml"
+    environment = yaml.safe_load(path.read_text("utf-8"))
+    environment["config"].setdefault("stanchion:monitoring", {})["prometheus"] = {"managed": {}}
+    path.write_text(yaml.safe_dump(environment), "utf-8")
+    evaluated = preview.run(f"prod-{cloud}", root=tmp_path)
+    assert evaluated.problems == ()
+    # Rights that name what the cloud is yet to name are decided when it has.
+    assert [str(found) for found in evaluated.findings if not found.undecided] == []
+    own = [item for item in evaluated.resources if "-metrics" in item.name]
+    assert made in {item.type.rpartition(":")[2] for item in own}
