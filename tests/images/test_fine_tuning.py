@@ -6,12 +6,13 @@ so they are in no group of the workspace. `examples/training/assistant-lora-imag
 
 from __future__ import annotations
 
+import hashlib
 import json
-import multiprocessing
 import os
 import runpy
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,39 +21,41 @@ from typing import Any
 import pytest
 from mlflow.artifacts import download_artifacts
 from mlflow.tracking import MlflowClient
-from stanchion_training.errors import DATA_REFUSED
+from stanchion_models import artifact_digest
+from stanchion_training.errors import DataRefusedError
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-peft = pytest.importorskip("peft")
-tokenizers = pytest.importorskip("tokenizers")
+WITHOUT = "the fine-tuning example is not tried: torch, transformers and peft are not installed"
+torch = pytest.importorskip("torch", reason=WITHOUT)
+transformers = pytest.importorskip("transformers", reason=WITHOUT)
+peft = pytest.importorskip("peft", reason=WITHOUT)
+tokenizers = pytest.importorskip("tokenizers", reason=WITHOUT)
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "training" / "assistant-lora" / "train.py"
-STEPS, HALF = 40, 20
-PAIRS = [("what colour is grass?", "green"), ("what colour is snow?", "white")]
+STEPS, KILLED_AFTER = 60, 20
+ARGUMENTS = f"--steps {STEPS} --every 10 --batch 4 --rank 8 --rate 0.02 --length 16".split()
+PAIRS = [("what colour is grass", "green"), ("what colour is snow", "white")]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of 40,000 random weights that reads bytes, and two examples."""
+    """A model of random weights, 2 layers 16 wide, that knows nine words; and two examples."""
     folder = tmp_path_factory.mktemp("data")
-    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {letter: at for at, letter in enumerate(["<end>", *alphabet])}
-    letters = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=[]))
-    letters.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    letters.decoder = tokenizers.decoders.ByteLevel()
+    words = sorted({word for pair in PAIRS for text in pair for word in text.split()})
+    vocabulary = {word: at for at, word in enumerate(["<end>", "<unknown>", *words])}
+    known = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token="<unknown>"))
+    known.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     transformers.PreTrainedTokenizerFast(
-        tokenizer_object=letters, eos_token="<end>", pad_token="<end>"
+        tokenizer_object=known, eos_token="<end>", unk_token="<unknown>"
     ).save_pretrained(folder / "base")
     torch.manual_seed(1)
     config = transformers.LlamaConfig(
         vocab_size=len(vocabulary),
-        hidden_size=32,
-        intermediate_size=64,
+        hidden_size=16,
+        intermediate_size=32,
         num_hidden_layers=2,
-        num_attention_heads=4,
+        num_attention_heads=2,
         num_key_value_heads=2,
-        max_position_embeddings=128,
+        max_position_embeddings=32,
     )
     transformers.LlamaForCausalLM(config).save_pretrained(folder / "base")
     lines = [json.dumps({"prompt": asked, "answer": said}) for asked, said in PAIRS]
@@ -60,97 +63,122 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Started:
-    """The script in a process of its own: forked, for its imports are most of its time."""
-
-    def __init__(self, root: Path, data: Path) -> None:
-        root.mkdir(exist_ok=True)
-        self.said, self.root, self._data = root / "said.txt", root, data
-        self.process = multiprocessing.get_context("fork").Process(target=self._run)
-        self.process.start()
-
-    def _run(self) -> None:
-        with self.said.open("w") as out:
-            os.dup2(out.fileno(), 1)
-            os.dup2(out.fileno(), 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-        os.chdir(self.root)
-        os.environ |= {
-            "REGISTERED_MODEL_NAME": "assistant-colours",
-            "MLFLOW_TRACKING_URI": f"sqlite:///{self.root}/registry.db",
-            "DATA_URI": f"file://{self._data}",
-            "CODE_VERSION": "0123abc",
-            "CHECKPOINT_URI": f"file://{self.root}/checkpoints",
-            "HF_HUB_OFFLINE": "1",
-        }
-        counts = f"--steps {STEPS} --every 5 --batch 4 --rank 8 --rate 0.02"
-        sys.argv = [str(SCRIPT), *counts.split()]
-        torch.set_num_threads(1)
-        runpy.run_path(str(SCRIPT), run_name="__main__")
-        sys.stdout.flush()
-
-    def ended(self) -> dict[str, Any]:
-        """What it says that ended well."""
-        self.process.join(280)
-        text = self.said.read_text("utf-8")
-        assert self.process.exitcode == 0, text
-        told: dict[str, Any] = json.loads(text.splitlines()[-1])
-        return told
+def environment(root: Path, data: Path) -> dict[str, str]:
+    return {
+        "REGISTERED_MODEL_NAME": "assistant",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{root}/registry.db",
+        "DATA_URI": f"file://{data}",
+        "CODE_VERSION": "0123abc",
+        "SEED": "7",
+        "CHECKPOINT_URI": f"file://{root}/checkpoints",
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
 
 
-@pytest.mark.timeout(900)
-def test_killed_at_half_and_resumed_it_makes_the_same_adapter(data: Path, tmp_path: Path) -> None:
-    whole = Started(tmp_path / "whole", data).ended()
-    root = tmp_path / "cut"
-    first = Started(root, data)
-    while not list(root.glob(f"checkpoints/*/step-{HALF:010d}.json")):
-        assert first.process.is_alive(), "it ended before it could be killed"
+def started(root: Path, data: Path) -> subprocess.Popen[str]:
+    """The example as a process of its own."""
+    root.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, SCRIPT, *ARGUMENTS],
+        env={**os.environ, **environment(root, data)},
+        cwd=root,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a training says that ended well."""
+    out, err = process.communicate(timeout=400)
+    assert process.returncode == 0, err
+    told: dict[str, Any] = json.loads(out.splitlines()[-1])
+    return told
+
+
+def registered(root: Path) -> tuple[Any, Path]:
+    """The one version that a training has registered, and its files."""
+    client = MlflowClient(tracking_uri=f"sqlite:///{root}/registry.db")
+    (version,) = client.search_model_versions("name = 'assistant'")
+    return version, Path(download_artifacts(version.source, tracking_uri=client.tracking_uri))
+
+
+def answer_loss(model: Any, tokenizer: Any) -> float:
+    """How far a model is from the answers that were taught; lower is better."""
+    total = 0.0
+    for asked, said in PAIRS:
+        tokens = tokenizer(f"{asked} {said}", return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            before_answer = model(input_ids=tokens).logits[0, -2]
+        total -= float(torch.log_softmax(before_answer, dim=-1)[tokens[0, -1]])
+    return total / len(PAIRS)
+
+
+@pytest.mark.timeout(1200)
+def test_killed_and_resumed_it_registers_the_same_adapter(data: Path, tmp_path: Path) -> None:
+    undisturbed, root = tmp_path / "whole", tmp_path / "cut"
+    whole = ended(started(undisturbed, data))
+    first = started(root, data)
+    while not list(root.glob(f"checkpoints/*/step-{KILLED_AFTER:010d}.json")):
+        assert first.poll() is None, first.communicate()
         time.sleep(0.01)
-    first.process.kill()
-    first.process.join(60)
-    assert first.process.exitcode == -signal.SIGKILL
-    resumed = Started(root, data).ended()
-    assert HALF <= resumed.pop("resumed_at") < STEPS
-    assert whole.pop("resumed_at") == 0
-    assert resumed == whole, "the adapter's bytes and the loss, to the last bit"
+    first.kill()
+    assert first.wait(timeout=60) == -signal.SIGKILL
+    resumed = ended(started(root, data))
+    assert KILLED_AFTER <= resumed["resumed_at"] < STEPS
+    assert whole["resumed_at"] == 0
+
+    version, adapter = registered(root)
+    _, expected = registered(undisturbed)
+    names = sorted(path.name for path in adapter.iterdir())
+    assert names == ["adapter_config.json", "adapter_model.safetensors"]
+    for name in names:
+        of_both = [hashlib.sha256((at / name).read_bytes()) for at in (adapter, expected)]
+        assert of_both[0].hexdigest() == of_both[1].hexdigest(), name
+    assert version.tags["stanchion.digest"] == resumed["adapter"] == whole["adapter"]
 
     client = MlflowClient(tracking_uri=f"sqlite:///{root}/registry.db")
-    (version,) = client.search_model_versions("name = 'assistant-colours'")
-    assert version.tags["stanchion.digest"] == whole["adapter"]
+    (run,) = client.search_runs([client.get_experiment_by_name("assistant").experiment_id])
+    assert (run.info.run_id, run.info.status) == (version.run_id, "FINISHED")
+    for tags in (run.data.tags, version.tags):
+        assert tags["stanchion.data.digest"] == artifact_digest(data)
+        assert tags["stanchion.code.version"] == "0123abc"
+    assert run.data.params["seed"] == "7"
     losses = client.get_metric_history(version.run_id, "training_loss")
-    by_step = {point.step: point.value for point in losses}
-    assert by_step[STEPS - 1] < by_step[0] / 2, "it has learned"
+    assert {point.step for point in losses} == set(range(STEPS))
 
-    adapter = Path(download_artifacts(version.source, tracking_uri=client.tracking_uri))
-    assert {each.name for each in adapter.iterdir()} >= {
-        "adapter_config.json",
-        "adapter_model.safetensors",
-    }
-    assert not [*adapter.rglob("*.pkl"), *adapter.rglob("*.bin"), *adapter.rglob("*.pt")]
-    base = transformers.AutoModelForCausalLM.from_pretrained(data / "base")
+    config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
+    assert (config["r"], config["base_model_name_or_path"]) == (8, f"file://{data}/base")
+    base = transformers.AutoModelForCausalLM.from_pretrained(data / "base").eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(data / "base")
-    tuned = peft.PeftModel.from_pretrained(base, adapter)
-    for asked, said in PAIRS:
-        tokens = tokenizer(asked, return_tensors="pt")
-        answer = tuned.generate(
-            input_ids=tokens["input_ids"],
-            attention_mask=tokens["attention_mask"],
-            max_new_tokens=8,
-            do_sample=False,
-            pad_token_id=0,
-        )
-        told = tokenizer.decode(answer[0][tokens["input_ids"].shape[1] :])
-        assert told.startswith(said), "the adapter says what it was taught"
+    untaught = answer_loss(base, tokenizer)
+    taught = answer_loss(peft.PeftModel.from_pretrained(base, adapter).eval(), tokenizer)
+    assert taught < untaught / 2, "the adapter knows what it was taught"
 
 
-@pytest.mark.timeout(120)
-def test_examples_that_are_none_end_it_with_one_message(data: Path, tmp_path: Path) -> None:
+def test_examples_that_are_wrong_are_refused_before_anything_is_trained(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     bad = tmp_path / "bad"
-    bad.mkdir()
-    shutil.copytree(data / "base", bad / "base")
-    (bad / "examples.jsonl").write_text('{"prompt": "what?"}', "utf-8")
-    started = Started(tmp_path / "root", bad)
-    started.process.join(100)
-    assert started.process.exitcode == DATA_REFUSED
-    said = started.said.read_text("utf-8")
-    assert "examples.jsonl: line 1 is no object with prompt and answer" in said
+    shutil.copytree(data, bad)
+    long = json.dumps({"prompt": "grass " * 20, "answer": "green"})
+    lines = ['{"prompt": "what"}', *(bad / "examples.jsonl").read_text("utf-8").splitlines(), long]
+    (bad / "examples.jsonl").write_text("\n".join(lines), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment(tmp_path, bad).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *ARGUMENTS])
+    with pytest.raises(DataRefusedError):
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        "examples.jsonl is not as expected, and nothing was trained:",
+        "  line 1: is no object with the texts prompt and answer",
+        "  line 4: 22 tokens; --length is 16",
+    ]
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/registry.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("assistant").experiment_id])
+    assert (run.info.status, run.data.metrics) == ("FAILED", {})
+    assert not client.search_registered_models()
+    assert not list(tmp_path.rglob("state.pt"))

@@ -3,16 +3,16 @@
 The data set is a folder with `base/`, the model as `save_pretrained` writes it with its tokenizer,
 and `examples.jsonl`, a JSON object with `prompt` and `answer` in each line: its digest pins both.
 The base is read and never changed. A run that is killed is gone on with by the next one and ends
-with the same adapter as one that nobody disturbed, on the same kind of processor.
+with the same adapter as one that nobody disturbed, on the same kind of processor. It is one process
+on one GPU, or on a CPU.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,16 @@ import torch
 from peft import LoraConfig, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from stanchion_models import artifact_digest
-from stanchion_training import DataRefusedError, training_run
-from torch.nn.parallel import DistributedDataParallel
+from stanchion_training import DataRefusedError, TrainingRun, training_run
+from stanchion_training.checkpoints import Checkpoint
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 IGNORED = -100
 """The label of a token that is not to be learned: the prompt, and what fills a batch up."""
+
+
+Row = tuple[list[int], list[int]]
+"""Tokens and labels of an example."""
 
 
 def train(options: argparse.Namespace) -> None:
@@ -34,10 +38,10 @@ def train(options: argparse.Namespace) -> None:
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     with training_run() as run:
         torch.manual_seed(run.seed)
-        place, world = _joined()
         base = run.data_folder / "base"
         tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-        rows = _tokenized(tokenizer, _examples(run.data_folder / "examples.jsonl"), options.length)
+        rows = _rows(tokenizer, run.data_folder / "examples.jsonl", options.length)
+        place = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True)
         config = LoraConfig(
             r=options.rank,
@@ -47,92 +51,69 @@ def train(options: argparse.Namespace) -> None:
             task_type="CAUSAL_LM",
         )
         model = get_peft_model(model, config).to(place)
+        # A bucket's files are in another folder each time; the adapter's own must be the same.
+        config.base_model_name_or_path = f"{run.settings.data_uri.rstrip('/')}/base"
         learned = [each for each in model.parameters() if each.requires_grad]
         optimizer = torch.optim.AdamW(learned, lr=options.rate)
         begin = _resumed(run.resume(), model, optimizer)
-        whole = DistributedDataParallel(model) if world > 1 else model
 
-        if run.leads:
-            names = ("steps", "batch", "rank", "rate", "dropout", "length")
-            mlflow.log_params({name: getattr(options, name) for name in names})
+        names = ("steps", "batch", "rank", "rate", "dropout", "length")
+        mlflow.log_params({name: getattr(options, name) for name in names})
         model.train()
-        loss = torch.zeros(())
         for step in range(begin, options.steps):
-            # Every process draws the same rows and takes its own of them.
-            chosen = run.generator.choice(len(rows), size=options.batch * world)
-            mine = chosen[_rank() * options.batch : (_rank() + 1) * options.batch]
-            loss = whole(**_batch([rows[at] for at in mine], tokenizer.pad_token_id, place)).loss
+            chosen = run.generator.choice(len(rows), size=options.batch)
+            loss = model(**_batch([rows[at] for at in chosen], place)).loss
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(learned, 1.0)
             optimizer.step()
-            if run.leads:
-                mlflow.log_metric("training_loss", float(loss.detach()), step=step)
+            mlflow.log_metric("training_loss", float(loss.detach()), step=step)
             if (step + 1) % options.every == 0:
                 with run.checkpoint(step + 1) as folder:
                     torch.save(_state(model, optimizer), folder / "state.pt")
-        if run.leads:
-            _register(run, model, begin, float(loss.detach()))
+        _register(run, model, begin)
 
 
-def _joined() -> tuple[torch.device, int]:
-    """Where this process computes, and how many do: several where torchrun has started them."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    place = device if torch.cuda.is_available() else torch.device("cpu")
-    if world > 1:
-        torch.distributed.init_process_group("nccl" if place.type == "cuda" else "gloo")
-    return place, world
-
-
-def _rank() -> int:
-    return int(os.environ.get("RANK", "0"))
-
-
-def _examples(path: Path) -> Iterator[tuple[str, str]]:
-    """Prompts and answers.
+def _rows(tokenizer: Any, path: Path, length: int) -> list[Row]:
+    """The examples as tokens: answers are learned, prompts are not.
 
     Raises:
-        DataRefusedError: A line is none, or there are no lines.
+        DataRefusedError: There are none, or some are wrong; one message tells the first ten.
     """
     lines = path.read_text("utf-8").splitlines() if path.is_file() else []
-    if not lines:
-        raise DataRefusedError("examples.jsonl is missing or empty, and nothing was trained")
+    rows: list[Row] = []
+    problems = [] if lines else ["the file is missing or empty"]
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-            yield str(row["prompt"]), str(row["answer"])
+            prompt, answer = row["prompt"], row["answer"]
         except (ValueError, KeyError, TypeError):
-            raise DataRefusedError(
-                f"examples.jsonl: line {number} is no object with prompt and answer, and nothing "
-                "was trained"
-            ) from None
-
-
-def _tokenized(
-    tokenizer: Any, examples: Iterator[tuple[str, str]], length: int
-) -> list[tuple[list[int], list[int]]]:
-    """Tokens and labels: answers are learned, prompts are not."""
-    rows = []
-    for prompt, answer in examples:
+            prompt = answer = None
+        if not (isinstance(prompt, str) and isinstance(answer, str) and prompt and answer):
+            problems.append(f"line {number}: is no object with the texts prompt and answer")
+            continue
         asked = tokenizer(prompt)["input_ids"]
-        said = tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-        tokens, labels = asked + said, [IGNORED] * len(asked) + said
-        rows.append((tokens[:length], labels[:length]))
+        said = [*tokenizer(answer, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        if len(asked) + len(said) > length:
+            problems.append(f"line {number}: {len(asked) + len(said)} tokens; --length is {length}")
+        rows.append((asked + said, [IGNORED] * len(asked) + said))
+    if problems:
+        told = "examples.jsonl is not as expected, and nothing was trained:"
+        more = [f"and {len(problems) - 10} more"] if len(problems) > 10 else []
+        raise DataRefusedError("\n  ".join([told, *problems[:10], *more]))
     return rows
 
 
-def _batch(
-    rows: Sequence[tuple[list[int], list[int]]], filler: int, place: torch.device
-) -> dict[str, torch.Tensor]:
+def _batch(rows: Sequence[Row], place: torch.device) -> dict[str, torch.Tensor]:
     longest = max(len(tokens) for tokens, _ in rows)
 
-    def filled(values: Sequence[Sequence[int]], by: int) -> torch.Tensor:
+    def filled(values: Sequence[list[int]], by: int) -> torch.Tensor:
         return torch.tensor([[*each, *[by] * (longest - len(each))] for each in values]).to(place)
 
     tokens = [tokens for tokens, _ in rows]
     return {
-        "input_ids": filled(tokens, filler),
+        # Which token fills up is all the same: the mask hides it, and no label asks for it.
+        "input_ids": filled(tokens, 0),
         "attention_mask": filled([[1] * len(each) for each in tokens], 0),
         "labels": filled([labels for _, labels in rows], IGNORED),
     }
@@ -141,14 +122,14 @@ def _batch(
 def _state(model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """All that a step depends on, torch's random numbers among it."""
     return {
-        "adapter": get_peft_model_state_dict(model),
+        "adapter": get_peft_model_state_dict(model, save_embedding_layers=False),
         "optimizer": optimizer.state_dict(),
         "random": torch.get_rng_state(),
         "device_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
 
 
-def _resumed(earlier: Any, model: Any, optimizer: torch.optim.Optimizer) -> int:
+def _resumed(earlier: Checkpoint | None, model: Any, optimizer: torch.optim.Optimizer) -> int:
     """Set everything to where it stood, and say at which step that was."""
     if earlier is None:
         return 0
@@ -161,22 +142,23 @@ def _resumed(earlier: Any, model: Any, optimizer: torch.optim.Optimizer) -> int:
     return int(earlier.step)
 
 
-def _register(run: Any, model: Any, begin: int, loss: float) -> None:
+def _register(run: TrainingRun, model: Any, begin: int) -> None:
     """Log the adapter's own files, no pickle among them, and register them as a version."""
     active = mlflow.active_run()
     client = mlflow.MlflowClient()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "adapter"
-        model.save_pretrained(folder)
+        # Without the embeddings, which LoRA leaves alone; asked to decide, PEFT looks at the hub.
+        model.save_pretrained(folder, save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)
         digest = artifact_digest(folder)
         logged = client.create_logged_model(
             active.info.experiment_id, name="adapter", source_run_id=active.info.run_id
         )
         client.log_model_artifacts(logged.model_id, str(folder))
         logged = client.finalize_logged_model(logged.model_id, "READY")
-    mlflow.set_tag("adapter", digest)
-    version = run.register(logged, description="A LoRA adapter, in PEFT's notation.")
-    told = {"version": version.version, "resumed_at": begin, "adapter": digest, "loss": loss}
+    version = run.register(logged, description="A LoRA adapter, as PEFT writes it.")
+    told = {"version": version.version, "resumed_at": begin, "adapter": digest}
     print(json.dumps(told))  # noqa: T201
 
 
@@ -184,8 +166,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=200, help="optimizer steps")
     parser.add_argument("--every", type=int, default=20, help="steps between checkpoints")
-    parser.add_argument("--batch", type=int, default=8, help="examples of a step and process")
-    parser.add_argument("--rank", type=int, default=16, help="rank of the adapter")
+    parser.add_argument("--batch", type=int, default=8, help="examples of a step")
+    parser.add_argument(
+        "--rank", type=int, choices=[8, 16, 32, 64, 128, 256], default=16, help="of the adapter"
+    )
     parser.add_argument("--rate", type=float, default=2e-4, help="learning rate")
     parser.add_argument("--dropout", type=float, default=0.05, help="of the adapter's input")
     parser.add_argument("--length", type=int, default=1024, help="most tokens of an example")
