@@ -5,7 +5,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --no-sync
 ENV ?= local
 
-.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check bench-scale sync sync-up
+.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-tools e2e-node e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check bench-scale sync sync-up
 
 up: sync-up  ## the platform on this machine, with a sample model served
 	@$(RUN) stanchion up $(ENV) --sample
@@ -51,8 +51,12 @@ lint: sync
 types: sync
 	@$(RUN) mypy
 
-e2e: sync  ## rules and routes by the real tools, then the platform on a real Kubernetes node (root)
+e2e: e2e-tools e2e-node  ## rules and routes by the real tools, then the platform on a real node
+
+e2e-tools: sync
 	@$(RUN) pytest -n auto -m "e2e and not node and not full" tests/e2e
+
+e2e-node: sync  ## the platform on a real Kubernetes node (root)
 	@$(RUN) pytest -m "node and not full" --durations=25 tests/e2e
 
 e2e-full: sync  ## the longer matrix; its result is committed

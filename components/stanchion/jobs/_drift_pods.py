@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import pods
 from stanchion.folders import DATA, in_bucket
-from stanchion.jobs import _parts
+from stanchion.jobs import _parts, _servers
 from stanchion.jobs.drift_monitor_arguments import (
     DEFAULT_DAYS_BACK,
     DEFAULT_LABEL_DAYS,
@@ -24,15 +24,11 @@ from stanchion.jobs.drift_monitor_arguments import (
 from stanchion.monitoring.drift_limits import DEFAULT_PROBLEM_RATIO, DEFAULT_PSI
 
 _BATCH, _CORE = k8s.batch.v1, k8s.core.v1
-PORT = 8080
 _CONTAINER = "compare"
 _PROGRAM = "stanchion-drift-monitor"
 _TRIES = 3
 _REFUSED = [2, 3, 4]
 """Exit statuses of the job: settings, a version, and a log or labels that no try cures."""
-_USER = 1000
-_GRACE_SECONDS = 45
-"""Longer than a scrape may take."""
 
 
 def job_template(
@@ -132,40 +128,21 @@ def exporter_template(
         labelled: Labels of the pod.
         selected: Those of them that never change.
     """
-    volumes = [pods.scratch_volume(pods.scratch_size(EXPORTER_RESOURCES))]
-    mounts = [pods.scratch_mount()]
+    volumes, mounts = [], []
     if not in_bucket(args["reports"]) and "volume_claim_name" in args:
         volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
         mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA, read_only=True))
-    told = {"SERVICE": args["model_service"], "REPORT_URI": args["reports"]}
-    container = _CORE.ContainerArgs(
-        name="exporter",
-        image=args["image"],
-        image_pull_policy="IfNotPresent",
-        command=[_PROGRAM, "serve"],
-        env=pods.environment(told),
-        ports=[_CORE.ContainerPortArgs(name="http", container_port=PORT)],
-        resources=pods.requirements(EXPORTER_RESOURCES),
-        security_context=pods.container_security(),
-        volume_mounts=mounts,
-        startup_probe=pods.http_probe("/health/live", "http", period=2, timeout=2, failures=30),
-        liveness_probe=pods.http_probe("/health/live", "http", period=20, timeout=5, failures=3),
-        readiness_probe=pods.http_probe("/health/ready", "http", period=10, timeout=5, failures=3),
-    )
-    at = args.get("placement")
-    return _CORE.PodTemplateSpecArgs(
-        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
-        spec=_CORE.PodSpecArgs(
-            node_selector=at["node_selector"] if at else None,
-            tolerations=pods.tolerations(at) if at else None,
-            service_account_name=service,
-            automount_service_account_token=False,
-            enable_service_links=False,
-            priority_class_name=args.get("priority_class"),
-            termination_grace_period_seconds=_GRACE_SECONDS,
-            topology_spread_constraints=pods.spread(selected),
-            security_context=pods.pod_security(_USER),
-            containers=[container],
-            volumes=volumes,
-        ),
+    return _servers.pod_template(
+        "exporter",
+        args["image"],
+        [_PROGRAM, "serve"],
+        env=pods.environment({"SERVICE": args["model_service"], "REPORT_URI": args["reports"]}),
+        resources=EXPORTER_RESOURCES,
+        account=service,
+        labelled=labelled,
+        selected=selected,
+        volumes=volumes,
+        mounts=mounts,
+        at=args.get("placement"),
+        priority_class=args.get("priority_class"),
     )

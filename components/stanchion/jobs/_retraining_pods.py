@@ -6,6 +6,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import pods
 from stanchion.folders import DATA
+from stanchion.jobs import _servers
 from stanchion.jobs.retraining_arguments import (
     DEFAULT_COOLDOWN_HOURS,
     DEFAULT_MAX_RUNS,
@@ -18,10 +19,6 @@ from stanchion.jobs.retraining_arguments import (
 )
 
 _CORE, _RBAC = k8s.core.v1, k8s.rbac.v1
-PORT = 8080
-_USER = 1000
-_GRACE_SECONDS = 45
-"""Longer than a notice may take to be judged."""
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _TOKEN_SECONDS = 3600
 _OWNER_AND_GROUP_READ = 0o440
@@ -60,45 +57,24 @@ def pod_template(
         labelled: Labels of the pod.
         selected: Those of them that never change.
     """
-    resources = args.get("resources", DEFAULT_RESOURCES)
-    volumes = [pods.scratch_volume(pods.scratch_size(resources)), _token()]
-    mounts = [
-        pods.scratch_mount(),
-        _CORE.VolumeMountArgs(name="account", mount_path=_ACCOUNT, read_only=True),
-    ]
+    volumes = [_token()]
+    mounts = [_CORE.VolumeMountArgs(name="account", mount_path=_ACCOUNT, read_only=True)]
     if watches_data(args) and "volume_claim_name" in args:
         volumes.append(pods.claim_volume("data", args["volume_claim_name"]))
         mounts.append(_CORE.VolumeMountArgs(name="data", mount_path=DATA, read_only=True))
-    container = _CORE.ContainerArgs(
-        name="trigger",
-        image=args["image"],
-        image_pull_policy="IfNotPresent",
-        command=["stanchion-retraining"],
+    return _servers.pod_template(
+        "trigger",
+        args["image"],
+        ["stanchion-retraining"],
         env=_environment(args),
-        ports=[_CORE.ContainerPortArgs(name="http", container_port=PORT)],
-        resources=pods.requirements(resources),
-        security_context=pods.container_security(),
-        volume_mounts=mounts,
-        startup_probe=pods.http_probe("/health/live", "http", period=2, timeout=2, failures=30),
-        liveness_probe=pods.http_probe("/health/live", "http", period=20, timeout=5, failures=3),
-        readiness_probe=pods.http_probe("/health/ready", "http", period=10, timeout=5, failures=3),
-    )
-    at = args.get("placement")
-    return _CORE.PodTemplateSpecArgs(
-        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
-        spec=_CORE.PodSpecArgs(
-            node_selector=at["node_selector"] if at else None,
-            tolerations=pods.tolerations(at) if at else None,
-            service_account_name=service,
-            automount_service_account_token=False,
-            enable_service_links=False,
-            priority_class_name=args.get("priority_class"),
-            termination_grace_period_seconds=_GRACE_SECONDS,
-            topology_spread_constraints=pods.spread(selected),
-            security_context=pods.pod_security(_USER),
-            containers=[container],
-            volumes=volumes,
-        ),
+        resources=args.get("resources", DEFAULT_RESOURCES),
+        account=service,
+        labelled=labelled,
+        selected=selected,
+        volumes=volumes,
+        mounts=mounts,
+        at=args.get("placement"),
+        priority_class=args.get("priority_class"),
     )
 
 

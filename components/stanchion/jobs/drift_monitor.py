@@ -6,7 +6,7 @@ import pulumi_kubernetes as k8s
 from stanchion import labels, monitoring, network, pods
 from stanchion.children import child_options, once_made
 from stanchion.folders import in_bucket
-from stanchion.jobs import _drift_pods, _parts
+from stanchion.jobs import _drift_pods, _parts, _servers
 from stanchion.jobs.drift_monitor_arguments import (
     DriftMonitorArgs,
     checked,
@@ -15,6 +15,7 @@ from stanchion.jobs.drift_monitor_arguments import (
 )
 from stanchion.labels import metadata
 from stanchion.names import label_value
+from stanchion.serving._served import endpoint
 from stanchion.tracking.access import way_to_mlflow
 
 
@@ -126,34 +127,17 @@ def _exporter(
         f"{name}-exporter-network",
         metadata=walled,
         spec=network.policy_spec(
-            selected, admit=[network.ingress([asked_by], _drift_pods.PORT)], allow=allow
+            selected, admit=[network.ingress([asked_by], _servers.PORT)], allow=allow
         ),
         opts=child,
     )
-    endpoint = k8s.core.v1.Service(
-        f"{name}-service",
-        metadata=called,
-        spec=k8s.core.v1.ServiceSpecArgs(
-            type="ClusterIP",
-            selector=selected,
-            ports=[k8s.core.v1.ServicePortArgs(name="http", port=80, target_port="http")],
-        ),
-        opts=child,
-    )
-    deployment = k8s.apps.v1.Deployment(
+    address = endpoint(f"{name}-service", called, selected, child)
+    deployment = _servers.deployment(
         f"{name}-exporter",
-        metadata=called,
-        spec=k8s.apps.v1.DeploymentSpecArgs(
-            replicas=args.get("replicas", 1),
-            strategy=k8s.apps.v1.DeploymentStrategyArgs(
-                type="RollingUpdate",
-                rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                    max_unavailable=0, max_surge=1
-                ),
-            ),
-            selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
-            template=_drift_pods.exporter_template(service, args, labelled, selected),
-        ),
+        called,
+        selected,
+        _drift_pods.exporter_template(service, args, labelled, selected),
+        replicas=args.get("replicas", 1),
         opts=child_options(parent, opts, depends_on=[account, walls]),
     )
     k8s.policy.v1.PodDisruptionBudget(
@@ -185,4 +169,4 @@ def _exporter(
         namespace,
         child,
     )
-    return deployment, endpoint
+    return deployment, address

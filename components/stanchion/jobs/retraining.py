@@ -6,8 +6,7 @@ import pulumi_kubernetes as k8s
 from stanchion import labels, monitoring, network, pods
 from stanchion.children import child_options, once_made
 from stanchion.folders import in_bucket
-from stanchion.jobs import _retraining_pods
-from stanchion.jobs._retraining_pods import PORT
+from stanchion.jobs import _retraining_pods, _servers
 from stanchion.jobs.retraining_arguments import (
     DEFAULT_POLL_MINUTES,
     RetrainingTriggerArgs,
@@ -93,20 +92,12 @@ class RetrainingTrigger(pulumi.ComponentResource):
             opts=child,
         )
         address = endpoint(f"{name}-service", named(), selected, child)
-        deployment = k8s.apps.v1.Deployment(
+        deployment = _servers.deployment(
             f"{name}-deployment",
-            metadata=named(),
-            spec=k8s.apps.v1.DeploymentSpecArgs(
-                replicas=args.get("replicas", 1),
-                strategy=k8s.apps.v1.DeploymentStrategyArgs(
-                    type="RollingUpdate",
-                    rolling_update=k8s.apps.v1.RollingUpdateDeploymentArgs(
-                        max_unavailable=0, max_surge=1
-                    ),
-                ),
-                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
-                template=_retraining_pods.pod_template(service, args, labelled, selected),
-            ),
+            named(),
+            selected,
+            _retraining_pods.pod_template(service, args, labelled, selected),
+            replicas=args.get("replicas", 1),
             opts=child_options(self, opts, depends_on=[bound, walls]),
         )
         k8s.policy.v1.PodDisruptionBudget(
@@ -140,7 +131,7 @@ def _way_in(
         network.peer(inside, pod_labels)
         for pod_labels in (monitoring.ALERTMANAGER_PODS, monitoring.PROMETHEUS_PODS)
     ]
-    return [network.ingress(told_by, PORT)]
+    return [network.ingress(told_by, _servers.PORT)]
 
 
 def _way_out(
