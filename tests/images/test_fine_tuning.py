@@ -102,7 +102,8 @@ def registered(root: Path) -> tuple[Any, Path]:
     """The one version that a training has registered, and its files."""
     client = MlflowClient(tracking_uri=f"sqlite:///{root}/registry.db")
     (version,) = client.search_model_versions("name = 'assistant'")
-    return version, Path(download_artifacts(version.source, tracking_uri=client.tracking_uri))
+    logged = client.get_logged_model(version.source.removeprefix("models:/"))
+    return version, Path(download_artifacts(logged.artifact_location))
 
 
 def answer_loss(model: Any, tokenizer: Any) -> float:
