@@ -56,6 +56,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         num_attention_heads=2,
         num_key_value_heads=2,
         max_position_embeddings=32,
+        initializer_range=0.5,
     )
     transformers.LlamaForCausalLM(config).save_pretrained(folder / "base")
     lines = [json.dumps({"prompt": asked, "answer": said}) for asked, said in PAIRS]
@@ -120,14 +121,14 @@ def answer_loss(model: Any, tokenizer: Any) -> float:
 @pytest.mark.timeout(1200)
 def test_killed_and_resumed_it_registers_the_same_adapter(data: Path, tmp_path: Path) -> None:
     undisturbed, root = tmp_path / "whole", tmp_path / "cut"
-    whole = ended(started(undisturbed, data))
-    first = started(root, data)
+    beside, first = started(undisturbed, data), started(root, data)
     while not list(root.glob(f"checkpoints/*/step-{KILLED_AFTER:010d}.json")):
         assert first.poll() is None, first.communicate()
         time.sleep(0.01)
     first.kill()
     assert first.wait(timeout=60) == -signal.SIGKILL
-    resumed = ended(started(root, data))
+    again = started(root, data)
+    whole, resumed = ended(beside), ended(again)
     assert KILLED_AFTER <= resumed["resumed_at"] < STEPS
     assert whole["resumed_at"] == 0
 

@@ -148,6 +148,9 @@ def _register(run: TrainingRun, model: Any, begin: int) -> None:
     client = mlflow.MlflowClient()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "adapter"
+        # PEFT keeps a set, whose order is another one in each process.
+        config = model.peft_config["default"]
+        config.target_modules = sorted(config.target_modules)
         # Without the embeddings, which LoRA leaves alone; asked to decide, PEFT looks at the hub.
         model.save_pretrained(folder, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
