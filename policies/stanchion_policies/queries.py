@@ -69,7 +69,7 @@ def queries_of(item: KubernetesObject) -> Iterator[Written]:
 )
 def query_exported(item: KubernetesObject, cluster: Cluster, settings: Settings) -> Iterator[str]:
     """A query asks for metrics and labels that somebody exports."""
-    known = _Known(cluster, settings)
+    known = _Known(cluster, settings, item.namespace)
     for written in queries_of(item):
         try:
             query = promql.read(written.text)
@@ -83,8 +83,10 @@ def query_exported(item: KubernetesObject, cluster: Cluster, settings: Settings)
 class _Known:
     """What is exported in a cluster: the tables, the stack's recording rules, the setting's."""
 
-    def __init__(self, cluster: Cluster, settings: Settings) -> None:
+    def __init__(self, cluster: Cluster, settings: Settings, namespace: str) -> None:
         self._cluster = cluster
+        # Where the namespace is another stack's, the exporter and its list may be so too.
+        self._sees_exporters = not cluster.namespaces or namespace in cluster.namespaces
         self._further = settings.strings("exported")
 
     def complaints(self, query: promql.Query) -> Iterator[str]:
@@ -94,7 +96,7 @@ class _Known:
             if found is None:
                 yield self._unknown(selector.metric)
                 continue
-            if found.off and not self._enabled(selector.metric):
+            if found.off and self._sees_exporters and not self._enabled(selector.metric):
                 yield (
                     f"asks for {selector.metric}, which its exporter leaves out by default, so it "
                     "never fires"

@@ -74,3 +74,4 @@ def copied(checkout: Path) -> None:
     for part in ("stacks", "policies", "serving-images"):
         ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    (checkout / "docs").symlink_to(ROOT / "docs")

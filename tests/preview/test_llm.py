@@ -82,7 +82,9 @@ def test_it_does_however_its_weights_are_kept(
 
 
 def test_a_model_without_a_guardrail_is_refused(tmp_path: Path) -> None:
-    (finding,) = findings(previewed("prod-aws", tmp_path, gateway=None, external=[]))
+    (finding,) = findings(
+        previewed("prod-aws", tmp_path, gateway=None, external=[], gates=None, prompts=[])
+    )
     assert finding.startswith("llm-guarded: ")
     assert finding.endswith("stanchion.dev/guardrail")
 

@@ -99,7 +99,7 @@ def test_a_type_problem_is_a_sarif_error_at_the_environments_file(evaluate: Eval
     (one,) = report["runs"]
     rules = [rule["id"] for rule in one["tool"]["driver"]["rules"]]
     assert rules == ["provider-types"]
-    assert len(one["results"]) == 11
+    assert len(one["results"]) == 12
     for result in one["results"]:
         assert rules[result["ruleIndex"]] == result["ruleId"]
         assert result["level"] == "error"
