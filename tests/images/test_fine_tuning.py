@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import runpy
 import shutil
 import signal
 import subprocess
@@ -22,7 +21,7 @@ import pytest
 from mlflow.artifacts import download_artifacts
 from mlflow.tracking import MlflowClient
 from stanchion_models import artifact_digest
-from stanchion_training.errors import DataRefusedError
+from stanchion_training.errors import DATA_REFUSED
 
 WITHOUT = "the fine-tuning example is not tried: torch, transformers and peft are not installed"
 torch = pytest.importorskip("torch", reason=WITHOUT)
@@ -160,21 +159,19 @@ def test_killed_and_resumed_it_registers_the_same_adapter(data: Path, tmp_path: 
     assert taught < untaught / 2, "the adapter knows what it was taught"
 
 
+@pytest.mark.timeout(600)
 def test_examples_that_are_wrong_are_refused_before_anything_is_trained(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path
 ) -> None:
     bad = tmp_path / "bad"
     shutil.copytree(data, bad)
     long = json.dumps({"prompt": "grass " * 20, "answer": "green"})
     lines = ['{"prompt": "what"}', *(bad / "examples.jsonl").read_text("utf-8").splitlines(), long]
     (bad / "examples.jsonl").write_text("\n".join(lines), "utf-8")
-    monkeypatch.chdir(tmp_path)
-    for name, value in environment(tmp_path, bad).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *ARGUMENTS])
-    with pytest.raises(DataRefusedError):
-        runpy.run_path(str(SCRIPT), run_name="__main__")
-    assert capsys.readouterr().err.splitlines()[-3:] == [
+    process = started(tmp_path, bad)
+    _, told = process.communicate(timeout=400)
+    assert process.returncode == DATA_REFUSED, told
+    assert told.splitlines()[-3:] == [
         "examples.jsonl is not as expected, and nothing was trained:",
         "  line 1: is no object with the texts prompt and answer",
         "  line 4: 22 tokens; --length is 16",
