@@ -56,6 +56,22 @@ def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) ->
     assert set(training.code.files) == {"train.py", "data.yaml"}
 
 
+def test_the_fine_tuning_example_satisfies_the_schema_and_the_environment(tmp_path: Path) -> None:
+    text = example("training/assistant-lora.yaml")
+    jsonschema.validate(yaml.safe_load(text), service_schema())
+    shutil.copytree(CODE.with_name("assistant-lora"), tmp_path / "assistant-lora")
+    (tmp_path / "assistant-lora.yaml").write_text(text)
+    found = [
+        each
+        for each in load_service_files(tmp_path, "prod-aws")
+        if isinstance(each, TrainingJobFile)
+    ]
+    pools = {"train": {**L4, "pool": "train"}}
+    (training,) = load_trainings(found, tmp_path, environment(), "prod-aws", pools)
+    assert training.code.files is not None
+    assert set(training.code.files) == {"train.py"}
+
+
 def test_the_guides_file_is_the_example() -> None:
     guide = (ROOT / "docs" / "training.md").read_text("utf-8")
     text = guide.partition("```yaml\n")[2].partition("```")[0]
