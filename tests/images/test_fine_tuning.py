@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from stanchion_models import artifact_digest
 from stanchion_training.errors import DATA_REFUSED
@@ -102,8 +103,15 @@ def registered(root: Path) -> tuple[Any, Path]:
     """The one version that a training has registered, and its files."""
     client = MlflowClient(tracking_uri=f"sqlite:///{root}/registry.db")
     (version,) = client.search_model_versions("name = 'assistant'")
-    logged = client.get_logged_model(version.source.removeprefix("models:/"))
+    logged = client.get_logged_model(str(version.source).removeprefix("models:/"))
     return version, Path(download_artifacts(logged.artifact_location))
+
+
+def runs(client: MlflowClient) -> list[Run]:
+    """All that were begun."""
+    experiment = client.get_experiment_by_name("assistant")
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
 
 
 def answer_loss(model: Any, tokenizer: Any) -> float:
@@ -141,7 +149,7 @@ def test_killed_and_resumed_it_registers_the_same_adapter(data: Path, tmp_path: 
     assert version.tags["stanchion.digest"] == resumed["adapter"] == whole["adapter"]
 
     client = MlflowClient(tracking_uri=f"sqlite:///{root}/registry.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("assistant").experiment_id])
+    (run,) = runs(client)
     assert (run.info.run_id, run.info.status) == (version.run_id, "FINISHED")
     for tags in (run.data.tags, version.tags):
         assert tags["stanchion.data.digest"] == artifact_digest(data)
@@ -177,7 +185,7 @@ def test_examples_that_are_wrong_are_refused_before_anything_is_trained(
         "  line 4: 22 tokens; --length is 16",
     ]
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/registry.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("assistant").experiment_id])
+    (run,) = runs(client)
     assert (run.info.status, run.data.metrics) == ("FAILED", {})
     assert not client.search_registered_models()
     assert not list(tmp_path.rglob("state.pt"))

@@ -66,8 +66,8 @@ def test_the_fine_tuning_example_satisfies_the_schema_and_the_environment(tmp_pa
         for each in load_service_files(tmp_path, "prod-aws")
         if isinstance(each, TrainingJobFile)
     ]
-    pools = {"train": {**L4, "pool": "train"}}
-    (training,) = load_trainings(found, tmp_path, environment(), "prod-aws", pools)
+    train: Placement = {**L4, "pool": "train"}
+    (training,) = load_trainings(found, tmp_path, environment(), "prod-aws", {"train": train})
     assert training.code.files is not None
     assert set(training.code.files) == {"train.py"}
 
