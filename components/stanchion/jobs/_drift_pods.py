@@ -23,7 +23,7 @@ from stanchion.jobs.drift_monitor_arguments import (
 )
 from stanchion.monitoring.drift_limits import DEFAULT_PROBLEM_RATIO, DEFAULT_PSI
 
-_BATCH, _CORE = k8s.batch.v1, k8s.core.v1
+_CORE = k8s.core.v1
 _CONTAINER = "compare"
 _PROGRAM = "stanchion-drift-monitor"
 _TRIES = 3
@@ -68,20 +68,12 @@ def job_spec(
     args: DriftMonitorArgs, template: k8s.core.v1.PodTemplateSpecArgs
 ) -> k8s.batch.v1.JobSpecArgs:
     """One pod, tried again where another try may help, and as often as it is evicted."""
-    return _BATCH.JobSpecArgs(
-        completions=1,
-        parallelism=1,
-        backoff_limit=_TRIES,
-        pod_failure_policy=_BATCH.PodFailurePolicyArgs(
-            rules=[
-                _parts.on_disruption("Ignore"),
-                _parts.on_exit("FailJob", _CONTAINER, _REFUSED),
-            ]
-        ),
-        active_deadline_seconds=deadline_seconds(args),
-        # Kueue starts it; this is only how it is born.
-        suspend=True if "queue" in args else None,
-        template=template,
+    return _parts.one_pod(
+        template,
+        _TRIES,
+        refused=_parts.on_exit("FailJob", _CONTAINER, _REFUSED),
+        deadline_seconds=deadline_seconds(args),
+        queue=args.get("queue"),
     )
 
 

@@ -183,6 +183,38 @@ def on_exit(
     )
 
 
+def one_pod(
+    template: k8s.core.v1.PodTemplateSpecArgs,
+    retries: int,
+    *,
+    refused: k8s.batch.v1.PodFailurePolicyRuleArgs,
+    deadline_seconds: int,
+    queue: str | None,
+    keep_seconds: int | None = None,
+) -> k8s.batch.v1.JobSpecArgs:
+    """One pod, tried again where another try may help, and as often as it is evicted.
+
+    Args:
+        template: The pod.
+        retries: How often one that fails is tried again.
+        refused: The exit statuses that no try cures.
+        deadline_seconds: Longest time with all tries.
+        queue: Kueue's LocalQueue that starts it; None where nothing waits.
+        keep_seconds: How long the Job stays once it is over; None where a CronJob cleans up.
+    """
+    return _BATCH.JobSpecArgs(
+        completions=1,
+        parallelism=1,
+        backoff_limit=retries,
+        pod_failure_policy=_BATCH.PodFailurePolicyArgs(rules=[on_disruption("Ignore"), refused]),
+        active_deadline_seconds=deadline_seconds,
+        ttl_seconds_after_finished=keep_seconds,
+        # Kueue starts it; this is only how it is born.
+        suspend=True if queue is not None else None,
+        template=template,
+    )
+
+
 def job(
     name: str,
     *,

@@ -129,21 +129,13 @@ def job_spec(
         template: The pod.
         keep_seconds: How long the Job stays once it is over; None where a CronJob cleans up.
     """
-    return _BATCH.JobSpecArgs(
-        completions=1,
-        parallelism=1,
-        backoff_limit=args.get("retries", DEFAULT_RETRIES),
-        pod_failure_policy=_BATCH.PodFailurePolicyArgs(
-            rules=[
-                _parts.on_disruption("Ignore"),
-                _parts.on_exit("FailJob", _CONTAINER, _REFUSED),
-            ]
-        ),
-        active_deadline_seconds=deadline_seconds(args),
-        ttl_seconds_after_finished=keep_seconds,
-        # Kueue starts it; this is only how it is born.
-        suspend=True if "queue" in args else None,
-        template=template,
+    return _parts.one_pod(
+        template,
+        args.get("retries", DEFAULT_RETRIES),
+        refused=_parts.on_exit("FailJob", _CONTAINER, _REFUSED),
+        deadline_seconds=deadline_seconds(args),
+        queue=args.get("queue"),
+        keep_seconds=keep_seconds,
     )
 
 
