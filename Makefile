@@ -59,8 +59,8 @@ e2e-tools: sync
 e2e-node: sync  ## the platform on a real Kubernetes node (root)
 	@$(RUN) pytest -m "node and not full" --durations=25 tests/e2e
 
-e2e-full: sync  ## the longer matrix; its result is committed
-	@$(RUN) pytest -m e2e tests/e2e --results tests/e2e/RESULTS.md
+e2e-full: sync  ## the longer matrix, with every chapter on the node (root); its result is committed
+	@$(RUN) pytest -m "node or full" tests/e2e --results tests/e2e/RESULTS.md
 
 bench: sync  ## ratios against peers, in one run; writes benchmarks/RESULTS.md
 	@$(RUN) python -m benchmarks.model_server

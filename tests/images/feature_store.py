@@ -22,6 +22,8 @@ from .test_database_image import Folder, run
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "serving-images" / "feature-store"
 EXAMPLE = ROOT / "examples" / "feature-store"
+# The Makefile puts it there where it is not installed.
+UV = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
 _PATHS = {
     "PYTHONPATH": f"{PROJECT}:{ROOT / 'serving-images' / 'serving'}",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -33,8 +35,7 @@ def python() -> Path:
     """The interpreter with what the image installs: made by its lock the first time."""
     home = ROOT / ".tools" / "feature-store"
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
-    uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
-    command = [uv, "sync", "--frozen", "--quiet", "--compile-bytecode", "--project", str(PROJECT)]
+    command = [UV, "sync", "--frozen", "--quiet", "--compile-bytecode", "--project", str(PROJECT)]
     environment["UV_PROJECT_ENVIRONMENT"] = str(home)
     subprocess.run(command, env=environment, check=True, timeout=600)
     return home / "bin" / "python"

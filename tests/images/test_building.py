@@ -16,6 +16,8 @@ from stanchion_cli import images
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.images import base, context, engine
 
+from .feature_store import UV
+
 ROOT = Path(__file__).parents[2]
 SOURCES = ROOT / "serving-images"
 PRUNED = [
@@ -195,7 +197,7 @@ def test_an_unknown_base_that_cannot_be_pulled_is_told(monkeypatch: pytest.Monke
 
 
 def exported(*words: str) -> str:
-    command = ["uv", "export", "--frozen", "--offline", "--quiet", "--no-header", *words]
+    command = [UV, "export", "--frozen", "--offline", "--quiet", "--no-header", *words]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 import yaml
-from preview.conftest import ROOT, copied
+from preview.conftest import copied
 from stanchion_cli import preview
 
 
@@ -16,7 +15,6 @@ def test_a_managed_prometheus_keeps_every_rule_and_every_type(
     tmp_path: Path, cloud: str, made: str
 ) -> None:
     copied(tmp_path)
-    shutil.copytree(ROOT / "docs" / "runbooks", tmp_path / "docs" / "runbooks")
     path = tmp_path / "stacks" / f"Pulumi.prod-{cloud}.yaml"
     environment = yaml.safe_load(path.read_text("utf-8"))
     environment["config"].setdefault("stanchion:monitoring", {})["prometheus"] = {"managed": {}}
