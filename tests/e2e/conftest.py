@@ -19,6 +19,7 @@ from stanchion_cli.cluster.operator_list import PROMETHEUS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLUSTER = "e2e"
+BROKEN: set[str] = set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -83,11 +84,17 @@ def simulation(promtool: Path, tmp_path: Path) -> Simulation:
     return Simulation(promtool, tmp_path)
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember which stories are broken."""
+    if report.failed:
+        BROKEN.add(report.nodeid.partition("::")[0])
+
+
 @pytest.fixture
 def unbroken(request: pytest.FixtureRequest) -> None:
-    """For the chapters of a story: none makes sense when one before it failed."""
-    if request.session.testsfailed:
-        pytest.skip("an earlier chapter failed")
+    """For the chapters of a story, which is a file: none makes sense when one before it failed."""
+    if request.node.nodeid.partition("::")[0] in BROKEN:
+        pytest.skip("an earlier chapter of this story failed")
 
 
 @pytest.fixture(scope="session")

@@ -91,9 +91,9 @@ def listed(prometheus: Prometheus) -> None:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    """Where the page goes: beside the results, where those are written."""
-    results: Path | None = request.config.getoption("--results", None)
-    folder = results.parent if results else tmp_path_factory.mktemp("page")
+    """Where the page goes: to the documentation, where results are kept."""
+    kept = request.config.getoption("--results", None)
+    folder = Path(__file__).parents[2] / "docs" if kept else tmp_path_factory.mktemp("page")
     return folder / "dashboards.html"
 
 
