@@ -115,7 +115,7 @@ class TrainingJob(pulumi.ComponentResource):
             )
             self.cron_job_name = once_made(service, scheduled)
         else:
-            called, made = _trained_once(name, service, args, labelled, queued, code, ready)
+            called, made = _trained_once(name, args, labelled, queued, code, ready)
             self.job_name = once_made(called, made)
         self.namespace = pulumi.Output.from_input(namespace)
         self.pod_labels = pulumi.Output.from_input(selected)
@@ -131,7 +131,6 @@ class TrainingJob(pulumi.ComponentResource):
 
 def _trained_once(
     name: str,
-    service: str,
     args: TrainingJobArgs,
     labelled: Mapping[str, str],
     queued: Mapping[str, str],
@@ -139,6 +138,7 @@ def _trained_once(
     opts: pulumi.ResourceOptions,
 ) -> tuple[pulumi.Output[str], pulumi.CustomResource]:
     """What trains now and never again, and its name."""
+    service = args.get("service_name", name)
     if "ray" in args:
         head, worker = _training_pods.ray_templates(service, args, labelled, code)
         spec = _training_pods.ray_job_spec(args, head, worker)

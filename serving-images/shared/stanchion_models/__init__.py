@@ -1,6 +1,6 @@
 """What every serving image shares: digests, references, registration, the registry client."""
 
-from stanchion_models.digest import DIGEST_TAG, DigestError, artifact_digest
+from stanchion_models.digest import DIGEST_TAG, DigestError, artifact_digest, digest_of
 from stanchion_models.reference import (
     REFERENCE_FILE,
     InvalidReferenceError,
@@ -29,6 +29,7 @@ __all__ = [
     "RegistryError",
     "RegistryUnavailableError",
     "artifact_digest",
+    "digest_of",
     "read_reference",
     "register",
 ]
