@@ -100,7 +100,6 @@ class TrainingJob(pulumi.ComponentResource):
             )
             first.append(files)
         ready = child_options(self, opts, depends_on=first)
-        queued = _parts.queued(labelled, args.get("queue"), args.get("queue_priority"))
         self.job_name = self.cron_job_name = None
         if repeats(args):
             template = _training_pods.pod_template(service, args, labelled, code)
@@ -109,13 +108,13 @@ class TrainingJob(pulumi.ComponentResource):
                 described=metadata(service, namespace, labelled),
                 schedule=args.get("schedule"),
                 kept_runs=args.get("kept_runs", DEFAULT_KEPT_RUNS),
-                labelled=queued,
+                labelled=_parts.queued(labelled, args.get("queue"), args.get("queue_priority")),
                 spec=_training_pods.job_spec(args, template, keep_seconds=None),
                 opts=ready,
             )
             self.cron_job_name = once_made(service, scheduled)
         else:
-            called, made = _trained_once(name, args, labelled, queued, code, ready)
+            called, made = _trained_once(name, args, labelled, code, ready)
             self.job_name = once_made(called, made)
         self.namespace = pulumi.Output.from_input(namespace)
         self.pod_labels = pulumi.Output.from_input(selected)
@@ -133,12 +132,12 @@ def _trained_once(
     name: str,
     args: TrainingJobArgs,
     labelled: Mapping[str, str],
-    queued: Mapping[str, str],
     code: str | None,
     opts: pulumi.ResourceOptions,
 ) -> tuple[pulumi.Output[str], pulumi.CustomResource]:
     """What trains now and never again, and its name."""
     service = args.get("service_name", name)
+    queued = _parts.queued(labelled, args.get("queue"), args.get("queue_priority"))
     if "ray" in args:
         head, worker = _training_pods.ray_templates(service, args, labelled, code)
         spec = _training_pods.ray_job_spec(args, head, worker)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 DIGEST_TAG = "stanchion.digest"
@@ -24,12 +25,10 @@ class DigestError(ValueError):
     """The folder holds something no digest can vouch for: a link, a device, or nothing at all."""
 
 
-class Opened(Protocol):
-    """A file that is read from its beginning to its end, and closed."""
+class Readable(Protocol):
+    """A file, from its beginning to its end."""
 
     def read(self, size: int, /) -> bytes: ...  # noqa: D102
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *error: object) -> object: ...
 
 
 def artifact_digest(root: Path) -> str:
@@ -49,12 +48,14 @@ def artifact_digest(root: Path) -> str:
     """
     found = ((name, path.stat().st_size, path) for name, path in sorted(_files(root)))
     try:
-        return digest_of((name, size, partial(path.open, "rb")) for name, size, path in found)
+        return digest_of((name, size, partial(_opened, path)) for name, size, path in found)
     except DigestError as error:
         raise DigestError(f"{root}: {error}") from None
 
 
-def digest_of(files: Iterable[tuple[bytes, int, Callable[[], Opened]]]) -> str:
+def digest_of(
+    files: Iterable[tuple[bytes, int, Callable[[], AbstractContextManager[Readable]]]],
+) -> str:
     """The digest that `artifact_digest` gives a folder of these files, wherever they are.
 
     Args:
@@ -77,6 +78,10 @@ def digest_of(files: Iterable[tuple[bytes, int, Callable[[], Opened]]]) -> str:
     if not found:
         raise DigestError("no file to digest")
     return f"sha256:{total.hexdigest()}"
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def _files(root: Path) -> Iterator[tuple[bytes, Path]]:
