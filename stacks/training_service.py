@@ -42,8 +42,11 @@ class DataSet(Strict):
     """ARN of the KMS key that the bucket is encrypted with; default: one that AWS manages."""
 
 
-class HeadResources(Strict):
-    """What Ray's head asks for and may use."""
+class RayHead(Strict):
+    """The pod in which the command runs."""
+
+    pool: Annotated[ShortName, Field(max_length=28)] | None = None
+    """Pool of CPUs, declared in the environment, with more than spot; default: nodes of no pool."""
 
     cpu: Cpu = "1"
     """CPU request in cores."""
@@ -60,8 +63,8 @@ class Ray(Strict):
     """Ray's version in the `image`, as `ray --version` prints it: 2.53.0 or newer."""
     workers: Annotated[int, Field(ge=1, le=500)]
     """Pods that do the work; `pool` and `resources` are each worker's."""
-    head: HeadResources = HeadResources()
-    """What the pod asks for in which the command runs."""
+    head: RayHead = RayHead()
+    """The pod in which the command runs: where, and what it asks for."""
 
 
 class TrainingJobFile(Strict):

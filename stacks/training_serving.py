@@ -40,6 +40,7 @@ _IN_FILES = {
     "gpus": "resources.gpus",
     "on_demand": "retrain",
     "ray.head_resources": "ray.head",
+    "ray.head_placement": "ray.head.pool",
 }
 """Where a file says what the component takes under another name."""
 _NOT_YET: TrackingAccess = {"url": "", "namespace": "", "secret_name": ""}
@@ -103,12 +104,24 @@ def _lacks_for_ray(file: TrainingJobFile, environment: Environment, stack: str) 
         return []
     lacking = environment.lacks(Operator.KUBERAY_OPERATOR)
     problems = [f"ray: needs {lacking} of {stack}; add it, or remove ray"] if lacking else []
-    plain = [each for each in environment.pools if each.cpu is not None]
-    if plain and all(set(each.capacity) == {CapacityKind.SPOT} for each in plain):
-        names = ", ".join(each.name for each in plain)
+    plain = {each.name: set(each.capacity) for each in environment.pools if each.cpu is not None}
+    fit = [name for name, capacity in plain.items() if capacity != {CapacityKind.SPOT}]
+    chosen = file.ray.head.pool
+    if chosen is not None:
+        if chosen not in fit:
+            problems.append(
+                f"ray.head.pool: '{chosen}' is no pool of CPUs of {stack} with more than spot, on "
+                f"which a head is lost; write {' or '.join(fit) or 'one'}, or remove it"
+            )
+    elif plain and not fit:
         problems.append(
-            f"ray: its head is never on spot nodes, and pools without GPUs of {stack} ({names}) "
-            "have nothing else; add on_demand to the capacity of one"
+            f"ray: its head is never on spot nodes, and pools without GPUs of {stack} "
+            f"({', '.join(plain)}) have nothing else; add on_demand to the capacity of one"
+        )
+    elif len(fit) < len(plain) and environment.has_queues:
+        problems.append(
+            f"ray.head.pool: is needed, for the queue may send the head to spot nodes; write "
+            f"{' or '.join(fit)}"
         )
     return problems
 
@@ -167,6 +180,8 @@ def _args(
                 "memory": head.memory,
             },
         }
+        if head.pool is not None and head.pool in pools:
+            args["ray"]["head_placement"] = pools[head.pool]
     if code.files is not None:
         args["code"] = dict(code.files)
     if file.checkpoints is not None:

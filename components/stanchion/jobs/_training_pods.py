@@ -18,6 +18,7 @@ from stanchion.jobs.training_arguments import (
     TrainingJobArgs,
     deadline_seconds,
 )
+from stanchion.placement import Placement
 
 _BATCH, _CORE = k8s.batch.v1, k8s.core.v1
 _CONTAINER = "train"
@@ -53,7 +54,8 @@ def pod_template(
         resources=args.get("resources", DEFAULT_RESOURCES),
         environment=_environment(args),
         command=args["command"],
-        on_pool=True,
+        at=args.get("placement"),
+        gpus=args.get("gpus", 0),
     )
 
 
@@ -63,7 +65,7 @@ def ray_templates(
     """The pods of Ray's head and of a worker, whose commands KubeRay writes.
 
     Both are told what the one pod of a training is, but not how many threads to take: Ray tells
-    each of its tasks. The head asks for no GPU and goes to no pool.
+    each of its tasks. The head asks for no GPU.
 
     Args:
         service: Name of the objects.
@@ -81,6 +83,7 @@ def ray_templates(
         environment=environment,
         ports=_ray_job.head_ports(),
         affinity=_ray_job.not_on_spot(),
+        at=args["ray"].get("head_placement"),
     )
     worker = _template(
         service,
@@ -89,7 +92,8 @@ def ray_templates(
         code,
         resources=args.get("resources", DEFAULT_RESOURCES),
         environment=environment,
-        on_pool=True,
+        at=args.get("placement"),
+        gpus=args.get("gpus", 0),
     )
     return head, worker
 
@@ -105,10 +109,9 @@ def _template(
     command: list[str] | None = None,
     ports: list[k8s.core.v1.ContainerPortArgs] | None = None,
     affinity: k8s.core.v1.AffinityArgs | None = None,
-    on_pool: bool = False,
+    at: Placement | None = None,
+    gpus: int = 0,
 ) -> k8s.core.v1.PodTemplateSpecArgs:
-    at = args.get("placement") if on_pool else None
-    gpus = args.get("gpus", 0) if on_pool else 0
     login = args["tracking"]["secret_name"]
     volumes, mounts = _parts.files(login, resources, args.get("volume_claim_name"))
     if code is not None:

@@ -4,6 +4,7 @@ import re
 from typing import NotRequired, TypedDict
 
 from stanchion.checks import Checks
+from stanchion.placement import Placement
 from stanchion.pods import ContainerResources, check_resources
 
 DEFAULT_HEAD: ContainerResources = {"cpu": "1", "cpu_limit": "2", "memory": "4Gi"}
@@ -28,6 +29,8 @@ class RayCluster(TypedDict):
     head_resources: NotRequired[ContainerResources]
     """CPU and memory of the pod in which the command runs, and with it what Ray knows of its
     cluster; it is given no work of Ray's. Default: 1 to 2 cores, 4Gi."""
+    head_placement: NotRequired[Placement]
+    """Pool of CPUs that the head runs on, on nodes that are no spot. Default: nodes of no pool."""
 
 
 def check_ray(check: Checks, service: str, ray: RayCluster) -> None:
@@ -40,6 +43,13 @@ def check_ray(check: Checks, service: str, ray: RayCluster) -> None:
     """
     check.between("ray.workers", ray["workers"], 1, MOST_WORKERS)
     check_resources(check, "ray.head_resources", ray.get("head_resources", DEFAULT_HEAD))
+    at = ray.get("head_placement")
+    if at is not None and at["device"]:
+        check.refuse(
+            "ray.head_placement",
+            f"is pool '{at['pool']}' of GPUs, which a head would keep from workers",
+            "write a pool of CPUs, or leave it out",
+        )
     version = _VERSION.fullmatch(ray["version"])
     if version is None or (int(version[1]), int(version[2])) < _OLDEST:
         check.refuse(

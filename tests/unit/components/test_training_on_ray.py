@@ -84,6 +84,15 @@ def test_a_head_is_as_large_as_it_is_told() -> None:
     assert container(head)["resources"]["requests"]["memory"] == "32Gi"
 
 
+def test_a_head_goes_to_a_pool_of_its_own_where_it_has_one() -> None:
+    plain = {**ON_L4, "pool": "general", "device": "", "node_selector": {"pool": "general"}}
+    head, worker = templates(on_ray(ray={"head_placement": plain}, placement=ON_L4, gpus=1))
+    assert head["spec"]["nodeSelector"] == {"pool": "general"}
+    assert worker["spec"]["nodeSelector"] == ON_L4["node_selector"]
+    with pytest.raises(ArgumentsError, match="head_placement: is pool 'l4' of GPUs"):
+        on_ray(ray={"head_placement": ON_L4})
+
+
 def test_the_head_is_never_on_a_node_that_may_be_taken_back() -> None:
     head, worker = templates(on_ray(placement=ON_L4, gpus=1))
     required = "requiredDuringSchedulingIgnoredDuringExecution"

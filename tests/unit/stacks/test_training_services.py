@@ -230,6 +230,28 @@ def test_a_head_that_would_have_spot_nodes_alone_is_told_of_before(tmp_path: Pat
     )
 
 
+def test_a_head_goes_to_the_pool_that_it_names_where_that_is_more_than_spot(
+    tmp_path: Path,
+) -> None:
+    pools = yaml.safe_load((ROOT / "stacks" / "Pulumi.prod-aws.yaml").read_text("utf-8"))["config"][
+        "stanchion:pools"
+    ]
+    (general, *_) = [pool for pool in pools if "cpu" in pool]
+    pools.append({**general, "name": "cheap", "capacity": ["spot"]})
+    changes = {"operators": {"more": ["kuberay-operator"]}, "pools": pools}
+    name = general["name"]
+    (told,) = ray_problems(tmp_path, ON_RAY, **changes)
+    assert told.endswith(
+        f"ray.head.pool: is needed, for the queue may send the head to spot nodes; write {name}"
+    )
+    on_spot = examples.edited(ON_RAY, ("head: {", "head: {pool: cheap, "))
+    (told,) = ray_problems(tmp_path, on_spot, **changes)
+    assert "ray.head.pool: 'cheap' is no pool of CPUs of prod-aws with more than spot" in told
+    found = ray_files(tmp_path, examples.edited(ON_RAY, ("head: {", f"head: {{pool: {name}, ")))
+    placements: dict[str, Placement] = {name: {**L4, "pool": name, "device": ""}}
+    assert load_trainings(found, tmp_path, environment(**changes), "prod-aws", placements)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
