@@ -23,7 +23,7 @@ BLUE_GREEN: dict[str, Any] = {
     "scaleDownDelaySeconds": 30,
     "analysis": CANARY["analysis"],
 }
-# Both colours run at once, and a machine of two cores has no room for twice the four of AUTOSCALING.
+# Both colours run at once: two cores have no room for twice the four of AUTOSCALING.
 TWICE_FITS = {"minReplicas": 2, "maxReplicas": 2}
 BACK_ON_STABLE_SECONDS = 60
 # More answers than the gates ask for (225), and fewer than a canary gives in its first step.
