@@ -15,6 +15,8 @@ from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
+from llm_adapters import AdapterPins
+from llm_adapters import unpinned as unpinned_adapters
 from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
@@ -49,6 +51,7 @@ class Declared:
     trainings: Sequence[Training] = ()
     monitors: Sequence[DriftMonitorFile] = ()
     prompts: PromptPins = field(default_factory=dict)
+    adapters: AdapterPins = field(default_factory=dict)
 
 
 def load_declared(
@@ -88,6 +91,7 @@ def load_declared(
         load_trainings(trainings, directory, environment, stack, placements),
         [file for file in files if isinstance(file, DriftMonitorFile)],
         lock.prompts,
+        lock.adapters,
     )
     check_services(
         declared.files,
@@ -103,13 +107,16 @@ def load_declared(
         gateway=environment.gateway,
         shadows=declared.shadows,
     )
-    check_llm_services(declared.llms, environment, stack, offers, declared.prompts)
+    check_llm_services(
+        declared.llms, environment, stack, offers, declared.prompts, adapters=declared.adapters
+    )
     check_retraining(trainings, declared.files, environment, stack, declared.monitors)
     check_drift_monitors(declared.monitors, declared.files, environment, stack, placements)
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     for llm in declared.llms:
         missing += unpinned(llm.name, llm.prompts, declared.prompts, stack)
+        missing += unpinned_adapters(llm, declared.adapters, stack)
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
     return declared
