@@ -172,7 +172,7 @@ def gateway_args(
     if config.traces is not None:
         args["traces"] = {
             **config.traces.model_dump(include={"experiment", "sample_percent"}, exclude_none=True),
-            **_grounding(config.traces.groundedness),
+            **_grounding(config.traces.groundedness, monitored=environment.monitored),
             "tracking": {
                 "url": registry["url"] if registry else "",
                 "namespace": registry["namespace"] if registry else "",
@@ -186,10 +186,13 @@ def gateway_args(
     return cast("LlmGatewayArgs", args)
 
 
-def _grounding(wanted: LlmGroundedness | None) -> dict[str, Any]:
+def _grounding(wanted: LlmGroundedness | None, *, monitored: bool) -> dict[str, Any]:
     if wanted is None:
         return {}
-    return {"groundedness": {"variables": list(wanted.variables), "roles": list(wanted.roles)}}
+    args: dict[str, Any] = {"variables": list(wanted.variables), "roles": list(wanted.roles)}
+    if wanted.minimum is not None and monitored:
+        args["minimum"] = wanted.minimum
+    return {"groundedness": args}
 
 
 def own_name(file: LlmServiceFile) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
 from stanchion_cli.errors import StanchionError
@@ -78,16 +79,19 @@ def _target() -> Any:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """Version 1 and 2 fit, version 3 is of another base and a higher rank."""
     root = tmp_path_factory.mktemp("adapters")
     found = Registry(f"sqlite:///{root / 'registry.db'}")
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(found.tracking_uri)
     client: MlflowClient = found.client()
     client.create_experiment(ADAPTER, artifact_location=str(root / "artifacts"))
     registered(client, adapter(root / "one"))
     registered(client, adapter(root / "two", r=8))
     registered(client, adapter(root / "three", r=64, revision="c" * 40))
-    return found
+    yield found
+    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture

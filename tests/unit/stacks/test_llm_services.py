@@ -425,7 +425,7 @@ def test_a_pinned_adapter_that_does_not_go_with_the_model_is_refused(
             {"l4": PoolOffer(L4)},
             adapters=pinned_adapter(**changes),
         )
-    assert error.value.problems == [f"services/assistant: {told}"]
+    assert list(error.value.problems) == [f"services/assistant: {told}"]
 
 
 @pytest.mark.parametrize(
