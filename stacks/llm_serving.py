@@ -20,6 +20,7 @@ from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from provider import LocalProvider
 from service_place import PoolOffer, interruption_problems, place_problems
+from service_quota import gateway, own_model, peak_problems
 from stanchion import (
     GrantKind,
     LlmGateway,
@@ -29,7 +30,7 @@ from stanchion import (
     WorkloadIdentity,
 )
 from stanchion.serving import _llm_gateway_checks, llm_checks
-from validation import InvalidFileError, amount
+from validation import InvalidFileError
 
 if TYPE_CHECKING:
     from serving import Platform
@@ -65,7 +66,9 @@ def check_llm_services(
         tenants = [tenant.name for tenant in environment.tenants]
         found = place_problems(file.tenant, file.pool, stack, tenants, pools)
         found += interruption_problems(file.pool, stack, pools)
-        found += _quota_problems(file, environment, stack)
+        tenant = next((each for each in environment.tenants if each.name == file.tenant), None)
+        for demand in (own_model(file, environment), gateway(file, environment)):
+            found += peak_problems(demand, tenant, stack)
         found += _secret_problems(file, environment, stack)
         found += adapter_problems(file, adapters)
         if file.pool is not None and file.pool in pools:
@@ -86,26 +89,6 @@ def check_llm_services(
         problems += [f"services/{file.name}: {problem}" for problem in dict.fromkeys(found)]
     if problems:
         raise InvalidFileError(problems)
-
-
-def _quota_problems(file: LlmServiceFile, environment: Environment, stack: str) -> list[str]:
-    engine = file.engine
-    tenant = next((each for each in environment.tenants if each.name == file.tenant), None)
-    if engine is None or tenant is None:
-        return []
-    quota, replicas = tenant.quota, file.autoscaling.max_replicas + 1
-    gpus = engine.tensor_parallel * engine.pipeline_parallel
-    return [
-        f"autoscaling.maxReplicas: {file.autoscaling.max_replicas} and the 1 more that a rollout "
-        f"needs take {replicas} times {each} of {what}, and tenant '{file.tenant}' of {stack} may "
-        f"have {limit}; raise quota.{what} of the tenant"
-        for what, each, limit in (
-            ("gpus", str(gpus), str(quota.gpus)),
-            ("cpu", file.resources.cpu, quota.cpu),
-            ("memory", file.resources.memory, quota.memory),
-        )
-        if amount(each) * replicas > amount(limit)
-    ]
 
 
 def _secret_problems(file: LlmServiceFile, environment: Environment, stack: str) -> list[str]:

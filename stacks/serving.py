@@ -30,6 +30,7 @@ from service import (
 )
 from service_folders import folder_grants
 from service_place import PoolOffer
+from service_quota import quota_problems
 from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs, balancer_cidrs
 from tracking import Tracking
 from training_service import TrainingJobFile
@@ -110,6 +111,11 @@ def load_declared(
     check_llm_services(
         declared.llms, environment, stack, offers, declared.prompts, adapters=declared.adapters
     )
+    over = quota_problems(
+        declared.files, declared.llms, environment, stack, offers, shadowed=declared.shadows
+    )
+    if over:
+        raise InvalidFileError(over)
     check_retraining(trainings, declared.files, environment, stack, declared.monitors)
     check_drift_monitors(declared.monitors, declared.files, environment, stack, placements)
     check_batches(declared.batches, declared.pins, environment, stack, placements)

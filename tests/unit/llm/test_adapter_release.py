@@ -66,7 +66,8 @@ class World:
         )
 
     def alias(self, name: str) -> str | None:
-        return self.registry.client().get_registered_model(ADAPTER).aliases.get(name)
+        version = self.registry.client().get_registered_model(ADAPTER).aliases.get(name)
+        return None if version is None else str(version)
 
     def state(self, version: str) -> str | None:
         tags = self.registry.client().get_model_version(ADAPTER, version).tags
