@@ -38,7 +38,6 @@ GATEWAY = WatchedGateway(
 )
 LLM_RULES: list[dict[str, Any]] = [group.manifest() for group in llm_rules(LLAMA)]
 GATEWAY_RULES: list[dict[str, Any]] = [group.manifest() for group in gateway_rules(GATEWAY)]
-ALERTS_OF_GATEWAY = [each for each in GATEWAY_RULES if each["name"].endswith("-alerts")]
 BUDGETS = {
     "LlmServiceErrorBudgetBurn": ("availability", 0.005),
     "LlmServiceFirstTokenBudgetBurn": ("first-token", 0.01),
@@ -229,6 +228,12 @@ def test_an_outage_pages_and_a_moved_replica_does_not(simulation: Simulation, st
     assert all(20 < at <= story.alerts[name] for name, at in came.items())
 
 
+def only(alert: str) -> list[dict[str, Any]]:
+    """The group of the gateway's alerts, with one of them."""
+    (group,) = (each for each in GATEWAY_RULES if each["name"].endswith("-alerts"))
+    return [{**group, "rules": [rule for rule in group["rules"] if rule["alert"] == alert]}]
+
+
 TRACED = 'llm_gateway_traces_total{namespace="demo",service="assistant",pod="a",result="%s"}'
 LOST = "LlmGatewayTracesLost"
 
@@ -258,22 +263,22 @@ def test_lost_traces_are_a_ticket_and_a_few_are_not(
         TRACED % result: counter((60, before), (90, after))
         for result, (before, after) in {"sent": (0, 0), "dropped": (0, 0), **series}.items()
     }
-    (found,) = fired(simulation, made, 150, (LOST, TICKET), since=60, groups=ALERTS_OF_GATEWAY)
+    (found,) = fired(simulation, made, 150, (LOST, TICKET), since=60, groups=only(LOST))
     assert (found is None) == (by is None), told
     assert found is None or 10 <= found <= (by or 0), told
 
 
 SCORED = 'llm_gateway_groundedness_ratio_%s{namespace="demo",service="assistant",model="%s"}'
 UNGROUNDED = "LlmGatewayUngrounded"
-WEEK = 7 * 24 * 12
-"""In steps of five minutes."""
+WEEK, HALF_A_DAY = 7 * 24 * 4, 12 * 4
+"""In quarters of an hour."""
 
 
-def scored(model: str, before: float, after: float, *, each: float = 2) -> dict[str, str]:
-    """A week, and twelve hours, of so many scored answers in five minutes, and their mean."""
+def scored(model: str, before: float, after: float, *, each: float = 6) -> dict[str, str]:
+    """A week, and half a day, of so many scored answers a quarter of an hour, and their mean."""
     of = {"sum": (each * before, each * after), "count": (each, each)}
     return {
-        SCORED % (part, model): counter((WEEK, first), (144, then))
+        SCORED % (part, model): counter((WEEK, first), (HALF_A_DAY, then))
         for part, (first, then) in of.items()
     }
 
@@ -291,13 +296,13 @@ def scored(model: str, before: float, after: float, *, each: float = 2) -> dict[
             {**scored("assistant", 0.9, 0.9), **scored("support", 0.9, 0.65)},
             {"past"},
         ),
-        ("too few answers to tell", scored("assistant", 0.9, 0.1, each=0.3), set()),
+        ("too few answers to tell", scored("assistant", 0.9, 0.1, each=0.9), set()),
     ],
 )
 def test_answers_with_less_of_what_was_given_are_a_ticket(
     simulation: Simulation, told: str, series: Mapping[str, str], against: set[str]
 ) -> None:
-    end = f"{(WEEK + 144) * 5}m"
+    end = f"{(WEEK + HALF_A_DAY) * 15}m"
     found = simulation.answers(
         [
             f'count(ALERTS{{alertname="{UNGROUNDED}",alertstate="firing",severity="{TICKET}",'
@@ -306,9 +311,9 @@ def test_answers_with_less_of_what_was_given_are_a_ticket(
         ],
         series,
         end,
-        groups=ALERTS_OF_GATEWAY,
-        step="5m",
-        evaluated_every="5m",
+        groups=only(UNGROUNDED),
+        step="15m",
+        evaluated_every="15m",
     )
     came = {each for each, many in zip(("past", "minimum"), found, strict=True) if many}
     assert came == against, told

@@ -195,10 +195,14 @@ def _write(root: Path, environment: str, lock: _Lock) -> Path:
     file = path(root, environment)
     services = {name: vars(pin) for name, pin in sorted(lock.models.items())}
     document: dict[str, Any] = {"services": services, **_beside(file)}
-    for key, pinned in (("prompts", lock.prompts), ("adapters", lock.adapters)):
+    pinned: dict[str, Mapping[str, Mapping[str, PromptPin | AdapterPin]]] = {
+        "prompts": lock.prompts,
+        "adapters": lock.adapters,
+    }
+    for key, of in pinned.items():
         told = {
             service: {name: _document(pin) for name, pin in sorted(found.items())}
-            for service, found in sorted(pinned.items())
+            for service, found in sorted(of.items())
             if found
         }
         if told:

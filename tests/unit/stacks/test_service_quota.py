@@ -13,6 +13,7 @@ from service import ModelServiceFile, load_service_files
 from service_place import PoolOffer
 from service_quota import quota_problems
 from serving import load_declared
+from stanchion import Placement
 from unit.stacks import examples
 from unit.stacks.examples import L4, example
 from validation import InvalidFileError
@@ -40,7 +41,7 @@ def problems(
     for each in written:
         (folder / f"{each['name']}.yaml").write_text(yaml.safe_dump(each))
     files = load_service_files(folder, "prod-aws")
-    slices = {**L4, "device": "nvidia.com/mig-1g.5gb"}
+    slices: Placement = {**L4, "device": "nvidia.com/mig-1g.5gb"}
     return quota_problems(
         [file for file in files if isinstance(file, ModelServiceFile)],
         [file for file in files if isinstance(file, LlmServiceFile)],
