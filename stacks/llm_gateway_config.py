@@ -88,6 +88,9 @@ class LlmGroundedness(Strict):
     """Variables of a named prompt that hold it."""
     roles: tuple[_Text, ...] = ("tool", "function", "document")
     """Roles of messages that hold it."""
+    minimum: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    """Mean score of six hours' answers below which an alert tells the owner; default: none, it
+    tells when the mean falls by a fifth."""
 
 
 class LlmTraces(Strict):

@@ -1,13 +1,14 @@
 """Service files of kind LlmService: a language model behind one guarded address.
 
 It runs on the environment's GPUs, or at a provider's, or the one falls back on the other. A file
-pins its model itself, by the hub's commit: nothing is promoted into the lock file.
+pins its model itself, by the hub's commit; the lock file pins prompts and registered adapters.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+from llm_adapters import LlmAdapter
 from llm_gates import LlmGates
 from llm_gateway_config import ExternalModel, LlmGatewayConfig
 from llm_prompts import PromptName
@@ -123,19 +124,6 @@ class LlmStorage(Strict):
     """PersistentVolumeClaim of the tenant, with `volume`."""
     offline: bool | None = None
     """Whether the claim is filled already, with `volume`; default: false."""
-
-
-class LlmAdapter(Strict):
-    """A LoRA adapter that is served beside the model."""
-
-    name: _Text
-    """Name by which requests ask for it."""
-    hub_name: _Text
-    """Name on the Hugging Face Hub."""
-    revision: _Text
-    """Commit there, 40 hex digits."""
-    rank: _Count
-    """8, 16, 32, 64, 128 or 256."""
 
 
 class LlmResources(Strict):

@@ -15,6 +15,7 @@ from batch_service import BatchInferenceFile
 from drift_monitor_service import DriftMonitorFile
 from explain import explain
 from gateway_config import GatewayConfig
+from llm_adapters import AdapterPin
 from llm_prompts import PromptPin
 from llm_service import LlmServiceFile
 from pydantic import Field, ValidationError, model_validator
@@ -119,6 +120,8 @@ class LockFile(Strict):
 
     services: Mapping[str, Pin] = {}
     prompts: Mapping[str, Mapping[str, PromptPin]] = {}
+    adapters: Mapping[str, Mapping[str, AdapterPin]] = {}
+    """Of services of language models, by service and then by the registered model."""
     shadows: Mapping[str, Pin] = {}
     """Candidates that requests are mirrored to, by service."""
 

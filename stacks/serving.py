@@ -15,6 +15,8 @@ from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
+from llm_adapters import AdapterPins
+from llm_adapters import unpinned as unpinned_adapters
 from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
@@ -28,6 +30,7 @@ from service import (
 )
 from service_folders import folder_grants
 from service_place import PoolOffer
+from service_quota import quota_problems
 from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs, balancer_cidrs
 from tracking import Tracking
 from training_service import TrainingJobFile
@@ -49,6 +52,7 @@ class Declared:
     trainings: Sequence[Training] = ()
     monitors: Sequence[DriftMonitorFile] = ()
     prompts: PromptPins = field(default_factory=dict)
+    adapters: AdapterPins = field(default_factory=dict)
 
 
 def load_declared(
@@ -88,6 +92,7 @@ def load_declared(
         load_trainings(trainings, directory, environment, stack, placements),
         [file for file in files if isinstance(file, DriftMonitorFile)],
         lock.prompts,
+        lock.adapters,
     )
     check_services(
         declared.files,
@@ -103,13 +108,21 @@ def load_declared(
         gateway=environment.gateway,
         shadows=declared.shadows,
     )
-    check_llm_services(declared.llms, environment, stack, offers, declared.prompts)
+    check_llm_services(
+        declared.llms, environment, stack, offers, declared.prompts, adapters=declared.adapters
+    )
+    over = quota_problems(
+        declared.files, declared.llms, environment, stack, offers, shadowed=declared.shadows
+    )
+    if over:
+        raise InvalidFileError(over)
     check_retraining(trainings, declared.files, environment, stack, declared.monitors)
     check_drift_monitors(declared.monitors, declared.files, environment, stack, placements)
     check_batches(declared.batches, declared.pins, environment, stack, placements)
     missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
     for llm in declared.llms:
         missing += unpinned(llm.name, llm.prompts, declared.prompts, stack)
+        missing += unpinned_adapters(llm, declared.adapters, stack)
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
     return declared

@@ -14,7 +14,9 @@ from stanchion_cli.project import find_root
 
 
 def promote(
-    model: Annotated[str, typer.Argument(help="Name of the registered model, or of a prompt.")],
+    model: Annotated[
+        str, typer.Argument(help="Name of the registered model or LoRA adapter, or of a prompt.")
+    ],
     version: Annotated[
         str, typer.Argument(help="Version to promote, a number; none with --candidate.")
     ] = "",
@@ -39,11 +41,15 @@ def promote(
     With --candidate it is the version that the model's training registered last. One that serves
     already is nothing to do; one that failed before, or is older than the pin, is refused.
 
+    A LoRA adapter that a language model's service declares is held to its base model and rank.
+
     With --prompt it is a version of a prompt, judged by the answers to it.
 
     Run again after an interruption or --no-wait, it goes on: gates passed once are not run again.
     """
+    from stanchion_cli.commands.up import roll_out
     from stanchion_cli.deploy.reach import preview_with, reached
+    from stanchion_cli.llm import adapter_release
     from stanchion_cli.models.candidate import proposed
     from stanchion_cli.models.promotion import Request, promote_version
 
@@ -63,19 +69,34 @@ def promote(
     stack = preview.environment
     if wait:
         needs_engine_or_no_wait(stack)
+    adapting = adapter_release.services_of(preview.outputs, model)
     with reached(root, environment, preview, context) as target:
+
+        def release(number: str) -> adapter_release.Release:
+            asked = Request(root, environment, model, number)
+            return adapter_release.Release(asked, adapting, target, preview.outputs["tracking"])
+
         if candidate:
-            found = proposed(root, environment, model, preview, target)
+            found = (
+                adapter_release.proposed(release(version))
+                if adapting
+                else proposed(root, environment, model, preview, target)
+            )
             version = found.version
             if found.serves:
                 console.print(f"{model} version {version}, the candidate, serves in {environment}")
                 return
-        path = promote_version(
-            Request(root, environment, model, version),
-            preview,
-            target,
-            roll_out=releasing(root, preview, target, model) if wait else None,
-        )
+        if adapting:
+            path = adapter_release.promote(
+                release(version), roll_out=(lambda: roll_out(root, stack)) if wait else None
+            )
+        else:
+            path = promote_version(
+                Request(root, environment, model, version),
+                preview,
+                target,
+                roll_out=releasing(root, preview, target, model) if wait else None,
+            )
     if wait:
         console.print(f"{model} version {version} serves in {environment}", style="bold")
     else:

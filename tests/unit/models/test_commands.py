@@ -17,9 +17,11 @@ from stanchion_cli.deploy import engine, reach
 from stanchion_cli.deploy.api import Ref
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
+from stanchion_cli.llm import adapter_release
 from stanchion_cli.models import lockfile, promotion
 from stanchion_cli.models import rollback as rollbacks
 
+ASSISTANT = {"namespace": "demo", "adapters": {"assistant-lora": {"base": "a@b", "rank": 16}}}
 SERVICE = {
     "name": "wine",
     "tenant": "demo",
@@ -47,7 +49,12 @@ class World:
         assert layer == "services"
         assert name in {"prod", "prod-services"}
         return "prod", SimpleNamespace(
-            environment="prod-services", outputs={"services": {"wine": SERVICE}}
+            environment="prod-services",
+            outputs={
+                "services": {"wine": SERVICE},
+                "llmServices": {"assistant": ASSISTANT},
+                "tracking": {},
+            },
         )
 
     @contextmanager
@@ -61,6 +68,12 @@ class World:
         if roll_out is not None:
             roll_out()
         return lockfile.path(self.root, request.environment)
+
+    def promote_adapter(self, release: adapter_release.Release, *, roll_out: Any) -> Path:
+        assert list(release.services) == ["assistant"]
+        self.requests.append(release.request)
+        roll_out()
+        return lockfile.path(self.root, release.request.environment)
 
     def roll_back(self, request: Any, _preview: Any, target: Target, *, roll_out: Any) -> Any:
         assert target.context == self.context
@@ -89,6 +102,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(reach, "preview_with", made.preview_with)
     monkeypatch.setattr(reach, "reached", made.reached)
     monkeypatch.setattr(promotion, "promote_version", made.promote)
+    monkeypatch.setattr(adapter_release, "promote", made.promote_adapter)
     monkeypatch.setattr(rollbacks, "roll_back", made.roll_back)
     # The package's attribute of this name is the command itself.
     up = importlib.import_module("stanchion_cli.commands.up")
@@ -104,6 +118,13 @@ def test_the_environments_lock_file_is_written_and_its_services_stack_rolled_out
 ) -> None:
     promote("wine-cultivar", "2", named)
     assert [request.environment for request in world.requests] == ["prod"]
+    assert world.rolled_out == ["prod-services"]
+
+
+def test_an_adapter_that_a_service_declares_is_promoted_by_the_same_command(world: World) -> None:
+    promote("assistant-lora", "3", environment="prod")
+    (request,) = world.requests
+    assert (request.model, request.version) == ("assistant-lora", "3")
     assert world.rolled_out == ["prod-services"]
 
 
