@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from stanchion_cli.commands.releasing import Wait, needs_engine_or_no_wait, releasing
+from stanchion_cli.commands.releasing import Pinned, Place, Wait, release
 from stanchion_cli.commands.status import Context
 from stanchion_cli.errors import InputError
 from stanchion_cli.progress import console
-from stanchion_cli.project import find_root
 
 
 def promote(
@@ -43,69 +43,46 @@ def promote(
 
     Run again after an interruption or --no-wait, it goes on: gates passed once are not run again.
     """
-    from stanchion_cli.deploy.reach import preview_with, reached
-    from stanchion_cli.models.candidate import proposed
-    from stanchion_cli.models.promotion import Request, promote_version
-
     if bool(version) == candidate:
         raise InputError(
             "is both a version and --candidate" if version else "has no version",
             where=f"{'prompt' if prompt else 'model'} {model}",
             fix="write either the version to promote, or --candidate",
         )
-    if prompt:
-        if candidate:
-            raise InputError("has no --candidate", where=f"prompt {model}", fix="write a version")
-        _promote_prompt(model, version, environment, context, wait=wait)
-        return
-    root = find_root()
-    environment, preview = preview_with(root, environment, "services")
-    stack = preview.environment
-    if wait:
-        needs_engine_or_no_wait(stack)
-    with reached(root, environment, preview, context) as target:
-        if candidate:
-            found = proposed(root, environment, model, preview, target)
-            version = found.version
-            if found.serves:
-                console.print(f"{model} version {version}, the candidate, serves in {environment}")
-                return
-        path = promote_version(
-            Request(root, environment, model, version),
-            preview,
-            target,
-            roll_out=releasing(root, preview, target, model) if wait else None,
-        )
-    if wait:
-        console.print(f"{model} version {version} serves in {environment}", style="bold")
-    else:
-        console.print(
-            f"commit {path.relative_to(root)}; the next `up` of {stack} rolls it out, and this "
-            "command again without --no-wait moves the alias"
-        )
+    if prompt and candidate:
+        raise InputError("has no --candidate", where=f"prompt {model}", fix="write a version")
+    pin = partial(_prompt if prompt else _model, model, version)
+    release(environment, context, pin, wait=wait)
 
 
-def _promote_prompt(
-    prompt: str, version: str, environment: str, context: str, *, wait: bool
-) -> None:
-    from stanchion_cli.commands.up import roll_out
-    from stanchion_cli.deploy.reach import preview_with, reached
+def _model(model: str, version: str, place: Place) -> Pinned | None:
+    from stanchion_cli.models.candidate import proposed
+    from stanchion_cli.models.promotion import Request, promote_version
+
+    if not version:
+        found = proposed(place.root, place.environment, model, place.preview, place.target)
+        version = found.version
+        if found.serves:
+            console.print(
+                f"{model} version {version}, the candidate, serves in {place.environment}"
+            )
+            return None
+    promote_version(
+        Request(place.root, place.environment, model, version),
+        place.preview,
+        place.target,
+        roll_out=place.roll_out_model(model),
+    )
+    return Pinned(f"{model} version {version}")
+
+
+def _prompt(prompt: str, version: str, place: Place) -> Pinned:
     from stanchion_cli.llm.prompt_release import Request, promote
 
-    root = find_root()
-    environment, preview = preview_with(root, environment, "services")
-    stack = preview.environment
-    if wait:
-        needs_engine_or_no_wait(stack)
-    with reached(root, environment, preview, context) as target:
-        path = promote(
-            Request(root, environment, prompt, version),
-            preview.outputs,
-            target,
-            roll_out=(lambda: roll_out(root, stack)) if wait else None,
-        )
-    if wait:
-        told = f"prompt {prompt} version {version} serves in {environment}"
-        console.print(told, style="bold")
-    else:
-        console.print(f"commit {path.relative_to(root)}; the next `up` of {stack} rolls it out")
+    promote(
+        Request(place.root, place.environment, prompt, version),
+        place.preview.outputs,
+        place.target,
+        roll_out=place.roll_out_prompt(),
+    )
+    return Pinned(f"prompt {prompt} version {version}")
