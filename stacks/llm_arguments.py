@@ -135,6 +135,7 @@ def gateway_args(
             "min_replicas": environment.min_replicas,
             "max_replicas": config.max_replicas,
         },
+        "resources": config.resources.model_dump(),
         "total": config.total.model_dump(exclude_none=True),
         "guardrails": _lists(config.guardrails.model_dump()),
         "audit": {"retention_days": config.retention_days},

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 from secret_source import SecretSource
+from service_resources import Share
 from stanchion import InjectionAction, PiiAction, PolicyAction
 from validation import Label, Name, ShortName, Strict, by_value
 
@@ -153,3 +154,5 @@ class LlmGatewayConfig(Strict):
     """Age at which a pod's file of the audit log is deleted."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = 4
     """Most replicas of the gateway."""
+    resources: Share = Share.model_validate({"cpu": "500m", "cpuLimit": "2"})
+    """CPU and memory of one of them."""

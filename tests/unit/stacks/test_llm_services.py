@@ -248,6 +248,15 @@ def test_a_server_in_the_cluster_is_reached_at_its_pods_and_needs_no_key(tmp_pat
     assert backend["api_key"] == {"external_name": "assistant-provider"}
 
 
+def test_the_gateways_own_size_is_the_files(tmp_path: Path) -> None:
+    (usual,) = files(tmp_path, EXAMPLE)
+    args = gateway_args(usual, environment(), "prod-aws", "demo")
+    assert args["resources"] == {"cpu": "500m", "cpu_limit": "2", "memory": "512Mi"}
+    (small,) = files(tmp_path, edited(("gateway:\n", "gateway:\n  resources: {cpu: 100m}\n")))
+    args = gateway_args(small, environment(), "prod-aws", "demo")
+    assert args["resources"] == {"cpu": "100m", "cpu_limit": "1", "memory": "512Mi"}
+
+
 def test_what_goes_out_of_the_cluster_has_a_key_and_is_encrypted(tmp_path: Path) -> None:
     with pytest.raises(InvalidFileError, match=r"external\[0\]: needs `apiKey`, or `pods` where"):
         files(tmp_path, edited(KEY))
