@@ -1,4 +1,4 @@
-"""A language model's service on the node: a scripted model, a gateway before it, who may ask."""
+"""The example of a gateway before a server in the cluster, on the node: a script is the server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import yaml
 from e2e import objects
 from e2e.platform import Platform
 from e2e.registry import Registry
@@ -27,8 +26,8 @@ from stanchion_cli.preview import Preview
 
 SERVICE, PROMPT = "assistant", "faq"
 EXPERIMENTS = (SERVICE, f"{SERVICE}-evaluation")
-_SCRIPTED = Path(__file__).parent / "scripted"
-_MODEL, _PORT = "scripted-model", 8000
+_MODEL, _PORT = "ollama", 11434
+"""As the example's file has them."""
 _KEYS = {"web": "key-of-web-0123456789", "evaluation": "key-of-evaluation-0123456789"}
 _USER, _PASSWORD = "assistant", "writes-traces-2026"
 
@@ -50,15 +49,13 @@ class Assistant:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._file = platform.root / "stacks" / "services" / f"{SERVICE}.yaml"
-        self._data = platform.root / "answers.jsonl"
 
     def bring_up(self) -> None:
         """First who may ask, then the file, then the model: its image comes with the gateway."""
         self.platform.stanchion("up", "local")
         objects.apply(self.platform, "demo", _secrets())
         Registry(self.platform).admit(_USER, _PASSWORD)
-        shutil.copy(_SCRIPTED / "answers.jsonl", self._data)
-        self._file.write_text(yaml.safe_dump(_service(self._data), sort_keys=False))
+        shutil.copy(self.platform.root / "examples" / "llm" / "in-cluster.yaml", self._file)
         self.platform.stanchion("up", "local")
         objects.apply(self.platform, "demo", _model())
         self._kubectl("wait", f"pod/{_MODEL}", "--for=condition=Ready", "--timeout=180s")
@@ -67,7 +64,6 @@ class Assistant:
         """Leave nothing of it on the node, in the lock file and among MLflow's users."""
         self.take_down()
         lockfile.write_prompt(self.platform.root, "local", PROMPT, {SERVICE: None})
-        self._data.unlink(missing_ok=True)
         objects.delete(self.platform, "demo", [*_secrets(), *_model()])
         with self.registry() as client:
             for name in EXPERIMENTS:
@@ -162,52 +158,6 @@ def _headers() -> dict[str, str]:
     return {"content-type": "application/json", "authorization": f"Bearer {_KEYS['web']}"}
 
 
-def _service(data: Path) -> dict[str, Any]:
-    """Its file: a server in the cluster behind a gateway, and what answers must be like."""
-    return {
-        "kind": "LlmService",
-        "name": SERVICE,
-        "tenant": "demo",
-        "owner": "demo-team",
-        "costCenter": "demo",
-        "prompts": [PROMPT],
-        "external": [
-            {
-                "name": "scripted",
-                "url": f"http://{_MODEL}.demo.svc.cluster.local:{_PORT}/v1",
-                "model": "scripted",
-                "pods": {"labels": {"app.kubernetes.io/name": _MODEL}, "port": _PORT},
-            }
-        ],
-        "gateway": {
-            "consumerKeys": {"kubernetesSecret": "assistant-consumers"},
-            "consumers": [{"name": name} for name in _KEYS],
-            "traces": {
-                "credentials": "assistant-mlflow",
-                "samplePercent": 100,
-                "groundedness": {},
-            },
-            "maxReplicas": 2,
-            "resources": {"cpu": "200m", "cpuLimit": "1"},
-        },
-        "gates": {
-            "evaluation": {
-                "data": data.name,
-                "sha256": hashlib.sha256(data.read_bytes()).hexdigest(),
-                "credentials": "assistant-evaluation",
-                "scorers": {
-                    "contains": {"min": 0.9},
-                    "groundedness": {"min": 0.7},
-                    "piiFree": {"min": 1},
-                    "latencySeconds": {"max": 20},
-                },
-                "notWorseThanLiveBy": {"contains": 0.02},
-                "minRows": 6,
-            }
-        },
-    }
-
-
 def _secrets() -> list[objects.Object]:
     """Who may ask, and who the gateway is in MLflow."""
     hashes = {name: hashlib.sha256(key.encode()).hexdigest() for name, key in _KEYS.items()}
@@ -223,7 +173,7 @@ def _model() -> list[objects.Object]:
     meta, labels = {"name": _MODEL}, {"app.kubernetes.io/name": _MODEL}
     gateway = {"app.kubernetes.io/name": "llm-gateway", "app.kubernetes.io/instance": SERVICE}
     asks = {"from": [{"podSelector": {"matchLabels": gateway}}], "ports": [{"port": _PORT}]}
-    code = (_SCRIPTED / "model.py").read_text()
+    code = (Path(__file__).parent / "scripted" / "model.py").read_text()
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"model.py": code}},
         objects.pod(

@@ -152,10 +152,10 @@ def test_its_connections_are_those_that_the_network_policies_allow(assistant: As
     seen = {
         each
         for each in connections(assistant.platform)
-        if re.match(rf"demo/({SERVICE}|scripted)-", each.source)
+        if re.match(rf"demo/({SERVICE}-|ollama)", each.source)
     }
     asked = {each.destination.partition("-")[0] for each in seen}
-    assert asked >= {"demo/scripted", "tracking/mlflow"}, "the check sees its traffic"
+    assert asked >= {"demo/ollama", "tracking/mlflow"}, "the check sees its traffic"
     assert [str(each) for each in seen if not allowed(assistant.platform, each)] == []
 
 

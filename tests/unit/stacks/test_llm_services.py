@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import partial
 from pathlib import Path
@@ -62,6 +63,12 @@ def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) ->
     assert [file.name for file in found] == ["assistant"]
     pools = {"l4": PoolOffer(L4)}
     check_llm_services(found, environment(), "prod-aws", pools)
+
+
+@pytest.mark.parametrize("name", ["assistant", "in-cluster"])
+def test_an_examples_data_set_is_the_one_that_it_pins(name: str) -> None:
+    wanted = yaml.safe_load(example(f"llm/{name}.yaml"))["gates"]["evaluation"]
+    assert hashlib.sha256((ROOT / wanted["data"]).read_bytes()).hexdigest() == wanted["sha256"]
 
 
 def test_the_guides_file_and_its_refusal_are_true(tmp_path: Path) -> None:
