@@ -35,7 +35,16 @@ from validation import InvalidFileError
 if TYPE_CHECKING:
     from serving import Platform
 
-_GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit", "traces"}
+_GATEWAYS_OWN = {
+    "audit",
+    "consumer_keys",
+    "consumers",
+    "guardrails",
+    "ledger",
+    "resources",
+    "total",
+    "traces",
+}
 """What of `LlmGateway`'s arguments a file has under `gateway`."""
 
 
