@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
+from secret_source import SecretName
 from service_gates import Bounds
-from validation import Name, Strict
+from validation import Strict
 
 Scorer = Literal[
     "exactMatch",
@@ -36,7 +37,7 @@ class LlmEvaluation(Strict):
     `expected`, `contains`, `schema`, `refusal`, `context`."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of the file, as `sha256sum FILE` prints it; another file is refused."""
-    credentials: Name
+    credentials: SecretName
     """Secret of the tenant whose key `api-key` is the API key of one of the gateway's consumers.
     """
     scorers: Annotated[Mapping[Scorer, Bounds], Field(min_length=1)]

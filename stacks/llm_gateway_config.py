@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import Field
-from secret_source import SecretSource
+from secret_source import SecretName, SecretSource
 from stanchion import InjectionAction, PiiAction, PolicyAction
-from validation import Name, ShortName, Strict, by_value
+from validation import ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -93,7 +93,7 @@ class LlmGroundedness(Strict):
 class LlmTraces(Strict):
     """Traces of sampled requests in MLflow, with as much of their texts as the audit log has."""
 
-    credentials: Name
+    credentials: SecretName
     """Secret of the tenant with the `username` and `password` of an MLflow user."""
     experiment: Annotated[str, Field(min_length=1, max_length=250)] | None = None
     """Experiment that holds them, made by that user; default: the service's name."""

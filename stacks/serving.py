@@ -19,14 +19,10 @@ from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from retraining import check_retraining
-from service import (
-    ModelServiceFile,
-    Pin,
-    check_services,
-    load_lock,
-    load_service_files,
-)
+from service import ModelServiceFile, check_services
+from service_files import load_service_files
 from service_folders import folder_grants
+from service_lock import Pin, load_lock
 from service_place import PoolOffer
 from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs, balancer_cidrs
 from tracking import Tracking

@@ -13,7 +13,8 @@ from drift_monitor_service import DriftMonitorFile
 from drift_monitoring import _args, _folders, check_drift_monitors
 from retraining import retraining_problems
 from schemas import service_schema
-from service import ModelServiceFile, load_service_files
+from service import ModelServiceFile
+from service_files import load_service_files
 from service_folders import folder_grants
 from stanchion import GrantKind
 from training_service import TrainingJobFile

@@ -15,7 +15,8 @@ from llm_prompts import unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from schemas import service_schema
-from service import load_lock, load_service_files, load_services
+from service_files import load_service_files, load_services
+from service_lock import load_lock
 from service_place import PoolOffer
 from serving import load_declared
 from stanchion import ModelRegistryAccess, Placement
