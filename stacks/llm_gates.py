@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from secret_source import SecretName
-from service_gates import Bounds
+from service_gates import NO_LESS_THAN_0, SHARE, Bounds, check_within
 from validation import Strict
 
 Scorer = Literal[
@@ -60,6 +60,13 @@ class LlmEvaluation(Strict):
             if (bound.max if smaller else bound.min) is None:
                 better, wanted = ("smaller", "max") if smaller else ("larger", "min")
                 raise ValueError(f"`{name}` is better when {better}; write its `{wanted}`")
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_can_be_met_and_missed(self) -> Self:
+        for name, bound in self.scorers.items():
+            between = NO_LESS_THAN_0 if name in SMALLER_IS_BETTER else SHARE
+            check_within(name, between, bound.min, bound.max)
         return self
 
     @model_validator(mode="after")
