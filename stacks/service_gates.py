@@ -170,8 +170,10 @@ class Evaluation(Strict):
 
     @model_validator(mode="after")
     def _bounds_can_be_met_and_missed(self) -> Self:
-        for metric, bound in [*self.thresholds.items(), *((s.metric, s) for s in self.slices)]:
+        for metric, bound in self.thresholds.items():
             check_within(metric, _BETWEEN[metric], bound.min, bound.max)
+        for each in self.slices:
+            check_within(each.metric, _BETWEEN[each.metric], each.min, each.max)
         for metric, allowance in self.not_worse_than_champion_by.items():
             if _BETWEEN[metric] == SHARE:
                 check_within(metric, SHARE, allowance)

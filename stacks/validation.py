@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
@@ -39,6 +39,24 @@ class InvalidFileError(Exception):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(readable(problem) for problem in problems)
         super().__init__("\n".join(self.problems))
+
+
+def together(*checks: Callable[[], Any]) -> list[Any]:
+    """What checks that need nothing of each other return, in their order.
+
+    Raises:
+        InvalidFileError: with what all of them found, not the first alone.
+    """
+    results: list[Any] = []
+    problems: list[str] = []
+    for check in checks:
+        try:
+            results.append(check())
+        except InvalidFileError as error:
+            problems += error.problems
+    if problems:
+        raise InvalidFileError(list(dict.fromkeys(problems)))
+    return results
 
 
 _SUFFIXES: dict[str, Decimal | int] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import yaml
 from environment import from_pulumi_config
 from service_files import load_service_files
 from service_lock import load_lock
+from serving import load_declared
 from unit.stacks.bad_files import ENVIRONMENT, ROOT, SERVICE
+from unit.stacks.examples import environment
 from validation import InvalidFileError
 
 # As keys of services look; none of them is one.
@@ -152,3 +155,22 @@ def test_a_message_is_one_line_however_long_or_broken_what_was_written_is(tmp_pa
     for problem in caught.value.problems:
         assert "\n" not in problem
         assert len(problem) < 300
+
+
+def test_what_is_wrong_with_files_of_every_kind_is_told_at_once(tmp_path: Path) -> None:
+    nobody = ("tenant: demo\n", "tenant: nobody\n")
+    for example in (
+        *("canary/wine.yaml", "batch/wine-scores.yaml", "drift/wine-monitor.yaml"),
+        *("training/wine-training.yaml", "llm/assistant.yaml"),
+    ):
+        text = (ROOT / "examples" / example).read_text("utf-8")
+        (tmp_path / Path(example).name).write_text(text.replace(*nobody))
+    shutil.copytree(ROOT / "examples/training/wine-training", tmp_path / "wine-training")
+    with pytest.raises(InvalidFileError) as caught:
+        load_declared(tmp_path, environment("prod-aws"), "prod-aws")
+    told = {problem.split(":")[0] for problem in caught.value.problems}
+    assert told == {
+        f"services/{name}"
+        for name in ("wine", "wine-scores", "wine-monitor", "wine-training", "assistant")
+    }
+    assert any("not pinned" in problem for problem in caught.value.problems)
