@@ -17,7 +17,7 @@ from secret_source import SecretSource
 from service_cold_start import ColdStart
 from service_objectives import LlmPromises
 from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache, PiiAction
-from validation import Cpu, Label, Memory, Name, ShortName, Strict, by_value
+from validation import Cpu, Environments, Label, Memory, Name, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -165,7 +165,7 @@ class LlmServiceFile(Strict):
     """Team that answers for it."""
     cost_center: Label
     """Where its cost is booked."""
-    environments: tuple[_Text, ...] | None = None
+    environments: Environments | None = None
     """Environments that run it; default: every one."""
     model: LlmModel | None = None
     """The model on the environment's own GPUs; default: none, `external` alone answers."""

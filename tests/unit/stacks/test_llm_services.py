@@ -18,7 +18,8 @@ from llm_prompts import unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from schemas import service_schema
-from service import LockFile, load_lock, load_service_files, load_services
+from service_files import load_service_files, load_services
+from service_lock import LockFile, load_lock
 from service_place import PoolOffer
 from serving import load_declared
 from stanchion import ModelRegistryAccess, Placement
@@ -119,6 +120,8 @@ def test_it_is_of_the_environments_that_it_names(tmp_path: Path) -> None:
             "external[0].price.input: True has the wrong type",
         ),
         (("input: 0.0005", "input: '1'"), "external[0].price.input: '1' has the wrong type"),
+        (("contains: {min: 0.9}", "contains: {min: 90}"), "gates.evaluation: `contains` is 0 to 1"),
+        (("{max: 5}", "{max: -5}"), "gates.evaluation: `latencySeconds` is at least 0, and never"),
         (("kind: LlmService", "kind: LLM"), "kind: 'LLM' is not allowed; write 'ModelService' or"),
     ],
 )
@@ -143,6 +146,7 @@ def test_a_malformed_file_is_told_by_its_path(
             "engine: Qwen/Qwen3-8B needs weights 8.8 + ",
         ),
         (("https://api.example.com/v1", "api.example.com/"), "external[0].url: "),
+        (("model: chat-small", "model: a chat"), "external[0].model: 'a chat' is no model name"),
         (("gateway:\n", "gateway:\n  maxReplicas: 1\n"), "gateway.maxReplicas: 2 is above "),
         (("maxReplicas: 4", "maxReplicas: 1"), "autoscaling.minReplicas: 2 is above autoscaling."),
         (
