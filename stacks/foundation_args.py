@@ -269,8 +269,10 @@ def _told(problems: list[str], block: str, pool: PoolConfig | None = None) -> It
     except ArgumentsError as error:
         for problem in error.problems:
             field, _, rest = problem.partition(": ")
-            path = _path(field, block, pool)
-            problems.append(f"{NAMESPACE}:{path}: {_in_the_notation_of_files(rest)}")
+            path, said = _path(field, block, pool), _in_the_notation_of_files(rest)
+            if field.startswith("metrics"):
+                said = _SECRETS.sub(_secret, said)
+            problems.append(f"{NAMESPACE}:{path}: {said}")
 
 
 def _path(field: str, block: str, pool: PoolConfig | None) -> str:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
+from secret_source import SecretName
 from service_resources import Resources
 from stanchion import JobPriority
 from training_retrain import Retrain
 from validation import (
     Cpu,
+    Environments,
     InvalidFileError,
     Label,
     Memory,
@@ -84,7 +86,7 @@ class TrainingJobFile(Strict):
         str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$")
     ]
     """Name of the registered model that it makes versions of, and of the MLflow experiment."""
-    environments: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    environments: Environments | None = None
     """Environments that run it; default: every one."""
     command: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
     """What a pod runs, as [python, train.py]."""
@@ -98,7 +100,7 @@ class TrainingJobFile(Strict):
     code_version: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None = None
     """Git commit of the code in the `image`; that of a `code` folder is computed."""
     data: DataSet
-    credentials: Name
+    credentials: SecretName
     """Secret of the tenant with the `username` and `password` of an MLflow user."""
     checkpoints: _Folder | None = None
     """Folder for checkpoints, as `data.location`; default: none are kept."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from environment import Environment
 from images import image
 from retraining import build_trigger
-from service import Pin
 from service_folders import Folder
 from service_jobs import job_args, job_identity, job_place_problems, told_in_files
+from service_lock import Pin
 from stanchion import (
     ArgumentsError,
     CapacityKind,

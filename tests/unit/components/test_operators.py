@@ -136,7 +136,7 @@ def every_set_of_values() -> dict[str, set[str]]:
     """All paths that some environment sets, by chart."""
     found: dict[str, set[str]] = {}
     for base in (AWS, GCP):
-        for more in ({}, HIGH):
+        for more in ({}, {**HIGH, "gateway_weights": True}):
             enabled: dict[str, Any] = {"enabled": EVERYTHING} if base is AWS else {}
             world = operators(base, **more, **enabled)
             for name, release in releases(world).items():

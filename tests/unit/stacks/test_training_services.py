@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 from schemas import service_schema
-from service import load_service_files
+from service_files import load_service_files
 from stanchion import Placement
 from training_service import TrainingJobFile, read_code
 from training_serving import Training, load_trainings
