@@ -41,6 +41,7 @@ class World:
         self.rolled_out: list[str] = []
         self.requests: list[promotion.Request] = []
         self.rolled_back: list[rollbacks.Request] = []
+        self.llms: dict[str, Any] = {}
         self.prompts: list[prompt_release.Request] = []
         self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
         self.rollout: dict[str, Any] | None = None
@@ -49,7 +50,8 @@ class World:
         assert layer == "services"
         assert name in {"prod", "prod-services"}
         return "prod", SimpleNamespace(
-            environment="prod-services", outputs={"services": {"wine": SERVICE}}
+            environment="prod-services",
+            outputs={"services": {"wine": SERVICE}, "llmServices": self.llms},
         )
 
     @contextmanager
@@ -89,7 +91,7 @@ class World:
     def get(self, ref: Ref) -> dict[str, Any] | None:
         if ref.kind == "Rollout":
             return self.rollout
-        assert ref == Ref("apps/v1", "Deployment", "demo", "wine")
+        assert ref in {Ref("apps/v1", "Deployment", "demo", name) for name in ("wine", *self.llms)}
         return self.replicas
 
 
@@ -191,6 +193,27 @@ def test_status_tells_pins_replicas_and_the_way_to_a_service(
     )
     forward = "kubectl --context=eks-prod port-forward --namespace=demo service/wine 8080:80"
     assert f"reach it with: {forward}" in said
+
+
+def test_status_tells_which_prompts_a_language_models_gateway_serves(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.llms["assistant"] = {
+        "tenant": "demo",
+        "namespace": "demo",
+        "model": None,
+        "revision": None,
+        "external": ["ollama"],
+        "prompts": ["faq", "tone"],
+    }
+    pin = lockfile.PromptPin("3", f"sha256:{'a' * 64}", ())
+    lockfile.write_prompt(world.root, "prod", "faq", {"assistant": pin})
+    status("prod", context="eks-prod")
+    said = capsys.readouterr().out
+    assert " ".join(said.splitlines()[2].split()) == (
+        "assistant demo ollama faq 3, tone not pinned 0/2 - http://127.0.0.1:8080"
+    )
+    assert "port-forward --namespace=demo service/assistant 8080:80" in said
 
 
 def test_status_tells_why_a_release_was_taken_back(
