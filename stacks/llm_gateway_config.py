@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
-from secret_source import SecretSource
+from secret_source import SecretName, SecretSource
 from service_resources import Share
 from stanchion import InjectionAction, PiiAction, PolicyAction
 from validation import Label, Name, ShortName, Strict, by_value
@@ -117,12 +117,15 @@ class LlmGroundedness(Strict):
     """Variables of a named prompt that hold it."""
     roles: tuple[_Text, ...] = ("tool", "function", "document")
     """Roles of messages that hold it."""
+    minimum: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    """Mean score of six hours' answers below which an alert tells the owner; default: none, it
+    tells when the mean falls by a fifth."""
 
 
 class LlmTraces(Strict):
     """Traces of sampled requests in MLflow, with as much of their texts as the audit log has."""
 
-    credentials: Name
+    credentials: SecretName
     """Secret of the tenant with the `username` and `password` of an MLflow user."""
     experiment: Annotated[str, Field(min_length=1, max_length=250)] | None = None
     """Experiment that holds them, made by that user; default: the service's name."""

@@ -1,13 +1,14 @@
 """Service files of kind LlmService: a language model behind one guarded address.
 
 It runs on the environment's GPUs, or at a provider's, or the one falls back on the other. A file
-pins its model itself, by the hub's commit: nothing is promoted into the lock file.
+pins its model itself, by the hub's commit; the lock file pins prompts and registered adapters.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+from llm_adapters import LlmAdapter
 from llm_gates import LlmGates
 from llm_gateway_config import ExternalModel, LlmGatewayConfig
 from llm_prompts import PromptName
@@ -16,7 +17,7 @@ from secret_source import SecretSource
 from service_cold_start import ColdStart
 from service_objectives import LlmPromises
 from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache, PiiAction
-from validation import Cpu, Label, Memory, Name, ShortName, Strict, by_value
+from validation import Cpu, Environments, Label, Memory, Name, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -125,19 +126,6 @@ class LlmStorage(Strict):
     """Whether the claim is filled already, with `volume`; default: false."""
 
 
-class LlmAdapter(Strict):
-    """A LoRA adapter that is served beside the model."""
-
-    name: _Text
-    """Name by which requests ask for it."""
-    hub_name: _Text
-    """Name on the Hugging Face Hub."""
-    revision: _Text
-    """Commit there, 40 hex digits."""
-    rank: _Count
-    """8, 16, 32, 64, 128 or 256."""
-
-
 class LlmResources(Strict):
     """What a replica has besides its GPUs."""
 
@@ -177,7 +165,7 @@ class LlmServiceFile(Strict):
     """Team that answers for it."""
     cost_center: Label
     """Where its cost is booked."""
-    environments: tuple[_Text, ...] | None = None
+    environments: Environments | None = None
     """Environments that run it; default: every one."""
     model: LlmModel | None = None
     """The model on the environment's own GPUs; default: none, `external` alone answers."""

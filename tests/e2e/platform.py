@@ -16,6 +16,9 @@ from stanchion_cli.models import sample
 from stanchion_cli.preview import Preview
 from stanchion_cli.preview import run as run_preview
 
+AUTOSCALING = {"minReplicas": 2, "maxReplicas": 4, "scaleDownSeconds": 15}
+"""What the sample service begins with."""
+
 
 @dataclass(frozen=True)
 class Platform:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +13,14 @@ from stanchion_cli.commands.status import Context
 from stanchion_cli.errors import InputError
 from stanchion_cli.progress import console
 
+if TYPE_CHECKING:
+    from stanchion_cli.llm import adapter_release
+
 
 def promote(
-    model: Annotated[str, typer.Argument(help="Name of the registered model, or of a prompt.")],
+    model: Annotated[
+        str, typer.Argument(help="Name of the registered model or LoRA adapter, or of a prompt.")
+    ],
     version: Annotated[
         str, typer.Argument(help="Version to promote, a number; none with --candidate.")
     ] = "",
@@ -39,6 +45,8 @@ def promote(
     With --candidate it is the version that the model's training registered last. One that serves
     already is nothing to do; one that failed before, or is older than the pin, is refused.
 
+    A LoRA adapter that a language model's service declares is held to its base model and rank.
+
     With --prompt it is a version of a prompt, judged by the answers to it.
 
     Run again after an interruption or --no-wait, it goes on: gates passed once are not run again.
@@ -56,17 +64,18 @@ def promote(
 
 
 def _model(model: str, version: str, place: Place) -> Pinned | None:
+    from stanchion_cli.llm import adapter_release
     from stanchion_cli.models.candidate import proposed
     from stanchion_cli.models.promotion import Request, promote_version
 
+    served_by = adapter_release.services_of(place.preview.outputs, model)
+    if served_by:
+        return _adapter(model, version, served_by, place)
     if not version:
         found = proposed(place.root, place.environment, model, place.preview, place.target)
         version = found.version
         if found.serves:
-            console.print(
-                f"{model} version {version}, the candidate, serves in {place.environment}"
-            )
-            return None
+            return _nothing_new(model, version, place)
     promote_version(
         Request(place.root, place.environment, model, version),
         place.preview,
@@ -76,6 +85,29 @@ def _model(model: str, version: str, place: Place) -> Pinned | None:
     return Pinned(f"{model} version {version}")
 
 
+def _adapter(
+    adapter: str, version: str, services: adapter_release.Services, place: Place
+) -> Pinned | None:
+    from stanchion_cli.llm import adapter_release
+    from stanchion_cli.models.promotion import Request
+
+    asked = Request(place.root, place.environment, adapter, version)
+    asking = adapter_release.Release(
+        asked, services, place.target, place.preview.outputs["tracking"]
+    )
+    if not version:
+        found = adapter_release.proposed(asking)
+        if found.serves:
+            return _nothing_new(adapter, found.version, place)
+        asking = replace(asking, request=replace(asked, version=found.version))
+    adapter_release.promote(asking, roll_out=place.roll_out_environment())
+    return Pinned(f"{adapter} version {asking.request.version}")
+
+
+def _nothing_new(model: str, version: str, place: Place) -> None:
+    console.print(f"{model} version {version}, the candidate, serves in {place.environment}")
+
+
 def _prompt(prompt: str, version: str, place: Place) -> Pinned:
     from stanchion_cli.llm.prompt_release import Request, promote
 
@@ -83,6 +115,6 @@ def _prompt(prompt: str, version: str, place: Place) -> Pinned:
         Request(place.root, place.environment, prompt, version),
         place.preview.outputs,
         place.target,
-        roll_out=place.roll_out_prompt(),
+        roll_out=place.roll_out_environment(),
     )
     return Pinned(f"prompt {prompt} version {version}")

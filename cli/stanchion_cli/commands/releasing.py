@@ -39,7 +39,7 @@ class Place:
         """The environment's stack that holds its services."""
         return self.preview.environment
 
-    def roll_out_prompt(self) -> RollOut | None:
+    def roll_out_environment(self) -> RollOut | None:
         """What brings the environment up; None where that is left to others."""
         from stanchion_cli.commands.up import roll_out
 

@@ -56,6 +56,6 @@ def _prompt(prompt: str, to: str, reason: str, place: Place) -> Pinned:
         place.preview.outputs,
         place.target,
         reason=reason,
-        roll_out=place.roll_out_prompt(),
+        roll_out=place.roll_out_environment(),
     )
     return Pinned(f"prompt {prompt} version {pin.version}", f"--to {pin.version}")

@@ -30,7 +30,7 @@ def status(
 ) -> None:
     """Show each service: the pinned version, its replicas, its release, its address.
 
-    Of a language model the version is its revision, and those of its prompts.
+    Of a language model the version is its revision, and those of its adapters and prompts.
     """
     from rich.table import Table
 
@@ -80,12 +80,10 @@ def _ready(live: Mapping[str, Any] | None) -> str:
     return f"{counts.get('readyReplicas', 0)}/{live['spec'].get('replicas', 1)}"
 
 
-def _versions(service: Mapping[str, Any], pins: Mapping[str, PromptPin]) -> str:
-    """The revision of a language model, and the version of each of its prompts."""
-    prompts = [
-        f"{name} {pins[name].version if name in pins else 'not pinned'}"
-        for name in service["prompts"]
-    ]
-    return (
-        ", ".join([*([service["revision"][:12]] if service["revision"] else []), *prompts]) or "-"
-    )
+def _versions(service: Mapping[str, Any], prompts: Mapping[str, PromptPin]) -> str:
+    """The revision of a language model, and the versions of its adapters and prompts."""
+    adapters = {name: each.get("version") for name, each in service["adapters"].items()}
+    served = {name: prompts[name].version if name in prompts else "" for name in service["prompts"]}
+    revision = [service["revision"][:12]] if service["revision"] else []
+    pinned = [f"{name} {number or 'not pinned'}" for name, number in {**adapters, **served}.items()]
+    return ", ".join([*revision, *pinned]) or "-"

@@ -1,4 +1,4 @@
-"""The lock file of an environment: which version of its model and prompts each service runs."""
+"""The lock file of an environment: which version of what each service runs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from stanchion_cli.errors import InputError
 
-_HEADER = "# Written by `stanchion promote`: the one version of model and prompts of a service.\n"
+_HEADER = "# Written by `stanchion promote`: the one version of what a service runs.\n"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,28 @@ PromptPins = Mapping[str, Mapping[str, PromptPin]]
 """By service, and then by prompt."""
 
 
+@dataclass(frozen=True)
+class AdapterPin:
+    """A version of a registered LoRA adapter, the digest of its files, and what they say."""
+
+    version: str
+    digest: str
+    base: str
+    """The model that it was trained on: name, `@`, revision."""
+    rank: int
+
+
+AdapterPins = Mapping[str, Mapping[str, AdapterPin]]
+"""By service, and then by the adapter's name in the registry."""
+
+
+@dataclass(frozen=True)
+class _Lock:
+    models: Mapping[str, Pin] = field(default_factory=dict)
+    prompts: PromptPins = field(default_factory=dict)
+    adapters: AdapterPins = field(default_factory=dict)
+
+
 def path(root: Path, environment: str) -> Path:
     """Where the lock file of `environment` lies."""
     return root / "stacks" / "services" / f"{environment}.lock.yaml"
@@ -51,7 +73,7 @@ def read(root: Path, environment: str) -> dict[str, Pin]:
     Raises:
         InputError: when the file was damaged by hand.
     """
-    return _read(root, environment)[0]
+    return dict(_read(root, environment).models)
 
 
 def read_prompts(root: Path, environment: str) -> PromptPins:
@@ -60,13 +82,22 @@ def read_prompts(root: Path, environment: str) -> PromptPins:
     Raises:
         InputError: when the file was damaged by hand.
     """
-    return _read(root, environment)[1]
+    return _read(root, environment).prompts
 
 
-def _read(root: Path, environment: str) -> tuple[dict[str, Pin], PromptPins]:
+def read_adapters(root: Path, environment: str) -> AdapterPins:
+    """Every pinned adapter of `environment`, by service; none where there is no file yet.
+
+    Raises:
+        InputError: when the file was damaged by hand.
+    """
+    return _read(root, environment).adapters
+
+
+def _read(root: Path, environment: str) -> _Lock:
     file = path(root, environment)
     if not file.exists():
-        return {}, {}
+        return _Lock()
     try:
         written: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))
         services = {name: Pin(**pin) for name, pin in written["services"].items()}
@@ -74,13 +105,17 @@ def _read(root: Path, environment: str) -> tuple[dict[str, Pin], PromptPins]:
             service: {name: _prompt(**pin) for name, pin in pins.items()}
             for service, pins in written.get("prompts", {}).items()
         }
+        adapters = {
+            service: {name: AdapterPin(**pin) for name, pin in pins.items()}
+            for service, pins in written.get("adapters", {}).items()
+        }
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"is not a lock file: {str(error).splitlines()[0]}",
             where=str(file),
             fix="restore it from git, or delete it and promote again",
         ) from None
-    return services, prompts
+    return _Lock(services, prompts, adapters)
 
 
 def _prompt(version: str, digest: str, messages: list[Mapping[str, str]]) -> PromptPin:
@@ -97,10 +132,10 @@ def write(root: Path, environment: str, pins: Mapping[str, Pin | None]) -> Path:
         The lock file.
     """
     with _alone(path(root, environment).parent):
-        before, prompts = _read(root, environment)
-        kept = {name: pin for name, pin in before.items() if name not in pins}
+        before = _read(root, environment)
+        kept = {name: pin for name, pin in before.models.items() if name not in pins}
         given = {name: pin for name, pin in pins.items() if pin is not None}
-        return _write(root, environment, {**kept, **given}, prompts)
+        return _write(root, environment, replace(before, models={**kept, **given}))
 
 
 def write_prompt(
@@ -112,13 +147,37 @@ def write_prompt(
         The lock file.
     """
     with _alone(path(root, environment).parent):
-        models, before = _read(root, environment)
-        prompts = {service: dict(found) for service, found in before.items()}
-        for service, pin in pins.items():
-            prompts.setdefault(service, {}).pop(prompt, None)
-            if pin is not None:
-                prompts[service][prompt] = pin
-        return _write(root, environment, models, prompts)
+        before = _read(root, environment)
+        prompts = _changed(before.prompts, prompt, pins)
+        return _write(root, environment, replace(before, prompts=prompts))
+
+
+def write_adapter(
+    root: Path, environment: str, adapter: str, pins: Mapping[str, AdapterPin | None]
+) -> Path:
+    """Pin an adapter for each of these services anew, or no more (None), and leave all else.
+
+    Returns:
+        The lock file.
+    """
+    with _alone(path(root, environment).parent):
+        before = _read(root, environment)
+        adapters = _changed(before.adapters, adapter, pins)
+        return _write(root, environment, replace(before, adapters=adapters))
+
+
+_P = TypeVar("_P")
+
+
+def _changed(
+    before: Mapping[str, Mapping[str, _P]], name: str, pins: Mapping[str, _P | None]
+) -> dict[str, dict[str, _P]]:
+    after = {service: dict(found) for service, found in before.items()}
+    for service, pin in pins.items():
+        after.setdefault(service, {}).pop(name, None)
+        if pin is not None:
+            after[service][name] = pin
+    return after
 
 
 @contextmanager
@@ -132,16 +191,22 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _write(root: Path, environment: str, pins: Mapping[str, Pin], prompts: PromptPins) -> Path:
+def _write(root: Path, environment: str, lock: _Lock) -> Path:
     file = path(root, environment)
-    services = {name: vars(pin) for name, pin in sorted(pins.items())}
+    services = {name: vars(pin) for name, pin in sorted(lock.models.items())}
     document: dict[str, Any] = {"services": services, **_beside(file)}
-    if any(prompts.values()):
-        document["prompts"] = {
+    pinned: dict[str, Mapping[str, Mapping[str, PromptPin | AdapterPin]]] = {
+        "prompts": lock.prompts,
+        "adapters": lock.adapters,
+    }
+    for key, of in pinned.items():
+        told = {
             service: {name: _document(pin) for name, pin in sorted(found.items())}
-            for service, found in sorted(prompts.items())
+            for service, found in sorted(of.items())
             if found
         }
+        if told:
+            document[key] = told
     text = _HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
@@ -152,7 +217,9 @@ def _write(root: Path, environment: str, pins: Mapping[str, Pin], prompts: Promp
     return file
 
 
-def _document(pin: PromptPin) -> dict[str, Any]:
+def _document(pin: PromptPin | AdapterPin) -> dict[str, Any]:
+    if isinstance(pin, AdapterPin):
+        return asdict(pin)
     messages = [dict(message) for message in pin.messages]
     return {"version": pin.version, "digest": pin.digest, "messages": messages}
 
@@ -160,7 +227,8 @@ def _document(pin: PromptPin) -> dict[str, Any]:
 def _beside(file: Path) -> dict[str, Any]:
     """What else the file holds: candidates, which are pinned by hand."""
     written = yaml.safe_load(file.read_text("utf-8")) if file.exists() else {}
-    return {key: value for key, value in written.items() if key not in {"services", "prompts"}}
+    known = {"services", "prompts", "adapters"}
+    return {key: value for key, value in written.items() if key not in known}
 
 
 def forget(root: Path, environment: str) -> bool:

@@ -17,10 +17,19 @@ from stanchion_cli.deploy import engine, reach
 from stanchion_cli.deploy.api import Ref
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.llm import prompt_release
+from stanchion_cli.llm import adapter_release, prompt_release
 from stanchion_cli.models import lockfile, promotion
 from stanchion_cli.models import rollback as rollbacks
 
+ASSISTANT = {
+    "tenant": "demo",
+    "namespace": "demo",
+    "model": None,
+    "revision": None,
+    "external": ["ollama"],
+    "prompts": ["faq", "tone"],
+    "adapters": {"assistant-lora": {"base": "a@b", "rank": 16, "version": "2"}},
+}
 SERVICE = {
     "name": "wine",
     "tenant": "demo",
@@ -41,7 +50,6 @@ class World:
         self.rolled_out: list[str] = []
         self.requests: list[promotion.Request] = []
         self.rolled_back: list[rollbacks.Request] = []
-        self.llms: dict[str, Any] = {}
         self.prompts: list[prompt_release.Request] = []
         self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
         self.rollout: dict[str, Any] | None = None
@@ -51,7 +59,11 @@ class World:
         assert name in {"prod", "prod-services"}
         return "prod", SimpleNamespace(
             environment="prod-services",
-            outputs={"services": {"wine": SERVICE}, "llmServices": self.llms},
+            outputs={
+                "services": {"wine": SERVICE},
+                "llmServices": {"assistant": ASSISTANT},
+                "tracking": {},
+            },
         )
 
     @contextmanager
@@ -65,6 +77,12 @@ class World:
         if roll_out is not None:
             roll_out()
         return lockfile.path(self.root, request.environment)
+
+    def promote_adapter(self, release: adapter_release.Release, *, roll_out: Any) -> Path:
+        assert list(release.services) == ["assistant"]
+        self.requests.append(release.request)
+        roll_out()
+        return lockfile.path(self.root, release.request.environment)
 
     def roll_back(self, request: Any, _preview: Any, target: Target, *, roll_out: Any) -> Any:
         assert target.context == self.context
@@ -91,7 +109,7 @@ class World:
     def get(self, ref: Ref) -> dict[str, Any] | None:
         if ref.kind == "Rollout":
             return self.rollout
-        assert ref in {Ref("apps/v1", "Deployment", "demo", name) for name in ("wine", *self.llms)}
+        assert ref in {Ref("apps/v1", "Deployment", "demo", name) for name in ("wine", "assistant")}
         return self.replicas
 
 
@@ -105,6 +123,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(reach, "preview_with", made.preview_with)
     monkeypatch.setattr(reach, "reached", made.reached)
     monkeypatch.setattr(promotion, "promote_version", made.promote)
+    monkeypatch.setattr(adapter_release, "promote", made.promote_adapter)
     monkeypatch.setattr(rollbacks, "roll_back", made.roll_back)
     monkeypatch.setattr(prompt_release, "promote", made.promote_prompt)
     monkeypatch.setattr(prompt_release, "roll_back", made.roll_back_prompt)
@@ -122,6 +141,13 @@ def test_the_environments_lock_file_is_written_and_its_services_stack_rolled_out
 ) -> None:
     promote("wine-cultivar", "2", named)
     assert [request.environment for request in world.requests] == ["prod"]
+    assert world.rolled_out == ["prod-services"]
+
+
+def test_an_adapter_that_a_service_declares_is_promoted_by_the_same_command(world: World) -> None:
+    promote("assistant-lora", "3", environment="prod")
+    (request,) = world.requests
+    assert (request.model, request.version) == ("assistant-lora", "3")
     assert world.rolled_out == ["prod-services"]
 
 
@@ -195,23 +221,15 @@ def test_status_tells_pins_replicas_and_the_way_to_a_service(
     assert f"reach it with: {forward}" in said
 
 
-def test_status_tells_which_prompts_a_language_models_gateway_serves(
+def test_status_tells_which_adapters_and_prompts_of_a_language_model_are_served(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.llms["assistant"] = {
-        "tenant": "demo",
-        "namespace": "demo",
-        "model": None,
-        "revision": None,
-        "external": ["ollama"],
-        "prompts": ["faq", "tone"],
-    }
     pin = lockfile.PromptPin("3", f"sha256:{'a' * 64}", ())
     lockfile.write_prompt(world.root, "prod", "faq", {"assistant": pin})
     status("prod", context="eks-prod")
     said = capsys.readouterr().out
     assert " ".join(said.splitlines()[2].split()) == (
-        "assistant demo ollama faq 3, tone not pinned 0/2 - http://127.0.0.1:8080"
+        "assistant demo ollama assistant-lora 2, faq 3, tone not pinned 0/2 - http://127.0.0.1:8080"
     )
     assert "port-forward --namespace=demo service/assistant 8080:80" in said
 

@@ -11,12 +11,15 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from llm_adapters import AdapterPin
+from llm_adapters import unpinned as unpinned_adapters
 from llm_arguments import gateway_args, llm_args
 from llm_prompts import unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from schemas import service_schema
-from service import load_lock, load_service_files, load_services
+from service_files import load_service_files, load_services
+from service_lock import LockFile, load_lock
 from service_place import PoolOffer
 from serving import load_declared
 from stanchion import ModelRegistryAccess, Placement
@@ -117,6 +120,8 @@ def test_it_is_of_the_environments_that_it_names(tmp_path: Path) -> None:
             "external[0].price.input: True has the wrong type",
         ),
         (("input: 0.0005", "input: '1'"), "external[0].price.input: '1' has the wrong type"),
+        (("contains: {min: 0.9}", "contains: {min: 90}"), "gates.evaluation: `contains` is 0 to 1"),
+        (("{max: 5}", "{max: -5}"), "gates.evaluation: `latencySeconds` is at least 0, and never"),
         (("kind: LlmService", "kind: LLM"), "kind: 'LLM' is not allowed; write 'ModelService' or"),
     ],
 )
@@ -141,6 +146,7 @@ def test_a_malformed_file_is_told_by_its_path(
             "engine: Qwen/Qwen3-8B needs weights 8.8 + ",
         ),
         (("https://api.example.com/v1", "api.example.com/"), "external[0].url: "),
+        (("model: chat-small", "model: a chat"), "external[0].model: 'a chat' is no model name"),
         (("gateway:\n", "gateway:\n  maxReplicas: 1\n"), "gateway.maxReplicas: 2 is above "),
         (("maxReplicas: 4", "maxReplicas: 1"), "autoscaling.minReplicas: 2 is above autoscaling."),
         (
@@ -391,6 +397,104 @@ def test_a_prompt_without_a_pin_is_an_error_in_production(tmp_path: Path) -> Non
         load_declared(tmp_path, environment(), "prod-aws")
     (problem,) = error.value.problems
     assert problem.startswith("services/assistant: prompt tone is not pinned")
+
+
+ADAPTERS = (
+    "external:\n",
+    "adapters: [{name: support, model: assistant-lora, rank: 16}]\nexternal:\n",
+)
+
+
+def pinned_adapter(**changes: Any) -> dict[str, dict[str, AdapterPin]]:
+    """What a lock file pins of the adapter."""
+    model = yaml.safe_load(EXAMPLE)["model"]
+    pin = {
+        "version": "3",
+        "digest": f"sha256:{'a' * 64}",
+        "base": f"{model['name']}@{model['revision']}",
+        "rank": 16,
+        **changes,
+    }
+    lock = LockFile.model_validate({"adapters": {"assistant": {"assistant-lora": pin}}})
+    return {name: dict(pins) for name, pins in lock.adapters.items()}
+
+
+def test_a_pinned_adapter_is_served_by_its_name_behind_the_gateway(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, edited(ADAPTERS))
+    pins, pools = pinned_adapter(), {"l4": PoolOffer(L4)}
+    check_llm_services([file], environment(), "prod-aws", pools, adapters=pins)
+    args = llm_args(file, environment(), "prod-aws", L4, "demo", adapters=pins)
+    assert args["adapters"] == [
+        {
+            "name": "support",
+            "rank": 16,
+            "registered": {
+                "name": "assistant-lora",
+                "version": "3",
+                "digest": f"sha256:{'a' * 64}",
+            },
+        }
+    ]
+    assert "/model-server:" in args["fetcher_image"]
+    models = gateway_args(file, environment(), "prod-aws", "demo", adapters=pins)["models"]
+    assert [each["name"] for each in models] == ["assistant", "support"]
+
+
+def test_an_adapter_without_a_pin_is_left_out_and_told(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, edited(ADAPTERS))
+    args = llm_args(file, environment(), "prod-aws", L4, "demo")
+    assert not {"adapters", "registry", "fetcher_image"} & args.keys()
+    (model,) = gateway_args(file, environment(), "prod-aws", "demo")["models"]
+    assert model["name"] == "assistant"
+    assert unpinned_adapters(file, {}, "prod-aws") == [
+        "services/assistant: adapter assistant-lora is not pinned, so it is not served; "
+        "run `stanchion promote assistant-lora VERSION --env prod-aws`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"base": "Qwen/Qwen3-14B@abc"},
+            "adapters[0].model: version 3 of assistant-lora was trained on Qwen/Qwen3-14B@abc, and "
+            "Qwen/Qwen3-8B@b968826d9c46dd6066d109eabc6255188de91218 is served; promote a version "
+            "that was trained on it, or serve its base",
+        ),
+        (
+            {"rank": 64},
+            "adapters[0].model: version 3 of assistant-lora has rank 64, and there is room for 16; "
+            "raise adapters[0].rank",
+        ),
+    ],
+)
+def test_a_pinned_adapter_that_does_not_go_with_the_model_is_refused(
+    tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    found = files(tmp_path, edited(ADAPTERS))
+    with pytest.raises(InvalidFileError) as error:
+        check_llm_services(
+            found,
+            environment(),
+            "prod-aws",
+            {"l4": PoolOffer(L4)},
+            adapters=pinned_adapter(**changes),
+        )
+    assert list(error.value.problems) == [f"services/assistant: {told}"]
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        "{name: a, rank: 8}",
+        "{name: a, rank: 8, hubName: b/c}",
+        "{name: a, rank: 8, model: m, revision: d}",
+    ],
+)
+def test_an_adapter_is_of_the_hub_or_of_the_registry(tmp_path: Path, adapter: str) -> None:
+    text = edited(("external:\n", f"adapters: [{adapter}]\nexternal:\n"))
+    with pytest.raises(InvalidFileError, match="needs either `model`, or both `hubName`"):
+        files(tmp_path, text)
 
 
 def test_gates_that_cannot_be_asked_are_refused(tmp_path: Path) -> None:
