@@ -75,7 +75,7 @@ def _model(model: str, version: str, place: Place) -> Pinned | None:
         found = proposed(place.root, place.environment, model, place.preview, place.target)
         version = found.version
         if found.serves:
-            _tell_nothing_new(model, version, place)
+            _say_it_serves(model, version, place)
             return None
     promote_version(
         Request(place.root, place.environment, model, version),
@@ -99,14 +99,14 @@ def _adapter(
     if not version:
         found = adapter_release.proposed(asking)
         if found.serves:
-            _tell_nothing_new(adapter, found.version, place)
+            _say_it_serves(adapter, found.version, place)
             return None
         asking = replace(asking, request=replace(asked, version=found.version))
     adapter_release.promote(asking, roll_out=place.roll_out_environment())
     return Pinned(f"{adapter} version {asking.request.version}")
 
 
-def _tell_nothing_new(model: str, version: str, place: Place) -> None:
+def _say_it_serves(model: str, version: str, place: Place) -> None:
     console.print(f"{model} version {version}, the candidate, serves in {place.environment}")
 
 
