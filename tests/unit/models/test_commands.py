@@ -21,7 +21,15 @@ from stanchion_cli.llm import adapter_release, prompt_release
 from stanchion_cli.models import lockfile, promotion
 from stanchion_cli.models import rollback as rollbacks
 
-ASSISTANT = {"namespace": "demo", "adapters": {"assistant-lora": {"base": "a@b", "rank": 16}}}
+ASSISTANT = {
+    "tenant": "demo",
+    "namespace": "demo",
+    "model": None,
+    "revision": None,
+    "external": ["ollama"],
+    "prompts": ["faq", "tone"],
+    "adapters": {"assistant-lora": {"base": "a@b", "rank": 16, "version": "2"}},
+}
 SERVICE = {
     "name": "wine",
     "tenant": "demo",
@@ -101,7 +109,7 @@ class World:
     def get(self, ref: Ref) -> dict[str, Any] | None:
         if ref.kind == "Rollout":
             return self.rollout
-        assert ref == Ref("apps/v1", "Deployment", "demo", "wine")
+        assert ref in {Ref("apps/v1", "Deployment", "demo", name) for name in ("wine", "assistant")}
         return self.replicas
 
 
@@ -211,6 +219,19 @@ def test_status_tells_pins_replicas_and_the_way_to_a_service(
     )
     forward = "kubectl --context=eks-prod port-forward --namespace=demo service/wine 8080:80"
     assert f"reach it with: {forward}" in said
+
+
+def test_status_tells_which_adapters_and_prompts_of_a_language_model_are_served(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin = lockfile.PromptPin("3", f"sha256:{'a' * 64}", ())
+    lockfile.write_prompt(world.root, "prod", "faq", {"assistant": pin})
+    status("prod", context="eks-prod")
+    said = capsys.readouterr().out
+    assert " ".join(said.splitlines()[2].split()) == (
+        "assistant demo ollama assistant-lora 2, faq 3, tone not pinned 0/2 - http://127.0.0.1:8080"
+    )
+    assert "port-forward --namespace=demo service/assistant 8080:80" in said
 
 
 def test_status_tells_why_a_release_was_taken_back(
