@@ -21,20 +21,22 @@ from serving import Platform, build_services, load_declared
 from tenants import build_tenants, find_tenants
 from tracking import build_tracking, find_tracking
 from training_serving import build_trainings
-from validation import InvalidFileError
+from validation import InvalidFileError, together
 
 try:
     environment = from_pulumi_config({**get_config_env(), **CONFIG.get()})
     layers, below = environment.layers, environment.base_stack
     name = environment_below(below) if below else pulumi.get_stack()
     pools = checked_foundation(environment, name)
-    check_budget(environment, pools)
-    check_monitoring(environment, name)
-    check_queues(environment, name, pools)
-    check_features(environment, name)
     services = Path(__file__).parent / "services"
-    declared = (
-        load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None
+    declared, *_ = together(
+        lambda: (
+            load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None
+        ),
+        lambda: check_budget(environment, pools),
+        lambda: check_monitoring(environment, name),
+        lambda: check_queues(environment, name, pools),
+        lambda: check_features(environment, name),
     )
 except InvalidFileError as error:
     raise pulumi.RunError(str(error)) from None

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from service_resources import Resources
 from stanchion import JobPriority
-from validation import Label, Name, Schedule, ShortName, Strict, by_value
+from validation import Environments, Label, Name, Schedule, ShortName, Strict, by_value
 
 _Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^\S+$")]
 
@@ -40,7 +40,7 @@ class BatchInferenceFile(Strict):
     ]
     """Name of the registered model. Its version is what the lock file pins under this file's name,
     else what it pins for the services of the model."""
-    environments: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    environments: Environments | None = None
     """Environments that run it; default: every one."""
     input: _Folder
     """Folder of Parquet files: s3://BUCKET/PATH, gs://BUCKET/PATH, or file:///data/PATH on the

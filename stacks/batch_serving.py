@@ -9,9 +9,9 @@ import pulumi
 from batch_service import BatchInferenceFile
 from environment import Environment, Profile
 from images import image
-from service import LOCK_SUFFIX, Pin
 from service_folders import Folder
 from service_jobs import job_args, job_identity, job_place_problems, told_in_files
+from service_lock import LOCK_SUFFIX, Pin
 from stanchion import (
     ArgumentsError,
     BatchInference,

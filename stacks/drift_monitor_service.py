@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
+from secret_source import SecretName
 from service_resources import Resources
 from stanchion import JobPriority, LabelledTask, LateLabels, QualityMetric
-from validation import Label, Name, Schedule, ShortName, Strict, by_value
+from validation import Environments, Label, Name, Schedule, ShortName, Strict, by_value
 
 _Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^\S+$")]
 _Column = Annotated[str, Field(min_length=1, max_length=250)]
@@ -94,7 +95,7 @@ class DriftMonitorFile(Strict):
     """Team that answers for it."""
     cost_center: Label
     """Where its cost is booked."""
-    environments: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    environments: Environments | None = None
     """Environments that run it; default: every one."""
     service: ShortName
     """The tenant's ModelService with `predictionLog`: its log, model and `drift` limits count."""
@@ -103,7 +104,7 @@ class DriftMonitorFile(Strict):
     on the `claim`."""
     reports_key: Annotated[str, Field(min_length=1)] | None = None
     """ARN of the KMS key of the reports' bucket; default: one that AWS manages."""
-    credentials: Name
+    credentials: SecretName
     """Secret of the tenant with the `username` and `password` of an MLflow user that may create
     experiments."""
     schedule: Schedule

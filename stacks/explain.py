@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+from secret_source import NAMES_SECRET, SecretSource
 from stanchion.checks import ArgumentsError
 from validation import LABEL_VALUE
 
@@ -59,7 +60,7 @@ def explain(error: ValidationError, model: type[BaseModel], prefix: str) -> list
 
 def _path(prefix: str, detail: ErrorDetails, model: type[BaseModel]) -> str:
     path = prefix
-    steps = [step for step, _ in _walk(detail["loc"], model) if step is not None]
+    steps = [step for step, _, _ in _walk(detail["loc"], model) if step is not None]
     if detail["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         steps.append(_discriminator(detail))
     for part in steps:
@@ -79,7 +80,7 @@ def _discriminator(detail: ErrorDetails) -> str:
 
 def _reason(detail: ErrorDetails, model: type[BaseModel]) -> str:  # noqa: C901, PLR0911, PLR0912 - a table
     kind, context = detail["type"], detail.get("ctx", {})
-    given = _shown(detail["input"])
+    given = "what is written there" if _of_secret(detail["loc"], model) else _shown(detail["input"])
     match kind:
         case "extra_forbidden":
             return f"unknown key; {_nearest(detail['loc'], model)}"
@@ -143,6 +144,16 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
+def _of_secret(location: Sequence[str | int], model: type[BaseModel]) -> bool:
+    """Whether a secret is named there, so that what is written may be the secret itself."""
+    fields = [field for _, _, field in _walk(location, model)]
+    return any(
+        NAMES_SECRET in field.metadata or SecretSource in _models_in(field.annotation)
+        for field in fields
+        if field is not None
+    )
+
+
 def _nearest(location: Sequence[str | int], model: type[BaseModel]) -> str:
     """The keys allowed where an unknown one stands, the likeliest first."""
     allowed = sorted(_keys_at(location[:-1], model))
@@ -167,15 +178,15 @@ def _choices(location: Sequence[str | int], model: type[BaseModel]) -> str:
 
 def _annotation_at(location: Sequence[str | int], model: type[BaseModel]) -> Any:
     found: Any = model
-    for _, found in _walk(location, model):  # noqa: B007 - the last one is meant
+    for _, found, _ in _walk(location, model):  # noqa: B007 - the last one is meant
         pass
     return found
 
 
 def _walk(
     location: Sequence[str | int], model: type[BaseModel]
-) -> Iterator[tuple[str | int | None, Any]]:
-    """Each step of an error's location, with what is declared there.
+) -> Iterator[tuple[str | int | None, Any, FieldInfo | None]]:
+    """Each step of an error's location, with what is declared there and the field that does so.
 
     Pydantic names the chosen one of several models as a step of its own, which no file has:
     that step is None.
@@ -186,14 +197,15 @@ def _walk(
         chosen = next((each for each in models if part in _tags(each)), None)
         if len(models) > 1 and chosen is not None:
             current = chosen
-            yield None, current
+            yield None, current, None
             continue
+        field = None
         if get_origin(current) is Mapping:
             current = get_args(current)[1]
         elif models and isinstance(part, str):
             field = _fields(models[0]).get(part)
             current = field.annotation if field else None
-        yield part, current
+        yield part, current, field
 
 
 def _tags(model: type[BaseModel]) -> tuple[object, ...]:

@@ -176,6 +176,8 @@ def operators_args(
     }
     if config.enabled is not None:
         args["enabled"] = list(config.enabled)
+    if config.more:
+        args["more"] = list(config.more)
     if config.mirror is not None:
         args["mirror"] = config.mirror
     if environment.gateway is not None and not environment.lacks(Operator.ARGO_ROLLOUTS):
@@ -267,8 +269,10 @@ def _told(problems: list[str], block: str, pool: PoolConfig | None = None) -> It
     except ArgumentsError as error:
         for problem in error.problems:
             field, _, rest = problem.partition(": ")
-            path = _path(field, block, pool)
-            problems.append(f"{NAMESPACE}:{path}: {_in_the_notation_of_files(rest)}")
+            path, said = _path(field, block, pool), _in_the_notation_of_files(rest)
+            if field.startswith("metrics"):
+                said = _SECRETS.sub(_secret, said)
+            problems.append(f"{NAMESPACE}:{path}: {said}")
 
 
 def _path(field: str, block: str, pool: PoolConfig | None) -> str:

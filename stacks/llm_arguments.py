@@ -127,7 +127,8 @@ def gateway_args(
     config = file.gateway
     if config is None:
         raise TypeError(f"{file.name} has no gateway")
-    backends, targets = [_external(each) for each in file.external], _targets(file)
+    backends = [_external(each, namespace) for each in file.external]
+    targets = _targets(file)
     if file.model is not None:
         pods = {"namespace": namespace, "pod_labels": selector("vllm", own_name(file), "server")}
         url = own_url or f"http://{own_name(file)}.{file.tenant}.svc/v1"
@@ -155,6 +156,7 @@ def gateway_args(
             "min_replicas": environment.min_replicas,
             "max_replicas": config.max_replicas,
         },
+        "resources": config.resources.model_dump(),
         "total": config.total.model_dump(exclude_none=True),
         "guardrails": _lists(config.guardrails.model_dump()),
         "audit": {"retention_days": config.retention_days},
@@ -218,12 +220,15 @@ def _price(price: LlmPrice) -> dict[str, float]:
     return {"input_price": price.input, "output_price": price.output}
 
 
-def _external(provider: ExternalModel) -> dict[str, Any]:
-    return {
-        "name": provider.name,
-        "url": provider.url,
-        "api_key": _secret(provider.api_key),
-    }
+def _external(provider: ExternalModel, namespace: pulumi.Input[str]) -> dict[str, Any]:
+    backend: dict[str, Any] = {"name": provider.name, "url": provider.url}
+    if provider.api_key is not None:
+        backend["api_key"] = _secret(provider.api_key)
+    if provider.pods is not None:
+        there, labels = provider.pods.namespace or namespace, dict(provider.pods.labels)
+        backend["pods"] = {"namespace": there, "pod_labels": labels}
+        backend["port"] = provider.pods.port
+    return backend
 
 
 def _secret(source: SecretSource) -> LlmGatewaySecret:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
-from service_gates import Bounds
-from validation import Name, Strict
+from secret_source import SecretName
+from service_gates import NO_LESS_THAN_0, SHARE, Bounds, check_within
+from validation import Strict
 
 Scorer = Literal[
     "exactMatch",
@@ -36,7 +37,7 @@ class LlmEvaluation(Strict):
     `expected`, `contains`, `schema`, `refusal`, `context`."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of the file, as `sha256sum FILE` prints it; another file is refused."""
-    credentials: Name
+    credentials: SecretName
     """Secret of the tenant whose key `api-key` is the API key of one of the gateway's consumers.
     """
     scorers: Annotated[Mapping[Scorer, Bounds], Field(min_length=1)]
@@ -59,6 +60,13 @@ class LlmEvaluation(Strict):
             if (bound.max if smaller else bound.min) is None:
                 better, wanted = ("smaller", "max") if smaller else ("larger", "min")
                 raise ValueError(f"`{name}` is better when {better}; write its `{wanted}`")
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_can_be_met_and_missed(self) -> Self:
+        for name, bound in self.scorers.items():
+            between = NO_LESS_THAN_0 if name in SMALLER_IS_BETTER else SHARE
+            check_within(name, between, bound.min, bound.max)
         return self
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from secret_source import SecretSource
 from service_cold_start import ColdStart
 from service_objectives import LlmPromises
 from stanchion import LlmKvCache, LlmWeightFormat, LlmWeightsCache, PiiAction
-from validation import Cpu, Label, Memory, Name, ShortName, Strict, by_value
+from validation import Cpu, Environments, Label, Memory, Name, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -165,7 +165,7 @@ class LlmServiceFile(Strict):
     """Team that answers for it."""
     cost_center: Label
     """Where its cost is booked."""
-    environments: tuple[_Text, ...] | None = None
+    environments: Environments | None = None
     """Environments that run it; default: every one."""
     model: LlmModel | None = None
     """The model on the environment's own GPUs; default: none, `external` alone answers."""
@@ -197,7 +197,7 @@ class LlmServiceFile(Strict):
     gates: LlmGates | None = None
     """What answers must be like; `stanchion evaluate` asks. Default: nothing is demanded."""
     external: tuple[ExternalModel, ...] = ()
-    """Providers, in the order in which they are asked after the own model."""
+    """Models that run elsewhere, in the order in which they are asked after the own one."""
     gateway: LlmGatewayConfig | None = None
     """The guarded address; default: none, pods of the tenant call the model itself."""
     allow_from: tuple[Name, ...] = ()
@@ -228,7 +228,7 @@ class LlmServiceFile(Strict):
             if missing:
                 raise ValueError(f"`model` needs `{missing[0]}`; add it")
         if self.external and self.gateway is None:
-            raise ValueError("`external` needs `gateway`, which holds the provider's key; add it")
+            raise ValueError("`external` is asked by the `gateway`; add it")
         if self.hub_token is not None and self.hub_token.cloud_secret is None:
             raise ValueError("`hubToken` is read from a cloud; write `cloudSecret`")
         return self

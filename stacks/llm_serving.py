@@ -35,7 +35,16 @@ from validation import InvalidFileError
 if TYPE_CHECKING:
     from serving import Platform
 
-_GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit", "traces"}
+_GATEWAYS_OWN = {
+    "audit",
+    "consumer_keys",
+    "consumers",
+    "guardrails",
+    "ledger",
+    "resources",
+    "total",
+    "traces",
+}
 """What of `LlmGateway`'s arguments a file has under `gateway`."""
 
 
@@ -147,6 +156,12 @@ def _gateway_path(file: LlmServiceFile, field: str) -> str:
     if provider is not None:
         place = int(provider[1]) - (file.model is not None)
         return f"external[{place}]{provider[2]}" if place >= 0 else "model"
+    target = re.fullmatch(r"models\[0\]\.targets\[(\d+)\](.*)", field)
+    if target is not None:
+        return _gateway_path(file, f"backends[{target[1]}]{target[2]}")
+    further = re.fullmatch(r"models\[([1-9]\d*)\]\.name", field)
+    if further is not None:
+        return f"adapters[{int(further[1]) - 1}].name"
     if field == "traces.tracking.secret_name":
         return "gateway.traces.credentials"
     head = re.split(r"[.\[]", field)[0]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from drift_monitor_service import DriftMonitorFile
 from environment import Environment
 from images import image
-from service import ModelServiceFile, Pin
+from service import ModelServiceFile
 from service_folders import Folder, folder_grants
+from service_lock import Pin
 from stanchion import GrantKind, RetrainingReason, RetrainingTrigger, RetrainingTriggerArgs
 from stanchion.checks import LONGEST_NAME
 from training_retrain import BY_ALERT, Retrain

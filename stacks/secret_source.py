@@ -18,12 +18,17 @@ def _reference(*, external: bool) -> AfterValidator:
     return AfterValidator(named)
 
 
+NAMES_SECRET = _reference(external=False)
+SecretName = Annotated[str, NAMES_SECRET]
+"""A Secret of the namespace where it is used; what is no such name may be its value."""
+
+
 class SecretSource(Strict):
     """Where a secret value is kept; it never passes through the program."""
 
     cloud_secret: Annotated[str, _reference(external=True)] | None = None
     """Name or ARN in the cloud's secret manager of one JSON object."""
-    kubernetes_secret: Annotated[str, _reference(external=False)] | None = None
+    kubernetes_secret: SecretName | None = None
     """A Secret of the namespace where it is used."""
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,253}$")] | None = None
     """Field or key in it."""

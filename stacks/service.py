@@ -1,24 +1,13 @@
-"""Service files (`stacks/services/*.yaml`): one file takes a model from registry to serving.
-
-Next to them, `<env>.lock.yaml` pins each service's model to a version and a digest. The
-program never asks the registry; `stanchion promote` writes the pins.
-"""
+"""Service files of kind ModelService: one file takes a model from registry to serving."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from batch_service import BatchInferenceFile
-from drift_monitor_service import DriftMonitorFile
-from explain import explain
 from gateway_config import GatewayConfig
-from llm_adapters import AdapterPin
-from llm_prompts import PromptPin
-from llm_service import LlmServiceFile
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from service_autoscaling import Autoscaling, autoscaling_problems
 from service_cold_start import ColdStart, cold_start_problems
 from service_drift import Drift
@@ -30,6 +19,7 @@ from service_gateway import (
     host_problems,
     shadow_problems,
 )
+from service_lock import LOCK_SUFFIX, Pin
 from service_objectives import Objectives, objectives_problems
 from service_place import PoolOffer, gpu_problems, interruption_problems, place_problems
 from service_prediction_log import PredictionLog, prediction_log_problems
@@ -38,18 +28,7 @@ from service_rollout import Rollout, rollout_problems
 from stanchion import Cloud
 from stanchion.serving.cold_start import Replicas
 from stanchion.serving.rollout import is_measured
-from training_service import TrainingJobFile
-from validation import (
-    InvalidFileError,
-    Label,
-    Name,
-    ShortName,
-    Strict,
-    as_tuples,
-    read_yaml_mapping,
-)
-
-LOCK_SUFFIX = ".lock.yaml"
+from validation import Environments, InvalidFileError, Label, Name, ShortName, Strict
 
 
 class ModelServiceFile(Strict):
@@ -69,7 +48,7 @@ class ModelServiceFile(Strict):
         str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$")
     ]
     """Name of the registered model; the lock file pins its version."""
-    environments: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    environments: Environments | None = None
     """Environments that run it; default: every one."""
     pool: Annotated[ShortName, Field(max_length=28)] | None = None
     """Pool of nodes, declared in the environment, that it runs on; default: nodes of no pool."""
@@ -105,109 +84,6 @@ class ModelServiceFile(Strict):
                 f"`resources.gpus: {self.resources.gpus}` needs `pool`; name the pool that has them"
             )
         return self
-
-
-class Pin(Strict):
-    """The one version of a model that a service runs."""
-
-    model: Annotated[str, Field(min_length=1)]
-    version: Annotated[str, Field(pattern=r"^[1-9]\d*$")]
-    digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
-
-
-class LockFile(Strict):
-    """`<env>.lock.yaml`: what services run, by their names."""
-
-    services: Mapping[str, Pin] = {}
-    prompts: Mapping[str, Mapping[str, PromptPin]] = {}
-    adapters: Mapping[str, Mapping[str, AdapterPin]] = {}
-    """Of services of language models, by service and then by the registered model."""
-    shadows: Mapping[str, Pin] = {}
-    """Candidates that requests are mirrored to, by service."""
-
-
-ServiceFile = (
-    ModelServiceFile | LlmServiceFile | BatchInferenceFile | TrainingJobFile | DriftMonitorFile
-)
-_KINDS: Mapping[object, type[ServiceFile]] = {
-    "ModelService": ModelServiceFile,
-    "LlmService": LlmServiceFile,
-    "BatchInference": BatchInferenceFile,
-    "TrainingJob": TrainingJobFile,
-    "DriftMonitor": DriftMonitorFile,
-}
-
-
-def load_services(directory: Path, environment: str) -> tuple[ModelServiceFile, ...]:
-    """Read every file of kind ModelService that applies to `environment`.
-
-    Raises:
-        InvalidFileError: with every problem of every service file.
-    """
-    files = load_service_files(directory, environment)
-    return tuple(file for file in files if isinstance(file, ModelServiceFile))
-
-
-def load_service_files(directory: Path, environment: str) -> tuple[ServiceFile, ...]:
-    """Read every service file that applies to `environment`, in the order of their names.
-
-    Raises:
-        InvalidFileError: with every problem of every file.
-    """
-    services: list[ServiceFile] = []
-    problems: list[str] = []
-    files: dict[str, str] = {}
-    for path in sorted(directory.glob("*.yaml")):
-        if path.name.endswith(LOCK_SUFFIX):
-            continue
-        try:
-            written = _read(path)
-        except InvalidFileError as error:
-            problems += error.problems
-            continue
-        kind = written.get("kind", "ModelService")
-        if not isinstance(kind, str) or kind not in _KINDS:
-            problems.append(
-                f"{path.name}: kind: {kind!r} is not allowed; write "
-                f"{' or '.join(map(repr, _KINDS))}"
-            )
-            continue
-        try:
-            service = _KINDS[kind].model_validate(as_tuples(written))
-        except ValidationError as error:
-            problems += explain(error, _KINDS[kind], f"{path.name}: ")
-            continue
-        if service.name in files:
-            problems.append(
-                f"{path.name}: name: '{service.name}' is also in {files[service.name]}; rename one"
-            )
-            continue
-        files[service.name] = path.name
-        if service.environments is None or environment in service.environments:
-            services.append(service)
-    if problems:
-        raise InvalidFileError(problems)
-    return tuple(services)
-
-
-def load_pins(directory: Path, environment: str) -> Mapping[str, Pin]:
-    """What the lock file pins of models, by service; see `load_lock`."""
-    return load_lock(directory, environment).services
-
-
-def load_lock(directory: Path, environment: str) -> LockFile:
-    """Read the environment's lock file; no file means that nothing is pinned yet.
-
-    Raises:
-        InvalidFileError: with every problem of the file.
-    """
-    path = directory / f"{environment}{LOCK_SUFFIX}"
-    if not path.exists():
-        return LockFile()
-    try:
-        return LockFile.model_validate(as_tuples(_read(path)))
-    except ValidationError as error:
-        raise InvalidFileError(explain(error, LockFile, f"{path.name}: ")) from None
 
 
 def check_services(
@@ -297,13 +173,3 @@ def check_services(
             )
     if problems:
         raise InvalidFileError(problems)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidFileError(
-            [f"{path.name}: cannot be read: {error}; replace the file"]
-        ) from None
-    return read_yaml_mapping(text, where=path.name)

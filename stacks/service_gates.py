@@ -6,12 +6,15 @@ test are demanded of every version; each block here demands more.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from validation import Strict
 
+SHARE = (0.0, 1.0)
+NO_LESS_THAN_0 = (0.0, math.inf)
 Metric = Literal[
     "accuracy",
     "balancedAccuracy",
@@ -28,10 +31,34 @@ Metric = Literal[
 _REGRESSION: tuple[Metric, ...] = ("mae", "rmse", "mape", "r2")
 _OF_PROBABILITIES: tuple[Metric, ...] = ("rocAuc", "logLoss")
 _SMALLER_IS_BETTER: tuple[Metric, ...] = ("logLoss", "mae", "rmse", "mape")
+_BETWEEN: Mapping[Metric, tuple[float, float]] = {
+    **dict.fromkeys(("accuracy", "balancedAccuracy", "precision", "recall", "f1", "rocAuc"), SHARE),
+    **dict.fromkeys(_SMALLER_IS_BETTER, NO_LESS_THAN_0),
+    "r2": (-math.inf, 1),
+}
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Column = Annotated[str, Field(min_length=1, max_length=250)]
+
+
+def check_within(name: str, between: tuple[float, float], *bounds: float | None) -> None:
+    """Refuse a bound that every value of `name` is on one side of, so that it judges nothing.
+
+    Args:
+        name: What is bounded.
+        between: Its least and its largest value.
+        bounds: What was written of it, where something was.
+
+    Raises:
+        ValueError: for the first that is not between them.
+    """
+    low, high = between
+    for bound in bounds:
+        if bound is not None and not low <= bound <= high:
+            lies = f"at most {high:g}" if low == -math.inf else f"at least {low:g}"
+            lies = f"{low:g} to {high:g}" if math.isfinite(high - low) else lies
+            raise ValueError(f"`{name}` is {lies}, and never {bound:g}; write such a bound")
 
 
 def _check_order(least: float | None, most: float | None) -> None:
@@ -139,6 +166,17 @@ class Evaluation(Strict):
             if getattr(bound, wanted) is None:
                 better = "smaller" if wanted == "max" else "larger"
                 raise ValueError(f"`{metric}` is better when {better}; write its `{wanted}`")
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_can_be_met_and_missed(self) -> Self:
+        for metric, bound in self.thresholds.items():
+            check_within(metric, _BETWEEN[metric], bound.min, bound.max)
+        for each in self.slices:
+            check_within(each.metric, _BETWEEN[each.metric], each.min, each.max)
+        for metric, allowance in self.not_worse_than_champion_by.items():
+            if _BETWEEN[metric] == SHARE:
+                check_within(metric, SHARE, allowance)
         return self
 
     @model_validator(mode="after")

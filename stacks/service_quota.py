@@ -19,7 +19,7 @@ from service_place import PoolOffer
 from stanchion.serving.llm_gateway_arguments import DEFAULT_RESOURCES
 from stanchion.serving.rollout import DEFAULT_SURGE, surge_of
 from tenants_config import QuotaConfig, TenantConfig
-from validation import amount
+from validation import InvalidFileError, amount
 
 _COUNTED_DEVICE = "nvidia.com/gpu"
 """A tenant's quota of GPUs counts these, and no slices."""
@@ -164,7 +164,7 @@ def together_problems(
     return problems
 
 
-def quota_problems(
+def check_quotas(
     models: Sequence[ModelServiceFile],
     llms: Sequence[LlmServiceFile],
     environment: Environment,
@@ -172,8 +172,8 @@ def quota_problems(
     pools: Mapping[str, PoolOffer],
     *,
     shadowed: Collection[str],
-) -> list[str]:
-    """What model services, and all services together, would go beyond.
+) -> None:
+    """Hold model services, and all services together, to the quotas of their tenants.
 
     Args:
         models: Files of model services.
@@ -182,6 +182,9 @@ def quota_problems(
         stack: Its name.
         pools: What its pools have, by their names.
         shadowed: Services with a pinned candidate that requests are mirrored to.
+
+    Raises:
+        InvalidFileError: with everything that would go beyond one.
     """
     tenants = {tenant.name: tenant for tenant in environment.tenants}
     demands: dict[str, dict[str, list[Demand]]] = {name: {} for name in tenants}
@@ -196,7 +199,8 @@ def quota_problems(
         demands.get(llm.tenant, {})[llm.name] = [each for each in both if each is not None]
     for name, found_of in demands.items():
         problems += together_problems(found_of, tenants[name], stack)
-    return problems
+    if problems:
+        raise InvalidFileError(problems)
 
 
 def _compared(each: Replica, quota: QuotaConfig) -> Iterator[tuple[str, str, str]]:

@@ -21,21 +21,17 @@ from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from retraining import check_retraining
-from service import (
-    ModelServiceFile,
-    Pin,
-    check_services,
-    load_lock,
-    load_service_files,
-)
+from service import ModelServiceFile, check_services
+from service_files import load_service_files
 from service_folders import folder_grants
+from service_lock import LockFile, Pin, load_lock
 from service_place import PoolOffer
-from service_quota import quota_problems
+from service_quota import check_quotas
 from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs, balancer_cidrs
 from tracking import Tracking
 from training_service import TrainingJobFile
 from training_serving import Training, load_trainings
-from validation import InvalidFileError
+from validation import InvalidFileError, together
 
 _MEBIBYTE = 1024 * 1024
 
@@ -70,7 +66,9 @@ def load_declared(
         InvalidFileError: with every problem found; in prod also for a service without a pin,
             which other environments leave out with a warning.
     """
-    files = load_service_files(directory, stack)
+    files, lock = together(
+        lambda: load_service_files(directory, stack), lambda: load_lock(directory, stack)
+    )
     trainings = [file for file in files if isinstance(file, TrainingJobFile)]
     offers = {
         each.pool.name: PoolOffer(
@@ -82,50 +80,61 @@ def load_declared(
         if each.placement is not None
     }
     placements = {name: offer.placement for name, offer in offers.items()}
-    lock = load_lock(directory, stack)
-    declared = Declared(
-        [file for file in files if isinstance(file, ModelServiceFile)],
+    services = [file for file in files if isinstance(file, ModelServiceFile)]
+    llms = [file for file in files if isinstance(file, LlmServiceFile)]
+    batches = [file for file in files if isinstance(file, BatchInferenceFile)]
+    monitors = [file for file in files if isinstance(file, DriftMonitorFile)]
+    loaded, *_ = together(
+        lambda: load_trainings(trainings, directory, environment, stack, placements),
+        lambda: check_services(
+            services,
+            lock.services,
+            environment=stack,
+            tenants=[tenant.name for tenant in environment.tenants],
+            min_replicas=environment.min_replicas,
+            lacks_for_releases=environment.lacks_for_releases,
+            lacks_for_scaling=environment.lacks_for_scaling,
+            pools=offers,
+            image=image(environment, stack, "model-server"),
+            cloud=Cloud(environment.provider.cloud),
+            gateway=environment.gateway,
+            shadows=lock.shadows,
+        ),
+        lambda: check_llm_services(
+            llms, environment, stack, offers, lock.prompts, adapters=lock.adapters
+        ),
+        lambda: check_quotas(services, llms, environment, stack, offers, shadowed=lock.shadows),
+        lambda: check_retraining(trainings, services, environment, stack, monitors),
+        lambda: check_drift_monitors(monitors, services, environment, stack, placements),
+        lambda: check_batches(batches, lock.services, environment, stack, placements),
+        lambda: _check_pinned(services, llms, lock, environment, stack),
+    )
+    return Declared(
+        services,
         lock.services,
         lock.shadows,
-        [file for file in files if isinstance(file, LlmServiceFile)],
-        [file for file in files if isinstance(file, BatchInferenceFile)],
-        load_trainings(trainings, directory, environment, stack, placements),
-        [file for file in files if isinstance(file, DriftMonitorFile)],
+        llms,
+        batches,
+        loaded,
+        monitors,
         lock.prompts,
         lock.adapters,
     )
-    check_services(
-        declared.files,
-        declared.pins,
-        environment=stack,
-        tenants=[tenant.name for tenant in environment.tenants],
-        min_replicas=environment.min_replicas,
-        lacks_for_releases=environment.lacks_for_releases,
-        lacks_for_scaling=environment.lacks_for_scaling,
-        pools=offers,
-        image=image(environment, stack, "model-server"),
-        cloud=Cloud(environment.provider.cloud),
-        gateway=environment.gateway,
-        shadows=declared.shadows,
-    )
-    check_llm_services(
-        declared.llms, environment, stack, offers, declared.prompts, adapters=declared.adapters
-    )
-    over = quota_problems(
-        declared.files, declared.llms, environment, stack, offers, shadowed=declared.shadows
-    )
-    if over:
-        raise InvalidFileError(over)
-    check_retraining(trainings, declared.files, environment, stack, declared.monitors)
-    check_drift_monitors(declared.monitors, declared.files, environment, stack, placements)
-    check_batches(declared.batches, declared.pins, environment, stack, placements)
-    missing = [_unpinned(f, stack) for f in declared.files if f.name not in declared.pins]
-    for llm in declared.llms:
-        missing += unpinned(llm.name, llm.prompts, declared.prompts, stack)
-        missing += unpinned_adapters(llm, declared.adapters, stack)
+
+
+def _check_pinned(
+    services: Sequence[ModelServiceFile],
+    llms: Sequence[LlmServiceFile],
+    lock: LockFile,
+    environment: Environment,
+    stack: str,
+) -> None:
+    missing = [_unpinned(file, stack) for file in services if file.name not in lock.services]
+    for llm in llms:
+        missing += unpinned(llm.name, llm.prompts, lock.prompts, stack)
+        missing += unpinned_adapters(llm, lock.adapters, stack)
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
-    return declared
 
 
 def _unpinned(file: ModelServiceFile, stack: str) -> str:

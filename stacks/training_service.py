@@ -9,10 +9,22 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
+from secret_source import SecretName
 from service_resources import Resources
 from stanchion import JobPriority
 from training_retrain import Retrain
-from validation import InvalidFileError, Label, Name, Schedule, ShortName, Strict, by_value
+from validation import (
+    Cpu,
+    Environments,
+    InvalidFileError,
+    Label,
+    Memory,
+    Name,
+    Schedule,
+    ShortName,
+    Strict,
+    by_value,
+)
 
 _Folder = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^\S+$")]
 _NOT_CODE = "__pycache__"
@@ -32,6 +44,31 @@ class DataSet(Strict):
     """ARN of the KMS key that the bucket is encrypted with; default: one that AWS manages."""
 
 
+class RayHead(Strict):
+    """The pod in which the command runs."""
+
+    pool: Annotated[ShortName, Field(max_length=28)] | None = None
+    """Pool of CPUs, declared in the environment, with more than spot; default: nodes of no pool."""
+
+    cpu: Cpu = "1"
+    """CPU request in cores."""
+    cpu_limit: Cpu = "2"
+    """CPU limit in cores."""
+    memory: Memory = "4Gi"
+    """Memory, request and limit alike: memory cannot be throttled."""
+
+
+class Ray(Strict):
+    """A cluster of Ray that is there for as long as the training runs."""
+
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    """Ray's version in the `image`, as `ray --version` prints it: 2.53.0 or newer."""
+    workers: Annotated[int, Field(ge=1, le=500)]
+    """Pods that do the work; `pool` and `resources` are each worker's."""
+    head: RayHead = RayHead()
+    """The pod in which the command runs: where, and what it asks for."""
+
+
 class TrainingJobFile(Strict):
     """A team's training."""
 
@@ -49,7 +86,7 @@ class TrainingJobFile(Strict):
         str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][-A-Za-z0-9_.]*$")
     ]
     """Name of the registered model that it makes versions of, and of the MLflow experiment."""
-    environments: tuple[Annotated[str, Field(min_length=1)], ...] | None = None
+    environments: Environments | None = None
     """Environments that run it; default: every one."""
     command: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
     """What a pod runs, as [python, train.py]."""
@@ -63,7 +100,7 @@ class TrainingJobFile(Strict):
     code_version: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None = None
     """Git commit of the code in the `image`; that of a `code` folder is computed."""
     data: DataSet
-    credentials: Name
+    credentials: SecretName
     """Secret of the tenant with the `username` and `password` of an MLflow user."""
     checkpoints: _Folder | None = None
     """Folder for checkpoints, as `data.location`; default: none are kept."""
@@ -84,14 +121,26 @@ class TrainingJobFile(Strict):
     """What it is next to other jobs in the environment's queues: training gives way to batch, and
     batch to online."""
     deadline_minutes: Annotated[int, Field(ge=1, le=43_200)] = 1440
-    """Longest time with all tries; of each try where there are several nodes."""
+    """Longest time with all tries; of each try where there are several nodes, or Ray."""
     nodes: Annotated[int, Field(ge=1, le=512)] = 1
     """Pods that train together; more than one need JobSet."""
+    ray: Ray | None = None
+    """Ray's cluster, in which the command trains on data that outgrow one pod; needs KubeRay, and
+    an `image` with Ray. Default: none."""
     claim: Name | None = None
     """PersistentVolumeClaim of the tenant, mounted at /data."""
     pool: Annotated[ShortName, Field(max_length=28)] | None = None
     """Pool of nodes, declared in the environment, that it runs on; default: nodes of no pool."""
     resources: Resources = Resources.model_validate({"cpu": "1", "cpuLimit": "2", "memory": "4Gi"})
+
+    @model_validator(mode="after")
+    def _ray_in_its_image(self) -> Self:
+        if self.ray is not None and self.image is None:
+            raise ValueError(
+                "`ray` needs an image with Ray in it, and the platform's model-server has none; "
+                "write `image`, derived from that one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _code_of_one_version(self) -> Self:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from environment import Environment
 from images import image
 from retraining import build_trigger
-from service import Pin
 from service_folders import Folder
 from service_jobs import job_args, job_identity, job_place_problems, told_in_files
+from service_lock import Pin
 from stanchion import (
     ArgumentsError,
+    CapacityKind,
     GrantKind,
     Operator,
     Placement,
@@ -38,6 +39,8 @@ _IN_FILES = {
     "model_name": "model",
     "gpus": "resources.gpus",
     "on_demand": "retrain",
+    "ray.head_resources": "ray.head",
+    "ray.head_placement": "ray.head.pool",
 }
 """Where a file says what the component takes under another name."""
 _NOT_YET: TrackingAccess = {"url": "", "namespace": "", "secret_name": ""}
@@ -80,6 +83,7 @@ def load_trainings(
             found.append(
                 f"nodes: {file.nodes} need {lacking} of {stack}; add it, or write nodes: 1"
             )
+        found += _lacks_for_ray(file, environment, stack)
         try:
             training = Training(file, read_code(file, directory))
         except InvalidFileError as error:
@@ -92,6 +96,34 @@ def load_trainings(
     if problems:
         raise InvalidFileError(problems)
     return trainings
+
+
+def _lacks_for_ray(file: TrainingJobFile, environment: Environment, stack: str) -> list[str]:
+    """What a cluster of Ray lacks in an environment."""
+    if file.ray is None:
+        return []
+    lacking = environment.lacks(Operator.KUBERAY_OPERATOR)
+    problems = [f"ray: needs {lacking} of {stack}; add it, or remove ray"] if lacking else []
+    plain = {each.name: set(each.capacity) for each in environment.pools if each.cpu is not None}
+    fit = [name for name, capacity in plain.items() if capacity != {CapacityKind.SPOT}]
+    chosen = file.ray.head.pool
+    if chosen is not None:
+        if chosen not in fit:
+            problems.append(
+                f"ray.head.pool: '{chosen}' is no pool of CPUs of {stack} with more than spot, on "
+                f"which a head is lost; write {' or '.join(fit) or 'one'}, or remove it"
+            )
+    elif plain and not fit:
+        problems.append(
+            f"ray: its head is never on spot nodes, and pools without GPUs of {stack} "
+            f"({', '.join(plain)}) have nothing else; add on_demand to the capacity of one"
+        )
+    elif len(fit) < len(plain) and environment.has_queues:
+        problems.append(
+            f"ray.head.pool: is needed, for the queue may send the head to spot nodes; write "
+            f"{' or '.join(fit)}"
+        )
+    return problems
 
 
 def _folders(file: TrainingJobFile) -> list[Folder]:
@@ -137,6 +169,19 @@ def _args(
         "retries": file.retries,
         "nodes": file.nodes,
     }
+    if file.ray is not None:
+        head = file.ray.head
+        args["ray"] = {
+            "version": file.ray.version,
+            "workers": file.ray.workers,
+            "head_resources": {
+                "cpu": head.cpu,
+                "cpu_limit": head.cpu_limit,
+                "memory": head.memory,
+            },
+        }
+        if head.pool is not None and head.pool in pools:
+            args["ray"]["head_placement"] = pools[head.pool]
     if code.files is not None:
         args["code"] = dict(code.files)
     if file.checkpoints is not None:

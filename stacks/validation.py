@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from stanchion.messages import readable
 from stanchion.schedules import is_schedule
 
 MAX_FILE_BYTES = 1024 * 1024
@@ -35,8 +37,26 @@ class InvalidFileError(Exception):
     """Everything wrong with the files of an environment, one `path: wrong; fix` each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(readable(problem) for problem in problems)
         super().__init__("\n".join(self.problems))
+
+
+def together(*checks: Callable[[], Any]) -> list[Any]:
+    """What checks that need nothing of each other return, in their order.
+
+    Raises:
+        InvalidFileError: with what all of them found, not the first alone.
+    """
+    results: list[Any] = []
+    problems: list[str] = []
+    for check in checks:
+        try:
+            results.append(check())
+        except InvalidFileError as error:
+            problems += error.problems
+    if problems:
+        raise InvalidFileError(list(dict.fromkeys(problems)))
+    return results
 
 
 _SUFFIXES: dict[str, Decimal | int] = {
@@ -116,6 +136,10 @@ ShortName = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_d
 """A Kubernetes name that leaves room for the suffixes we add."""
 
 
+Environments = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+"""Names of environments, as their files have them: `stacks/Pulumi.<name>.yaml`."""
+
+
 def by_value(kind: type[StrEnum]) -> BeforeValidator:
     """Lets a file write an enum by its value; everything else is left to strict checks."""
     members = {member.value: member for member in kind}
@@ -174,3 +198,18 @@ def read_yaml_mapping(text: str, *, where: str) -> Mapping[str, Any]:
         kind = "empty" if data is None else f"a {type(data).__name__}"
         raise InvalidFileError([f"{where}: is {kind}, not a mapping; write `key: value` lines"])
     return data
+
+
+def read_yaml_file(path: Path) -> Mapping[str, Any]:
+    """Parse a file that must be a mapping.
+
+    Raises:
+        InvalidFileError: when it cannot be read, or naming what is malformed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidFileError(
+            [f"{path.name}: cannot be read: {error}; replace the file"]
+        ) from None
+    return read_yaml_mapping(text, where=path.name)

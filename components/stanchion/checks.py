@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import pulumi
 
+from stanchion.messages import readable
 from stanchion.names import DNS_LABEL, LABEL_VALUE, LONGEST_LABEL
 
 LONGEST_NAME = 40
@@ -26,8 +27,8 @@ class ArgumentsError(pulumi.RunError):
     """
 
     def __init__(self, component: str, name: str, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
-        lines = "".join(f"\n  {problem}" for problem in problems)
+        self.problems = tuple(readable(problem) for problem in problems)
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
         super().__init__(f"{component} '{name}':{lines}")
 
 

@@ -70,6 +70,25 @@ def evaluated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return previewed(request.param, tmp_path_factory.mktemp(request.param))
 
 
+def test_a_gateway_before_a_server_in_the_cluster_keeps_every_rule_on_one_machine(
+    tmp_path: Path,
+) -> None:
+    copied(tmp_path)
+    text = (EXAMPLE.parent / "in-cluster.yaml").read_text("utf-8")
+    (tmp_path / "stacks" / "services" / "assistant.yaml").write_text(text, "utf-8")
+    evaluated = preview.run("local", root=tmp_path)
+    assert findings(evaluated) == []
+    assert evaluated.problems == ()
+    (wall,) = (
+        found.manifest
+        for found in objects(evaluated)
+        if found.manifest["kind"] == "NetworkPolicy"
+        and found.manifest["metadata"]["name"] == "assistant"
+    )
+    ways = [each["ports"][0]["port"] for each in wall["spec"]["egress"]]
+    assert ways == [53, 11434, 5000], "names, the server and MLflow, and nothing outside"
+
+
 def findings(evaluated: Preview) -> list[str]:
     """What the policies have against the service's own objects, advisory findings included."""
     report = report_on(evaluated)

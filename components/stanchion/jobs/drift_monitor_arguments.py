@@ -1,5 +1,6 @@
 """What `DriftMonitor` takes, checked."""
 
+import math
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
@@ -252,8 +253,14 @@ def _check_labels(check: Checks, labels: LateLabels) -> None:
             "judges nothing: it has neither max_drop nor limit",
             "write max_drop, limit or both",
         )
-    if labels.get("max_drop", 0) < 0:
-        check.refuse("labels.max_drop", f"is {labels['max_drop']}", "write 0 or more")
+    most = 1 if metric == QualityMetric.ACCURACY else math.inf
+    for field, bound in (("max_drop", labels.get("max_drop")), ("limit", labels.get("limit"))):
+        if bound is not None and not 0 <= bound <= most:
+            check.refuse(
+                f"labels.{field}",
+                f"{bound:g} is beyond what {metric} can be",
+                "write 0 to 1" if most == 1 else "write 0 or more",
+            )
     if labels.get("slices") and "max_drop" not in labels:
         check.refuse(
             "labels.slices", "need labels.max_drop to be judged by", "write max_drop, or no slices"

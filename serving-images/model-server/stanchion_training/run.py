@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
     from mlflow.models.model import ModelInfo
     from mlflow.tracking import MlflowClient
+    from pyarrow import fs
 
     from stanchion_training.checkpoints import Checkpoint
 
@@ -67,13 +68,11 @@ class TrainingRun:
         self,
         settings: TrainingSettings,
         frame: pd.DataFrame | None,
-        folder: Path,
+        folder: Path | None,
         digest: str,
         scratch: Path,
     ) -> None:
         self.settings = settings
-        self.data_folder = folder
-        """The data set's files, not to be changed."""
         self.data_digest = digest
         """What tells the data set from every other."""
         self.seed = settings.seed
@@ -82,7 +81,7 @@ class TrainingRun:
         """Random numbers that go on after a checkpoint as if nothing had happened."""
         self.leads = settings.rank == 0 and settings.node_rank == 0
         """Whether this process writes for all."""
-        self._frame, self._scratch = frame, scratch
+        self._frame, self._folder, self._scratch = frame, folder, scratch
         self._checkpoints: Checkpoints | None = None
         if settings.checkpoint_uri is not None:
             self._checkpoints = Checkpoints(settings.checkpoint_uri, _key(settings, digest))
@@ -90,15 +89,35 @@ class TrainingRun:
         self._run_id = ""
 
     @property
+    def data_folder(self) -> Path:
+        """The data set's files, not to be changed.
+
+        Raises:
+            RuntimeError: They are where they were, for the training is `in_place`.
+        """
+        if self._folder is None:
+            raise RuntimeError("the data of a training in place are not copied; ask run.sources")
+        return self._folder
+
+    @property
     def data(self) -> pd.DataFrame:
         """The Parquet and CSV files of the data set as one frame.
 
         Raises:
             DataRefusedError: There are none, or they do not go together.
+            RuntimeError: The training is `in_place`.
         """
         if self._frame is None:
             self._frame = data.read(self.settings.data_uri, self.data_folder)
         return self._frame
+
+    @property
+    def sources(self) -> tuple[fs.FileSystem, list[str]]:
+        """PyArrow's file system of the data set, and the paths there of its Parquet and CSV files.
+
+        For readers that go through them piece by piece or on other machines, as Ray Data.
+        """
+        return data.sources(self.settings.data_uri)
 
     def resume(self) -> Checkpoint | None:
         """The newest whole checkpoint, with the random numbers set to where they stood then.
@@ -250,7 +269,10 @@ class TrainingRun:
 
 @contextmanager
 def training_run(
-    *, expectations: Path | None = None, environment: Mapping[str, str] | None = None
+    *,
+    expectations: Path | None = None,
+    in_place: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[TrainingRun]:
     """Check settings and data, open the MLflow run, and close it as the block ends.
 
@@ -259,23 +281,31 @@ def training_run(
     themselves. A block that ends well clears the checkpoints; one that is killed is gone on with
     by the next process of the same code, data, seed and arguments.
 
-    It seeds no other library (PyTorch has a seed of its own), takes no checkpoint by itself and
-    reads no data set that outgrows the pod's disk.
+    It seeds no other library (PyTorch has a seed of its own) and takes no checkpoint by itself.
 
     Args:
         expectations: YAML file of `Expectations`. Default: none, the data are not looked at.
+        in_place: Whether the data stay where they are, as data that outgrow the pod's disk or
+            memory must: they are read through once for their digest, and no more. It takes no
+            `expectations`, which look at all rows at once. Default: false.
         environment: Variables of `TrainingSettings`. Default: those of the process.
 
     Raises:
+        ValueError: `expectations` with `in_place`.
         WrongSettingsError: Of the variables or the file; one message, exit status 2.
         DataRefusedError: One message with all that is wrong, exit status 4.
         StoreFailedError: MLflow or a store does not answer or gives no access as the training
             begins; one message, exit status 1, for another try may succeed.
     """
+    if in_place and expectations is not None:
+        raise ValueError("expectations look at all rows at once; remove them, or in_place")
     with tempfile.TemporaryDirectory(prefix="stanchion-training-") as scratch, _ends_on_request():
         try:
             run = _prepared(
-                os.environ if environment is None else environment, expectations, Path(scratch)
+                os.environ if environment is None else environment,
+                expectations,
+                Path(scratch),
+                in_place=in_place,
             )
             if run.leads:
                 run.open()
@@ -302,7 +332,7 @@ def training_run(
 
 
 def _prepared(
-    environment: Mapping[str, str], expectations: Path | None, scratch: Path
+    environment: Mapping[str, str], expectations: Path | None, scratch: Path, *, in_place: bool
 ) -> TrainingRun:
     try:
         settings = read_settings(environment, TrainingSettings)
@@ -310,10 +340,10 @@ def _prepared(
         raise WrongSettingsError("\n".join(error.problems)) from None
     expected = Expectations.from_file(expectations) if expectations is not None else None
     uri = settings.data_uri
-    folder = data.fetch(uri, scratch / "data")
+    folder = None if in_place else data.fetch(uri, scratch / "data")
     digest = data.verified_digest(uri, folder, settings.data_digest)
     frame = None
-    if expected is not None:
+    if expected is not None and folder is not None:
         frame = data.read(uri, folder)
         problems = expected.problems(frame)
         if problems:

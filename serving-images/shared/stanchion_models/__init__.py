@@ -7,7 +7,7 @@ from stanchion_models.adapter import (
     InvalidAdapterError,
     read_adapter,
 )
-from stanchion_models.digest import DIGEST_TAG, DigestError, artifact_digest
+from stanchion_models.digest import DIGEST_TAG, DigestError, artifact_digest, digest_of
 from stanchion_models.reference import (
     REFERENCE_FILE,
     InvalidReferenceError,
@@ -40,6 +40,7 @@ __all__ = [
     "RegistryError",
     "RegistryUnavailableError",
     "artifact_digest",
+    "digest_of",
     "read_adapter",
     "read_reference",
     "register",

@@ -17,7 +17,7 @@ from stanchion_cli.deploy import engine, reach
 from stanchion_cli.deploy.api import Ref
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.llm import adapter_release
+from stanchion_cli.llm import adapter_release, prompt_release
 from stanchion_cli.models import lockfile, promotion
 from stanchion_cli.models import rollback as rollbacks
 
@@ -42,6 +42,7 @@ class World:
         self.rolled_out: list[str] = []
         self.requests: list[promotion.Request] = []
         self.rolled_back: list[rollbacks.Request] = []
+        self.prompts: list[prompt_release.Request] = []
         self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
         self.rollout: dict[str, Any] | None = None
 
@@ -89,6 +90,18 @@ class World:
             roll_out()
         return lockfile.Pin("wine-cultivar", "1", f"sha256:{'a' * 64}")
 
+    def promote_prompt(self, request: Any, _outputs: Any, _target: Any, *, roll_out: Any) -> None:
+        self.prompts.append(request)
+        if roll_out is not None:
+            roll_out()
+
+    def roll_back_prompt(
+        self, request: Any, outputs: Any, target: Any, *, reason: str, roll_out: Any
+    ) -> lockfile.PromptPin:
+        self.promote_prompt(request, outputs, target, roll_out=roll_out)
+        assert reason == "by hand"
+        return lockfile.PromptPin("2", f"sha256:{'a' * 64}", ())
+
     def list(self, *_: str, **__: str) -> Iterator[dict[str, Any]]:
         return iter(())
 
@@ -112,6 +125,8 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(adapter_release, "promote", made.promote_adapter)
     monkeypatch.setattr(adapter_release, "roll_back", made.roll_back_adapter)
     monkeypatch.setattr(rollbacks, "roll_back", made.roll_back)
+    monkeypatch.setattr(prompt_release, "promote", made.promote_prompt)
+    monkeypatch.setattr(prompt_release, "roll_back", made.roll_back_prompt)
     # The package's attribute of this name is the command itself.
     up = importlib.import_module("stanchion_cli.commands.up")
     monkeypatch.setattr(up, "roll_out", lambda _root, stack: made.rolled_out.append(stack))
@@ -173,6 +188,26 @@ def test_a_rollback_that_does_not_wait_tells_how_to_go_on(
     said = capsys.readouterr().err
     assert "the next `up` of prod-services rolls it out" in said
     assert "--to 1" in said
+
+
+def test_a_prompt_is_promoted_and_rolled_back_as_a_model_is(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promote("faq", "3", "prod", prompt=True)
+    rollback("faq", environment="prod", prompt=True)
+    assert [request.version for request in world.prompts] == ["3", ""]
+    assert world.rolled_out == ["prod-services"] * 2
+    rollback("faq", environment="prod", prompt=True, wait=False)
+    assert len(world.rolled_out) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == [
+        "prompt faq version 3 serves in prod",
+        "prompt faq version 2 serves in prod",
+    ]
+    assert said[2] == (
+        "commit stacks/services/prod.lock.yaml; the next `up` of prod-services rolls it out, and "
+        "this command again without --no-wait, with --to 2, moves the alias"
+    )
 
 
 def test_status_tells_pins_replicas_and_the_way_to_a_service(

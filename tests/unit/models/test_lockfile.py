@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from service import load_lock, load_pins
+from service_lock import load_lock, load_pins
 from stanchion_cli.errors import InputError
 from stanchion_cli.models import lockfile
 from stanchion_cli.models.lockfile import AdapterPin, Pin, PromptPin

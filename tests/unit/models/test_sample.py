@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pandas as pd
 import pytest
-from service import load_services
+from service_files import load_services
 from stanchion_cli.models import card, measuring
 
 ROOT = Path(__file__).parents[3]

@@ -12,8 +12,9 @@ import yaml
 from batch_service import BatchInferenceFile
 from batch_serving import check_batches, pin_of
 from schemas import service_schema
-from service import Pin, load_service_files
+from service_files import load_service_files
 from service_jobs import job_args
+from service_lock import Pin
 from unit.stacks import examples
 from unit.stacks.bad_files import ROOT
 from unit.stacks.examples import L4, environment, example

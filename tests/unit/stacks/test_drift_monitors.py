@@ -13,7 +13,8 @@ from drift_monitor_service import DriftMonitorFile
 from drift_monitoring import _args, _folders, check_drift_monitors
 from retraining import retraining_problems
 from schemas import service_schema
-from service import ModelServiceFile, load_service_files
+from service import ModelServiceFile
+from service_files import load_service_files
 from service_folders import folder_grants
 from stanchion import GrantKind
 from training_service import TrainingJobFile
@@ -94,6 +95,8 @@ def test_it_may_read_the_log_and_the_labels_and_write_the_reports(tmp_path: Path
         (("minRows: 200", "days: 60"), "60 days are more than the 30"),
         (("metric: accuracy", "metric: mae"), "labels.metric: mae is none of a classification"),
         (("  maxDrop: 0.05\n", ""), "labels: judges nothing"),
+        (("maxDrop: 0.05", "maxDrop: 3"), "labels.maxDrop: 3 is beyond what accuracy can be"),
+        (("maxDrop: 0.05", "limit: -1"), "labels.limit: -1 is beyond what accuracy can be"),
         (("s3://demo-wines-reports/drift", "gs://demo/drift"), "is in another cloud"),
         (("s3://demo-wines-reports/drift", "file:///data/drift"), "reports: is on a volume"),
         (

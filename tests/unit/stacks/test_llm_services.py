@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,8 @@ from llm_prompts import unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from schemas import service_schema
-from service import LockFile, load_lock, load_service_files, load_services
+from service_files import load_service_files, load_services
+from service_lock import LockFile, load_lock
 from service_place import PoolOffer
 from serving import load_declared
 from stanchion import ModelRegistryAccess, Placement
@@ -66,6 +68,12 @@ def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) ->
     check_llm_services(found, environment(), "prod-aws", pools)
 
 
+@pytest.mark.parametrize("name", ["assistant", "in-cluster"])
+def test_an_examples_data_set_is_the_one_that_it_pins(name: str) -> None:
+    wanted = yaml.safe_load(example(f"llm/{name}.yaml"))["gates"]["evaluation"]
+    assert hashlib.sha256((ROOT / wanted["data"]).read_bytes()).hexdigest() == wanted["sha256"]
+
+
 def test_the_guides_file_and_its_refusal_are_true(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "llm.md").read_text("utf-8")
     text = guide.partition("```yaml\n")[2].partition("```")[0]
@@ -112,6 +120,8 @@ def test_it_is_of_the_environments_that_it_names(tmp_path: Path) -> None:
             "external[0].price.input: True has the wrong type",
         ),
         (("input: 0.0005", "input: '1'"), "external[0].price.input: '1' has the wrong type"),
+        (("contains: {min: 0.9}", "contains: {min: 90}"), "gates.evaluation: `contains` is 0 to 1"),
+        (("{max: 5}", "{max: -5}"), "gates.evaluation: `latencySeconds` is at least 0, and never"),
         (("kind: LlmService", "kind: LLM"), "kind: 'LLM' is not allowed; write 'ModelService' or"),
     ],
 )
@@ -136,6 +146,7 @@ def test_a_malformed_file_is_told_by_its_path(
             "engine: Qwen/Qwen3-8B needs weights 8.8 + ",
         ),
         (("https://api.example.com/v1", "api.example.com/"), "external[0].url: "),
+        (("model: chat-small", "model: a chat"), "external[0].model: 'a chat' is no model name"),
         (("gateway:\n", "gateway:\n  maxReplicas: 1\n"), "gateway.maxReplicas: 2 is above "),
         (("maxReplicas: 4", "maxReplicas: 1"), "autoscaling.minReplicas: 2 is above autoscaling."),
         (
@@ -224,6 +235,50 @@ def test_a_provider_alone_needs_no_gpu(tmp_path: Path) -> None:
     check_llm_services(found, environment(), "prod-aws", {})
     args = gateway_args(found[0], environment(), "prod-aws", "demo")
     assert [backend["name"] for backend in args["backends"]] == ["provider"]
+
+
+PODS = (
+    "    url: https://api.example.com/v1\n",
+    "    url: http://ollama.models.svc:11434/v1\n"
+    "    pods: {labels: {app.kubernetes.io/name: ollama}, namespace: models, port: 11434}\n",
+)
+KEY = ("    apiKey: {cloudSecret: assistant-provider}\n", "")
+
+
+def test_a_server_in_the_cluster_is_reached_at_its_pods_and_needs_no_key(tmp_path: Path) -> None:
+    (file,) = found = files(tmp_path, edited(PODS, KEY))
+    check_llm_services(found, environment(), "prod-aws", {"l4": PoolOffer(L4)})
+    backend = gateway_args(file, environment(), "prod-aws", "demo")["backends"][1]
+    assert backend == {
+        "name": "provider",
+        "url": "http://ollama.models.svc:11434/v1",
+        "pods": {"namespace": "models", "pod_labels": {"app.kubernetes.io/name": "ollama"}},
+        "port": 11434,
+    }
+    (own,) = files(tmp_path, edited(PODS, (" namespace: models,", "")))
+    backend = gateway_args(own, environment(), "prod-aws", "demo")["backends"][1]
+    assert backend["pods"]["namespace"] == "demo"
+    assert backend["api_key"] == {"external_name": "assistant-provider"}
+
+
+def test_the_gateways_own_size_is_the_files(tmp_path: Path) -> None:
+    (usual,) = files(tmp_path, EXAMPLE)
+    args = gateway_args(usual, environment(), "prod-aws", "demo")
+    assert args["resources"] == {"cpu": "500m", "cpu_limit": "2", "memory": "512Mi"}
+    (small,) = files(tmp_path, edited(("gateway:\n", "gateway:\n  resources: {cpu: 100m}\n")))
+    args = gateway_args(small, environment(), "prod-aws", "demo")
+    assert args["resources"] == {"cpu": "100m", "cpu_limit": "1", "memory": "512Mi"}
+
+
+def test_what_goes_out_of_the_cluster_has_a_key_and_is_encrypted(tmp_path: Path) -> None:
+    with pytest.raises(InvalidFileError, match=r"external\[0\]: needs `apiKey`, or `pods` where"):
+        files(tmp_path, edited(KEY))
+    with pytest.raises(InvalidFileError, match=r"external\[0\]\.pods\.labels: "):
+        files(tmp_path, edited(PODS, ("{app.kubernetes.io/name: ollama}", "{}")))
+    assert problems(tmp_path, edited(("https://api.", "http://api."))) == [
+        "services/assistant: external[0].url: prompts and keys would leave the cluster "
+        "unencrypted; write https://, or add pods where it runs in the cluster"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -234,6 +234,15 @@ def test_a_login_that_nothing_reads_is_refused() -> None:
         checked_foundation(asked, "dev-aws")
 
 
+def test_a_login_without_a_secret_is_told_in_the_files_own_words() -> None:
+    refused = {**WRITTEN, "login": "bearer"}
+    asked = environment("dev-aws", monitoring={"prometheus": {"remoteWrite": [refused]}})
+    with pytest.raises(InvalidFileError) as caught:
+        checked_foundation(asked, "dev-aws")
+    (told,) = caught.value.problems
+    assert "exactly one of secret.kubernetesSecret and secret.cloudSecret" in told
+
+
 def test_one_machine_keeps_what_fits_it() -> None:
     with pytest.raises(InvalidFileError, match=r"monitoring\.prometheus: means nothing to"):
         environment(monitoring={"prometheus": {"retentionDays": 90}})

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 from retraining import check_retraining
-from service import ModelServiceFile, load_service_files
+from service import ModelServiceFile
+from service_files import load_service_files
 from training_service import TrainingJobFile
 from training_serving import load_trainings
 from unit.stacks.bad_files import ROOT

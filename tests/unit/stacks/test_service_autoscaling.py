@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 from environment import Environment, parse_environment
-from service import check_services, load_services
+from service import check_services
+from service_files import load_services
 from unit.stacks.bad_files import ENVIRONMENT, SERVICE
 from validation import InvalidFileError
 

@@ -11,7 +11,8 @@ import yaml
 from llm_arguments import llm_args
 from llm_serving import check_llm_services
 from schemas import service_schema
-from service import check_services, load_services
+from service import check_services
+from service_files import load_services
 from service_place import PoolOffer
 from stanchion import Placement
 from stanchion.serving.llm_checks import checked

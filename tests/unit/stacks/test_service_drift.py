@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from service import load_services
+from service_files import load_services
 from stanchion import DriftLimits
 from unit.stacks.bad_files import SERVICE
 from validation import InvalidFileError

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from gateway_config import GatewayConfig
-from service import Pin, check_services, load_services
+from service import check_services
+from service_files import load_services
+from service_lock import Pin
 from unit.stacks.bad_files import SERVICE
 from unit.stacks.examples import environment
 from validation import InvalidFileError

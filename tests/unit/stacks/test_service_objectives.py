@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from service import check_services, load_services
+from service import check_services
+from service_files import load_services
 from unit.stacks.bad_files import SERVICE
 from validation import InvalidFileError
 

@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 import yaml
 from schemas import service_schema
-from service import check_services, load_services
+from service import check_services
+from service_files import load_services
 from service_folders import folder_grants
 from stanchion import Cloud, GrantKind
 from unit.stacks.bad_files import SERVICE

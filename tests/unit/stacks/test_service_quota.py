@@ -9,9 +9,10 @@ import pytest
 import yaml
 from environment import Environment
 from llm_service import LlmServiceFile
-from service import ModelServiceFile, load_service_files
+from service import ModelServiceFile
+from service_files import load_service_files
 from service_place import PoolOffer
-from service_quota import quota_problems
+from service_quota import check_quotas
 from serving import load_declared
 from stanchion import Placement
 from unit.stacks import examples
@@ -42,14 +43,18 @@ def problems(
         (folder / f"{each['name']}.yaml").write_text(yaml.safe_dump(each))
     files = load_service_files(folder, "prod-aws")
     slices: Placement = {**L4, "device": "nvidia.com/mig-1g.5gb"}
-    return quota_problems(
-        [file for file in files if isinstance(file, ModelServiceFile)],
-        [file for file in files if isinstance(file, LlmServiceFile)],
-        environment(**quota),
-        "prod-aws",
-        {"l4": PoolOffer(L4), "slices": PoolOffer(slices)},
-        shadowed=shadowed,
-    )
+    try:
+        check_quotas(
+            [file for file in files if isinstance(file, ModelServiceFile)],
+            [file for file in files if isinstance(file, LlmServiceFile)],
+            environment(**quota),
+            "prod-aws",
+            {"l4": PoolOffer(L4), "slices": PoolOffer(slices)},
+            shadowed=shadowed,
+        )
+    except InvalidFileError as error:
+        return list(error.problems)
+    return []
 
 
 def wine(**changes: Any) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 from environment import Profile, from_pulumi_config
-from service import check_services, load_pins, load_services
+from service import check_services
+from service_files import load_services
+from service_lock import load_pins
 from unit.stacks.bad_files import ENVIRONMENT, ENVIRONMENTS, SERVICE, SERVICES, Bad
 from validation import InvalidFileError
 
