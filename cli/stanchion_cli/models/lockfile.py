@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def read(root: Path, environment: str) -> dict[str, Pin]:
     Raises:
         InputError: when the file was damaged by hand.
     """
-    return _read(root, environment)[0]
+    return _read(root, environment).services
 
 
 def read_prompts(root: Path, environment: str) -> PromptPins:
@@ -60,27 +60,43 @@ def read_prompts(root: Path, environment: str) -> PromptPins:
     Raises:
         InputError: when the file was damaged by hand.
     """
-    return _read(root, environment)[1]
+    return _read(root, environment).prompts
 
 
-def _read(root: Path, environment: str) -> tuple[dict[str, Pin], PromptPins]:
+@dataclass(frozen=True)
+class _Lock:
+    """A lock file: what is pinned of models and prompts, and what else it holds.
+
+    Attributes:
+        beside: Candidates, which are pinned by hand.
+    """
+
+    services: dict[str, Pin]
+    prompts: PromptPins
+    beside: Mapping[str, Any]
+
+
+def _read(root: Path, environment: str) -> _Lock:
     file = path(root, environment)
     if not file.exists():
-        return {}, {}
+        return _Lock({}, {}, {})
     try:
-        written: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))
-        services = {name: Pin(**pin) for name, pin in written["services"].items()}
+        written = dict(yaml.safe_load(file.read_text("utf-8")))
+        services = {name: Pin(**pin) for name, pin in written.pop("services", {}).items()}
         prompts = {
             service: {name: _prompt(**pin) for name, pin in pins.items()}
-            for service, pins in written.get("prompts", {}).items()
+            for service, pins in written.pop("prompts", {}).items()
         }
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+        # What Python says of a wrong shape names our own functions.
+        malformed = isinstance(error, OSError | yaml.YAMLError | UnicodeDecodeError)
+        reason = str(error).splitlines()[0] if malformed else "its pins are not whole"
         raise InputError(
-            f"is not a lock file: {str(error).splitlines()[0]}",
+            f"is not a lock file: {reason}",
             where=str(file),
             fix="restore it from git, or delete it and promote again",
         ) from None
-    return services, prompts
+    return _Lock(services, prompts, written)
 
 
 def _prompt(version: str, digest: str, messages: list[Mapping[str, str]]) -> PromptPin:
@@ -97,10 +113,10 @@ def write(root: Path, environment: str, pins: Mapping[str, Pin | None]) -> Path:
         The lock file.
     """
     with _alone(path(root, environment).parent):
-        before, prompts = _read(root, environment)
-        kept = {name: pin for name, pin in before.items() if name not in pins}
+        before = _read(root, environment)
+        kept = {name: pin for name, pin in before.services.items() if name not in pins}
         given = {name: pin for name, pin in pins.items() if pin is not None}
-        return _write(root, environment, {**kept, **given}, prompts)
+        return _write(root, environment, replace(before, services={**kept, **given}))
 
 
 def write_prompt(
@@ -112,13 +128,13 @@ def write_prompt(
         The lock file.
     """
     with _alone(path(root, environment).parent):
-        models, before = _read(root, environment)
-        prompts = {service: dict(found) for service, found in before.items()}
+        before = _read(root, environment)
+        prompts = {service: dict(found) for service, found in before.prompts.items()}
         for service, pin in pins.items():
             prompts.setdefault(service, {}).pop(prompt, None)
             if pin is not None:
                 prompts[service][prompt] = pin
-        return _write(root, environment, models, prompts)
+        return _write(root, environment, replace(before, prompts=prompts))
 
 
 @contextmanager
@@ -132,14 +148,14 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _write(root: Path, environment: str, pins: Mapping[str, Pin], prompts: PromptPins) -> Path:
+def _write(root: Path, environment: str, lock: _Lock) -> Path:
     file = path(root, environment)
-    services = {name: vars(pin) for name, pin in sorted(pins.items())}
-    document: dict[str, Any] = {"services": services, **_beside(file)}
-    if any(prompts.values()):
+    services = {name: vars(pin) for name, pin in sorted(lock.services.items())}
+    document: dict[str, Any] = {"services": services, **lock.beside}
+    if any(lock.prompts.values()):
         document["prompts"] = {
             service: {name: _document(pin) for name, pin in sorted(found.items())}
-            for service, found in sorted(prompts.items())
+            for service, found in sorted(lock.prompts.items())
             if found
         }
     text = _HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
@@ -155,12 +171,6 @@ def _write(root: Path, environment: str, pins: Mapping[str, Pin], prompts: Promp
 def _document(pin: PromptPin) -> dict[str, Any]:
     messages = [dict(message) for message in pin.messages]
     return {"version": pin.version, "digest": pin.digest, "messages": messages}
-
-
-def _beside(file: Path) -> dict[str, Any]:
-    """What else the file holds: candidates, which are pinned by hand."""
-    written = yaml.safe_load(file.read_text("utf-8")) if file.exists() else {}
-    return {key: value for key, value in written.items() if key not in {"services", "prompts"}}
 
 
 def forget(root: Path, environment: str) -> bool:
