@@ -17,7 +17,6 @@ from environment import Environment
 from llm_service import LlmServiceFile
 from service import ModelServiceFile
 from service_place import PoolOffer
-from stanchion.serving.llm_gateway_arguments import DEFAULT_RESOURCES
 from stanchion.serving.rollout import DEFAULT_SURGE, surge_of
 from tenants_config import QuotaConfig, TenantConfig
 from validation import InvalidFileError, amount
@@ -94,7 +93,7 @@ def gateway(file: LlmServiceFile, environment: Environment) -> Demand | None:
         environment.min_replicas,
         file.gateway.max_replicas,
         DEFAULT_SURGE,
-        Replica(DEFAULT_RESOURCES["cpu"], DEFAULT_RESOURCES["memory"]),
+        Replica(file.gateway.resources.cpu, file.gateway.resources.memory),
     )
 
 

@@ -92,8 +92,9 @@ class Assistant:
         return Traffic(
             self._address(),
             _body(**body),
-            threads=2,
-            pause=0.4,
+            threads=4,
+            # Within what the file lets the consumer ask in a minute.
+            pause=0.5,
             path=_PATH,
             headers=_headers(),
             version_of=lambda answer: said(answer).partition(" ")[0],

@@ -83,9 +83,9 @@ def test_prompts_that_pass_their_gates_are_rolled_out_with_no_failed_request(
     began = time.monotonic()
     with assistant.traffic(**PLAIN) as traffic:
         assistant.platform.stanchion("promote", PROMPT, first, "--prompt")
-    _tell(began, f"prompt version {first} serves")
+    _tell(began, f"prompt version {first} serves, after {traffic.answered} chats")
     assert traffic.failures == []
-    assert traffic.answered > 20
+    assert traffic.answered > 50
     assert (assistant.pinned(), _champion(assistant)) == (first, first)
     assert said(assistant.asked(**NAMED)[1]) == CONTEXT
 
@@ -95,6 +95,7 @@ def test_prompts_that_pass_their_gates_are_rolled_out_with_no_failed_request(
         assistant.platform.stanchion("promote", PROMPT, second, "--prompt")
         _tell(began, f"prompt version {second} serves")
         _until(traffic, "Answer:")
+    _tell(began, f"{traffic.answered} chats")
     assert traffic.failures == []
     assert set(traffic.versions) == {"A", "Answer:"}
     assert (assistant.pinned(), _champion(assistant)) == (second, second)
@@ -141,6 +142,7 @@ def test_a_rollback_brings_the_prompt_before_with_no_failed_request(
         assistant.platform.stanchion("rollback", PROMPT, "--prompt", "--reason", "too wordy")
         _tell(began, "the prompt before serves again")
         _until(traffic, "A")
+    _tell(began, f"{traffic.answered} chats")
     assert traffic.failures == []
     assert set(traffic.versions) == {"A", "Answer:"}
     assert assistant.pinned() != left

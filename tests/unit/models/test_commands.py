@@ -21,7 +21,15 @@ from stanchion_cli.llm import adapter_release, prompt_release
 from stanchion_cli.models import lockfile, promotion
 from stanchion_cli.models import rollback as rollbacks
 
-ASSISTANT = {"namespace": "demo", "adapters": {"assistant-lora": {"base": "a@b", "rank": 16}}}
+ASSISTANT = {
+    "tenant": "demo",
+    "namespace": "demo",
+    "model": None,
+    "revision": None,
+    "external": ["ollama"],
+    "prompts": ["faq", "tone"],
+    "adapters": {"assistant-lora": {"base": "a@b", "rank": 16, "version": "2"}},
+}
 SERVICE = {
     "name": "wine",
     "tenant": "demo",
@@ -76,6 +84,13 @@ class World:
         roll_out()
         return lockfile.path(self.root, release.request.environment)
 
+    def roll_back_adapter(
+        self, release: adapter_release.Release, *, reason: str, roll_out: Any
+    ) -> lockfile.AdapterPin:
+        self.requests.append(release.request)
+        roll_out()
+        return lockfile.AdapterPin("2", reason, "a@b", 16)
+
     def roll_back(self, request: Any, _preview: Any, target: Target, *, roll_out: Any) -> Any:
         assert target.context == self.context
         self.rolled_back.append(request)
@@ -101,7 +116,7 @@ class World:
     def get(self, ref: Ref) -> dict[str, Any] | None:
         if ref.kind == "Rollout":
             return self.rollout
-        assert ref == Ref("apps/v1", "Deployment", "demo", "wine")
+        assert ref in {Ref("apps/v1", "Deployment", "demo", name) for name in ("wine", "assistant")}
         return self.replicas
 
 
@@ -116,6 +131,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(reach, "reached", made.reached)
     monkeypatch.setattr(promotion, "promote_version", made.promote)
     monkeypatch.setattr(adapter_release, "promote", made.promote_adapter)
+    monkeypatch.setattr(adapter_release, "roll_back", made.roll_back_adapter)
     monkeypatch.setattr(rollbacks, "roll_back", made.roll_back)
     monkeypatch.setattr(prompt_release, "promote", made.promote_prompt)
     monkeypatch.setattr(prompt_release, "roll_back", made.roll_back_prompt)
@@ -141,6 +157,9 @@ def test_an_adapter_that_a_service_declares_is_promoted_by_the_same_command(worl
     (request,) = world.requests
     assert (request.model, request.version) == ("assistant-lora", "3")
     assert world.rolled_out == ["prod-services"]
+    rollback("assistant-lora", to="2", environment="prod", reason="rude")
+    assert world.requests[-1].version == "2"
+    assert world.rolled_back == []
 
 
 def test_without_the_engine_nothing_is_begun_and_the_way_on_is_told(
@@ -211,6 +230,19 @@ def test_status_tells_pins_replicas_and_the_way_to_a_service(
     )
     forward = "kubectl --context=eks-prod port-forward --namespace=demo service/wine 8080:80"
     assert f"reach it with: {forward}" in said
+
+
+def test_status_tells_which_adapters_and_prompts_of_a_language_model_are_served(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin = lockfile.PromptPin("3", f"sha256:{'a' * 64}", ())
+    lockfile.write_prompt(world.root, "prod", "faq", {"assistant": pin})
+    status("prod", context="eks-prod")
+    said = capsys.readouterr().out
+    assert " ".join(said.splitlines()[2].split()) == (
+        "assistant demo ollama assistant-lora 2, faq 3, tone not pinned 0/2 - http://127.0.0.1:8080"
+    )
+    assert "port-forward --namespace=demo service/assistant 8080:80" in said
 
 
 def test_status_tells_why_a_release_was_taken_back(
