@@ -2,7 +2,8 @@
 
 A pod beyond a quota is refused by Kubernetes without a word to whoever called: an autoscaler that
 would add replicas, or a rollout that needs one more, then waits for good. Jobs and activators are
-not counted: jobs wait their turn, and an activator is small.
+not counted: jobs wait their turn, and an activator is small. But a cluster of Ray is held to the
+quota by itself, for its pods begin together or not at all.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ from environment import Environment
 from llm_service import LlmServiceFile
 from service import ModelServiceFile
 from service_place import PoolOffer
-from stanchion.serving.llm_gateway_arguments import DEFAULT_RESOURCES
 from stanchion.serving.rollout import DEFAULT_SURGE, surge_of
 from tenants_config import QuotaConfig, TenantConfig
 from validation import InvalidFileError, amount
 
-_COUNTED_DEVICE = "nvidia.com/gpu"
+COUNTED_DEVICE = "nvidia.com/gpu"
 """A tenant's quota of GPUs counts these, and no slices."""
 _GIB = 1024**3
 
@@ -93,7 +93,7 @@ def gateway(file: LlmServiceFile, environment: Environment) -> Demand | None:
         environment.min_replicas,
         file.gateway.max_replicas,
         DEFAULT_SURGE,
-        Replica(DEFAULT_RESOURCES["cpu"], DEFAULT_RESOURCES["memory"]),
+        Replica(file.gateway.resources.cpu, file.gateway.resources.memory),
     )
 
 
@@ -106,7 +106,7 @@ def model(
     """The replicas of a model service, those of a pinned shadow among them."""
     most = file.autoscaling.max_replicas
     offer = pools.get(file.pool) if file.pool else None
-    counted = offer is None or offer.placement["device"] == _COUNTED_DEVICE
+    counted = offer is None or offer.placement["device"] == COUNTED_DEVICE
     beside = 0
     if file.shadow is not None and file.name in shadowed:
         beside = (file.shadow.replicas or environment.min_replicas) + 1
@@ -162,6 +162,34 @@ def together_problems(
                 "minReplicas"
             )
     return problems
+
+
+def begun_together_problems(
+    field: str, pods: Sequence[tuple[int, Replica]], tenant: TenantConfig | None, stack: str
+) -> list[str]:
+    """What of a tenant's quota pods that begin together would go beyond.
+
+    Args:
+        field: Where a file says how many there are.
+        pods: So many of each.
+        tenant: Their tenant.
+        stack: Its environment.
+    """
+    if tenant is None:
+        return []
+    asked: dict[str, Decimal] = {}
+    limits: dict[str, str] = {}
+    for count, replica in pods:
+        for what, each, limit in _compared(replica, tenant.quota):
+            asked[what] = asked.get(what, Decimal(0)) + amount(each) * count
+            limits[what] = limit
+    return [
+        f"{field}: all pods together ask for {_written(total, what)} of {what}, and tenant "
+        f"'{tenant.name}' of {stack} may have {limits[what]}; raise quota.{what} of the tenant to "
+        f"{_written(total, what)}, or lower {field}"
+        for what, total in asked.items()
+        if total > amount(limits[what])
+    ]
 
 
 def check_quotas(

@@ -13,6 +13,7 @@ from retraining import build_trigger
 from service_folders import Folder
 from service_jobs import job_args, job_identity, job_place_problems, told_in_files
 from service_lock import Pin
+from service_quota import COUNTED_DEVICE, Replica, begun_together_problems
 from stanchion import (
     ArgumentsError,
     CapacityKind,
@@ -25,7 +26,7 @@ from stanchion import (
     TrainingJobArgs,
 )
 from stanchion.jobs.training_arguments import DEFAULT_KEPT_RUNS, checked
-from training_service import Code, TrainingJobFile, read_code
+from training_service import Code, Ray, TrainingJobFile, read_code
 from validation import InvalidFileError
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ def load_trainings(
             found.append(
                 f"nodes: {file.nodes} need {lacking} of {stack}; add it, or write nodes: 1"
             )
-        found += _lacks_for_ray(file, environment, stack)
+        if file.ray is not None:
+            found += _lacks_for_ray(file.ray, environment, stack)
+            found += _beyond_quota(file, file.ray, environment, stack, pools)
         try:
             training = Training(file, read_code(file, directory))
         except InvalidFileError as error:
@@ -98,15 +101,30 @@ def load_trainings(
     return trainings
 
 
-def _lacks_for_ray(file: TrainingJobFile, environment: Environment, stack: str) -> list[str]:
+def _beyond_quota(
+    file: TrainingJobFile,
+    ray: Ray,
+    environment: Environment,
+    stack: str,
+    pools: Mapping[str, Placement],
+) -> list[str]:
+    """What of the tenant's quota head and workers would go beyond."""
+    tenant = next((each for each in environment.tenants if each.name == file.tenant), None)
+    at = pools.get(file.pool or "")
+    counted = at is not None and at["device"] == COUNTED_DEVICE
+    size, head = file.resources, ray.head
+    worker = Replica(size.cpu, size.memory, size.gpus if counted else 0)
+    pods = [(1, Replica(head.cpu, head.memory)), (ray.workers, worker)]
+    return begun_together_problems("ray.workers", pods, tenant, stack)
+
+
+def _lacks_for_ray(ray: Ray, environment: Environment, stack: str) -> list[str]:
     """What a cluster of Ray lacks in an environment."""
-    if file.ray is None:
-        return []
     lacking = environment.lacks(Operator.KUBERAY_OPERATOR)
     problems = [f"ray: needs {lacking} of {stack}; add it, or remove ray"] if lacking else []
     plain = {each.name: set(each.capacity) for each in environment.pools if each.cpu is not None}
     fit = [name for name, capacity in plain.items() if capacity != {CapacityKind.SPOT}]
-    chosen = file.ray.head.pool
+    chosen = ray.head.pool
     if chosen is not None:
         if chosen not in fit:
             problems.append(

@@ -141,11 +141,11 @@ def _version(live: dict[str, Any]) -> str:
     return json.dumps([ours, live["spec"]], sort_keys=True)
 
 
-def eventually(check: Callable[[], bool], *, seconds: float, what: str) -> None:
+def eventually(check: Callable[[], bool], *, seconds: float, what: str, every: float = 1) -> None:
     """Wait until `check` holds, or fail naming what did not come about."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if check():
             return
-        time.sleep(1)
+        time.sleep(every)
     raise AssertionError(f"{what} did not come about within {seconds:.0f} s")

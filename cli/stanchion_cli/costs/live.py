@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from stanchion_cli.costs.shares import Allocation, PodPrice, Share
 from stanchion_cli.costs.workloads import Asked
 from stanchion_cli.deploy.prometheus import Prometheus, Series
-from stanchion_cli.estimate._catalogue import HOURS_PER_MONTH
+from stanchion_cli.estimate._catalogue import HOURS_PER_MONTH, IDLE_PERCENT
 
-IDLE_PERCENT = 5
-"""A GPU that computes less of the time is idle."""
 MARGIN = 1.2
 """What is advised is the use, times this."""
 _WORTH_MONTHLY = 1.0

@@ -116,11 +116,7 @@ def reached_prometheus(
         StanchionError: when the cluster or Prometheus cannot be reached.
     """
     if address:
-        if urllib.parse.urlsplit(address).scheme not in {"http", "https"}:
-            raise InputError(
-                "is no address", where=f"--prometheus {address}", fix="write http://HOST:PORT"
-            )
-        yield Prometheus(address)
+        yield Prometheus(_checked(address))
         return
     from stanchion.monitoring import NAMESPACE, PROMETHEUS_PORT
 
@@ -150,3 +146,23 @@ def _series(found: Any) -> list[Series]:
         if points:
             made.append(Series(each["metric"], points))
     return made
+
+
+def _checked(address: str) -> str:
+    # A login would be shown with the address, and is not sent.
+    if "@" in address:
+        raise InputError(
+            "has a login in its address, which is not shown and would not be used",
+            where="--prometheus",
+            fix="forward a port to Prometheus, and write http://127.0.0.1:PORT",
+        )
+    try:
+        url = urllib.parse.urlsplit(address)
+        whole = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:
+        whole = False
+    if not whole:
+        raise InputError(
+            "is no address", where=f"--prometheus {address}", fix="write http://HOST:PORT"
+        )
+    return address

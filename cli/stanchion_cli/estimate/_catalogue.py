@@ -28,7 +28,7 @@ def _entered(package: str) -> Iterator[None]:
 
 
 with _entered("stanchion"):
-    from stanchion.catalog.machines import CatalogueError, Machine, machine
+    from stanchion.catalog.machines import IDLE_PERCENT, CatalogueError, Machine, machine
     from stanchion.catalog.pools import CapacityKind, Cost, Pool, QuotaNeed, cost, quota_needed
     from stanchion.catalog.prices import (
         HOURS_PER_MONTH,
@@ -44,6 +44,7 @@ with _entered("stanchion"):
 
 __all__ = [
     "HOURS_PER_MONTH",
+    "IDLE_PERCENT",
     "CapacityKind",
     "CatalogueError",
     "Cost",

@@ -30,7 +30,12 @@ from stanchion_cli.models.gates import GateError, candidate
 from stanchion_cli.models.lockfile import AdapterPin, Pin
 from stanchion_cli.models.promotion import RollOut
 from stanchion_cli.models.records import HEALTHY, PINNED, Records
-from stanchion_cli.models.registry_access import move_champion, open_registry
+from stanchion_cli.models.registry_access import (
+    aliases_of,
+    move_champion,
+    open_registry,
+    take_back_champion,
+)
 from stanchion_cli.progress import console, step
 
 if TYPE_CHECKING:
@@ -54,6 +59,11 @@ class Release:
         asked = self.request
         found = lockfile.read_adapters(asked.root, asked.environment)
         return {name: found.get(name, {}).get(asked.model) for name in self.services}
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """Where each of the services is."""
+        return {name: str(each["namespace"]) for name, each in self.services.items()}
 
     def pin(self, pins: Mapping[str, AdapterPin | None]) -> Path:
         """Write the pins."""
@@ -98,9 +108,8 @@ def promote(release: Release, *, roll_out: RollOut | None) -> Path:
             pinned before is restored and rolled out, and the alias has not moved.
     """
     asked, target = release.request, release.target
-    namespaces = {name: str(each["namespace"]) for name, each in release.services.items()}
     doing = f"promotes adapter {asked.model} version {asked.version}"
-    with lease.held(target.api, namespaces, doing) as hold:
+    with lease.held(target.api, release.namespaces, doing) as hold:
         with open_registry(target, target.api(), release.tracking) as registry:
             version, pin = gated(registry, asked.model, asked.version, release.services)
             Records(registry.client(), version, asked.environment).say(PINNED)
@@ -120,6 +129,51 @@ def promote(release: Release, *, roll_out: RollOut | None) -> Path:
                 move_champion(registry.client(), version.name, version.version)
             Records(registry.client(), version, asked.environment).say(HEALTHY)
     return file
+
+
+def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> AdapterPin:
+    """Pin the version that served before, roll it out, and move the alias back.
+
+    What it answers is not judged; it must still go with the models that are served now.
+
+    Args:
+        release: The version to go back to, empty for the one before, and where.
+        reason: Why, kept as a tag on the version that is left.
+        roll_out: How to roll out; None: only pin.
+
+    Raises:
+        GateError: when that version does not go with a service's model.
+        StanchionError: when there is nothing to go back to, somebody else is at it, or the rollout
+            fails; then the pin stays as it was asked for, and the alias has not moved.
+    """
+    asked, target = release.request, release.target
+    with lease.held(target.api, release.namespaces, f"rolls back adapter {asked.model}") as hold:
+        left = next((pin for pin in release.pins().values() if pin), None)
+        with open_registry(target, target.api(), release.tracking) as registry:
+            client = registry.client()
+            wanted = asked.version or aliases_of(client, asked.model).get("previous")
+            if wanted is None:
+                raise StanchionError(
+                    "has no version that served before",
+                    where=f"adapter {asked.model}",
+                    fix="name the version to go back to with --to",
+                )
+            version, pin = gated(registry, asked.model, wanted, release.services)
+            if left is not None and left.version != pin.version:
+                before = Records.of(
+                    client, Pin(asked.model, left.version, left.digest), asked.environment
+                )
+                if not before.lost():
+                    before.say(f"rolled back to version {pin.version}: {reason}")
+        hold.check()
+        release.pin(dict.fromkeys(release.services, pin))
+        if roll_out is not None:
+            roll_out()
+            hold.check()
+            with open_registry(target, target.api(), release.tracking) as registry:
+                take_back_champion(registry.client(), asked.model, pin.version)
+                Records(registry.client(), version, asked.environment).say(HEALTHY)
+    return pin
 
 
 def gated(

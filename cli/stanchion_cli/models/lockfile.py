@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,13 +55,6 @@ AdapterPins = Mapping[str, Mapping[str, AdapterPin]]
 """By service, and then by the adapter's name in the registry."""
 
 
-@dataclass(frozen=True)
-class _Lock:
-    models: Mapping[str, Pin] = field(default_factory=dict)
-    prompts: PromptPins = field(default_factory=dict)
-    adapters: AdapterPins = field(default_factory=dict)
-
-
 def path(root: Path, environment: str) -> Path:
     """Where the lock file of `environment` lies."""
     return root / "stacks" / "services" / f"{environment}.lock.yaml"
@@ -73,7 +66,7 @@ def read(root: Path, environment: str) -> dict[str, Pin]:
     Raises:
         InputError: when the file was damaged by hand.
     """
-    return dict(_read(root, environment).models)
+    return _read(root, environment).services
 
 
 def read_prompts(root: Path, environment: str) -> PromptPins:
@@ -94,28 +87,45 @@ def read_adapters(root: Path, environment: str) -> AdapterPins:
     return _read(root, environment).adapters
 
 
+@dataclass(frozen=True)
+class _Lock:
+    """A lock file: what is pinned of models, prompts and adapters, and what else it holds.
+
+    Attributes:
+        beside: Candidates, which are pinned by hand.
+    """
+
+    services: dict[str, Pin]
+    prompts: PromptPins
+    adapters: AdapterPins
+    beside: Mapping[str, Any]
+
+
 def _read(root: Path, environment: str) -> _Lock:
     file = path(root, environment)
     if not file.exists():
-        return _Lock()
+        return _Lock({}, {}, {}, {})
     try:
-        written: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))
-        services = {name: Pin(**pin) for name, pin in written["services"].items()}
+        written = dict(yaml.safe_load(file.read_text("utf-8")))
+        services = {name: Pin(**pin) for name, pin in written.pop("services", {}).items()}
         prompts = {
             service: {name: _prompt(**pin) for name, pin in pins.items()}
-            for service, pins in written.get("prompts", {}).items()
+            for service, pins in written.pop("prompts", {}).items()
         }
         adapters = {
             service: {name: AdapterPin(**pin) for name, pin in pins.items()}
-            for service, pins in written.get("adapters", {}).items()
+            for service, pins in written.pop("adapters", {}).items()
         }
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+        # What Python says of a wrong shape names our own functions.
+        malformed = isinstance(error, OSError | yaml.YAMLError | UnicodeDecodeError)
+        reason = str(error).splitlines()[0] if malformed else "its pins are not whole"
         raise InputError(
-            f"is not a lock file: {str(error).splitlines()[0]}",
+            f"is not a lock file: {reason}",
             where=str(file),
             fix="restore it from git, or delete it and promote again",
         ) from None
-    return _Lock(services, prompts, adapters)
+    return _Lock(services, prompts, adapters, written)
 
 
 def _prompt(version: str, digest: str, messages: list[Mapping[str, str]]) -> PromptPin:
@@ -133,9 +143,9 @@ def write(root: Path, environment: str, pins: Mapping[str, Pin | None]) -> Path:
     """
     with _alone(path(root, environment).parent):
         before = _read(root, environment)
-        kept = {name: pin for name, pin in before.models.items() if name not in pins}
+        kept = {name: pin for name, pin in before.services.items() if name not in pins}
         given = {name: pin for name, pin in pins.items() if pin is not None}
-        return _write(root, environment, replace(before, models={**kept, **given}))
+        return _write(root, environment, replace(before, services={**kept, **given}))
 
 
 def write_prompt(
@@ -193,8 +203,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _write(root: Path, environment: str, lock: _Lock) -> Path:
     file = path(root, environment)
-    services = {name: vars(pin) for name, pin in sorted(lock.models.items())}
-    document: dict[str, Any] = {"services": services, **_beside(file)}
+    services = {name: vars(pin) for name, pin in sorted(lock.services.items())}
+    document: dict[str, Any] = {"services": services, **lock.beside}
     pinned: dict[str, Mapping[str, Mapping[str, PromptPin | AdapterPin]]] = {
         "prompts": lock.prompts,
         "adapters": lock.adapters,
@@ -222,13 +232,6 @@ def _document(pin: PromptPin | AdapterPin) -> dict[str, Any]:
         return asdict(pin)
     messages = [dict(message) for message in pin.messages]
     return {"version": pin.version, "digest": pin.digest, "messages": messages}
-
-
-def _beside(file: Path) -> dict[str, Any]:
-    """What else the file holds: candidates, which are pinned by hand."""
-    written = yaml.safe_load(file.read_text("utf-8")) if file.exists() else {}
-    known = {"services", "prompts", "adapters"}
-    return {key: value for key, value in written.items() if key not in known}
 
 
 def forget(root: Path, environment: str) -> bool:

@@ -10,6 +10,9 @@ from typing import Any
 
 import yaml
 
+IDLE_PERCENT = 5
+"""A GPU that somebody holds and that computes less of the time than this is idle."""
+
 
 class CatalogueError(ValueError):
     """The catalogue has no answer; `fix` says what it would have one for."""

@@ -32,10 +32,16 @@ _VARIABLE = re.compile(r"(?<!\$)\$\((\w+)\)")
 _IN_BOTH = 'exec "$@" > >(trap "" TERM; exec tee /proc/1/fd/1) 2>&1'
 
 
-def entrypoint(command: Sequence[str]) -> str:
-    """A command as Ray runs it, by a shell: words as they are, `$(NAME)` from the environment."""
+def entrypoint(command: Sequence[str], folder: str | None) -> str:
+    """A command as Ray runs it, by a shell: words as they are, `$(NAME)` from the environment.
+
+    Args:
+        command: The command.
+        folder: Where it starts; None: where Ray did.
+    """
     words = " ".join(map(_quoted, command))
-    return f"exec /bin/bash -c {shlex.quote(_IN_BOTH)} train {words}"
+    there = f"cd {shlex.quote(folder)} && " if folder is not None else ""
+    return f"{there}exec /bin/bash -c {shlex.quote(_IN_BOTH)} train {words}"
 
 
 def _quoted(word: str) -> str:
@@ -98,7 +104,7 @@ def operator_walls(
 
 def spec(
     ray: RayCluster,
-    command: Sequence[str],
+    entrypoint: str,
     head: k8s.core.v1.PodTemplateSpecArgs,
     worker: k8s.core.v1.PodTemplateSpecArgs,
     *,
@@ -110,7 +116,7 @@ def spec(
 
     Args:
         ray: The cluster.
-        command: What the head runs.
+        entrypoint: What the head runs, as `entrypoint` gives it.
         head: Its pod.
         worker: Each worker's.
         retries: How often a command that fails is begun again, in another cluster.
@@ -121,7 +127,7 @@ def spec(
     return {
         # The operator hands the command in itself: its other ways make pods that nobody hardens.
         "submissionMode": "HTTPMode",
-        "entrypoint": entrypoint(command),
+        "entrypoint": entrypoint,
         "backoffLimit": retries,
         "activeDeadlineSeconds": deadline_seconds,
         "shutdownAfterJobFinishes": True,

@@ -274,7 +274,7 @@ def ray_job_spec(
     """
     return _ray_job.spec(
         args["ray"],
-        args["command"],
+        _ray_job.entrypoint(args["command"], CODE if "code" in args else None),
         head,
         worker,
         retries=args.get("retries", DEFAULT_RETRIES),

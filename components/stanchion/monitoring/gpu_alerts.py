@@ -7,8 +7,9 @@ its number there; the tenant's pod that holds it is in the labels `exported_name
 
 from collections.abc import Iterator
 
+from stanchion.catalog.machines import IDLE_PERCENT
 from stanchion.monitoring.burn_rates import INTERVAL_SECONDS
-from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET, IDLE_PERCENT
+from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET
 from stanchion.monitoring.gpu_counters import GpuMetrics, asked, exported
 from stanchion.monitoring.platform_alerts import WatchedMonitoring
 from stanchion.monitoring.rules import AlertRule, AlertSeverity, RuleGroup

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.process_collector import ProcessCollector
+from stanchion_serving.outcomes import (
+    CLIENT_ERROR,
+    OK,
+    OUTCOMES,
+    SERVER_ERROR,
+    TIMEOUT,
+    UNAVAILABLE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-OK: Final = "ok"
-CLIENT_ERROR: Final = "client_error"
-SERVER_ERROR: Final = "server_error"
-TIMEOUT: Final = "timeout"
-UNAVAILABLE: Final = "unavailable"
-OUTCOMES: Final = (OK, CLIENT_ERROR, SERVER_ERROR, TIMEOUT, UNAVAILABLE)
-"""Those of the model server, so that one objective reads either."""
 
 BUDGET: Final = "budget"
 QUEUE_FULL: Final = "queue_full"

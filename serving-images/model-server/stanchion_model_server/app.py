@@ -17,8 +17,9 @@ import msgspec
 from mlflow import __version__ as mlflow_version
 from mlflow.exceptions import MlflowException
 from prometheus_client import CONTENT_TYPE_LATEST
+from stanchion_serving import outcomes
 
-from stanchion_model_server import invocations, logs, metrics, v2
+from stanchion_model_server import invocations, logs, v2
 from stanchion_model_server.errors import RequestError
 from stanchion_model_server.logs import log
 from stanchion_model_server.service import Phase, Service
@@ -42,8 +43,8 @@ _LARGE_BODY: Final = 64 * 1024
 _ID_PREFIX: Final = secrets.token_hex(8).encode()
 _ids: Final = itertools.count(1)
 _OUTCOMES: Final = {
-    HTTPStatus.SERVICE_UNAVAILABLE: metrics.UNAVAILABLE,
-    HTTPStatus.GATEWAY_TIMEOUT: metrics.TIMEOUT,
+    HTTPStatus.SERVICE_UNAVAILABLE: outcomes.UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT: outcomes.TIMEOUT,
 }
 
 
@@ -114,7 +115,7 @@ class Application:
         self._metrics.in_flight.inc()
         request_id, media_type, length = _read_headers(scope["headers"])
         headers = [_JSON_TYPE, (b"x-request-id", request_id)]
-        outcome, error = metrics.OK, ""
+        outcome, error = outcomes.OK, ""
         status: int = HTTPStatus.OK
         try:
             async with asyncio.timeout(self._seconds):
@@ -124,16 +125,16 @@ class Application:
         except RequestError as refusal:
             status, body = _failure(refusal)
             error = refusal.message
-            outcome = _OUTCOMES.get(refusal.status, metrics.CLIENT_ERROR)
+            outcome = _OUTCOMES.get(refusal.status, outcomes.CLIENT_ERROR)
             if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 headers.append(_CLOSE)  # the rest of the body is not worth reading
         except TimeoutError:
             error = f"not answered within {self._seconds:g} s"
             status, body = _failure(RequestError(HTTPStatus.GATEWAY_TIMEOUT, error))
-            outcome = metrics.TIMEOUT
+            outcome = outcomes.TIMEOUT
             headers.append(_CLOSE)
         except _ClientGoneError:
-            outcome, error, status = metrics.CLIENT_ERROR, "the client went away", 499
+            outcome, error, status = outcomes.CLIENT_ERROR, "the client went away", 499
             body = b""
         except Exception as failure:  # noqa: BLE001 - the model's own code may raise anything
             log.exception(
@@ -141,7 +142,7 @@ class Application:
             )
             error = f"the model failed: {type(failure).__name__}"
             status, body = _failure(RequestError(HTTPStatus.INTERNAL_SERVER_ERROR, error))
-            outcome = metrics.SERVER_ERROR
+            outcome = outcomes.SERVER_ERROR
         finally:
             self._metrics.in_flight.dec()
         took = time.perf_counter() - started
@@ -149,7 +150,7 @@ class Application:
         await self._respond(send, status, body, headers)
         entry = {
             "time": logs.timestamp(),
-            "level": "info" if outcome == metrics.OK else "warning",
+            "level": "info" if outcome == outcomes.OK else "warning",
             "message": "request",
             "request_id": request_id.decode("latin-1"),
             "path": scope["path"],

@@ -9,19 +9,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from stanchion_serving.outcomes import OUTCOMES
 
 from stanchion_model_server.fields import Fields
 from stanchion_model_server.outputs import Outputs
 
 if TYPE_CHECKING:
     from stanchion_model_server.settings import Settings
-
-OK: Final = "ok"
-CLIENT_ERROR: Final = "client_error"
-SERVER_ERROR: Final = "server_error"
-TIMEOUT: Final = "timeout"
-UNAVAILABLE: Final = "unavailable"
-OUTCOMES: Final = (OK, CLIENT_ERROR, SERVER_ERROR, TIMEOUT, UNAVAILABLE)
 
 
 class LogResult(StrEnum):

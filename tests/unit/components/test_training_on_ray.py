@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -210,7 +211,7 @@ def test_pods_are_restricted_and_hold_no_token() -> None:
 )
 def test_a_command_means_to_ray_what_it_means_to_kubernetes(command: list[str], said: str) -> None:
     done = subprocess.run(
-        ["/bin/sh", "-c", entrypoint(command)],
+        ["/bin/sh", "-c", entrypoint(command, None)],
         env={"NAME": "a b", "OTHER": "c d", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
@@ -219,10 +220,23 @@ def test_a_command_means_to_ray_what_it_means_to_kubernetes(command: list[str], 
     assert done.stdout.rstrip() == said
 
 
+def test_a_command_starts_where_its_code_is(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", entrypoint(["pwd"], str(tmp_path))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == str(tmp_path)
+    assert on_ray().object("RayJob")["spec"]["entrypoint"].startswith("cd /opt/training && ")
+    in_image = on_ray(code=None).object("RayJob")["spec"]["entrypoint"]
+    assert in_image.startswith("exec /bin/bash")
+
+
 def test_ray_has_the_commands_own_exit_status_and_all_that_it_said() -> None:
     script = "echo told; echo wrong >&2; exit 4"
     done = subprocess.run(
-        ["/bin/sh", "-c", entrypoint(["sh", "-c", script])],
+        ["/bin/sh", "-c", entrypoint(["sh", "-c", script], None)],
         capture_output=True,
         text=True,
         check=False,

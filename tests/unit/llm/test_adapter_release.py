@@ -145,6 +145,24 @@ def test_a_rollout_that_fails_leaves_what_served_before(world: World) -> None:
     assert world.state("2") == "aborted: does not become ready"
 
 
+def test_a_rollback_goes_to_the_version_before_and_keeps_the_reason(world: World) -> None:
+    for version in ("1", "2"):
+        adapter_release.promote(world.release(version), roll_out=world.roll_out)
+    pin = adapter_release.roll_back(world.release(""), reason="rude", roll_out=world.roll_out)
+    assert pin == world.pinned()
+    assert pin.version == "1"
+    assert world.state("2") == "rolled back to version 1: rude"
+    assert (world.alias("champion"), world.alias("previous")) == ("1", None)
+    with pytest.raises(StanchionError, match="has no version that served before"):
+        adapter_release.roll_back(world.release(""), reason="rude", roll_out=world.roll_out)
+
+
+def test_a_rollback_to_what_does_not_go_with_the_model_any_more_is_refused(world: World) -> None:
+    adapter_release.promote(world.release("1"), roll_out=None)
+    with pytest.raises(GateError, match="has rank 16, and there is room for 8"):
+        adapter_release.roll_back(world.release("1", rank=8), reason="rude", roll_out=None)
+
+
 def test_the_candidate_of_its_training_is_what_is_promoted(world: World) -> None:
     client = world.registry.client()
     client.set_registered_model_alias(ADAPTER, CANDIDATE, "1")

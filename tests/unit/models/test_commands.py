@@ -84,6 +84,13 @@ class World:
         roll_out()
         return lockfile.path(self.root, release.request.environment)
 
+    def roll_back_adapter(
+        self, release: adapter_release.Release, *, reason: str, roll_out: Any
+    ) -> lockfile.AdapterPin:
+        self.requests.append(release.request)
+        roll_out()
+        return lockfile.AdapterPin("2", reason, "a@b", 16)
+
     def roll_back(self, request: Any, _preview: Any, target: Target, *, roll_out: Any) -> Any:
         assert target.context == self.context
         self.rolled_back.append(request)
@@ -124,6 +131,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(reach, "reached", made.reached)
     monkeypatch.setattr(promotion, "promote_version", made.promote)
     monkeypatch.setattr(adapter_release, "promote", made.promote_adapter)
+    monkeypatch.setattr(adapter_release, "roll_back", made.roll_back_adapter)
     monkeypatch.setattr(rollbacks, "roll_back", made.roll_back)
     monkeypatch.setattr(prompt_release, "promote", made.promote_prompt)
     monkeypatch.setattr(prompt_release, "roll_back", made.roll_back_prompt)
@@ -149,6 +157,9 @@ def test_an_adapter_that_a_service_declares_is_promoted_by_the_same_command(worl
     (request,) = world.requests
     assert (request.model, request.version) == ("assistant-lora", "3")
     assert world.rolled_out == ["prod-services"]
+    rollback("assistant-lora", to="2", environment="prod", reason="rude")
+    assert world.requests[-1].version == "2"
+    assert world.rolled_back == []
 
 
 def test_without_the_engine_nothing_is_begun_and_the_way_on_is_told(

@@ -43,12 +43,34 @@ def test_pins_are_forgotten_once(tmp_path: Path) -> None:
     assert lockfile.read(root, "local") == {}
 
 
-@pytest.mark.parametrize("text", ["services: [", "- a", "services: {wine: {model: m}}", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "services: [",
+        "- a",
+        "a",
+        "",
+        "services: {wine: {model: m}}",
+        "services: [1]",
+        "prompts: {a: 1}",
+    ],
+)
 def test_a_damaged_lock_file_is_named_with_the_way_out(tmp_path: Path, text: str) -> None:
     root = _root(tmp_path)
     lockfile.path(root, "local").write_text(text)
-    with pytest.raises(InputError, match=r"local\.lock\.yaml.*restore it from git"):
-        lockfile.read(root, "local")
+    with pytest.raises(InputError, match=r"local\.lock\.yaml.*restore it from git") as refused:
+        lockfile.write(root, "local", {"wine": PIN})
+    assert "()" not in str(refused.value), "nothing of our own functions"
+    assert lockfile.path(root, "local").read_text() == text, "nothing is lost"
+
+
+def test_a_lock_file_of_candidates_alone_is_one_to_the_command_too(tmp_path: Path) -> None:
+    root = _root(tmp_path)
+    path = lockfile.path(root, "local")
+    path.write_text(yaml.safe_dump({"shadows": {"wine": vars(PIN)}}))
+    assert lockfile.read(root, "local") == {}
+    lockfile.write(root, "local", {"wine": PIN})
+    assert load_lock(path.parent, "local").shadows.keys() == {"wine"}
 
 
 def test_prompts_and_models_leave_each_others_pins(tmp_path: Path) -> None:

@@ -162,3 +162,23 @@ def test_a_grafana_of_ones_own_gets_a_file_for_each(tmp_path: Path) -> None:
     assert done.exit_code == 0
     written = {path.name for path in (tmp_path / "json").iterdir()}
     assert written == {f"{each.uid}.json" for each in DASHBOARDS}
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense", "ftp://127.0.0.1:9", "http://", "http://[", "http://127.0.0.1:99999"]
+)
+def test_what_is_no_address_of_prometheus_is_refused(address: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="is no address; write http://HOST:PORT"),
+        reached_prometheus(tmp_path, "local", address=address),
+    ):
+        pass
+
+
+def test_a_login_in_the_address_of_prometheus_is_refused_and_not_shown(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="has a login in its address") as refused,
+        reached_prometheus(tmp_path, "local", address="http://me:hunter2@127.0.0.1:9090"),
+    ):
+        pass
+    assert "hunter2" not in str(refused.value)

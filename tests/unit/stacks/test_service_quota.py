@@ -155,11 +155,12 @@ def test_services_that_do_not_all_fit_at_their_fewest_are_told_with_the_largest(
 def test_a_language_model_and_its_gateway_count_among_all(tmp_path: Path) -> None:
     llm = yaml.safe_load(example("llm/assistant.yaml"))
     llm["environments"] = ["prod-aws"]
+    llm["gateway"]["resources"] = {"cpu": "1", "cpuLimit": "2"}
     beside = wine(resources={"cpu": "2", "cpuLimit": "2"})
-    found = problems(tmp_path, llm, beside, cpu="8.5", memory="120Gi", gpus=8)
+    found = problems(tmp_path, llm, beside, cpu="9.5", memory="120Gi", gpus=8)
     assert found == [
-        "tenants: services of 'demo' in prod-aws ask for 9 of cpu at their fewest replicas (most "
-        "of it: assistant 5, wine 4), and may have 8.5; raise quota.cpu of the tenant, or lower "
+        "tenants: services of 'demo' in prod-aws ask for 10 of cpu at their fewest replicas (most "
+        "of it: assistant 6, wine 4), and may have 9.5; raise quota.cpu of the tenant, or lower "
         "minReplicas"
     ]
 

@@ -26,6 +26,15 @@ CODE = ROOT / "examples" / "training" / "wine-training"
 EXAMPLE = example("training/wine-training.yaml")
 edited = partial(examples.edited, EXAMPLE)
 ON_RAY = example("training/wine-on-ray.yaml")
+QUOTA = {"cpu": "33", "memory": "136Gi"}
+
+
+def with_room(quota: dict[str, Any] = QUOTA, **changes: Any) -> dict[str, Any]:
+    """KubeRay, and a tenant whose quota holds the example's head and workers and no more."""
+    demo = {"name": "demo", "owner": "demo-team", "costCenter": "demo", "quota": quota}
+    return {"operators": {"more": ["kuberay-operator"]}, "tenants": [demo], **changes}
+
+
 WITHOUT_CODE = EXAMPLE.replace("code: wine-training\n", "")
 
 
@@ -191,8 +200,7 @@ def test_the_example_on_ray_satisfies_the_schema_and_an_environment_with_kuberay
 ) -> None:
     jsonschema.validate(yaml.safe_load(ON_RAY), service_schema())
     found = ray_files(tmp_path, ON_RAY)
-    with_ray = environment(operators={"more": ["kuberay-operator"]})
-    (training,) = load_trainings(found, tmp_path, with_ray, "prod-aws", {})
+    (training,) = load_trainings(found, tmp_path, environment(**with_room()), "prod-aws", {})
     assert training.file.ray is not None
     assert training.file.ray.workers == 8
 
@@ -205,12 +213,12 @@ def ray_problems(folder: Path, text: str, **changes: Any) -> list[str]:
 
 
 def test_ray_needs_its_controller_which_a_cloud_has_where_it_is_named(tmp_path: Path) -> None:
-    assert ray_problems(tmp_path, ON_RAY) == [
+    assert ray_problems(tmp_path, ON_RAY, **with_room(operators={})) == [
         "services/wine-on-ray: ray: needs kuberay-operator under operators.more of prod-aws; "
         "add it, or remove ray"
     ]
     every = {"enabled": ["aws-load-balancer-controller", "karpenter"]}
-    (told,) = ray_problems(tmp_path, ON_RAY, operators=every)
+    (told,) = ray_problems(tmp_path, ON_RAY, **with_room(operators=every))
     assert "needs kuberay-operator under operators.enabled of prod-aws" in told
 
 
@@ -222,8 +230,7 @@ def test_a_head_that_would_have_spot_nodes_alone_is_told_of_before(tmp_path: Pat
         if "cpu" in pool:
             pool["capacity"] = ["spot"]
     plain = [pool["name"] for pool in pools if "cpu" in pool]
-    kuberay = {"more": ["kuberay-operator"]}
-    (told,) = ray_problems(tmp_path, ON_RAY, operators=kuberay, pools=pools)
+    (told,) = ray_problems(tmp_path, ON_RAY, **with_room(pools=pools))
     assert told == (
         "services/wine-on-ray: ray: its head is never on spot nodes, and pools without GPUs of "
         f"prod-aws ({', '.join(plain)}) have nothing else; add on_demand to the capacity of one"
@@ -238,7 +245,7 @@ def test_a_head_goes_to_the_pool_that_it_names_where_that_is_more_than_spot(
     ]
     (general, *_) = [pool for pool in pools if "cpu" in pool]
     pools.append({**general, "name": "cheap", "capacity": ["spot"]})
-    changes = {"operators": {"more": ["kuberay-operator"]}, "pools": pools}
+    changes = with_room(pools=pools)
     name = general["name"]
     (told,) = ray_problems(tmp_path, ON_RAY, **changes)
     assert told.endswith(
@@ -262,8 +269,23 @@ def test_a_head_goes_to_the_pool_that_it_names_where_that_is_more_than_spot(
     ],
 )
 def test_a_wrong_file_on_ray_is_told_by_its_own_path(text: str, told: str, tmp_path: Path) -> None:
-    found = ray_problems(tmp_path, text, operators={"more": ["kuberay-operator"]})
+    found = ray_problems(tmp_path, text, **with_room())
     assert any(each.startswith(f"services/wine-on-ray: {told}") for each in found), found
+
+
+def test_head_and_workers_begin_together_within_the_quota_or_not_at_all(tmp_path: Path) -> None:
+    (told,) = ray_problems(tmp_path, ON_RAY, **with_room({**QUOTA, "memory": "128Gi"}))
+    assert told == (
+        "services/wine-on-ray: ray.workers: all pods together ask for 136Gi of memory, and tenant "
+        "'demo' of prod-aws may have 128Gi; raise quota.memory of the tenant to 136Gi, or lower "
+        "ray.workers"
+    )
+    few = {**QUOTA, "pods": 8}
+    (told,) = ray_problems(tmp_path, ON_RAY, **with_room(few))
+    assert "ask for 9 of pods" in told
+    on_gpus = examples.edited(ON_RAY, ("resources: {", "pool: l4\nresources: {gpus: 1, "))
+    (told,) = ray_problems(tmp_path, on_gpus, **with_room({**QUOTA, "gpus": 7}))
+    assert "ask for 8 of gpus" in told
 
 
 def test_ray_needs_an_image_that_has_it(tmp_path: Path) -> None:

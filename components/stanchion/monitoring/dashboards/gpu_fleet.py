@@ -1,5 +1,6 @@
 """The GPUs: are they used, by whom, are they well, and who waits for one."""
 
+from stanchion.catalog.machines import IDLE_PERCENT
 from stanchion.monitoring.dashboards.model import (
     Dashboard,
     Limits,
@@ -13,8 +14,6 @@ from stanchion.monitoring.dashboards.model import (
     table,
 )
 
-IDLE_PERCENT = 5
-"""A GPU that a pod holds and that computes less than this over an hour is idle."""
 # The exporter's own pod is the target; whose GPU it is comes with a prefix.
 _OF = 'Hostname=~"$node",exported_namespace=~"$tenant"'
 _ASKED = 'kube_pod_container_resource_requests{resource="nvidia_com_gpu"}'
