@@ -77,5 +77,5 @@ if declared is not None:
         monitors = build_drift_monitors(platform, declared.monitors, declared.files)
         pulumi.export("driftMonitors", monitors)
     if declared.llms:
-        llms = build_llm_services(platform, declared.llms, declared.prompts)
+        llms = build_llm_services(platform, declared.llms, declared.prompts, declared.adapters)
         pulumi.export("llmServices", llms)

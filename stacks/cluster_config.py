@@ -42,7 +42,10 @@ class OperatorsConfig(Strict):
     """The third-party controllers of an environment."""
 
     enabled: tuple[Annotated[Operator, by_value(Operator)], ...] | None = None
-    """Which to install; default: all that the cloud lacks, none on the bundled node."""
+    """Which to install; default: all that the cloud lacks but aws-efa-k8s-device-plugin and
+    kuberay-operator, none on the bundled node."""
+    more: tuple[Annotated[Operator, by_value(Operator)], ...] = ()
+    """Which to install besides what `enabled` is by default, as kuberay-operator. Clouds alone."""
     mirror: Annotated[str, Field(max_length=200)] | None = None
     """Where all charts are, for closed networks: a prefix with oci:// or https://; default: their
     makers' repositories. Clouds alone."""
@@ -64,6 +67,8 @@ class OperatorsConfig(Strict):
             )
         if self.mirror is not None:
             raise ValueError("operators.mirror: the bundled node installs no charts; remove it")
+        if self.more:
+            raise ValueError("operators.more: the bundled node has none by itself; write `enabled`")
         if unfit := [each for each in self.enabled or () if each not in OPERATORS]:
             raise ValueError(
                 f"operators.enabled: the bundled node cannot run {', '.join(unfit)}; "

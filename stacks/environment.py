@@ -32,6 +32,7 @@ from monitoring_config import MonitoringConfig
 from provider import AnyCloud, DatabaseSize, GcpProvider, LocalProvider, Provider
 from pydantic import ValidationError, model_validator
 from stanchion import Operator
+from stanchion.operators.contract import ON_REQUEST
 from tenants_config import TenantConfig
 from tracking_config import TrackingConfig
 from validation import InvalidFileError, Label, Strict, as_tuples, by_value
@@ -212,12 +213,17 @@ class Environment(Strict):
     def lacks(self, controller: Operator) -> str:
         """What is to be added for a controller to be here; empty where it is."""
         provider, enabled = self.provider, self.operators.enabled
-        if enabled is None:
-            # A cloud then has them all, and one's own cluster has what its owner gave it.
-            there = not isinstance(provider, LocalProvider) or provider.bundled is None
-        else:
+        if controller in self.operators.more:
+            return ""
+        if enabled is not None:
             there = controller in enabled
-        return "" if there else f"{controller} under operators.enabled"
+        elif isinstance(provider, LocalProvider):
+            # One's own cluster has what its owner gave it.
+            there = provider.bundled is None
+        else:
+            there = controller not in ON_REQUEST
+        where = "more" if enabled is None and controller in ON_REQUEST else "enabled"
+        return "" if there else f"{controller} under operators.{where}"
 
     @property
     def tracking_replicas(self) -> int:

@@ -176,6 +176,8 @@ def operators_args(
     }
     if config.enabled is not None:
         args["enabled"] = list(config.enabled)
+    if config.more:
+        args["more"] = list(config.more)
     if config.mirror is not None:
         args["mirror"] = config.mirror
     if environment.gateway is not None and not environment.lacks(Operator.ARGO_ROLLOUTS):

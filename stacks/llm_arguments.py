@@ -9,6 +9,7 @@ from typing import Any, cast
 import pulumi
 from environment import Environment
 from images import image, vllm_image
+from llm_adapters import AdapterPins, arguments, served
 from llm_gateway_config import ExternalModel, LlmGroundedness, LlmPrice
 from llm_prompts import PromptPin
 from llm_service import LlmServiceFile
@@ -22,6 +23,8 @@ from stanchion import (
 )
 from stanchion.labels import selector
 
+_NOT_YET: ModelRegistryAccess = {"url": "", "namespace": "", "username": "", "password": ""}
+"""A registry to check the rest with."""
 OWN = "own"
 """The gateway's name for the model on the environment's own GPUs."""
 
@@ -32,8 +35,20 @@ def llm_args(
     stack: str,
     placement: Placement,
     namespace: pulumi.Input[str],
+    *,
+    registry: ModelRegistryAccess | None = None,
+    adapters: AdapterPins = MappingProxyType({}),
 ) -> LlmServiceArgs:
     """The arguments of the file's `LlmService`.
+
+    Args:
+        file: The file.
+        environment: The environment.
+        stack: Its name.
+        placement: On its pool.
+        namespace: The tenant's.
+        registry: The environment's MLflow; a stand-in where that is not yet known.
+        adapters: What the lock file pins of adapters; those without a pin are left out.
 
     Raises:
         TypeError: if the file has no model of its own.
@@ -63,8 +78,12 @@ def llm_args(
     }
     if environment.monitored:
         args["slo"] = file.slo.at_model(guarded=file.gateway is not None)
-    if file.adapters:
-        args["adapters"] = [adapter.model_dump() for adapter in file.adapters]
+    found = served(file, adapters)
+    if found:
+        args["adapters"] = [arguments(adapter, pin) for adapter, pin in found]
+    if any(pin is not None for _, pin in found):
+        args["registry"] = registry or _NOT_YET
+        args["fetcher_image"] = image(environment, stack, "model-server")
     if file.hub_token is not None:
         token = {"source": file.hub_token.cloud_secret, "key": file.hub_token.key}
         args["hub_token"] = {key: value for key, value in token.items() if value is not None}
@@ -88,6 +107,7 @@ def gateway_args(
     own_url: pulumi.Input[str] | None = None,
     registry: ModelRegistryAccess | None = None,
     prompts: Mapping[str, PromptPin] = MappingProxyType({}),
+    adapters: AdapterPins = MappingProxyType({}),
 ) -> LlmGatewayArgs:
     """The arguments of the file's `LlmGateway`.
 
@@ -99,6 +119,7 @@ def gateway_args(
         own_url: Address of the own model; a stand-in where that is not yet known.
         registry: The environment's MLflow; a stand-in where that is not yet known.
         prompts: What the lock file pins of the service's prompts.
+        adapters: What it pins of adapters.
 
     Raises:
         TypeError: if the file has no gateway.
@@ -106,7 +127,8 @@ def gateway_args(
     config = file.gateway
     if config is None:
         raise TypeError(f"{file.name} has no gateway")
-    backends, targets = [_external(each) for each in file.external], _targets(file)
+    backends = [_external(each, namespace) for each in file.external]
+    targets = _targets(file)
     if file.model is not None:
         pods = {"namespace": namespace, "pod_labels": selector("vllm", own_name(file), "server")}
         url = own_url or f"http://{own_name(file)}.{file.tenant}.svc/v1"
@@ -122,7 +144,7 @@ def gateway_args(
             {"name": file.name, "targets": targets},
             *(
                 {"name": adapter.name, "targets": [{**targets[0], "model": adapter.name}]}
-                for adapter in file.adapters
+                for adapter, _ in served(file, adapters)
             ),
         ],
         "consumers": [
@@ -134,6 +156,7 @@ def gateway_args(
             "min_replicas": environment.min_replicas,
             "max_replicas": config.max_replicas,
         },
+        "resources": config.resources.model_dump(),
         "total": config.total.model_dump(exclude_none=True),
         "guardrails": _lists(config.guardrails.model_dump()),
         "audit": {"retention_days": config.retention_days},
@@ -142,16 +165,16 @@ def gateway_args(
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
     }
-    served = {name: prompts[name] for name in file.prompts if name in prompts}
-    if served:
+    applied = {name: prompts[name] for name in file.prompts if name in prompts}
+    if applied:
         args["prompts"] = [
             {"name": name, **pin.model_dump(), "messages": [m.model_dump() for m in pin.messages]}
-            for name, pin in served.items()
+            for name, pin in applied.items()
         ]
     if config.traces is not None:
         args["traces"] = {
             **config.traces.model_dump(include={"experiment", "sample_percent"}, exclude_none=True),
-            **_grounding(config.traces.groundedness),
+            **_grounding(config.traces.groundedness, monitored=environment.monitored),
             "tracking": {
                 "url": registry["url"] if registry else "",
                 "namespace": registry["namespace"] if registry else "",
@@ -165,10 +188,13 @@ def gateway_args(
     return cast("LlmGatewayArgs", args)
 
 
-def _grounding(wanted: LlmGroundedness | None) -> dict[str, Any]:
+def _grounding(wanted: LlmGroundedness | None, *, monitored: bool) -> dict[str, Any]:
     if wanted is None:
         return {}
-    return {"groundedness": {"variables": list(wanted.variables), "roles": list(wanted.roles)}}
+    args: dict[str, Any] = {"variables": list(wanted.variables), "roles": list(wanted.roles)}
+    if wanted.minimum is not None and monitored:
+        args["minimum"] = wanted.minimum
+    return {"groundedness": args}
 
 
 def own_name(file: LlmServiceFile) -> str:
@@ -194,12 +220,15 @@ def _price(price: LlmPrice) -> dict[str, float]:
     return {"input_price": price.input, "output_price": price.output}
 
 
-def _external(provider: ExternalModel) -> dict[str, Any]:
-    return {
-        "name": provider.name,
-        "url": provider.url,
-        "api_key": _secret(provider.api_key),
-    }
+def _external(provider: ExternalModel, namespace: pulumi.Input[str]) -> dict[str, Any]:
+    backend: dict[str, Any] = {"name": provider.name, "url": provider.url}
+    if provider.api_key is not None:
+        backend["api_key"] = _secret(provider.api_key)
+    if provider.pods is not None:
+        there, labels = provider.pods.namespace or namespace, dict(provider.pods.labels)
+        backend["pods"] = {"namespace": there, "pod_labels": labels}
+        backend["port"] = provider.pods.port
+    return backend
 
 
 def _secret(source: SecretSource) -> LlmGatewaySecret:

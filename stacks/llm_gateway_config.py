@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from secret_source import SecretName, SecretSource
+from service_resources import Share
 from stanchion import InjectionAction, PiiAction, PolicyAction
-from validation import ShortName, Strict, by_value
+from validation import Label, Name, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
@@ -23,18 +25,45 @@ class LlmPrice(Strict):
     """Of answers."""
 
 
+_LabelKey = Annotated[
+    str, Field(pattern=r"^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+]
+
+
+class LlmPods(Strict):
+    """Pods of a server in the same cluster, which somebody else runs."""
+
+    labels: Annotated[Mapping[_LabelKey, Label], Field(min_length=1)]
+    """Labels that they carry."""
+    namespace: Name | None = None
+    """Where they run; default: the tenant's namespace."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    """TCP port on which they listen, whatever the port in `url`."""
+
+
 class ExternalModel(Strict):
-    """A provider's model: asked when those before it fail, or alone."""
+    """A model that this file does not run: asked when those before it fail, or alone."""
 
     name: ShortName
-    """Name of the provider here, in metrics and in the audit log."""
+    """Name of its provider here, in metrics and in the audit log."""
     url: _Text
     """Base address of its OpenAI-compatible API, as https://api.example.com/v1."""
     model: _Text
     """Name of the model there."""
-    api_key: SecretSource
-    """Its key; `key` defaults to api-key."""
+    pods: LlmPods | None = None
+    """Where it runs in the same cluster. Default: outside, so that it is reached at public
+    addresses alone and personal data are always taken out of what goes there."""
+    api_key: SecretSource | None = None
+    """Its key; `key` defaults to api-key. Default: none, which only `pods` may have."""
     price: LlmPrice = LlmPrice()
+
+    @model_validator(mode="after")
+    def _outside_there_are_keys(self) -> Self:
+        if self.api_key is None and self.pods is None:
+            raise ValueError(
+                "needs `apiKey`, or `pods` where it runs in the same cluster; write one of them"
+            )
+        return self
 
 
 class LlmLimits(Strict):
@@ -88,6 +117,9 @@ class LlmGroundedness(Strict):
     """Variables of a named prompt that hold it."""
     roles: tuple[_Text, ...] = ("tool", "function", "document")
     """Roles of messages that hold it."""
+    minimum: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    """Mean score of six hours' answers below which an alert tells the owner; default: none, it
+    tells when the mean falls by a fifth."""
 
 
 class LlmTraces(Strict):
@@ -125,3 +157,5 @@ class LlmGatewayConfig(Strict):
     """Age at which a pod's file of the audit log is deleted."""
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = 4
     """Most replicas of the gateway."""
+    resources: Share = Share.model_validate({"cpu": "500m", "cpuLimit": "2"})
+    """CPU and memory of one of them."""

@@ -1,13 +1,14 @@
 """Service files of kind LlmService: a language model behind one guarded address.
 
 It runs on the environment's GPUs, or at a provider's, or the one falls back on the other. A file
-pins its model itself, by the hub's commit: nothing is promoted into the lock file.
+pins its model itself, by the hub's commit; the lock file pins prompts and registered adapters.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
+from llm_adapters import LlmAdapter
 from llm_gates import LlmGates
 from llm_gateway_config import ExternalModel, LlmGatewayConfig
 from llm_prompts import PromptName
@@ -125,19 +126,6 @@ class LlmStorage(Strict):
     """Whether the claim is filled already, with `volume`; default: false."""
 
 
-class LlmAdapter(Strict):
-    """A LoRA adapter that is served beside the model."""
-
-    name: _Text
-    """Name by which requests ask for it."""
-    hub_name: _Text
-    """Name on the Hugging Face Hub."""
-    revision: _Text
-    """Commit there, 40 hex digits."""
-    rank: _Count
-    """8, 16, 32, 64, 128 or 256."""
-
-
 class LlmResources(Strict):
     """What a replica has besides its GPUs."""
 
@@ -209,7 +197,7 @@ class LlmServiceFile(Strict):
     gates: LlmGates | None = None
     """What answers must be like; `stanchion evaluate` asks. Default: nothing is demanded."""
     external: tuple[ExternalModel, ...] = ()
-    """Providers, in the order in which they are asked after the own model."""
+    """Models that run elsewhere, in the order in which they are asked after the own one."""
     gateway: LlmGatewayConfig | None = None
     """The guarded address; default: none, pods of the tenant call the model itself."""
     allow_from: tuple[Name, ...] = ()
@@ -240,7 +228,7 @@ class LlmServiceFile(Strict):
             if missing:
                 raise ValueError(f"`model` needs `{missing[0]}`; add it")
         if self.external and self.gateway is None:
-            raise ValueError("`external` needs `gateway`, which holds the provider's key; add it")
+            raise ValueError("`external` is asked by the `gateway`; add it")
         if self.hub_token is not None and self.hub_token.cloud_secret is None:
             raise ValueError("`hubToken` is read from a cloud; write `cloudSecret`")
         return self

@@ -13,11 +13,14 @@ import pulumi
 from environment import Environment
 from explain import problems_in_files
 from foundation import Foundation
+from llm_adapters import AdapterPins, adapter_problems, served
+from llm_adapters import unpinned as unpinned_adapters
 from llm_arguments import gateway_args, llm_args, own_name
 from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from provider import LocalProvider
 from service_place import PoolOffer, interruption_problems, place_problems
+from service_quota import gateway, own_model, peak_problems
 from stanchion import (
     GrantKind,
     LlmGateway,
@@ -27,12 +30,21 @@ from stanchion import (
     WorkloadIdentity,
 )
 from stanchion.serving import _llm_gateway_checks, llm_checks
-from validation import InvalidFileError, amount
+from validation import InvalidFileError
 
 if TYPE_CHECKING:
     from serving import Platform
 
-_GATEWAYS_OWN = {"consumers", "consumer_keys", "guardrails", "total", "ledger", "audit", "traces"}
+_GATEWAYS_OWN = {
+    "audit",
+    "consumer_keys",
+    "consumers",
+    "guardrails",
+    "ledger",
+    "resources",
+    "total",
+    "traces",
+}
 """What of `LlmGateway`'s arguments a file has under `gateway`."""
 
 
@@ -42,6 +54,8 @@ def check_llm_services(
     stack: str,
     pools: Mapping[str, PoolOffer],
     pins: PromptPins = MappingProxyType({}),
+    *,
+    adapters: AdapterPins = MappingProxyType({}),
 ) -> None:
     """Hold the files to the environment's tenants and pools, and to the components' own rules.
 
@@ -51,6 +65,7 @@ def check_llm_services(
         stack: Its name.
         pools: What its pools have, by their names.
         pins: What the lock file pins of their prompts.
+        adapters: What it pins of their adapters.
 
     Raises:
         InvalidFileError: with every problem found, by its path in the file.
@@ -60,13 +75,22 @@ def check_llm_services(
         tenants = [tenant.name for tenant in environment.tenants]
         found = place_problems(file.tenant, file.pool, stack, tenants, pools)
         found += interruption_problems(file.pool, stack, pools)
-        found += _quota_problems(file, environment, stack)
+        tenant = next((each for each in environment.tenants if each.name == file.tenant), None)
+        for demand in (own_model(file, environment), gateway(file, environment)):
+            found += peak_problems(demand, tenant, stack)
         found += _secret_problems(file, environment, stack)
+        found += adapter_problems(file, adapters)
         if file.pool is not None and file.pool in pools:
-            found += _model_problems(file, environment, stack, pools[file.pool].placement)
+            at = pools[file.pool].placement
+            found += _model_problems(file, environment, stack, at, adapters)
         if file.gateway is not None:
             args = gateway_args(
-                file, environment, stack, file.tenant, prompts=pins.get(file.name, {})
+                file,
+                environment,
+                stack,
+                file.tenant,
+                prompts=pins.get(file.name, {}),
+                adapters=adapters,
             )
             found += problems_in_files(
                 partial(_llm_gateway_checks.checked, file.name, args), partial(_gateway_path, file)
@@ -74,26 +98,6 @@ def check_llm_services(
         problems += [f"services/{file.name}: {problem}" for problem in dict.fromkeys(found)]
     if problems:
         raise InvalidFileError(problems)
-
-
-def _quota_problems(file: LlmServiceFile, environment: Environment, stack: str) -> list[str]:
-    engine = file.engine
-    tenant = next((each for each in environment.tenants if each.name == file.tenant), None)
-    if engine is None or tenant is None:
-        return []
-    quota, replicas = tenant.quota, file.autoscaling.max_replicas + 1
-    gpus = engine.tensor_parallel * engine.pipeline_parallel
-    return [
-        f"autoscaling.maxReplicas: {file.autoscaling.max_replicas} and the 1 more that a rollout "
-        f"needs take {replicas} times {each} of {what}, and tenant '{file.tenant}' of {stack} may "
-        f"have {limit}; raise quota.{what} of the tenant"
-        for what, each, limit in (
-            ("gpus", str(gpus), str(quota.gpus)),
-            ("cpu", file.resources.cpu, quota.cpu),
-            ("memory", file.resources.memory, quota.memory),
-        )
-        if amount(each) * replicas > amount(limit)
-    ]
 
 
 def _secret_problems(file: LlmServiceFile, environment: Environment, stack: str) -> list[str]:
@@ -117,10 +121,14 @@ def _secret_problems(file: LlmServiceFile, environment: Environment, stack: str)
 
 
 def _model_problems(
-    file: LlmServiceFile, environment: Environment, stack: str, placement: Placement
+    file: LlmServiceFile,
+    environment: Environment,
+    stack: str,
+    placement: Placement,
+    adapters: AdapterPins,
 ) -> list[str]:
     problems, provider = [], environment.provider
-    args = llm_args(file, environment, stack, placement, file.tenant)
+    args = llm_args(file, environment, stack, placement, file.tenant, adapters=adapters)
     scaling = args["autoscaling"]
     scales = scaling["min_replicas"] < scaling["max_replicas"]
     if scales and environment.lacks(Operator.KEDA):
@@ -163,16 +171,24 @@ def _gateway_path(file: LlmServiceFile, field: str) -> str:
 
 
 def build_llm_services(
-    platform: Platform, files: Sequence[LlmServiceFile], pins: PromptPins
+    platform: Platform, files: Sequence[LlmServiceFile], pins: PromptPins, adapters: AdapterPins
 ) -> Mapping[str, object]:
-    """Create each service, warn of prompts that are not pinned; return all for the outputs."""
+    """Create each service, warn of what is not pinned; return all for the outputs."""
     environment, foundation = platform.environment, platform.foundation
     namespaces, registry = platform.namespaces, platform.tracking.registry
     stack, summary = foundation.environment, {}
     for file in files:
         namespace, own = namespaces[file.tenant], None
         if file.pool is not None:
-            args = llm_args(file, environment, stack, foundation.placements[file.pool], namespace)
+            args = llm_args(
+                file,
+                environment,
+                stack,
+                foundation.placements[file.pool],
+                namespace,
+                registry=registry,
+                adapters=adapters,
+            )
             identity = _identity(file, foundation)
             if identity is not None:
                 args["service_account_annotations"] = identity.annotations
@@ -187,12 +203,15 @@ def build_llm_services(
                 own_url=url,
                 registry=registry,
                 prompts=pins.get(file.name, {}),
+                adapters=adapters,
             )
             url = LlmGateway(file.name, guarded, foundation.workloads).url
-        for warning in unpinned(file.name, file.prompts, pins, stack):
+        lacking = unpinned(file.name, file.prompts, pins, stack)
+        for warning in [*lacking, *unpinned_adapters(file, adapters, stack)]:
             pulumi.log.warn(warning)
         summary[file.name] = {
             "prompts": list(file.prompts),
+            "adapters": _registered(file, adapters),
             "tenant": file.tenant,
             "namespace": namespace,
             "url": url,
@@ -206,6 +225,24 @@ def build_llm_services(
             "coldStart": own.cold_start if own else None,
         }
     return summary
+
+
+def _registered(file: LlmServiceFile, pins: AdapterPins) -> dict[str, object]:
+    """Its adapters of the registry, by their names there: what is served, and what would fit."""
+    if file.model is None:
+        return {}
+    pinned = {adapter.model: pin.version for adapter, pin in served(file, pins) if pin}
+    base = f"{file.model.name}@{file.model.revision}"
+    return {
+        adapter.model: {
+            "name": adapter.name,
+            "version": pinned.get(adapter.model),
+            "base": base,
+            "rank": adapter.rank,
+        }
+        for adapter in file.adapters
+        if adapter.model is not None
+    }
 
 
 def _identity(file: LlmServiceFile, foundation: Foundation) -> WorkloadIdentity | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from explain import explain
+from llm_adapters import AdapterPin
 from llm_prompts import PromptPin
 from pydantic import Field, ValidationError
 from validation import InvalidFileError, Strict, as_tuples, read_yaml_file
@@ -30,6 +31,8 @@ class LockFile(Strict):
 
     services: Mapping[str, Pin] = {}
     prompts: Mapping[str, Mapping[str, PromptPin]] = {}
+    adapters: Mapping[str, Mapping[str, AdapterPin]] = {}
+    """Of services of language models, by service and then by the registered model."""
     shadows: Mapping[str, Pin] = {}
     """Candidates that requests are mirrored to, by service."""
 

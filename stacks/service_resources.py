@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from validation import Cpu, Memory, Strict, amount
 
 
-class Resources(Strict):
-    """What one pod asks for and may use."""
+class Share(Strict):
+    """CPU and memory of one pod."""
 
     cpu: Cpu = "250m"
     """CPU request in cores."""
@@ -17,8 +17,6 @@ class Resources(Strict):
     """CPU limit in cores."""
     memory: Memory = "512Mi"
     """Memory, request and limit alike: memory cannot be throttled."""
-    gpus: Annotated[int, Field(ge=0, le=64)] = 0
-    """GPUs of the service's `pool`, or slices of them where the pool shares them."""
 
     @model_validator(mode="after")
     def _request_within_limit(self) -> Self:
@@ -28,3 +26,10 @@ class Resources(Strict):
                 "lower one or raise the other"
             )
         return self
+
+
+class Resources(Share):
+    """What one pod asks for and may use."""
+
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    """GPUs of the service's `pool`, or slices of them where the pool shares them."""

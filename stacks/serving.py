@@ -15,6 +15,8 @@ from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
+from llm_adapters import AdapterPins
+from llm_adapters import unpinned as unpinned_adapters
 from llm_prompts import PromptPins, unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
@@ -24,6 +26,7 @@ from service_files import load_service_files
 from service_folders import folder_grants
 from service_lock import LockFile, Pin, load_lock
 from service_place import PoolOffer
+from service_quota import check_quotas
 from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs, balancer_cidrs
 from tracking import Tracking
 from training_service import TrainingJobFile
@@ -45,6 +48,7 @@ class Declared:
     trainings: Sequence[Training] = ()
     monitors: Sequence[DriftMonitorFile] = ()
     prompts: PromptPins = field(default_factory=dict)
+    adapters: AdapterPins = field(default_factory=dict)
 
 
 def load_declared(
@@ -96,14 +100,25 @@ def load_declared(
             gateway=environment.gateway,
             shadows=lock.shadows,
         ),
-        lambda: check_llm_services(llms, environment, stack, offers, lock.prompts),
+        lambda: check_llm_services(
+            llms, environment, stack, offers, lock.prompts, adapters=lock.adapters
+        ),
+        lambda: check_quotas(services, llms, environment, stack, offers, shadowed=lock.shadows),
         lambda: check_retraining(trainings, services, environment, stack, monitors),
         lambda: check_drift_monitors(monitors, services, environment, stack, placements),
         lambda: check_batches(batches, lock.services, environment, stack, placements),
         lambda: _check_pinned(services, llms, lock, environment, stack),
     )
     return Declared(
-        services, lock.services, lock.shadows, llms, batches, loaded, monitors, lock.prompts
+        services,
+        lock.services,
+        lock.shadows,
+        llms,
+        batches,
+        loaded,
+        monitors,
+        lock.prompts,
+        lock.adapters,
     )
 
 
@@ -117,6 +132,7 @@ def _check_pinned(
     missing = [_unpinned(file, stack) for file in services if file.name not in lock.services]
     for llm in llms:
         missing += unpinned(llm.name, llm.prompts, lock.prompts, stack)
+        missing += unpinned_adapters(llm, lock.adapters, stack)
     if missing and environment.profile is Profile.PROD:
         raise InvalidFileError(missing)
 

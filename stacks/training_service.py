@@ -14,9 +14,11 @@ from service_resources import Resources
 from stanchion import JobPriority
 from training_retrain import Retrain
 from validation import (
+    Cpu,
     Environments,
     InvalidFileError,
     Label,
+    Memory,
     Name,
     Schedule,
     ShortName,
@@ -40,6 +42,31 @@ class DataSet(Strict):
     """What people call this state of the data, as 2026-11."""
     key: Annotated[str, Field(min_length=1)] | None = None
     """ARN of the KMS key that the bucket is encrypted with; default: one that AWS manages."""
+
+
+class RayHead(Strict):
+    """The pod in which the command runs."""
+
+    pool: Annotated[ShortName, Field(max_length=28)] | None = None
+    """Pool of CPUs, declared in the environment, with more than spot; default: nodes of no pool."""
+
+    cpu: Cpu = "1"
+    """CPU request in cores."""
+    cpu_limit: Cpu = "2"
+    """CPU limit in cores."""
+    memory: Memory = "4Gi"
+    """Memory, request and limit alike: memory cannot be throttled."""
+
+
+class Ray(Strict):
+    """A cluster of Ray that is there for as long as the training runs."""
+
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+    """Ray's version in the `image`, as `ray --version` prints it: 2.53.0 or newer."""
+    workers: Annotated[int, Field(ge=1, le=500)]
+    """Pods that do the work; `pool` and `resources` are each worker's."""
+    head: RayHead = RayHead()
+    """The pod in which the command runs: where, and what it asks for."""
 
 
 class TrainingJobFile(Strict):
@@ -94,14 +121,26 @@ class TrainingJobFile(Strict):
     """What it is next to other jobs in the environment's queues: training gives way to batch, and
     batch to online."""
     deadline_minutes: Annotated[int, Field(ge=1, le=43_200)] = 1440
-    """Longest time with all tries; of each try where there are several nodes."""
+    """Longest time with all tries; of each try where there are several nodes, or Ray."""
     nodes: Annotated[int, Field(ge=1, le=512)] = 1
     """Pods that train together; more than one need JobSet."""
+    ray: Ray | None = None
+    """Ray's cluster, in which the command trains on data that outgrow one pod; needs KubeRay, and
+    an `image` with Ray. Default: none."""
     claim: Name | None = None
     """PersistentVolumeClaim of the tenant, mounted at /data."""
     pool: Annotated[ShortName, Field(max_length=28)] | None = None
     """Pool of nodes, declared in the environment, that it runs on; default: nodes of no pool."""
     resources: Resources = Resources.model_validate({"cpu": "1", "cpuLimit": "2", "memory": "4Gi"})
+
+    @model_validator(mode="after")
+    def _ray_in_its_image(self) -> Self:
+        if self.ray is not None and self.image is None:
+            raise ValueError(
+                "`ray` needs an image with Ray in it, and the platform's model-server has none; "
+                "write `image`, derived from that one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _code_of_one_version(self) -> Self:

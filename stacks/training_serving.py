@@ -13,8 +13,10 @@ from retraining import build_trigger
 from service_folders import Folder
 from service_jobs import job_args, job_identity, job_place_problems, told_in_files
 from service_lock import Pin
+from service_quota import COUNTED_DEVICE, Replica, begun_together_problems
 from stanchion import (
     ArgumentsError,
+    CapacityKind,
     GrantKind,
     Operator,
     Placement,
@@ -24,7 +26,7 @@ from stanchion import (
     TrainingJobArgs,
 )
 from stanchion.jobs.training_arguments import DEFAULT_KEPT_RUNS, checked
-from training_service import Code, TrainingJobFile, read_code
+from training_service import Code, Ray, TrainingJobFile, read_code
 from validation import InvalidFileError
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ _IN_FILES = {
     "model_name": "model",
     "gpus": "resources.gpus",
     "on_demand": "retrain",
+    "ray.head_resources": "ray.head",
+    "ray.head_placement": "ray.head.pool",
 }
 """Where a file says what the component takes under another name."""
 _NOT_YET: TrackingAccess = {"url": "", "namespace": "", "secret_name": ""}
@@ -80,6 +84,9 @@ def load_trainings(
             found.append(
                 f"nodes: {file.nodes} need {lacking} of {stack}; add it, or write nodes: 1"
             )
+        if file.ray is not None:
+            found += _lacks_for_ray(file.ray, environment, stack)
+            found += _beyond_quota(file, file.ray, environment, stack, pools)
         try:
             training = Training(file, read_code(file, directory))
         except InvalidFileError as error:
@@ -92,6 +99,49 @@ def load_trainings(
     if problems:
         raise InvalidFileError(problems)
     return trainings
+
+
+def _beyond_quota(
+    file: TrainingJobFile,
+    ray: Ray,
+    environment: Environment,
+    stack: str,
+    pools: Mapping[str, Placement],
+) -> list[str]:
+    """What of the tenant's quota head and workers would go beyond."""
+    tenant = next((each for each in environment.tenants if each.name == file.tenant), None)
+    at = pools.get(file.pool or "")
+    counted = at is not None and at["device"] == COUNTED_DEVICE
+    size, head = file.resources, ray.head
+    worker = Replica(size.cpu, size.memory, size.gpus if counted else 0)
+    pods = [(1, Replica(head.cpu, head.memory)), (ray.workers, worker)]
+    return begun_together_problems("ray.workers", pods, tenant, stack)
+
+
+def _lacks_for_ray(ray: Ray, environment: Environment, stack: str) -> list[str]:
+    """What a cluster of Ray lacks in an environment."""
+    lacking = environment.lacks(Operator.KUBERAY_OPERATOR)
+    problems = [f"ray: needs {lacking} of {stack}; add it, or remove ray"] if lacking else []
+    plain = {each.name: set(each.capacity) for each in environment.pools if each.cpu is not None}
+    fit = [name for name, capacity in plain.items() if capacity != {CapacityKind.SPOT}]
+    chosen = ray.head.pool
+    if chosen is not None:
+        if chosen not in fit:
+            problems.append(
+                f"ray.head.pool: '{chosen}' is no pool of CPUs of {stack} with more than spot, on "
+                f"which a head is lost; write {' or '.join(fit) or 'one'}, or remove it"
+            )
+    elif plain and not fit:
+        problems.append(
+            f"ray: its head is never on spot nodes, and pools without GPUs of {stack} "
+            f"({', '.join(plain)}) have nothing else; add on_demand to the capacity of one"
+        )
+    elif len(fit) < len(plain) and environment.has_queues:
+        problems.append(
+            f"ray.head.pool: is needed, for the queue may send the head to spot nodes; write "
+            f"{' or '.join(fit)}"
+        )
+    return problems
 
 
 def _folders(file: TrainingJobFile) -> list[Folder]:
@@ -137,6 +187,19 @@ def _args(
         "retries": file.retries,
         "nodes": file.nodes,
     }
+    if file.ray is not None:
+        head = file.ray.head
+        args["ray"] = {
+            "version": file.ray.version,
+            "workers": file.ray.workers,
+            "head_resources": {
+                "cpu": head.cpu,
+                "cpu_limit": head.cpu_limit,
+                "memory": head.memory,
+            },
+        }
+        if head.pool is not None and head.pool in pools:
+            args["ray"]["head_placement"] = pools[head.pool]
     if code.files is not None:
         args["code"] = dict(code.files)
     if file.checkpoints is not None:

@@ -5,6 +5,7 @@ Lines, not a redrawn screen: a log file, a CI page and a terminal all read the s
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,16 @@ from contextlib import contextmanager
 from rich.console import Console
 
 console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+_PIPED_WIDTH = 200
+"""Columns of what a program or a file reads: nothing is cut off there."""
+
+
+def results() -> Console:
+    """Standard output, for what a command was asked for: tables, and lines under them."""
+    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    return Console(soft_wrap=True, emoji=False, highlight=False, width=width)
 
 
 class Step:

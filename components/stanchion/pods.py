@@ -216,8 +216,13 @@ def service_account(
     )
 
 
-def named_by_pods(prefix: str, template: k8s.core.v1.PodTemplateSpecArgs) -> pulumi.Output[str]:
-    """A Job's name, another one for other pods: those of a Job that exists cannot change."""
-    return pulumi.Output.from_input(template).apply(
+def named_by_pods(prefix: str, pods: object) -> pulumi.Output[str]:
+    """A Job's name, another one for other pods: those of a Job that exists cannot change.
+
+    Args:
+        prefix: What it begins with.
+        pods: The template of its pods, or several and what else makes it another Job.
+    """
+    return pulumi.Output.from_input(pods).apply(
         lambda known: f"{prefix}-{short_hash(json.dumps(known, default=vars, sort_keys=True))}"
     )

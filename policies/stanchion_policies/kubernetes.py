@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
 
+from stanchion_policies.jobs_made import jobs_of
 from stanchion_policies.reading import entries, get, items, present, text
 from stanchion_policies.unknown import UnknownValueError
 
@@ -31,6 +32,9 @@ _GROUPS = {
     "Rollout": ("argoproj.io",),
     "DeploymentConfig": ("apps.openshift.io", ""),
     "Job": ("batch", ""),
+    "RayJob": ("ray.io",),
+    "RayCluster": ("ray.io",),
+    "RayService": ("ray.io",),
     "CronJob": ("batch", ""),
     "Pod": ("",),
     "ReplicationController": ("",),
@@ -262,7 +266,7 @@ class Pod:
 def objects_of(resource: Resource) -> list[KubernetesObject]:
     """The Kubernetes objects a resource declares: one, the members of a List, or none.
 
-    A JobSet comes with the Jobs that its controller makes of it, so that they are judged as any.
+    A JobSet or RayJob comes with the Jobs that it amounts to, so that they are judged as any.
     Patch resources are left out: they hold a part of an object that something else owns.
     """
     package, _, rest = resource.resource_type.partition(":")
@@ -286,29 +290,4 @@ def objects_of(resource: Resource) -> list[KubernetesObject]:
         )
         for body in bodies
     ]
-    return [each for item in declared for each in (item, *_jobs_of(item))]
-
-
-def _jobs_of(item: KubernetesObject) -> Iterator[KubernetesObject]:
-    """The Jobs of a JobSet, one for each of its replicated jobs."""
-    if item.kind != "JobSet" or item.group != "jobset.x-k8s.io":
-        return
-    try:
-        name = item.name
-    except UnknownValueError:
-        name = item.resource_name
-    owner = {"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": item.kind}
-    for each in items(item.body, "spec", "replicatedJobs"):
-        metadata = {
-            "name": f"{name}-{text(each, 'name')}",
-            "namespace": item.namespace,
-            "labels": item.labels,
-            "ownerReferences": [{**owner, "name": name}],
-        }
-        body = {
-            "apiVersion": "batch/v1",
-            "kind": "Job",
-            "metadata": metadata,
-            "spec": entries(each, "template", "spec"),
-        }
-        yield replace(item, group="batch", kind="Job", body=body)
+    return [each for item in declared for each in (item, *jobs_of(item))]

@@ -9,7 +9,7 @@ from typing import Any
 
 from stanchion_policies.inference import is_training, model_servers, serves_llm
 from stanchion_policies.kubernetes import REPLICATED, WORKLOADS, KubernetesObject
-from stanchion_policies.reading import entries, filled, number, present, text
+from stanchion_policies.reading import entries, filled, items, number, present, text
 from stanchion_policies.rules import Settings, Severity, integer, object_policy, strings
 
 PREDICTION_LOG = re.compile(r"PREDICTION_LOG\w*?_(?:URI|URL|PATH|BUCKET|DESTINATION|TOPIC)$")
@@ -69,7 +69,8 @@ def training_job_bounded(item: KubernetesObject, settings: Settings) -> Iterator
         return
     path = ("spec", "jobTemplate", "spec") if item.kind == "CronJob" else ("spec",)
     spec = entries(item.body, *path)
-    if item.kind == "Job" and not present(spec, "ttlSecondsAfterFinished"):
+    own = item.kind == "Job" and not items(item.body, "metadata", "ownerReferences")
+    if own and not present(spec, "ttlSecondsAfterFinished"):
         yield "has no ttlSecondsAfterFinished, so it and its pods stay for ever"
     # Of an indexed job each part has tries of its own, and the sum says nothing.
     each = "backoffLimitPerIndex"

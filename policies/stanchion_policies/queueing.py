@@ -17,14 +17,14 @@ _PRIORITY = "kueue.x-k8s.io/priority-class"
 
 @cluster_policy(
     "queue-leads-to-nodes",
-    kinds=("Job", "CronJob", "RayJob", "LocalQueue", "ClusterQueue", "ResourceFlavor"),
+    kinds=("Job", "CronJob", "LocalQueue", "ClusterQueue", "ResourceFlavor"),
     severity=Severity.HIGH,
     fix="Correct the name, or the flavour's nodeLabels and tolerations; what waits in a queue that "
     "leads nowhere waits for ever, and nothing says so.",
 )
 def leads_to_nodes(item: KubernetesObject, cluster: Cluster, _settings: Settings) -> Iterator[str]:
     """A job's queue leads to nodes of the stack."""
-    if item.kind in {"Job", "CronJob", "RayJob"}:
+    if item.kind in {"Job", "CronJob"}:
         yield from _no_queue(item, cluster)
     elif item.kind == "LocalQueue":
         yield from _missing(cluster, "ClusterQueue", text(item.body, "spec", "clusterQueue"))

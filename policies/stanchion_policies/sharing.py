@@ -18,6 +18,7 @@ from google.protobuf import json_format
 from pulumi_policy import Policy, StackValidationPolicy
 from pulumi_policy import policy as runtime
 
+from stanchion_policies.jobs_made import MAKERS
 from stanchion_policies.kubernetes import Resource
 from stanchion_policies.rules import Rule
 from stanchion_policies.running import Judged
@@ -63,7 +64,8 @@ def _asking_whom_it_concerns(
 def _concerns(kinds: frozenset[str], token: str) -> bool:
     kind = token.rpartition(":")[2]
     # A List is of the kinds of what is in it.
-    return token in kinds or kind in kinds or kind.endswith("List")
+    makes_jobs = kind in MAKERS and "Job" in kinds
+    return token in kinds or kind in kinds or kind.endswith("List") or makes_jobs
 
 
 def _making_resources_once(answer: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from e2e.platform import Platform
+from e2e.platform import AUTOSCALING, Platform
 from e2e.simulation import Simulation
 from e2e.traces import Traces
 from stanchion_cli.cluster import packages, toolchain
@@ -111,12 +111,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory, traces_before: Traces) ->
     environment = root / "stacks" / "Pulumi.local.yaml"
     environment.write_text(environment.read_text().replace("bundled: local", f"bundled: {CLUSTER}"))
     service = root / "stacks" / "services" / "wine.yaml"
-    service.write_text(
-        service.read_text()
-        + "autoscaling: {minReplicas: 2, maxReplicas: 4, scaleDownSeconds: 15}\n"
-        + "loadSeconds: 30\n"
-    )
+    service.write_text(service.read_text() + "loadSeconds: 30\n")
     running = Platform(root, CLUSTER)
+    running.declare(autoscaling=AUTOSCALING)
     yield running
     if not os.environ.get("STANCHION_E2E_KEEP"):
         subprocess.run(["stanchion", "cluster", "down", "--name", CLUSTER], check=False)

@@ -16,6 +16,9 @@ from stanchion_cli.models import sample
 from stanchion_cli.preview import Preview
 from stanchion_cli.preview import run as run_preview
 
+AUTOSCALING = {"minReplicas": 2, "maxReplicas": 4, "scaleDownSeconds": 15}
+"""What the sample service begins with."""
+
 
 @dataclass(frozen=True)
 class Platform:
@@ -56,12 +59,12 @@ class Platform:
 
     def train(self, *arguments: str) -> str:
         """Train and register another version of the sample model; its number."""
-        return sample.train(self.root, self._preview(), arguments=arguments)
+        return sample.train(self.root, self.preview(), arguments=arguments)
 
     def train_flawed(self, *arguments: str) -> str:
         """Register a version with a flaw of `flawed/model.py`; its number."""
         folder = Path(__file__).parent / "flawed"
-        return sample.train(self.root, self._preview(), arguments=arguments, folder=folder)
+        return sample.train(self.root, self.preview(), arguments=arguments, folder=folder)
 
     def enable(self, operators: list[str]) -> None:
         """Let the environment name these operators, and no others, to the next `up`."""
@@ -79,7 +82,8 @@ class Platform:
         stated = {key: value for key, value in content.items() if value is not None}
         path.write_text(yaml.safe_dump(stated, sort_keys=False))
 
-    def _preview(self) -> Preview:
+    def preview(self) -> Preview:
+        """What the environment declares now."""
         return run_preview("local", root=self.root, policies=False)
 
     def address(self) -> tuple[str, int]:
@@ -137,11 +141,11 @@ def _version(live: dict[str, Any]) -> str:
     return json.dumps([ours, live["spec"]], sort_keys=True)
 
 
-def eventually(check: Callable[[], bool], *, seconds: float, what: str) -> None:
+def eventually(check: Callable[[], bool], *, seconds: float, what: str, every: float = 1) -> None:
     """Wait until `check` holds, or fail naming what did not come about."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if check():
             return
-        time.sleep(1)
+        time.sleep(every)
     raise AssertionError(f"{what} did not come about within {seconds:.0f} s")

@@ -42,20 +42,32 @@ class Registry:
             found: dict[str, Any] = json.load(answer)
             return found
 
-    def version(self, number: str) -> dict[str, Any] | None:
-        """A version of the sample model, its tags in order; None where there is none."""
+    def version(self, number: str, model: str = MODEL) -> dict[str, Any] | None:
+        """A version of a model or a prompt, its tags in order; None where there is none."""
         try:
-            answer = self.ask("GET", f"model-versions/get?name={MODEL}&version={number}")
+            answer = self.ask("GET", f"model-versions/get?name={model}&version={number}")
         except urllib.error.HTTPError as error:
             assert error.code == 404, error.read()
             return None
         found: dict[str, Any] = answer["model_version"]
         return {**found, "tags": sorted(found.get("tags", []), key=lambda tag: str(tag["key"]))}
 
+    def alias(self, model: str, called: str) -> str:
+        """The number of the version of a model, or of a prompt, that an alias stands for."""
+        answer = self.ask("GET", f"registered-models/alias?name={model}&alias={called}")
+        return str(answer["model_version"]["version"])
+
     def experiment(self, name: str) -> str:
         """The number of an experiment."""
         answer = self.ask("GET", f"experiments/get-by-name?experiment_name={name}")
         return str(answer["experiment"]["experiment_id"])
+
+    def admit(self, user: str, password: str) -> None:
+        """Make a user, unless there is one of that name."""
+        try:
+            self.ask("POST", "users/create", username=user, password=password)
+        except urllib.error.HTTPError as error:
+            assert b"ALREADY_EXISTS" in error.read()
 
     def grant(self, user: str, kind: str, of: str, permission: str) -> None:
         """Give a user a right to an experiment or a registered model."""

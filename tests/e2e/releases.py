@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from e2e.platform import Platform
-from e2e.registry import Registry
+from e2e.registry import MODEL, Registry
 
 OPERATORS = ["kube-prometheus-stack", "argo-rollouts"]
 INTERVAL_SECONDS = 15
@@ -59,7 +59,4 @@ def served(platform: Platform) -> set[str]:
 
 def champion_of(platform: Platform) -> str:
     """The version that the registry calls champion."""
-    answer = Registry(platform).ask(
-        "GET", "registered-models/alias?name=wine-cultivar&alias=champion"
-    )
-    return str(answer["model_version"]["version"])
+    return Registry(platform).alias(MODEL, "champion")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import tempfile
-import urllib.error
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import yaml
+from e2e import objects
 from e2e.platform import Platform, eventually
 from e2e.registry import Registry
 
@@ -32,12 +31,9 @@ class Team:
     def __enter__(self) -> Self:
         deployment = self.platform.get("deployment", "wine", "-n", "demo")
         (server,) = deployment["spec"]["template"]["spec"]["containers"]
-        self._objects([_claim(), _pod(server["image"]), _secret()], "apply")
+        objects.apply(self.platform, "demo", _objects(server["image"]))
         self._kubectl("wait", f"pod/{_POD}", "--for=condition=Ready", "--timeout=180s")
-        try:
-            Registry(self.platform).ask("POST", "users/create", username=_USER, password=_PASSWORD)
-        except urllib.error.HTTPError as error:
-            assert b"ALREADY_EXISTS" in error.read()
+        Registry(self.platform).admit(_USER, _PASSWORD)
         return self
 
     def __exit__(
@@ -46,7 +42,7 @@ class Team:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._objects([_claim(), _pod(""), _secret()], "delete", "--wait=false")
+        objects.delete(self.platform, "demo", _objects(""))
 
     def run(self, *command: str) -> str:
         """Run a command where the claim is mounted at /data; what it printed."""
@@ -125,12 +121,6 @@ class Team:
         ]
         return items
 
-    def _objects(self, objects: list[dict[str, Any]], *command: str) -> None:
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-            yaml.safe_dump_all(objects, file)
-            file.flush()
-            self._kubectl(*command, "-f", file.name)
-
     def _kubectl(self, *arguments: str) -> str:
         return self.platform.kubectl("-n", "demo", *arguments)
 
@@ -151,44 +141,10 @@ def _claim() -> dict[str, Any]:
     }
 
 
-def _secret() -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": CREDENTIALS},
-        "stringData": {"username": _USER, "password": _PASSWORD},
-    }
-
-
-def _pod(image: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": _POD},
-        "spec": {
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 1000,
-                "fsGroup": 1000,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "terminationGracePeriodSeconds": 0,
-            "containers": [
-                {
-                    "name": "files",
-                    "image": image,
-                    "command": ["sleep", "7200"],
-                    "securityContext": {
-                        "allowPrivilegeEscalation": False,
-                        "capabilities": {"drop": ["ALL"]},
-                    },
-                    "resources": {
-                        "requests": {"cpu": "20m"},
-                        "limits": {"cpu": "1", "memory": "512Mi"},
-                    },
-                    "volumeMounts": [{"name": "data", "mountPath": "/data"}],
-                }
-            ],
-            "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": CLAIM}}],
-        },
-    }
+def _objects(image: str) -> list[objects.Object]:
+    mounted = {"persistentVolumeClaim": {"claimName": CLAIM}}
+    return [
+        _claim(),
+        objects.pod(_POD, image, ["sleep", "7200"], volume=mounted, at="/data"),
+        objects.secret(CREDENTIALS, username=_USER, password=_PASSWORD),
+    ]

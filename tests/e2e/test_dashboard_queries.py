@@ -195,6 +195,8 @@ def of_language_models() -> dict[str, str]:
         series[f"vllm:{name}{{{LLM}}}"] = growing(100)
     series[f'vllm:request_success_total{{{LLM},finished_reason="stop"}}'] = growing(60)
     series |= histogram("llm_gateway_overhead_seconds", GATEWAY)
+    series |= histogram("llm_gateway_groundedness_ratio", GATEWAY)
+    series[f'llm_gateway_traces_total{{{GATEWAY},result="sent"}}'] = growing(6)
     for name, labels in (
         ("requests_total", 'outcome="ok",consumer="chat"'),
         ("fallbacks_total", 'backend="llama"'),

@@ -26,7 +26,16 @@ LLAMA = WatchedLlm(
         "token_time": {"milliseconds": 50, "percent": 99.0},
     },
 )
-GATEWAY = WatchedGateway("assistant", "demo", "growth", "team-a", {})
+GATEWAY = WatchedGateway(
+    "assistant",
+    "demo",
+    "growth",
+    "team-a",
+    {},
+    traced=True,
+    grounded=True,
+    least_grounded=0.6,
+)
 LLM_RULES: list[dict[str, Any]] = [group.manifest() for group in llm_rules(LLAMA)]
 GATEWAY_RULES: list[dict[str, Any]] = [group.manifest() for group in gateway_rules(GATEWAY)]
 BUDGETS = {
@@ -219,6 +228,98 @@ def test_an_outage_pages_and_a_moved_replica_does_not(simulation: Simulation, st
     assert all(20 < at <= story.alerts[name] for name, at in came.items())
 
 
+def only(alert: str) -> list[dict[str, Any]]:
+    """The group of the gateway's alerts, with one of them."""
+    (group,) = (each for each in GATEWAY_RULES if each["name"].endswith("-alerts"))
+    return [{**group, "rules": [rule for rule in group["rules"] if rule["alert"] == alert]}]
+
+
+TRACED = 'llm_gateway_traces_total{namespace="demo",service="assistant",pod="a",result="%s"}'
+LOST = "LlmGatewayTracesLost"
+
+
+@pytest.mark.parametrize(
+    ("told", "series", "by"),
+    [
+        ("MLflow takes them all", {"sent": (120, 0), "failed": (0, 0)}, None),
+        ("MLflow is gone", {"sent": (120, 0), "failed": (0, 120)}, 45),
+        ("they come faster than they are sent", {"sent": (120, 108), "dropped": (0, 12)}, 60),
+        (
+            "MLflow restarts and a few of many are lost",
+            {"sent": (120, 119), "failed": (0, 1)},
+            None,
+        ),
+        (
+            "two of the three traces of a quiet night",
+            {"sent": (0.05, 0), "failed": (0, 0.05)},
+            None,
+        ),
+    ],
+)
+def test_lost_traces_are_a_ticket_and_a_few_are_not(
+    simulation: Simulation, told: str, series: Mapping[str, tuple[float, float]], by: int | None
+) -> None:
+    made = {
+        TRACED % result: counter((60, before), (90, after))
+        for result, (before, after) in {"sent": (0, 0), "dropped": (0, 0), **series}.items()
+    }
+    (found,) = fired(simulation, made, 150, (LOST, TICKET), since=60, groups=only(LOST))
+    assert (found is None) == (by is None), told
+    assert found is None or 10 <= found <= (by or 0), told
+
+
+SCORED = 'llm_gateway_groundedness_ratio_%s{namespace="demo",service="assistant",model="%s"}'
+UNGROUNDED = "LlmGatewayUngrounded"
+WEEK, HALF_A_DAY = 7 * 24 * 4, 12 * 4
+"""In quarters of an hour."""
+
+
+def scored(model: str, before: float, after: float, *, each: float = 6) -> dict[str, str]:
+    """A week, and half a day, of so many scored answers a quarter of an hour, and their mean."""
+    of = {"sum": (each * before, each * after), "count": (each, each)}
+    return {
+        SCORED % (part, model): counter((WEEK, first), (HALF_A_DAY, then))
+        for part, (first, then) in of.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "series", "against"),
+    [
+        ("as ever", scored("assistant", 0.9, 0.9), set()),
+        ("a little lower", scored("assistant", 0.9, 0.8), set()),
+        ("a quarter lower, and still above the minimum", scored("assistant", 0.9, 0.66), {"past"}),
+        ("below the minimum", scored("assistant", 0.9, 0.5), {"past", "minimum"}),
+        ("always below the minimum", scored("assistant", 0.5, 0.5), {"minimum"}),
+        (
+            "one of two models",
+            {**scored("assistant", 0.9, 0.9), **scored("support", 0.9, 0.65)},
+            {"past"},
+        ),
+        ("too few answers to tell", scored("assistant", 0.9, 0.1, each=0.9), set()),
+    ],
+)
+def test_answers_with_less_of_what_was_given_are_a_ticket(
+    simulation: Simulation, told: str, series: Mapping[str, str], against: set[str]
+) -> None:
+    end = f"{(WEEK + HALF_A_DAY) * 15}m"
+    found = simulation.answers(
+        [
+            f'count(ALERTS{{alertname="{UNGROUNDED}",alertstate="firing",severity="{TICKET}",'
+            f'against="{each}"}})'
+            for each in ("past", "minimum")
+        ],
+        series,
+        end,
+        groups=only(UNGROUNDED),
+        step="15m",
+        evaluated_every="15m",
+    )
+    came = {each for each, many in zip(("past", "minimum"), found, strict=True) if many}
+    assert came == against, told
+    assert all(many in {None, 1.0} for many in found), "the other model alarms nobody"
+
+
 def test_every_alert_is_in_one_of_these_tests() -> None:
     declared = {
         rule["alert"]
@@ -226,7 +327,8 @@ def test_every_alert_is_in_one_of_these_tests() -> None:
         for rule in group["rules"]
         if "alert" in rule
     }
-    assert declared == {*BUDGETS, *(name for story in STORIES for name in story.alerts)}
+    outages = {name for story in STORIES for name in story.alerts}
+    assert declared == {*BUDGETS, *outages, LOST, UNGROUNDED}
 
 
 def test_a_guarded_model_promises_times_alone_unless_it_is_told_otherwise() -> None:

@@ -132,6 +132,7 @@ def test_mlflow_recovers_by_itself_when_its_database_comes_back(platform: Platfo
     platform.stanchion("up", "local")  # takes back the replicas, which were set by hand
 
 
+@pytest.mark.full
 def test_what_was_deleted_by_accident_comes_back_from_a_backup(platform: Platform) -> None:
     """The drill of docs/tracking-backup.md."""
     registry, number = Registry(platform), platform.pinned_version()
@@ -166,6 +167,7 @@ def test_what_was_deleted_today_outlives_the_garbage_collection(platform: Platfo
     platform.kubectl("delete", "job", "gc-now", "-n", "tracking")
 
 
+@pytest.mark.full
 def test_an_interrupted_up_is_finished_by_the_next(platform: Platform) -> None:
     environment = platform.root / "stacks" / "Pulumi.local.yaml"
     text = environment.read_text()

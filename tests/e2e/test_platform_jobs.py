@@ -49,6 +49,7 @@ def team(platform: Platform) -> Iterator[Team]:
         yield working
 
 
+@pytest.mark.full
 def test_a_training_killed_at_half_ends_as_one_that_was_not(platform: Platform, team: Team) -> None:
     _declare_code(platform)
     team.run("mkdir", "-p", "/data/training", "/data/checkpoints")
@@ -78,6 +79,7 @@ def test_a_training_killed_at_half_ends_as_one_that_was_not(platform: Platform, 
     team.declare("wine-training-again", None)
 
 
+@pytest.mark.full
 def test_the_versions_name_the_data_and_the_code_they_are_of(platform: Platform) -> None:
     answer = Registry(platform).ask("GET", f"model-versions/search?filter=name%3D%27{TRAINED}%27")
     found = [

@@ -10,7 +10,9 @@ from stanchion import Operator
 from stanchion.operators.lock import charts
 from unit.components.test_job_queues import queues, team
 from unit.components.test_model_gateway import GOOGLES, SHADOW, at_gateway
+from unit.components.test_model_service import ON_L4
 from unit.components.test_training_job import training
+from unit.components.test_training_on_ray import on_ray
 
 pytestmark = pytest.mark.e2e
 KUEUE = "kueue.x-k8s.io/v1beta2"
@@ -39,6 +41,16 @@ def test_queues_are_what_kueue_takes(tenants: list[dict[str, Any]]) -> None:
 @pytest.mark.parametrize("changes", [{}, {"queue": "jobs", "queue_priority": "training"}])
 def test_a_training_on_several_nodes_is_what_jobset_takes(changes: dict[str, Any]) -> None:
     assert not kinds.problems(training(nodes=4, **changes).object("JobSet"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"queue": "jobs", "queue_priority": "training"}, {"placement": ON_L4, "gpus": 1}]
+)
+def test_a_training_on_ray_is_what_kuberay_takes(changes: dict[str, Any]) -> None:
+    made = on_ray(**changes).object("RayJob")
+    assert not kinds.problems(made)
+    made["spec"]["rayClusterSpec"]["authOptions"]["mode"] = "none"
+    assert "'none' is not one of" in kinds.problems(made)[0]
 
 
 @pytest.mark.parametrize(
@@ -80,6 +92,11 @@ def test_a_rollout_at_a_gateway_is_what_argo_rollouts_takes() -> None:
 
 
 def test_definitions_are_of_the_releases_that_are_installed() -> None:
-    for operator in (Operator.KUEUE, Operator.JOBSET, Operator.ARGO_ROLLOUTS):
+    for operator in (
+        Operator.KUEUE,
+        Operator.JOBSET,
+        Operator.KUBERAY_OPERATOR,
+        Operator.ARGO_ROLLOUTS,
+    ):
         pinned = (kinds.HERE / operator / "go.mod").read_text("utf-8")
         assert f" v{charts()[str(operator)].app_version.removeprefix('v')}\n" in pinned

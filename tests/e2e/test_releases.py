@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from e2e.platform import Platform, eventually
+from e2e.platform import AUTOSCALING, Platform, eventually
 from e2e.registry import Registry
 from e2e.releases import CANARY, OPERATORS, champion_of, meanwhile, phase, served
 from e2e.traffic import Traffic
@@ -23,6 +23,8 @@ BLUE_GREEN: dict[str, Any] = {
     "scaleDownDelaySeconds": 30,
     "analysis": CANARY["analysis"],
 }
+# Both colours run at once: two cores have no room for twice the four of AUTOSCALING.
+TWICE_FITS = {"minReplicas": 2, "maxReplicas": 2}
 BACK_ON_STABLE_SECONDS = 60
 # More answers than the gates ask for (225), and fewer than a canary gives in its first step.
 FLAWED_AFTER = "300"
@@ -120,7 +122,7 @@ def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Pla
 @pytest.mark.full
 def test_a_switch_to_blue_green_and_a_good_version_drop_no_request(platform: Platform) -> None:
     with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
-        platform.declare(rollout=BLUE_GREEN)
+        platform.declare(rollout=BLUE_GREEN, autoscaling=TWICE_FITS)
         platform.stanchion("up", "local")
         version = platform.train("--regularisation", "0.9")
         platform.stanchion("promote", "wine-cultivar", version)
@@ -135,7 +137,7 @@ def test_a_bad_version_after_a_switch_is_taken_back(platform: Platform) -> None:
 
 def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Platform) -> None:
     with Traffic(platform.address(), platform.request()) as traffic:
-        platform.declare(rollout=None)
+        platform.declare(rollout=None, autoscaling=AUTOSCALING)
         platform.enable([])
         platform.stanchion("up", "local")
         time.sleep(3)

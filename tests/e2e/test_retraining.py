@@ -143,8 +143,7 @@ def _firing(platform: Platform) -> dict[str, Any]:
 
 
 def _candidate(platform: Platform) -> str:
-    answer = Registry(platform).ask("GET", f"registered-models/alias?name={MODEL}&alias=candidate")
-    return str(answer["model_version"]["version"])
+    return Registry(platform).alias(MODEL, "candidate")
 
 
 def _tell(began: float, what: str) -> None:

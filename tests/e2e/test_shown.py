@@ -15,6 +15,7 @@ from e2e.platform import Platform, eventually
 from e2e.traffic import Traffic
 from stanchion.monitoring.dashboards import DASHBOARDS, Panel, Query
 from stanchion_cli.deploy.prometheus import Prometheus, reached_prometheus
+from stanchion_cli.errors import StanchionError
 from stanchion_policies import promql
 
 pytestmark = [
@@ -43,6 +44,7 @@ NONE_FIRES = {"Alerts that fire", "Alerts over time"}
 """Panels that a healthy platform leaves empty."""
 # Counts of five minutes are added up every five minutes.
 SHOWN_WITHIN_SECONDS = 1200
+ASKED_EVERY_SECONDS = 20
 
 
 def asked() -> Iterator[tuple[str, Panel, Query]]:
@@ -81,6 +83,16 @@ def empty(prometheus: Prometheus) -> list[str]:
     ]
 
 
+def shown(platform: Platform) -> bool:
+    """Whether all have an answer that should; not while Prometheus itself has none."""
+    try:
+        with reached_prometheus(platform.root, "local") as prometheus:
+            return not empty(prometheus)
+    except StanchionError as error:
+        print(error)
+        return False
+
+
 def listed(prometheus: Prometheus) -> None:
     """Print every query with the number of its series, or why it has none."""
     for name, panel, query in asked():
@@ -101,16 +113,17 @@ def test_every_panel_that_the_node_can_feed_has_data(platform: Platform, page: P
     platform.enable(["kube-prometheus-stack"])
     platform.stanchion("up", "local")
     began = time.monotonic()
-    with (
-        Traffic(platform.address(), platform.request(), threads=2, pause=0.1) as traffic,
-        reached_prometheus(platform.root, "local") as prometheus,
-    ):
+    with Traffic(platform.address(), platform.request(), threads=2, pause=0.1) as traffic:
         try:
             eventually(
-                lambda: not empty(prometheus), seconds=SHOWN_WITHIN_SECONDS, what="data everywhere"
+                lambda: shown(platform),
+                seconds=SHOWN_WITHIN_SECONDS,
+                every=ASKED_EVERY_SECONDS,
+                what="data everywhere",
             )
         finally:
-            listed(prometheus)
+            with reached_prometheus(platform.root, "local") as prometheus:
+                listed(prometheus)
         print(f"every panel has data {time.monotonic() - began:.0f} s after `up`")
         drawn = platform.stanchion("dashboards", "render", "local", "--hours", "1", "-o", str(page))
     assert traffic.failures == []

@@ -8,10 +8,14 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+
+def _version(answer: Any) -> str:
+    return str(answer["model_version"])
 
 
 @dataclass
@@ -28,6 +32,10 @@ class Traffic:
     body: bytes | Sequence[bytes]
     threads: int = 4
     pause: float = 0.02
+    path: str = "/v2/models/wine/infer"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    version_of: Callable[[Any], str] = _version
+    """Which version gave an answer, by its JSON."""
     versions: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
@@ -54,23 +62,23 @@ class Traffic:
 
     @property
     def answered(self) -> int:
-        """How many requests were answered with a prediction."""
+        """How many requests were answered."""
         return sum(self.versions.values())
 
     def _ask_on(self, keep: bool) -> None:
         connection = http.client.HTTPConnection(*self.address, timeout=30)
         bodies = itertools.cycle([self.body] if isinstance(self.body, bytes) else self.body)
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/json", **self.headers}
         if not keep:
             headers["connection"] = "close"
         while not self._stop.is_set():
             try:
-                connection.request("POST", "/v2/models/wine/infer", next(bodies), headers)
+                connection.request("POST", self.path, next(bodies), headers)
                 response = connection.getresponse()
                 text = response.read()
                 with self._lock:
                     if response.status == 200:
-                        self.versions[json.loads(text)["model_version"]] += 1
+                        self.versions[self.version_of(json.loads(text))] += 1
                     else:
                         self.failures.append(f"{response.status} {text[:200]!r}")
                 if response.will_close:

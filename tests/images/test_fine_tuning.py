@@ -21,7 +21,7 @@ import pytest
 from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
-from stanchion_models import artifact_digest
+from stanchion_models import Adapter, artifact_digest, read_adapter
 from stanchion_training.errors import DATA_REFUSED
 
 WITHOUT = "the fine-tuning example is not tried: torch, transformers and peft are not installed"
@@ -32,7 +32,10 @@ tokenizers = pytest.importorskip("tokenizers", reason=WITHOUT)
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "training" / "assistant-lora" / "train.py"
 STEPS, KILLED_AFTER = 60, 20
-ARGUMENTS = f"--steps {STEPS} --every 10 --batch 4 --rank 8 --rate 0.02 --length 16".split()
+BASE = "team/tiny@0123abc"
+ARGUMENTS = (
+    f"--base {BASE} --steps {STEPS} --every 10 --batch 4 --rank 8 --rate 0.02 --length 16".split()
+)
 PAIRS = [("what colour is grass", "green"), ("what colour is snow", "white")]
 
 
@@ -158,8 +161,7 @@ def test_killed_and_resumed_it_registers_the_same_adapter(data: Path, tmp_path: 
     losses = client.get_metric_history(version.run_id, "training_loss")
     assert {point.step for point in losses} == set(range(STEPS))
 
-    config = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
-    assert (config["r"], config["base_model_name_or_path"]) == (8, f"file://{data}/base")
+    assert read_adapter(adapter) == Adapter(BASE, 8), "who serves it knows what it was trained on"
     base = transformers.AutoModelForCausalLM.from_pretrained(data / "base").eval()
     tokenizer = transformers.AutoTokenizer.from_pretrained(data / "base")
     untaught = answer_loss(base, tokenizer)

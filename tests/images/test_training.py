@@ -184,6 +184,33 @@ def test_data_that_cannot_be_read_in_the_block_end_it_with_a_message_too(
     assert runs(tmp_path)[0].info.status == "FAILED"
 
 
+def test_other_data_than_expected_are_refused_in_place_too(tmp_path: Path) -> None:
+    wrong = {"DATA_DIGEST": f"sha256:{'0' * 64}"}
+    given = environment(tmp_path, table(tmp_path / "data"), **wrong)
+    with pytest.raises(DataRefusedError), training_run(in_place=True, environment=given):
+        pytest.fail("the block began")
+
+
+def test_a_training_in_place_has_no_copy_and_no_frame(tmp_path: Path) -> None:
+    given = environment(tmp_path, table(tmp_path / "data"))
+    with training_run(in_place=True, environment=given) as run:
+        assert run.data_digest == artifact_digest(tmp_path / "data")
+        _, paths = run.sources
+        assert paths == [str(tmp_path / "data" / "rows.parquet")]
+        with pytest.raises(RuntimeError, match=r"ask run\.sources"):
+            _ = run.data
+
+
+def test_expectations_of_a_training_in_place_are_a_mistake(tmp_path: Path) -> None:
+    given = environment(tmp_path, table(tmp_path / "data"))
+    expected = tmp_path / "data.yaml"
+    with (
+        pytest.raises(ValueError, match="expectations look at all rows at once"),
+        training_run(expectations=expected, in_place=True, environment=given),
+    ):
+        pytest.fail("the block began")
+
+
 def test_a_store_that_fails_is_worth_another_try() -> None:
     assert (StoreFailedError.status, DataRefusedError.status) == (FAILED, DATA_REFUSED)
 

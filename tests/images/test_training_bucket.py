@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from stanchion_models import artifact_digest
+
 from .buckets import bucket
 from .test_batch_bucket import s3_environment
 from .test_training import environment
@@ -58,3 +60,47 @@ def test_data_come_from_a_bucket_and_checkpoints_go_to_one(tmp_path: Path) -> No
         assert "at 5 2" in second.stdout
         left = {name for name, content in held.objects.items() if content}
     assert left == {"wines/rows.csv"}
+
+
+IN_PLACE = """\
+import sys
+from pathlib import Path
+from stanchion_training import training_run
+
+with training_run(in_place=True) as run:
+    filesystem, paths = run.sources
+    rows = [filesystem.open_input_file(each).readall().count(b"\\n") - 1 for each in paths]
+    kept = [each for each in run._scratch.rglob("*") if each.is_file()]
+    print(run.data_digest, *paths, *rows, len(kept), flush=True)
+"""
+
+
+def test_data_of_a_training_in_place_are_digested_where_they_are(tmp_path: Path) -> None:
+    content = {"rows.csv": b"a,b\n1,2\n3,4\n", "deep/more.csv": b"a,b\n5,6\n", "_notes": b"none"}
+    for name, written in content.items():
+        path = tmp_path / "same" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(written)
+    with bucket("aws") as held:
+        held.objects.update({f"wines/{name}": each for name, each in content.items()})
+        given = environment(
+            tmp_path,
+            tmp_path,
+            DATA_URI="s3://artifacts/wines",
+            DATA_DIGEST=artifact_digest(tmp_path / "same"),
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", IN_PLACE],
+            env={**os.environ, **given, **s3_environment(held, tmp_path)},
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+            timeout=100,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        artifact_digest(tmp_path / "same"),
+        *("artifacts/wines/deep/more.csv", "artifacts/wines/rows.csv"),
+        *("1", "2", "0"),
+    ]

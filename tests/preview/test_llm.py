@@ -23,7 +23,6 @@ FROM_THE_HUB = {
     "hubToken": {"cloudSecret": "hub"},
     "adapters": [{"name": "sql", "hubName": "team/sql", "revision": "a" * 40, "rank": 16}],
 }
-QUOTA = {"cpu": "40", "memory": "120Gi", "pods": 60, "storage": "20Gi", "gpus": 8}
 
 
 def in_bucket(scheme: str) -> dict[str, Any]:
@@ -33,11 +32,30 @@ def in_bucket(scheme: str) -> dict[str, Any]:
     return {"model": model, "storage": {"cache": "bucketMount"}}
 
 
+OF_THE_REGISTRY = {
+    "adapters": [{"name": "support", "model": "assistant-lora", "rank": 16}],
+    **in_bucket("s3"),
+}
+PINNED = {
+    "version": "3",
+    "digest": f"sha256:{'a' * 64}",
+    "base": f"Qwen/Qwen3-8B@{REVISION}",
+    "rank": 16,
+}
+QUOTA = {"cpu": "40", "memory": "120Gi", "pods": 60, "storage": "20Gi", "gpus": 8}
+
+
 def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     """The environment with the example's file, and with what docs/llm.md says that it needs."""
     copied(checkout)
     file = {**yaml.safe_load(EXAMPLE.read_text("utf-8")), **changes}
     (checkout / "stacks" / "services" / "assistant.yaml").write_text(yaml.safe_dump(file), "utf-8")
+    lock = checkout / "stacks" / "services" / f"{stack}.lock.yaml"
+    pinned = {
+        **yaml.safe_load(lock.read_text("utf-8")),
+        "adapters": {"assistant": {"assistant-lora": PINNED}},
+    }
+    lock.write_text(yaml.safe_dump(pinned), "utf-8")
     path = checkout / "stacks" / f"Pulumi.{stack}.yaml"
     environment = yaml.safe_load(path.read_text("utf-8"))
     (pool,) = (p for p in environment["config"]["stanchion:pools"] if p["name"] == "l4")
@@ -50,6 +68,25 @@ def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
 @pytest.fixture(scope="module", params=["prod-aws", "prod-gcp"])
 def evaluated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Preview:
     return previewed(request.param, tmp_path_factory.mktemp(request.param))
+
+
+def test_a_gateway_before_a_server_in_the_cluster_keeps_every_rule_on_one_machine(
+    tmp_path: Path,
+) -> None:
+    copied(tmp_path)
+    text = (EXAMPLE.parent / "in-cluster.yaml").read_text("utf-8")
+    (tmp_path / "stacks" / "services" / "assistant.yaml").write_text(text, "utf-8")
+    evaluated = preview.run("local", root=tmp_path)
+    assert findings(evaluated) == []
+    assert evaluated.problems == ()
+    (wall,) = (
+        found.manifest
+        for found in objects(evaluated)
+        if found.manifest["kind"] == "NetworkPolicy"
+        and found.manifest["metadata"]["name"] == "assistant"
+    )
+    ways = [each["ports"][0]["port"] for each in wall["spec"]["egress"]]
+    assert ways == [53, 11434, 5000], "names, the server and MLflow, and nothing outside"
 
 
 def findings(evaluated: Preview) -> list[str]:
@@ -70,8 +107,9 @@ def test_it_keeps_every_rule_and_every_type(evaluated: Preview) -> None:
         ("prod-aws", in_bucket("s3")),
         ("prod-gcp", in_bucket("gs")),
         ("prod-aws", {"storage": {"cache": "volume", "claim": "weights"}, **FROM_THE_HUB}),
+        ("prod-aws", OF_THE_REGISTRY),
     ],
-    ids=["s3", "gcs", "volume"],
+    ids=["s3", "gcs", "volume", "registered adapter"],
 )
 def test_it_does_however_its_weights_are_kept(
     stack: str, changes: dict[str, Any], tmp_path: Path

@@ -15,6 +15,10 @@ from stanchion_cli.report.model import report_on
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "training"
+ON_RAY: dict[str, Any] = {
+    "image": f"registry.example.com/stanchion/training-ray:1.0.0@sha256:{'a1' * 32}",
+    "ray": {"version": "2.60.0", "workers": 4},
+}
 ON_GPUS = {"pool": "train", "resources": {"gpus": 1, "memory": "4Gi"}, "nodes": 2}
 
 
@@ -25,6 +29,13 @@ def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
     for part in ("stacks", "policies", "serving-images", "docs"):
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    environment = checkout / "stacks" / f"Pulumi.{stack}.yaml"
+    written = yaml.safe_load(environment.read_text("utf-8"))
+    if "ray" in changes:
+        written["config"]["stanchion:operators"] = {"more": ["kuberay-operator"]}
+        (demo,) = written["config"]["stanchion:tenants"]
+        demo["quota"] = {"cpu": "8", "memory": "32Gi", "gpus": 4}
+        environment.write_text(yaml.safe_dump(written), "utf-8")
     services = checkout / "stacks" / "services"
     shutil.copytree(EXAMPLES / "wine-training", services / "wine-training", ignore=ignored)
     scheme = "gs" if stack.endswith("gcp") else "s3"
@@ -40,8 +51,10 @@ def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
         ("prod-aws", {}, "Job"),
         ("prod-gcp", {"schedule": "17 3 * * 0"}, "CronJob"),
         ("prod-aws", ON_GPUS, "JobSet"),
+        ("prod-aws", {**ON_GPUS, **ON_RAY, "nodes": 1}, "RayJob"),
+        ("prod-gcp", ON_RAY, "RayJob"),
     ],
-    ids=["aws", "gcp-scheduled", "spot-gpus-together"],
+    ids=["aws", "gcp-scheduled", "spot-gpus-together", "spot-gpus-on-ray", "gcp-on-ray"],
 )
 def test_it_keeps_every_rule_and_every_type(
     stack: str, changes: dict[str, Any], kind: str, tmp_path: Path

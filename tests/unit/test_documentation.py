@@ -24,6 +24,7 @@ PLACES = {path.name for path in ROOT.iterdir() if path.is_dir()}
 MADE = frozenset(
     # Written by a user of the platform, or by a command.
     {
+        "stacks/services/assistant.yaml",
         "stacks/services/local.lock.yaml",
         "stacks/services/wine-monitor.yaml",
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stanchion_cli.errors import Exit, InputError
+from stanchion_cli.progress import results
 
 if TYPE_CHECKING:
     from stanchion.operators.lock import Chart, Finding
 
-_PIPED_WIDTH = 120
 
 app = typer.Typer(help="The pinned third-party charts.", no_args_is_help=True)
 
@@ -105,11 +104,9 @@ def _charts(lock: Path | None) -> Sequence[Chart]:
 
 
 def _print(charts: Sequence[Chart], found: Sequence[Finding], version: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    out = Console(soft_wrap=True, emoji=False, highlight=False, width=width)
+    out = results()
     table = Table("chart", "version", "app", "Kubernetes", "definitions", "", box=None)
     wrong = {each.chart for each in found if each.wrong}
     noted = {each.chart for each in found}

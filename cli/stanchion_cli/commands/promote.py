@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stanchion_cli.commands.releasing import Wait, needs_engine_or_no_wait, releasing
+from stanchion_cli.commands.releasing import Pinned, Place, Wait, release
 from stanchion_cli.commands.status import Context
 from stanchion_cli.errors import InputError
 from stanchion_cli.progress import console
-from stanchion_cli.project import find_root
+
+if TYPE_CHECKING:
+    from stanchion_cli.llm import adapter_release
 
 
 def promote(
-    model: Annotated[str, typer.Argument(help="Name of the registered model, or of a prompt.")],
+    model: Annotated[
+        str, typer.Argument(help="Name of the registered model or LoRA adapter, or of a prompt.")
+    ],
     version: Annotated[
         str, typer.Argument(help="Version to promote, a number; none with --candidate.")
     ] = "",
@@ -39,73 +45,78 @@ def promote(
     With --candidate it is the version that the model's training registered last. One that serves
     already is nothing to do; one that failed before, or is older than the pin, is refused.
 
+    A LoRA adapter that a language model's service declares is held to its base model and rank.
+
     With --prompt it is a version of a prompt, judged by the answers to it.
 
     Run again after an interruption or --no-wait, it goes on: gates passed once are not run again.
     """
-    from stanchion_cli.deploy.reach import preview_with, reached
-    from stanchion_cli.models.candidate import proposed
-    from stanchion_cli.models.promotion import Request, promote_version
-
     if bool(version) == candidate:
         raise InputError(
             "is both a version and --candidate" if version else "has no version",
             where=f"{'prompt' if prompt else 'model'} {model}",
             fix="write either the version to promote, or --candidate",
         )
-    if prompt:
-        if candidate:
-            raise InputError("has no --candidate", where=f"prompt {model}", fix="write a version")
-        _promote_prompt(model, version, environment, context, wait=wait)
-        return
-    root = find_root()
-    environment, preview = preview_with(root, environment, "services")
-    stack = preview.environment
-    if wait:
-        needs_engine_or_no_wait(stack)
-    with reached(root, environment, preview, context) as target:
-        if candidate:
-            found = proposed(root, environment, model, preview, target)
-            version = found.version
-            if found.serves:
-                console.print(f"{model} version {version}, the candidate, serves in {environment}")
-                return
-        path = promote_version(
-            Request(root, environment, model, version),
-            preview,
-            target,
-            roll_out=releasing(root, preview, target, model) if wait else None,
-        )
-    if wait:
-        console.print(f"{model} version {version} serves in {environment}", style="bold")
-    else:
-        console.print(
-            f"commit {path.relative_to(root)}; the next `up` of {stack} rolls it out, and this "
-            "command again without --no-wait moves the alias"
-        )
+    if prompt and candidate:
+        raise InputError("has no --candidate", where=f"prompt {model}", fix="write a version")
+    pin = partial(_prompt if prompt else _model, model, version)
+    release(environment, context, pin, wait=wait)
 
 
-def _promote_prompt(
-    prompt: str, version: str, environment: str, context: str, *, wait: bool
-) -> None:
-    from stanchion_cli.commands.up import roll_out
-    from stanchion_cli.deploy.reach import preview_with, reached
+def _model(model: str, version: str, place: Place) -> Pinned | None:
+    from stanchion_cli.llm import adapter_release
+    from stanchion_cli.models.candidate import proposed
+    from stanchion_cli.models.promotion import Request, promote_version
+
+    served_by = adapter_release.services_of(place.preview.outputs, model)
+    if served_by:
+        return _adapter(model, version, served_by, place)
+    if not version:
+        found = proposed(place.root, place.environment, model, place.preview, place.target)
+        version = found.version
+        if found.serves:
+            _say_it_serves(model, version, place)
+            return None
+    promote_version(
+        Request(place.root, place.environment, model, version),
+        place.preview,
+        place.target,
+        roll_out=place.roll_out_model(model),
+    )
+    return Pinned(f"{model} version {version}")
+
+
+def _adapter(
+    adapter: str, version: str, services: adapter_release.Services, place: Place
+) -> Pinned | None:
+    from stanchion_cli.llm import adapter_release
+    from stanchion_cli.models.promotion import Request
+
+    asked = Request(place.root, place.environment, adapter, version)
+    asking = adapter_release.Release(
+        asked, services, place.target, place.preview.outputs["tracking"]
+    )
+    if not version:
+        found = adapter_release.proposed(asking)
+        if found.serves:
+            _say_it_serves(adapter, found.version, place)
+            return None
+        asking = replace(asking, request=replace(asked, version=found.version))
+    adapter_release.promote(asking, roll_out=place.roll_out_environment())
+    return Pinned(f"{adapter} version {asking.request.version}")
+
+
+def _say_it_serves(model: str, version: str, place: Place) -> None:
+    console.print(f"{model} version {version}, the candidate, serves in {place.environment}")
+
+
+def _prompt(prompt: str, version: str, place: Place) -> Pinned:
     from stanchion_cli.llm.prompt_release import Request, promote
 
-    root = find_root()
-    environment, preview = preview_with(root, environment, "services")
-    stack = preview.environment
-    if wait:
-        needs_engine_or_no_wait(stack)
-    with reached(root, environment, preview, context) as target:
-        path = promote(
-            Request(root, environment, prompt, version),
-            preview.outputs,
-            target,
-            roll_out=(lambda: roll_out(root, stack)) if wait else None,
-        )
-    if wait:
-        told = f"prompt {prompt} version {version} serves in {environment}"
-        console.print(told, style="bold")
-    else:
-        console.print(f"commit {path.relative_to(root)}; the next `up` of {stack} rolls it out")
+    promote(
+        Request(place.root, place.environment, prompt, version),
+        place.preview.outputs,
+        place.target,
+        roll_out=place.roll_out_environment(),
+    )
+    return Pinned(f"prompt {prompt} version {version}")

@@ -1,18 +1,21 @@
-"""What `promote` and `rollback` share: how a pin is brought to users from here."""
+"""What `promote` and `rollback` share: how a pin is written and brought to users from here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.progress import step
+from stanchion_cli.progress import console, step
+from stanchion_cli.project import find_root
 
 if TYPE_CHECKING:
     from stanchion_cli.deploy.target import Target
+    from stanchion_cli.models.promotion import RollOut
     from stanchion_cli.preview import Preview
 
 Wait = Annotated[
@@ -20,22 +23,91 @@ Wait = Annotated[
 ]
 
 
-def releasing(root: Path, preview: Preview, target: Target, model: str) -> Callable[[], None]:
-    """What brings the environment up and waits until a model's services serve one version."""
-    from stanchion_cli.commands.up import roll_out
-    from stanchion_cli.deploy.releases import settle
-    from stanchion_cli.models.promotion import services_of
+@dataclass(frozen=True)
+class Place:
+    """Where a pin is written: an environment of a checkout, and its cluster."""
 
-    def release() -> None:
-        services = services_of(preview, model, preview.environment)
-        roll_out(root, preview.environment)
-        with step(f"release of {', '.join(services)}"):
-            settle(target.api(), services)
+    root: Path
+    environment: str
+    preview: Preview
+    target: Target
+    wait: bool
+    """Whether the pin is rolled out from here, too."""
 
-    return release
+    @property
+    def stack(self) -> str:
+        """The environment's stack that holds its services."""
+        return self.preview.environment
+
+    def roll_out_environment(self) -> RollOut | None:
+        """What brings the environment up; None where that is left to others."""
+        from stanchion_cli.commands.up import roll_out
+
+        return (lambda: roll_out(self.root, self.stack)) if self.wait else None
+
+    def roll_out_model(self, model: str) -> RollOut | None:
+        """The same, and waits until the model's services serve one version."""
+        from stanchion_cli.commands.up import roll_out
+        from stanchion_cli.deploy.releases import settle
+        from stanchion_cli.models.promotion import services_of
+
+        def release() -> None:
+            services = services_of(self.preview, model, self.stack)
+            roll_out(self.root, self.stack)
+            with step(f"release of {', '.join(services)}"):
+                settle(self.target.api(), services)
+
+        return release if self.wait else None
 
 
-def needs_engine_or_no_wait(stack: str) -> None:
+@dataclass(frozen=True)
+class Pinned:
+    """What is pinned now."""
+
+    what: str
+    """As people call it: `wine-cultivar version 3`."""
+    option: str = ""
+    """What the run after the next `up` needs besides, as `--to 3`."""
+
+
+def release(
+    environment: str, context: str, pin: Callable[[Place], Pinned | None], *, wait: bool
+) -> None:
+    """Reach an environment, pin there, and say what serves or what is left to do.
+
+    Args:
+        environment: The environment, or any stack of it.
+        context: A context of the user's own kubeconfig; empty: the environment's own.
+        pin: Writes the pin, and rolls it out where the place says so; None: nothing was to do.
+        wait: Whether it is rolled out from here.
+
+    Raises:
+        StanchionError: before anything is begun, when it cannot be rolled out from here; and what
+            `pin` raises.
+    """
+    from stanchion_cli.deploy.reach import preview_with, reached
+    from stanchion_cli.models import lockfile
+
+    root = find_root()
+    environment, preview = preview_with(root, environment, "services")
+    if wait:
+        _needs_engine_or_no_wait(preview.environment)
+    with reached(root, environment, preview, context) as target:
+        pinned = pin(Place(root, environment, preview, target, wait))
+    if pinned is None:
+        return
+    if wait:
+        console.print(f"{pinned.what} serves in {environment}", style="bold")
+        return
+    besides = f", with {pinned.option}," if pinned.option else ""
+    console.print(
+        f"commit {lockfile.path(root, environment).relative_to(root)}; the next `up` of "
+        f"{preview.environment} rolls it out, and this command again without --no-wait{besides} "
+        "moves the alias"
+    )
+
+
+def _needs_engine_or_no_wait(stack: str) -> None:
     """Make sure, before anything is begun, that what is pinned can be rolled out from here.
 
     Raises:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stanchion_cli.commands.releasing import Wait, needs_engine_or_no_wait, releasing
+from stanchion_cli.commands.releasing import Pinned, Place, Wait, release
 from stanchion_cli.commands.status import Context
-from stanchion_cli.progress import console
-from stanchion_cli.project import find_root
+
+if TYPE_CHECKING:
+    from stanchion_cli.llm import adapter_release
 
 
 def rollback(
     service: Annotated[
         str,
         typer.Argument(
-            help="Service, with every other that serves the same model; with --prompt a prompt."
+            help="Service, with every other that serves the same model; or a LoRA adapter, by its "
+            "name in the registry; with --prompt a prompt."
         ),
     ],
     *,
@@ -36,57 +39,47 @@ def rollback(
     ] = False,
 ) -> None:
     """Pin the version that served before, roll it out, and move the alias back."""
-    from stanchion_cli.deploy.reach import preview_with, reached
+    pin = partial(_prompt if prompt else _model, service, to, reason)
+    release(environment, context, pin, wait=wait)
+
+
+def _model(service: str, to: str, reason: str, place: Place) -> Pinned:
+    from stanchion_cli.llm import adapter_release
     from stanchion_cli.models.rollback import Request, model_of, roll_back
 
-    if prompt:
-        _roll_back_prompt(service, to, environment, reason, context, wait=wait)
-        return
-    root = find_root()
-    environment, preview = preview_with(root, environment, "services")
-    stack = preview.environment
-    request = Request(root, environment, service, to or None, reason)
-    model = model_of(preview, request)
-    if wait:
-        needs_engine_or_no_wait(stack)
-    with reached(root, environment, preview, context) as target:
-        pin = roll_back(
-            request,
-            preview,
-            target,
-            roll_out=releasing(root, preview, target, model) if wait else None,
-        )
-    if wait:
-        console.print(f"{pin.model} version {pin.version} serves in {environment}", style="bold")
-    else:
-        console.print(
-            f"commit the lock file; the next `up` of {stack} rolls it out, and this command again "
-            f"without --no-wait, with --to {pin.version}, moves the alias"
-        )
+    served_by = adapter_release.services_of(place.preview.outputs, service)
+    if served_by:
+        return _adapter(service, to, reason, served_by, place)
+    request = Request(place.root, place.environment, service, to or None, reason)
+    roll_out = place.roll_out_model(model_of(place.preview, request))
+    pin = roll_back(request, place.preview, place.target, roll_out=roll_out)
+    return Pinned(f"{pin.model} version {pin.version}", f"--to {pin.version}")
 
 
-def _roll_back_prompt(
-    prompt: str, to: str, environment: str, reason: str, context: str, *, wait: bool
-) -> None:
-    from stanchion_cli.commands.up import roll_out
-    from stanchion_cli.deploy.reach import preview_with, reached
+def _adapter(
+    adapter: str, to: str, reason: str, services: adapter_release.Services, place: Place
+) -> Pinned:
+    from stanchion_cli.llm import adapter_release
+    from stanchion_cli.models.promotion import Request
+
+    asked = Request(place.root, place.environment, adapter, to)
+    tracking = place.preview.outputs["tracking"]
+    pin = adapter_release.roll_back(
+        adapter_release.Release(asked, services, place.target, tracking),
+        reason=reason,
+        roll_out=place.roll_out_environment(),
+    )
+    return Pinned(f"adapter {adapter} version {pin.version}", f"--to {pin.version}")
+
+
+def _prompt(prompt: str, to: str, reason: str, place: Place) -> Pinned:
     from stanchion_cli.llm.prompt_release import Request, roll_back
 
-    root = find_root()
-    environment, preview = preview_with(root, environment, "services")
-    stack = preview.environment
-    if wait:
-        needs_engine_or_no_wait(stack)
-    with reached(root, environment, preview, context) as target:
-        pin = roll_back(
-            Request(root, environment, prompt, to),
-            preview.outputs,
-            target,
-            reason=reason,
-            roll_out=(lambda: roll_out(root, stack)) if wait else None,
-        )
-    if wait:
-        told = f"prompt {prompt} version {pin.version} serves in {environment}"
-        console.print(told, style="bold")
-    else:
-        console.print(f"commit the lock file; the next `up` of {stack} rolls it out")
+    pin = roll_back(
+        Request(place.root, place.environment, prompt, to),
+        place.preview.outputs,
+        place.target,
+        reason=reason,
+        roll_out=place.roll_out_environment(),
+    )
+    return Pinned(f"prompt {prompt} version {pin.version}", f"--to {pin.version}")

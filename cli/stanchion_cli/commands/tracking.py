@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stanchion_cli.commands.status import Context
-from stanchion_cli.progress import console, step
+from stanchion_cli.progress import console, results, step
 from stanchion_cli.project import find_root
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ def tracking() -> None:
 @app.command()
 def backups(environment: Environment = "local", context: Context = "") -> None:
     """List the backups in the environment's store, oldest first."""
-    from rich.console import Console
     from rich.table import Table
 
     from stanchion_cli.tracking import listed
@@ -37,7 +36,7 @@ def backups(environment: Environment = "local", context: Context = "") -> None:
     table = Table("backup", "taken (UTC)", "bytes", box=None)
     for each in found:
         table.add_row(each.name, f"{each.taken:%Y-%m-%d %H:%M:%S}", f"{each.bytes:,}")
-    Console(soft_wrap=True, emoji=False).print(table if found else "no backups yet")
+    results().print(table if found else "no backups yet")
 
 
 @app.command()

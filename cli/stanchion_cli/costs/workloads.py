@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stanchion_policies.cluster import WITH_REPLICAS, Cluster, bounds
+from stanchion_policies.jobs_made import jobs_of
 from stanchion_policies.kubernetes import ContainerKind, KubernetesObject, Pod
 from stanchion_policies.placement import devices_of
 from stanchion_policies.reading import entries, get, items, number, quantity, text
@@ -112,6 +113,9 @@ def _workloads(item: KubernetesObject, cluster: Cluster) -> Iterator[Workload]:
             pod = Pod(entries(template, "metadata", "labels"), entries(template, "spec"), template)
             copies = number(part, "replicas", default=1)
             yield _workload(item, pod, 0, float(copies) * _pods_of_job(spec, 1.0))
+    elif item.is_a("RayJob"):
+        for job in jobs_of(item):
+            yield from _workloads(job, cluster)
 
 
 def _replicas(item: KubernetesObject, cluster: Cluster) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from stanchion_cli.deploy.api import Api, Ref
 Live = Mapping[str, Any]
 _NOT_WAITED_FOR = "pulumi.com/skipAwait"
 """Annotation of what takes its own time, for the engine and for us."""
+_CREATING = "ContainerCreating"
 # A container that failed this often will not be saved by waiting longer.
 _HOPELESS_RESTARTS = 4
 _HOPELESS_REASONS = frozenset(
@@ -54,6 +55,9 @@ def obstacle(api: Api, live: Live) -> str:
         waiting = [
             _state(status) for status in _container_statuses(pod) if "waiting" in status["state"]
         ]
+        if any(_CREATING in state for state in waiting):
+            # A volume that is not there, as a Secret nobody has made, is told as an event alone.
+            waiting = _warnings(api, pod)[-1:] or waiting
         return ", ".join(waiting) or _phase(pod)
     return ""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 from stanchion_cli.errors import InputError, StanchionError
@@ -117,7 +118,8 @@ def evaluate(
         with _as_we_ask():
             mlflow.set_tracking_uri(tracking)
             mlflow.set_experiment(experiment)
-            with mlflow.start_run(tags=dict(tags)):
+            # What MLflow prints leads to the forwarded port, which is gone when somebody reads it.
+            with mlflow.start_run(tags=dict(tags)), redirect_stdout(StringIO()):
                 result = mlflow.genai.evaluate(
                     data=[dict(row) for row in rows],
                     predict_fn=predict,

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from stanchion_cli.models.judging import Outcome
 
-_PORT = 80
+PORT = 80
+"""Of the address that clients have."""
 _KEY = "api-key"
 DATA = "stanchion.data"
 """Tag of a run with the SHA-256 of its data set: scores of other data are not compared."""
@@ -97,7 +98,7 @@ def reached(service: Service, target: Target) -> Iterator[Endpoint]:
             fix="make it with the API key of one of the gateway's consumers; docs/llm.md shows how",
         )
     key = base64.b64decode(encoded).decode().strip()
-    with forward(target.kubectl(), namespace, service.name, _PORT) as url:
+    with forward(target.kubectl(), namespace, service.name, PORT) as url:
         yield Endpoint(f"{url}/v1", service.name, service.wanted["maxTokens"], key)
 
 

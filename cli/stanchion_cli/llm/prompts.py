@@ -185,6 +185,8 @@ def before(client: MlflowClient, name: str, pinned: PromptPin | None) -> str:
         StanchionError: when nothing says which.
     """
     champion, previous = alias(client, name, CHAMPION), alias(client, name, PREVIOUS)
+    if pinned is not None and pinned.version == previous:
+        return previous  # pinned already: what remains is the rollout and the alias
     if pinned is not None and champion not in (None, pinned.version):
         return str(champion)  # the pinned one was never brought to its end
     if previous is None:

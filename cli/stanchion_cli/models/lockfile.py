@@ -1,4 +1,4 @@
-"""The lock file of an environment: which version of its model and prompts each service runs."""
+"""The lock file of an environment: which version of what each service runs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 from stanchion_cli.errors import InputError
 
-_HEADER = "# Written by `stanchion promote`: the one version of model and prompts of a service.\n"
+_HEADER = "# Written by `stanchion promote`: the one version of what a service runs.\n"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,21 @@ class PromptPin:
 
 PromptPins = Mapping[str, Mapping[str, PromptPin]]
 """By service, and then by prompt."""
+
+
+@dataclass(frozen=True)
+class AdapterPin:
+    """A version of a registered LoRA adapter, the digest of its files, and what they say."""
+
+    version: str
+    digest: str
+    base: str
+    """The model that it was trained on: name, `@`, revision."""
+    rank: int
+
+
+AdapterPins = Mapping[str, Mapping[str, AdapterPin]]
+"""By service, and then by the adapter's name in the registry."""
 
 
 def path(root: Path, environment: str) -> Path:
@@ -63,9 +78,18 @@ def read_prompts(root: Path, environment: str) -> PromptPins:
     return _read(root, environment).prompts
 
 
+def read_adapters(root: Path, environment: str) -> AdapterPins:
+    """Every pinned adapter of `environment`, by service; none where there is no file yet.
+
+    Raises:
+        InputError: when the file was damaged by hand.
+    """
+    return _read(root, environment).adapters
+
+
 @dataclass(frozen=True)
 class _Lock:
-    """A lock file: what is pinned of models and prompts, and what else it holds.
+    """A lock file: what is pinned of models, prompts and adapters, and what else it holds.
 
     Attributes:
         beside: Candidates, which are pinned by hand.
@@ -73,19 +97,24 @@ class _Lock:
 
     services: dict[str, Pin]
     prompts: PromptPins
+    adapters: AdapterPins
     beside: Mapping[str, Any]
 
 
 def _read(root: Path, environment: str) -> _Lock:
     file = path(root, environment)
     if not file.exists():
-        return _Lock({}, {}, {})
+        return _Lock({}, {}, {}, {})
     try:
         written = dict(yaml.safe_load(file.read_text("utf-8")))
         services = {name: Pin(**pin) for name, pin in written.pop("services", {}).items()}
         prompts = {
             service: {name: _prompt(**pin) for name, pin in pins.items()}
             for service, pins in written.pop("prompts", {}).items()
+        }
+        adapters = {
+            service: {name: AdapterPin(**pin) for name, pin in pins.items()}
+            for service, pins in written.pop("adapters", {}).items()
         }
     except (OSError, yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
         # What Python says of a wrong shape names our own functions.
@@ -96,7 +125,7 @@ def _read(root: Path, environment: str) -> _Lock:
             where=str(file),
             fix="restore it from git, or delete it and promote again",
         ) from None
-    return _Lock(services, prompts, written)
+    return _Lock(services, prompts, adapters, written)
 
 
 def _prompt(version: str, digest: str, messages: list[Mapping[str, str]]) -> PromptPin:
@@ -129,12 +158,36 @@ def write_prompt(
     """
     with _alone(path(root, environment).parent):
         before = _read(root, environment)
-        prompts = {service: dict(found) for service, found in before.prompts.items()}
-        for service, pin in pins.items():
-            prompts.setdefault(service, {}).pop(prompt, None)
-            if pin is not None:
-                prompts[service][prompt] = pin
+        prompts = _changed(before.prompts, prompt, pins)
         return _write(root, environment, replace(before, prompts=prompts))
+
+
+def write_adapter(
+    root: Path, environment: str, adapter: str, pins: Mapping[str, AdapterPin | None]
+) -> Path:
+    """Pin an adapter for each of these services anew, or no more (None), and leave all else.
+
+    Returns:
+        The lock file.
+    """
+    with _alone(path(root, environment).parent):
+        before = _read(root, environment)
+        adapters = _changed(before.adapters, adapter, pins)
+        return _write(root, environment, replace(before, adapters=adapters))
+
+
+_P = TypeVar("_P")
+
+
+def _changed(
+    before: Mapping[str, Mapping[str, _P]], name: str, pins: Mapping[str, _P | None]
+) -> dict[str, dict[str, _P]]:
+    after = {service: dict(found) for service, found in before.items()}
+    for service, pin in pins.items():
+        after.setdefault(service, {}).pop(name, None)
+        if pin is not None:
+            after[service][name] = pin
+    return after
 
 
 @contextmanager
@@ -152,12 +205,18 @@ def _write(root: Path, environment: str, lock: _Lock) -> Path:
     file = path(root, environment)
     services = {name: vars(pin) for name, pin in sorted(lock.services.items())}
     document: dict[str, Any] = {"services": services, **lock.beside}
-    if any(lock.prompts.values()):
-        document["prompts"] = {
+    pinned: dict[str, Mapping[str, Mapping[str, PromptPin | AdapterPin]]] = {
+        "prompts": lock.prompts,
+        "adapters": lock.adapters,
+    }
+    for key, of in pinned.items():
+        told = {
             service: {name: _document(pin) for name, pin in sorted(found.items())}
-            for service, found in sorted(lock.prompts.items())
+            for service, found in sorted(of.items())
             if found
         }
+        if told:
+            document[key] = told
     text = _HEADER + yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=file.parent, prefix=f".{file.name}.", delete=False
@@ -168,7 +227,9 @@ def _write(root: Path, environment: str, lock: _Lock) -> Path:
     return file
 
 
-def _document(pin: PromptPin) -> dict[str, Any]:
+def _document(pin: PromptPin | AdapterPin) -> dict[str, Any]:
+    if isinstance(pin, AdapterPin):
+        return asdict(pin)
     messages = [dict(message) for message in pin.messages]
     return {"version": pin.version, "digest": pin.digest, "messages": messages}
 

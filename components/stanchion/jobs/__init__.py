@@ -17,6 +17,7 @@ from stanchion.jobs.queues_arguments import (
     QueueShare,
     QueueTenant,
 )
+from stanchion.jobs.ray_arguments import RayCluster
 from stanchion.jobs.retraining import RetrainingTrigger
 from stanchion.jobs.retraining_arguments import RetrainingReason, RetrainingTriggerArgs
 from stanchion.jobs.training import TrainingJob
@@ -37,6 +38,7 @@ __all__ = [
     "QueuePreemption",
     "QueueShare",
     "QueueTenant",
+    "RayCluster",
     "RetrainingReason",
     "RetrainingTrigger",
     "RetrainingTriggerArgs",

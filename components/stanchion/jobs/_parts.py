@@ -128,6 +128,7 @@ def pod_template(
     volumes: Sequence[k8s.core.v1.VolumeArgs],
     at: Placement | None,
     priority_class: str | None,
+    affinity: k8s.core.v1.AffinityArgs | None = None,
     before: Sequence[k8s.core.v1.ContainerArgs] = (),
 ) -> k8s.core.v1.PodTemplateSpecArgs:
     """A pod that works until its container ends, on the nodes of its pool, with no token.
@@ -139,6 +140,7 @@ def pod_template(
         volumes: Its volumes.
         at: Its pool; None for nodes of no pool.
         priority_class: Its PriorityClass.
+        affinity: Which nodes it goes to besides; None for any of them.
         before: What must have ended well before it begins.
     """
     return _CORE.PodTemplateSpecArgs(
@@ -147,6 +149,7 @@ def pod_template(
             restart_policy="Never",
             node_selector=at["node_selector"] if at else None,
             tolerations=pods.tolerations(at) if at else None,
+            affinity=affinity,
             service_account_name=account,
             automount_service_account_token=False,
             enable_service_links=False,
@@ -229,29 +232,44 @@ def job(
     return _BATCH.Job(name, metadata=described, spec=spec, opts=_kueues(opts))
 
 
-def job_set(
+def custom_job(
     name: str,
     *,
+    api_version: str,
+    kind: str,
     called: pulumi.Input[str],
     namespace: pulumi.Input[str],
     labelled: Mapping[str, str],
     spec: Mapping[str, Any],
     opts: pulumi.ResourceOptions,
+    kueues: Sequence[str] = (),
 ) -> k8s.apiextensions.CustomResource:
-    """Jobs that belong together, which nobody waits for and Kueue may start."""
+    """A job of another controller's kind, which nobody waits for and Kueue may start.
+
+    Args:
+        name: Resource name.
+        api_version: Of its kind.
+        kind: JobSet or RayJob.
+        called: Name of the object.
+        namespace: Where it is.
+        labelled: Its labels.
+        spec: What it does.
+        opts: Its options.
+        kueues: Paths, besides `spec.suspend`, that are Kueue's once it is there.
+    """
     return k8s.apiextensions.CustomResource(
         name,
-        api_version="jobset.x-k8s.io/v1alpha2",
-        kind="JobSet",
+        api_version=api_version,
+        kind=kind,
         metadata=metadata(called, namespace, labelled, _NOT_WAITED_FOR),
         spec=spec,
-        opts=_kueues(opts),
+        opts=_kueues(opts, *kueues),
     )
 
 
-def _kueues(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """Whether it is suspended is what Kueue says once it is there."""
-    own = pulumi.ResourceOptions(ignore_changes=["spec.suspend"])
+def _kueues(opts: pulumi.ResourceOptions, *paths: str) -> pulumi.ResourceOptions:
+    """Whether it is suspended is what Kueue says once it is there, and so are `paths`."""
+    own = pulumi.ResourceOptions(ignore_changes=["spec.suspend", *paths])
     return pulumi.ResourceOptions.merge(opts, own)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 
-from stanchion import pods
-from stanchion.jobs import _parts
+from stanchion import kuberay, pods
+from stanchion.jobs import _parts, _ray_job
+from stanchion.jobs.ray_arguments import DEFAULT_HEAD
 from stanchion.jobs.training_arguments import (
     CODE,
     DEFAULT_RESOURCES,
@@ -17,6 +18,7 @@ from stanchion.jobs.training_arguments import (
     TrainingJobArgs,
     deadline_seconds,
 )
+from stanchion.placement import Placement
 
 _BATCH, _CORE = k8s.batch.v1, k8s.core.v1
 _CONTAINER = "train"
@@ -44,21 +46,86 @@ def pod_template(
         labelled: Labels of the pod.
         code: The ConfigMap with the code; None where it is in the image.
     """
-    resources, at = args.get("resources", DEFAULT_RESOURCES), args.get("placement")
+    return _template(
+        service,
+        args,
+        labelled,
+        code,
+        resources=args.get("resources", DEFAULT_RESOURCES),
+        environment=_environment(args),
+        command=args["command"],
+        at=args.get("placement"),
+        gpus=args.get("gpus", 0),
+    )
+
+
+def ray_templates(
+    service: str, args: TrainingJobArgs, labelled: Mapping[str, str], code: str | None
+) -> tuple[k8s.core.v1.PodTemplateSpecArgs, k8s.core.v1.PodTemplateSpecArgs]:
+    """The pods of Ray's head and of a worker, whose commands KubeRay writes.
+
+    Both are told what the one pod of a training is, but not how many threads to take: Ray tells
+    each of its tasks. The head asks for no GPU.
+
+    Args:
+        service: Name of the objects.
+        args: What the component is told.
+        labelled: Labels of the pods.
+        code: The ConfigMap with the code; None where it is in the image.
+    """
+    environment = pods.environment({**_told(args), "RAY_USAGE_STATS_ENABLED": "0"})
+    head = _template(
+        service,
+        args,
+        {**labelled, **kuberay.HEAD_PODS},
+        code,
+        resources=args["ray"].get("head_resources", DEFAULT_HEAD),
+        environment=environment,
+        ports=_ray_job.head_ports(),
+        affinity=_ray_job.not_on_spot(),
+        at=args["ray"].get("head_placement"),
+    )
+    worker = _template(
+        service,
+        args,
+        {**labelled, **kuberay.WORKER_PODS},
+        code,
+        resources=args.get("resources", DEFAULT_RESOURCES),
+        environment=environment,
+        at=args.get("placement"),
+        gpus=args.get("gpus", 0),
+    )
+    return head, worker
+
+
+def _template(
+    service: str,
+    args: TrainingJobArgs,
+    labelled: Mapping[str, str],
+    code: str | None,
+    *,
+    resources: pods.ContainerResources,
+    environment: list[k8s.core.v1.EnvVarArgs],
+    command: list[str] | None = None,
+    ports: list[k8s.core.v1.ContainerPortArgs] | None = None,
+    affinity: k8s.core.v1.AffinityArgs | None = None,
+    at: Placement | None = None,
+    gpus: int = 0,
+) -> k8s.core.v1.PodTemplateSpecArgs:
     login = args["tracking"]["secret_name"]
     volumes, mounts = _parts.files(login, resources, args.get("volume_claim_name"))
     if code is not None:
         source = _CORE.ConfigMapVolumeSourceArgs(name=code)
         volumes.append(_CORE.VolumeArgs(name="code", config_map=source))
         mounts.append(_CORE.VolumeMountArgs(name="code", mount_path=CODE, read_only=True))
-    gpus = args.get("gpus", 0)
     container = _CORE.ContainerArgs(
         name=_CONTAINER,
         image=args["image"],
         image_pull_policy="IfNotPresent",
-        command=args["command"],
+        command=command,
         working_dir=CODE if code is not None else None,
-        env=_environment(args),
+        env=environment,
+        ports=ports,
         resources=pods.requirements(resources, {at["device"]: gpus} if at and gpus else None),
         security_context=pods.container_security(),
         volume_mounts=mounts,
@@ -69,11 +136,13 @@ def pod_template(
         labelled=labelled,
         volumes=volumes,
         at=at,
+        affinity=affinity,
         priority_class=args.get("priority_class"),
     )
 
 
-def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
+def _told(args: TrainingJobArgs) -> dict[str, pulumi.Input[str]]:
+    """What `stanchion_training` reads, in every pod."""
     data, seed = args["data"], str(args.get("seed", 0))
     told: dict[str, pulumi.Input[str]] = {
         "REGISTERED_MODEL_NAME": args["model_name"],
@@ -86,10 +155,14 @@ def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
         "SEED": seed,
         # Read by the interpreter before any script could set it.
         "PYTHONHASHSEED": seed,
-        **_threads(args.get("resources", DEFAULT_RESOURCES).get("cpu_limit")),
     }
     if "checkpoints" in args:
         told["CHECKPOINT_URI"] = args["checkpoints"]
+    return told
+
+
+def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
+    told = {**_told(args), **_threads(args.get("resources", DEFAULT_RESOURCES).get("cpu_limit"))}
     nodes = args.get("nodes", 1)
     if nodes == 1:
         because = BECAUSE.items() if args.get("on_demand", False) else ()
@@ -185,3 +258,26 @@ def job_set_spec(
         **({"suspend": True} if "queue" in args else {}),
         "replicatedJobs": [{"name": _NODE, "replicas": 1, "template": {"spec": job}}],
     }
+
+
+def ray_job_spec(
+    args: TrainingJobArgs,
+    head: k8s.core.v1.PodTemplateSpecArgs,
+    worker: k8s.core.v1.PodTemplateSpecArgs,
+) -> dict[str, Any]:
+    """A cluster of Ray that is made for the command, and made anew for each try.
+
+    Args:
+        args: What the component is told.
+        head: The pod in which the command runs.
+        worker: Each of the pods that do the work.
+    """
+    return _ray_job.spec(
+        args["ray"],
+        _ray_job.entrypoint(args["command"], CODE if "code" in args else None),
+        head,
+        worker,
+        retries=args.get("retries", DEFAULT_RETRIES),
+        deadline_seconds=deadline_seconds(args),
+        queued="queue" in args,
+    )

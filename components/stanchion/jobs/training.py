@@ -1,13 +1,14 @@
 """A team's training, run with the packages that serve the model."""
 
 import json
+from collections.abc import Mapping
 
 import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import labels, pods
 from stanchion.children import child_options, once_made
-from stanchion.jobs import _parts, _training_pods
+from stanchion.jobs import _parts, _ray_job, _training_pods
 from stanchion.jobs.training_arguments import (
     DEFAULT_KEPT_RUNS,
     TrainingJobArgs,
@@ -30,15 +31,15 @@ class TrainingJob(pulumi.ComponentResource):
     settings or data end it at once.
 
     With `schedule` a CronJob trains, with `on_demand` it waits to be asked, with `queue` Kueue says
-    when pods start, with `nodes` several pods train together as a JobSet. It deliberately makes no
-    queue, bucket, claim, MLflow user or Secret, and promotes nothing: what it registers goes
-    through the gates like any version.
+    when pods start, with `nodes` several pods train together as a JobSet, with `ray` in a cluster
+    of Ray that a RayJob makes and ends. It deliberately makes no queue, bucket, claim, MLflow user
+    or Secret, and promotes nothing: what it registers goes through the gates like any version.
     """
 
     namespace: pulumi.Output[str]
     """Namespace of its objects."""
     job_name: pulumi.Output[str] | None
-    """Name of the Job, or of the JobSet of several nodes; absent with a CronJob."""
+    """Name of the Job, the JobSet of several nodes or the RayJob; absent with a CronJob."""
     cron_job_name: pulumi.Output[str] | None
     """Name of the CronJob; absent without schedule and demand."""
     pod_labels: pulumi.Output[dict[str, str]]
@@ -50,7 +51,7 @@ class TrainingJob(pulumi.ComponentResource):
         args = checked(name, args)
         super().__init__("stanchion:index:TrainingJob", name, {}, opts)
         namespace, service = args["namespace"], args.get("service_name", name)
-        tracking, several = args["tracking"], args.get("nodes", 1) > 1
+        tracking, several = args["tracking"], args.get("nodes", 1) > 1 or "ray" in args
         selected = labels.selector("training", service, "train")
         labelled = labels.standard(
             selected,
@@ -81,6 +82,11 @@ class TrainingJob(pulumi.ComponentResource):
                 among_themselves=several,
             ),
         ]
+        if "ray" in args:
+            described = metadata(f"{service}-head", namespace, labelled)
+            first.append(
+                _ray_job.operator_walls(f"{name}-head-network", described, selected, child)
+            )
         code = None
         if "code" in args:
             # Named by what is in it: a Job that runs keeps the files it began with.
@@ -94,41 +100,21 @@ class TrainingJob(pulumi.ComponentResource):
             )
             first.append(files)
         ready = child_options(self, opts, depends_on=first)
-        queued = _parts.queued(labelled, args.get("queue"), args.get("queue_priority"))
-        template = _training_pods.pod_template(service, args, labelled, code)
         self.job_name = self.cron_job_name = None
         if repeats(args):
+            template = _training_pods.pod_template(service, args, labelled, code)
             scheduled = _parts.cron_job(
                 f"{name}-schedule",
                 described=metadata(service, namespace, labelled),
                 schedule=args.get("schedule"),
                 kept_runs=args.get("kept_runs", DEFAULT_KEPT_RUNS),
-                labelled=queued,
+                labelled=_parts.queued(labelled, args.get("queue"), args.get("queue_priority")),
                 spec=_training_pods.job_spec(args, template, keep_seconds=None),
                 opts=ready,
             )
             self.cron_job_name = once_made(service, scheduled)
         else:
-            called = pods.named_by_pods(service, template)
-            made: pulumi.CustomResource
-            if several:
-                made = _parts.job_set(
-                    f"{name}-job-set",
-                    called=called,
-                    namespace=namespace,
-                    labelled=queued,
-                    spec=_training_pods.job_set_spec(args, template, service),
-                    opts=ready,
-                )
-            else:
-                made = _parts.job(
-                    f"{name}-job",
-                    called=called,
-                    namespace=namespace,
-                    labelled=queued,
-                    spec=_training_pods.job_spec(args, template, keep_seconds=_parts.KEEP_SECONDS),
-                    opts=ready,
-                )
+            called, made = _trained_once(name, args, labelled, code, ready)
             self.job_name = once_made(called, made)
         self.namespace = pulumi.Output.from_input(namespace)
         self.pod_labels = pulumi.Output.from_input(selected)
@@ -140,3 +126,52 @@ class TrainingJob(pulumi.ComponentResource):
                 "podLabels": self.pod_labels,
             }
         )
+
+
+def _trained_once(
+    name: str,
+    args: TrainingJobArgs,
+    labelled: Mapping[str, str],
+    code: str | None,
+    opts: pulumi.ResourceOptions,
+) -> tuple[pulumi.Output[str], pulumi.CustomResource]:
+    """What trains now and never again, and its name."""
+    service = args.get("service_name", name)
+    queued = _parts.queued(labelled, args.get("queue"), args.get("queue_priority"))
+    if "ray" in args:
+        head, worker = _training_pods.ray_templates(service, args, labelled, code)
+        spec = _training_pods.ray_job_spec(args, head, worker)
+        called = pods.named_by_pods(service, [spec["entrypoint"], spec["rayClusterSpec"]])
+        return called, _parts.custom_job(
+            f"{name}-ray-job",
+            api_version="ray.io/v1",
+            kind="RayJob",
+            called=called,
+            namespace=args["namespace"],
+            labelled=queued,
+            spec=spec,
+            opts=opts,
+            # Kueue says which nodes the pods go to, in a list that has one owner as a whole.
+            kueues=["spec.rayClusterSpec"],
+        )
+    template = _training_pods.pod_template(service, args, labelled, code)
+    called = pods.named_by_pods(service, template)
+    if args.get("nodes", 1) > 1:
+        return called, _parts.custom_job(
+            f"{name}-job-set",
+            api_version="jobset.x-k8s.io/v1alpha2",
+            kind="JobSet",
+            called=called,
+            namespace=args["namespace"],
+            labelled=queued,
+            spec=_training_pods.job_set_spec(args, template, service),
+            opts=opts,
+        )
+    return called, _parts.job(
+        f"{name}-job",
+        called=called,
+        namespace=args["namespace"],
+        labelled=queued,
+        spec=_training_pods.job_spec(args, template, keep_seconds=_parts.KEEP_SECONDS),
+        opts=opts,
+    )

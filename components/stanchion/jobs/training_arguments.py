@@ -8,6 +8,7 @@ import pulumi
 from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
 from stanchion.jobs._parts import check_queue
+from stanchion.jobs.ray_arguments import RayCluster, check_ray
 from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
@@ -94,13 +95,16 @@ class TrainingJobArgs(TypedDict):
     """Kueue's WorkloadPriorityClass: what it is next to other jobs that wait, and whether it gives
     way to them; `JobQueues` makes training, batch and online. Goes with `queue`. Default: none."""
     deadline_seconds: NotRequired[int]
-    """Longest time with all tries, 60 to 2592000; of each try where there are several nodes.
-    Default: 86400."""
+    """Longest time with all tries, 60 to 2592000; of each try where there are several nodes, or
+    Ray. Default: 86400."""
+    ray: NotRequired[RayCluster]
+    """A cluster of Ray in which the command trains, for data that outgrow one pod: a RayJob, whose
+    controller KubeRay must be in the cluster. Default: none."""
     nodes: NotRequired[int]
     """Pods that train together, 1 to 512. More than one are a JobSet, whose controller must be
     in the cluster, and have NODES, NODE_RANK and MASTER_ADDR. Default: 1."""
     resources: NotRequired[ContainerResources]
-    """CPU and memory of a pod. Default: 1 to 2 cores, 4Gi."""
+    """CPU and memory of a pod, of each worker where there is `ray`. Default: 1 to 2 cores, 4Gi."""
     placement: NotRequired[Placement]
     """Pool of nodes it runs on: the output `placement` of `GpuPool`. Default: nodes of no pool."""
     gpus: NotRequired[int]
@@ -143,7 +147,10 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
         check.refuse("schedule", f"'{schedule}' is no schedule", "write five fields, as 17 2 * * *")
     _check_code(check, args)
     _check_places(check, args)
-    _check_nodes(check, args.get("service_name", name), args)
+    service = args.get("service_name", name)
+    _check_nodes(check, service, args)
+    if "ray" in args:
+        check_ray(check, service, args["ray"])
     check.done()
     return args
 
@@ -211,11 +218,19 @@ def _check_places(check: Checks, args: TrainingJobArgs) -> None:
 
 def _check_nodes(check: Checks, service: str, args: TrainingJobArgs) -> None:
     nodes = args.get("nodes", 1)
-    if nodes > 1 and repeats(args):
+    many = "nodes" if nodes > 1 else "ray" if "ray" in args else None
+    if many is not None and repeats(args):
         why = "there is a schedule" if "schedule" in args else "on_demand is set"
+        told = f"is {nodes}" if many == "nodes" else "is there"
+        check.refuse(
+            many,
+            f"{told}, and {why}: a CronJob makes Jobs and nothing else",
+            "remove one of the two",
+        )
+    if nodes > 1 and "ray" in args:
         check.refuse(
             "nodes",
-            f"is {nodes}, and {why}: a CronJob makes Jobs and no JobSets",
+            f"is {nodes}, and there is ray, which has workers instead",
             "remove one of the two",
         )
     if nodes > 1 and len(service) > _LONGEST_NAME_OF_MANY:

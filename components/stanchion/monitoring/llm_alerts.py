@@ -30,6 +30,15 @@ _GATEWAY_FAILED = 'outcome=~"backend_error|timeout|server_error"'
 _GONE_SECONDS = 120
 """A rollout and a moved replica leave others; without any, callers are turned away."""
 _GATEWAY_GONE_SECONDS = 300
+_LOST_SHARE = 0.05
+"""Of sampled requests: a tracking server that restarts is tried again and loses fewer."""
+_LOST_FEWEST = 10
+_LOST_SECONDS = 600
+_ANSWERS_FEWEST = 30
+"""Scored answers of six hours, below which chance moves their mean too far."""
+_ANSWERS_BEFORE = 100
+_LEFT_OF_BEFORE = 0.8
+_UNGROUNDED_SECONDS = 1800
 
 
 @dataclass(frozen=True)
@@ -51,9 +60,15 @@ class WatchedGateway(Watched):
 
     Attributes:
         slo: What it promises.
+        traced: Whether it sends traces of requests.
+        grounded: Whether it scores what it traces.
+        least_grounded: Mean score that answers are to have; None: only a fall is told.
     """
 
     slo: GatewayObjectives
+    traced: bool = False
+    grounded: bool = False
+    least_grounded: float | None = None
 
 
 def llm_rules(watched: WatchedLlm) -> list[RuleGroup]:
@@ -96,12 +111,77 @@ def gateway_rules(watched: WatchedGateway) -> list[RuleGroup]:
         "alarm anybody meanwhile.",
         hold_seconds=_GATEWAY_GONE_SECONDS,
     )
-    return _rules(watched, [promised], gone)
+    return _rules(watched, [promised], gone, *_traces(watched), *_answers(watched))
 
 
-def _rules(watched: Watched, promised: list[Promise], gone: AlertRule) -> list[RuleGroup]:
+def _traces(watched: WatchedGateway) -> Iterator[AlertRule]:
+    """Traces that were to be kept and were not: what people would look into is missing."""
+    if not watched.traced:
+        return
+
+    def within(more: str = "") -> str:
+        return f"sum(increase(llm_gateway_traces_total{watched.selector(more)}[30m]))"
+
+    lost = within('result=~"dropped|failed"')
+    yield watched.alert(
+        "LlmGatewayTracesLost",
+        f"{lost} / {within()} > {_LOST_SHARE:g} and {lost} > {_LOST_FEWEST}",
+        AlertSeverity.TICKET,
+        summary="loses traces: {{ $value | humanizePercentage }} of those of the last half hour",
+        description="MLflow does not take them, or not as fast as they come. Requests are answered "
+        "as ever; what was asked meanwhile cannot be looked into, and its groundedness is on no "
+        "trace.",
+        hold_seconds=_LOST_SECONDS,
+    )
+
+
+def _answers(watched: WatchedGateway) -> Iterator[AlertRule]:
+    """Answers of which less is in what they were to be drawn from."""
+    if not watched.grounded:
+        return
+    recent, before = _scores(watched, "6h"), _scores(watched, "7d", " offset 6h")
+    enough = f"{recent[1]} >= {_ANSWERS_FEWEST}"
+    mean = f"{recent[0]} / {recent[1]}"
+
+    def alert(against: str, worse: str, description: str) -> AlertRule:
+        return watched.alert(
+            "LlmGatewayUngrounded",
+            f"{mean} < {worse} and {enough}",
+            AlertSeverity.TICKET,
+            summary="answers as {{ $labels.model }} with less of what it was given: "
+            "{{ $value | humanizePercentage }} of the words of six hours' answers",
+            description=description,
+            hold_seconds=_UNGROUNDED_SECONDS,
+            labels={"against": against},
+        )
+
+    yield alert(
+        "past",
+        f"{_LEFT_OF_BEFORE:g} * ({before[0]} / ({before[1]} >= {_ANSWERS_BEFORE}))",
+        f"That is less than {_LEFT_OF_BEFORE:.0%} of what it was over the week before: another "
+        "model, prompt or index, or questions that what is given does not answer.",
+    )
+    if watched.least_grounded is not None:
+        yield alert(
+            "minimum",
+            f"{watched.least_grounded:g}",
+            f"That is less than the {watched.least_grounded:.0%} that its file asks for.",
+        )
+
+
+def _scores(watched: Watched, window: str, offset: str = "") -> tuple[str, str]:
+    """The sum and the number of the scores within a window, by model."""
+    total, many = (
+        f"sum by (model) (increase(llm_gateway_groundedness_ratio_{part}"
+        f"{watched.selector()}[{window}]{offset}))"
+        for part in ("sum", "count")
+    )
+    return total, many
+
+
+def _rules(watched: Watched, promised: list[Promise], *others: AlertRule) -> list[RuleGroup]:
     prefix = f"{watched.namespace}-{watched.service}"
-    alerts = [*budget_alerts(watched, promised), gone]
+    alerts = [*budget_alerts(watched, promised), *others]
     return [
         *promise_recordings(prefix, promised),
         RuleGroup(f"{prefix}-alerts", alerts, INTERVAL_SECONDS),

@@ -128,7 +128,7 @@ def checked(name: str, args: OperatorsArgs) -> tuple[OperatorsArgs, OperatorsBac
     check.name("environment", args["environment"])
     check.label("owner", args["owner"])
     check.label("cost_center", args["cost_center"])
-    enabled = args.get("enabled", list(backend.defaults))
+    enabled = [*args.get("enabled", backend.defaults), *args.get("more", [])]
     _check_enabled(check, enabled, backend, args["location"]["cloud"])
     if "mirror" in args and not _MIRROR.fullmatch(args["mirror"]):
         check.refuse(

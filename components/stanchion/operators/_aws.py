@@ -17,6 +17,7 @@ from stanchion.labels import metadata, selector, standard
 from stanchion.operators import _aws_karpenter, _aws_load_balancer, _aws_metrics, _aws_secrets
 from stanchion.operators._aws_interruptions import interruptions
 from stanchion.operators.contract import (
+    ON_REQUEST,
     CloudParts,
     Operator,
     OperatorsArgs,
@@ -43,9 +44,7 @@ class AwsOperators:
     """Nodes, load balancers, GPUs, Gateways and a class of volumes: EKS has none of them."""
 
     offered: frozenset[Operator] = frozenset(Operator)
-    defaults: tuple[Operator, ...] = tuple(
-        each for each in PLANS if each is not Operator.AWS_EFA_K8S_DEVICE_PLUGIN
-    )
+    defaults: tuple[Operator, ...] = tuple(each for each in PLANS if each not in ON_REQUEST)
 
     def check(self, check: Checks, args: OperatorsArgs) -> None:
         """Nothing further: every operator is for AWS, and its names are long enough."""

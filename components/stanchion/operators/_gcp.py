@@ -9,6 +9,7 @@ from stanchion.checks import Checks
 from stanchion.children import child_options
 from stanchion.operators import _gcp_metrics
 from stanchion.operators.contract import (
+    ON_REQUEST,
     CloudParts,
     Operator,
     OperatorsArgs,
@@ -48,7 +49,7 @@ class GcpOperators:
 
     offered: frozenset[Operator] = frozenset(Operator) - AWS_ALONE
     defaults: tuple[Operator, ...] = tuple(
-        operator for operator in PLANS if operator not in AWS_ALONE
+        operator for operator in PLANS if operator not in AWS_ALONE | ON_REQUEST
     )
 
     def check(self, check: Checks, args: OperatorsArgs) -> None:

@@ -38,10 +38,16 @@ class Operator(StrEnum):
     """Canaries and their analysis."""
     JOBSET = "jobset"
     """Jobs of many parts."""
+    KUBERAY_OPERATOR = "kuberay-operator"
+    """Clusters of Ray, for trainings that outgrow one pod."""
     KUEUE = "kueue"
     """Queues and quotas for jobs."""
     OPENCOST = "opencost"
     """Cost of workloads."""
+
+
+ON_REQUEST = frozenset({Operator.AWS_EFA_K8S_DEVICE_PLUGIN, Operator.KUBERAY_OPERATOR})
+"""What is nowhere unless somebody names it: few environments have a use for it."""
 
 
 class OperatorsArgs(TypedDict):
@@ -59,8 +65,11 @@ class OperatorsArgs(TypedDict):
     """Where they run: `Cluster`'s output `reference`."""
     enabled: NotRequired[list[Operator]]
     """Which to install, in any order. Default: all that the cloud lacks; on AWS all but
-    aws-efa-k8s-device-plugin, on Google Cloud without karpenter, aws-load-balancer-controller,
-    gpu-operator and envoy-gateway, in whose place GKE has its own."""
+    aws-efa-k8s-device-plugin and kuberay-operator, on Google Cloud without kuberay-operator,
+    karpenter, aws-load-balancer-controller, gpu-operator and envoy-gateway: GKE has its own in
+    place of the last four."""
+    more: NotRequired[list[Operator]]
+    """Which to install besides those of `enabled`, as kuberay-operator. Default: none."""
     mirror: NotRequired[str]
     """Where all charts are instead of their makers' repositories, for closed networks: a prefix
     with oci:// or https:// that holds each under its own name. Images are not its concern.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from stanchion import monitoring
+from stanchion import kuberay, monitoring
 from stanchion.operators.contract import Operator
 
 SYSTEM_NAMESPACE = "kube-system"
@@ -27,6 +27,8 @@ class Plan:
     asks_prometheus: bool = False
     asks_activators: bool = False
     """Whether it asks the activators of services that rest who waits."""
+    asks_ray_heads: bool = False
+    """Whether it hands jobs to heads of Ray's clusters, and asks how they are."""
     reaches_pods: bool = False
     """Whether it connects to pods of every namespace, on any port."""
     reaches_nodes: tuple[int, ...] = ()
@@ -78,8 +80,14 @@ PLANS: Mapping[Operator, Plan] = {
     ),
     Operator.ARGO_ROLLOUTS: Plan("argo-rollouts", "argo-rollouts", asks_prometheus=True),
     Operator.JOBSET: Plan("jobset", "jobset-system", called_on=(9443,)),
+    Operator.KUBERAY_OPERATOR: Plan("kuberay-operator", kuberay.NAMESPACE, asks_ray_heads=True),
     # Looks for the kinds of jobs that it manages when it starts.
-    Operator.KUEUE: Plan("kueue", "kueue-system", after=(Operator.JOBSET,), called_on=(8082, 9443)),
+    Operator.KUEUE: Plan(
+        "kueue",
+        "kueue-system",
+        after=(Operator.JOBSET, Operator.KUBERAY_OPERATOR),
+        called_on=(8082, 9443),
+    ),
     Operator.OPENCOST: Plan(
         "opencost", "opencost", needs=(Operator.KUBE_PROMETHEUS_STACK,), asks_prometheus=True
     ),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pulumi_kubernetes as k8s
 
-from stanchion import monitoring, network
+from stanchion import kuberay, monitoring, network
 from stanchion.operators.contract import Setting
 from stanchion.operators.plans import PLANS, Plan
 from stanchion.serving.autoscaling import ACTIVATOR_METRICS_PORT, ACTIVATOR_PODS
@@ -75,11 +75,9 @@ def _allowed(plan: Plan, setting: Setting) -> list[k8s.networking.v1.NetworkPoli
             network.egress([network.peer(monitoring.NAMESPACE)], monitoring.PROMETHEUS_PORT)
         )
     if plan.asks_activators:
-        activators = _NET.NetworkPolicyPeerArgs(
-            namespace_selector=k8s.meta.v1.LabelSelectorArgs(),
-            pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=ACTIVATOR_PODS),
-        )
-        rules.append(network.egress([activators], ACTIVATOR_METRICS_PORT))
+        rules.append(network.egress([_anywhere(ACTIVATOR_PODS)], ACTIVATOR_METRICS_PORT))
+    if plan.asks_ray_heads:
+        rules.append(network.egress([_anywhere(kuberay.HEAD_PODS)], kuberay.DASHBOARD_PORT))
     if plan.reaches_pods:
         rules.append(
             _NET.NetworkPolicyEgressRuleArgs(
@@ -93,6 +91,14 @@ def _allowed(plan: Plan, setting: Setting) -> list[k8s.networking.v1.NetworkPoli
         mail = [network.port(number) for number in _SUBMISSION]
         rules.append(_NET.NetworkPolicyEgressRuleArgs(ports=mail))
     return rules
+
+
+def _anywhere(labels: Mapping[str, str]) -> k8s.networking.v1.NetworkPolicyPeerArgs:
+    """Pods with the labels, in whatever namespace."""
+    return _NET.NetworkPolicyPeerArgs(
+        namespace_selector=k8s.meta.v1.LabelSelectorArgs(),
+        pod_selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
+    )
 
 
 def _every_tcp_port() -> list[k8s.networking.v1.NetworkPolicyPortArgs]:

@@ -8,8 +8,8 @@ from stanchion.serving.arguments import (
 from stanchion.serving.autoscaling import ModelAutoscaling, PeakSchedule
 from stanchion.serving.cold_start import ColdStart
 from stanchion.serving.gateway import ModelGateway, ModelShadow
+from stanchion.serving.llm_adapters import LlmAdapter
 from stanchion.serving.llm_arguments import (
-    LlmAdapter,
     LlmArchitecture,
     LlmAutoscaling,
     LlmEngine,

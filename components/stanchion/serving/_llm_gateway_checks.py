@@ -60,7 +60,7 @@ def checked(name: str, args: LlmGatewayArgs) -> LlmGatewayArgs:
         _check_secret(check, "ledger.url", ledger["url"])
         check.between("ledger.port", ledger.get("port", DEFAULT_LEDGER_PORT), 1, 65535)
     if "traces" in args:
-        _check_traces(check, args["traces"])
+        _check_traces(check, args["traces"], monitored=args.get("monitoring", False))
     for field, value, low, high in (
         ("drain_seconds", args.get("drain_seconds", DEFAULT_DRAIN_SECONDS), 1, 600),
         ("stream_seconds", args.get("stream_seconds", DEFAULT_STREAM_SECONDS), 1, 3600),
@@ -221,7 +221,7 @@ def _check_prompt(check: Checks, field: str, prompt: LlmGatewayPrompt) -> None:
         check.refuse(f"{field}.messages", "is empty", "write at least one")
 
 
-def _check_traces(check: Checks, traces: LlmGatewayTraces) -> None:
+def _check_traces(check: Checks, traces: LlmGatewayTraces, *, monitored: bool) -> None:
     check.name("traces.tracking.secret_name", traces["tracking"]["secret_name"])
     percent = traces.get("sample_percent", DEFAULT_SAMPLE_PERCENT)
     if not 0 < percent <= 100:
@@ -230,6 +230,11 @@ def _check_traces(check: Checks, traces: LlmGatewayTraces) -> None:
         )
     if not 1 <= len(traces.get("experiment", "x")) <= 250:
         check.refuse("traces.experiment", "is no name", "write 1 to 250 characters")
+    field, least = "traces.groundedness.minimum", traces.get("groundedness", {}).get("minimum")
+    if least is not None:
+        if not 0 < least <= 1:
+            check.refuse(field, f"is {least:g}", "write more than 0, and 1 at most")
+        check_judged(check, field, monitored=monitored)
 
 
 def _check_pattern(check: Checks, field: str, pattern: str) -> None:

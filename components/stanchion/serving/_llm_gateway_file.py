@@ -15,6 +15,7 @@ from stanchion.serving.llm_gateway_arguments import (
     LlmGatewayArgs,
     LlmGatewayBackend,
     LlmGatewayConsumer,
+    LlmGatewayGroundedness,
     LlmGatewayGuardrails,
     LlmGatewayTraces,
 )
@@ -86,8 +87,15 @@ def _traces(service: str, traces: LlmGatewayTraces) -> dict[str, Any]:
         "credentials_dir": f"{SECRETS_ROOT}/{TRACKING}",
         "experiment": traces.get("experiment", service),
         "sample_percent": traces.get("sample_percent", DEFAULT_SAMPLE_PERCENT),
-        **_given(traces, "groundedness"),
+        **_scored(traces.get("groundedness")),
     }
+
+
+def _scored(groundedness: LlmGatewayGroundedness | None) -> dict[str, Any]:
+    """What the gateway is told of it; how low a score may be is for Prometheus to know."""
+    if groundedness is None:
+        return {}
+    return {"groundedness": _given(groundedness, "variables", "roles")}
 
 
 def _consumer(consumer: LlmGatewayConsumer) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 from stanchion import pods
 from stanchion.catalog.llms import LanguageModel, LlmWeightFormat
 from stanchion.placement import Placement
+from stanchion.serving import _llm_adapters as adapters_of
 from stanchion.serving import _llm_weights as weights
 from stanchion.serving import _served
 from stanchion.serving._llm_cold_start import cold_start_of
@@ -87,7 +88,7 @@ def evidence(args: LlmServiceArgs) -> dict[str, str]:
 def replica_seconds(args: LlmServiceArgs, model: LanguageModel) -> int:
     """Longest time until a new replica counts as ready, that of its node included."""
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
-    fetch = weights.fetch_seconds(args, model)
+    fetch = weights.fetch_seconds(args, model) + weights.seconds_of(adapters_of.local_gib(args))
     bounds = _NODE_START_SECONDS + _IMAGE_PULL_SECONDS + fetch + load
     longest = max(bounds, cold_start_of(args, model).seconds)
     return longest + 2 * _served.READY_FOR_SECONDS
@@ -130,7 +131,7 @@ def command(service: str, args: LlmServiceArgs, model: LanguageModel) -> list[st
         modules = [
             {
                 "name": adapter["name"],
-                "path": weights.snapshot(adapter["hub_name"], adapter["revision"]),
+                "path": adapters_of.path(adapter),
                 "base_model_name": service,
             }
             for adapter in adapters
@@ -157,7 +158,7 @@ def _pod(
         security_context=pods.pod_security(_USER),
         termination_grace_period_seconds=drain + longest_answer + _EXIT_MARGIN_SECONDS,
         topology_spread_constraints=pods.spread(selected),
-        init_containers=weights.fetchers(args, model) or None,
+        init_containers=[*weights.fetchers(args, model), *adapters_of.fetchers(args)] or None,
         containers=[_container(service, args, model, at)],
         volumes=_volumes(service, args, model),
     )
@@ -169,14 +170,15 @@ def _container(
     resources = args.get("resources", DEFAULT_RESOURCES)
     drain = args.get("drain_seconds", DEFAULT_DRAIN_SECONDS)
     load = args.get("load_seconds", DEFAULT_LOAD_SECONDS)
+    files_gib = weights.local_gib(args, model) + adapters_of.local_gib(args)
     asked: pods.ContainerResources = {
         "cpu": resources["cpu"],
         "memory": resources["memory"],
-        "ephemeral_storage": f"{_scratch_gib(args) + weights.local_gib(args, model)}Gi",
+        "ephemeral_storage": f"{_scratch_gib(args) + files_gib}Gi",
     }
     if "cpu_limit" in resources:
         asked["cpu_limit"] = resources["cpu_limit"]
-    mounts = [pods.scratch_mount(), weights.mount(args)]
+    mounts = [pods.scratch_mount(), weights.mount(args), *adapters_of.mounts(args)]
     if gpus_of(args) > 1:
         mounts.append(_CORE.VolumeMountArgs(name="shared-memory", mount_path="/dev/shm"))  # noqa: S108
     return _CORE.ContainerArgs(
@@ -212,13 +214,19 @@ def _volumes(
     volumes = [
         pods.scratch_volume(f"{_scratch_gib(args)}Gi"),
         weights.volume(service, args, model),
+        *adapters_of.volumes(args),
     ]
     if gpus_of(args) > 1:
         shared = _CORE.EmptyDirVolumeSourceArgs(medium="Memory", size_limit=_SHARED_MEMORY)
         volumes.append(_CORE.VolumeArgs(name="shared-memory", empty_dir=shared))
+    secrets: dict[str, tuple[pulumi.Input[str], tuple[str, ...]]] = {}
     if "hub_token" in args:
         key = args["hub_token"].get("key", "token")
-        volumes.append(pods.secret_files({weights.HUB_FOLDER: (f"{service}-hub", (key,))}))
+        secrets[weights.HUB_FOLDER] = (f"{service}-hub", (key,))
+    if adapters_of.registered(args):
+        secrets[adapters_of.LOGIN_FOLDER] = (adapters_of.login(service), adapters_of.LOGIN_KEYS)
+    if secrets:
+        volumes.append(pods.secret_files(secrets))
     return volumes
 
 

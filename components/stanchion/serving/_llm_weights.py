@@ -11,13 +11,14 @@ from stanchion import pods
 from stanchion.catalog.llms import LanguageModel, LlmWeightFormat
 from stanchion.labels import metadata
 from stanchion.names import short_hash
+from stanchion.serving.llm_adapters import LlmAdapter
 from stanchion.serving.llm_arguments import LlmServiceArgs, LlmWeightsCache
 from stanchion.serving.llm_memory import GIB
 
 _CORE = k8s.core.v1
 _ROOT = "/models"
 _VOLUME = "models"
-_ADAPTER_GIB = 2
+ADAPTER_GIB = 2
 """Room for one adapter; the largest published ones are well below."""
 _SLACK = 1.1
 """Room for tokenizers and for files that are being written."""
@@ -64,14 +65,19 @@ def files_format(args: LlmServiceArgs, model: LanguageModel) -> LlmWeightFormat:
 def cache_gib(args: LlmServiceArgs, model: LanguageModel) -> int:
     """Size on disk of all that is fetched, GiB."""
     size = model.parameters * files_format(args, model).bits / 8 + 2 * model.embedding * 2
-    return math.ceil(size * _SLACK / GIB) + _ADAPTER_GIB * len(args.get("adapters", []))
+    return math.ceil(size * _SLACK / GIB) + ADAPTER_GIB * len(_of_hub(args))
 
 
 def fetch_seconds(args: LlmServiceArgs, model: LanguageModel) -> int:
     """Longest time until everything is fetched; none where it is mounted."""
     if not is_fetched(args):
         return 0
-    return math.ceil(cache_gib(args, model) * GIB / _SLOWEST_FETCH)
+    return seconds_of(cache_gib(args, model))
+
+
+def seconds_of(gib: int) -> int:
+    """Longest time to fetch so much."""
+    return math.ceil(gib * GIB / _SLOWEST_FETCH)
 
 
 def local_gib(args: LlmServiceArgs, model: LanguageModel) -> int:
@@ -127,9 +133,13 @@ def fetchers(args: LlmServiceArgs, model: LanguageModel) -> list[k8s.core.v1.Con
     wanted = [("model", pin["name"], pin["revision"])]
     wanted += [
         (f"adapter-{at}", adapter["hub_name"], adapter["revision"])
-        for at, adapter in enumerate(args.get("adapters", []))
+        for at, adapter in enumerate(_of_hub(args))
     ]
     return [_fetcher(args, model, *each) for each in wanted]
+
+
+def _of_hub(args: LlmServiceArgs) -> list[LlmAdapter]:
+    return [adapter for adapter in args.get("adapters", []) if "hub_name" in adapter]
 
 
 def _fetcher(

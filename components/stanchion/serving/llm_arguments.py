@@ -8,7 +8,9 @@ import pulumi
 from stanchion.catalog.llms import LlmWeightFormat
 from stanchion.monitoring import LlmObjectives
 from stanchion.placement import Placement
+from stanchion.serving.arguments import ModelRegistryAccess
 from stanchion.serving.cold_start import ColdStart
+from stanchion.serving.llm_adapters import LlmAdapter
 
 PORT = 8000
 DEFAULT_MAX_NUM_SEQS = 128
@@ -175,19 +177,6 @@ class LlmHubToken(TypedDict):
     """ClusterSecretStore that reads it. Default: the platform's own."""
 
 
-class LlmAdapter(TypedDict):
-    """A LoRA adapter that is served beside the model."""
-
-    name: str
-    """Name by which requests ask for it, as a model's."""
-    hub_name: str
-    """Its name on the Hugging Face Hub."""
-    revision: str
-    """The commit there, 40 hex digits."""
-    rank: int
-    """Its rank: 8, 16, 32, 64, 128 or 256."""
-
-
 class LlmAutoscaling(TypedDict):
     """How many replicas, and when there are more."""
 
@@ -265,7 +254,12 @@ class LlmServiceArgs(TypedDict):
     resources: NotRequired[LlmResources]
     """CPU, RAM and disk of a replica. Default: 2 cores, 10Gi, 10 GiB."""
     adapters: NotRequired[list[LlmAdapter]]
-    """LoRA adapters, all in memory at once; not with `storage.cache` bucketMount. Default: none."""
+    """LoRA adapters, all in memory at once. Default: none."""
+    registry: NotRequired[ModelRegistryAccess]
+    """Where `registered` adapters come from. Default: none."""
+    fetcher_image: NotRequired[str]
+    """The platform's model-server image, with a tag or digest, which fetches `registered`
+    adapters. Default: none."""
     hub_token: NotRequired[LlmHubToken]
     """Token of the hub. Default: none, for public models."""
     service_account_annotations: NotRequired[pulumi.Input[dict[str, str]]]

@@ -8,6 +8,7 @@ from stanchion.serving._llm_cold_start import cold_start_of, replicas, with_cach
 from stanchion.serving._llm_fit import architecture, check_fit
 from stanchion.serving._served import check_judged, check_served
 from stanchion.serving.cold_start import check_cold_start
+from stanchion.serving.llm_adapters import COMMIT, HUB_NAME, check_adapters
 from stanchion.serving.llm_arguments import (
     DEFAULT_DRAIN_SECONDS,
     DEFAULT_GPU_MEMORY_PERCENT,
@@ -20,18 +21,13 @@ from stanchion.serving.llm_arguments import (
     DEFAULT_SCRATCH_GIB,
     DEFAULT_STREAM_SECONDS,
     DEFAULT_WAITING_REQUESTS,
-    LlmAdapter,
     LlmAutoscaling,
     LlmServiceArgs,
     LlmWeightsCache,
 )
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _CONTENT = re.compile(r"[0-9a-f]{64}")
 _FOLDER = re.compile(r"(?:s3|gs)://[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]/(?:[\w.=+-]+/)*([\w.=+-]+)")
-_ADAPTER_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,62}")
-_RANKS = (8, 16, 32, 64, 128, 256)
 
 
 def checked(name: str, args: LlmServiceArgs) -> LlmServiceArgs:
@@ -48,7 +44,8 @@ def checked(name: str, args: LlmServiceArgs) -> LlmServiceArgs:
     _check_bounds(check, args)
     _check_pin(check, args)
     _check_storage(check, args)
-    _check_adapters(check, args.get("service_name", name), args.get("adapters", []))
+    check_adapters(check, args.get("service_name", name), args.get("adapters", []))
+    _check_registered(check, args)
     _check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
     _check_callers(check, args)
     if "slo" in args:
@@ -88,14 +85,14 @@ def _check_bounds(check: Checks, args: LlmServiceArgs) -> None:
 
 def _check_pin(check: Checks, args: LlmServiceArgs) -> None:
     pin = args["model"]
-    if not _HUB_NAME.fullmatch(pin["name"]):
+    if not HUB_NAME.fullmatch(pin["name"]):
         check.refuse(
             "model.name",
             f"'{pin['name']}' is no name of a model on the hub",
             "write its owner and name, as Qwen/Qwen3-8B",
         )
     in_bucket = "uri" in pin
-    fits = _COMMIT.fullmatch(pin["revision"]) or (in_bucket and _CONTENT.fullmatch(pin["revision"]))
+    fits = COMMIT.fullmatch(pin["revision"]) or (in_bucket and _CONTENT.fullmatch(pin["revision"]))
     if not fits:
         check.refuse(
             "model.revision",
@@ -139,39 +136,24 @@ def _check_storage(check: Checks, args: LlmServiceArgs) -> None:
     fetched = not mounted and not storage.get("offline", False)
     if "hub_token" in args and not fetched:
         check.refuse("hub_token", "is given, and nothing is fetched from the hub", "remove it")
-    if args.get("adapters") and mounted:
+    if any("hub_name" in adapter for adapter in args.get("adapters", [])) and mounted:
         check.refuse(
             "adapters",
             "come from the hub, and storage.cache is bucketMount",
-            "use nodeNvme or volume",
+            "use nodeNvme or volume, or register them",
         )
 
 
-def _check_adapters(check: Checks, service: str, adapters: list[LlmAdapter]) -> None:
-    names = [service, *(adapter["name"] for adapter in adapters)]
-    check.unique("adapters", names)
-    for at, adapter in enumerate(adapters):
-        where = f"adapters[{at}]"
-        if not _ADAPTER_NAME.fullmatch(adapter["name"]):
-            check.refuse(f"{where}.name", f"'{adapter['name']}' is no name", "write letters")
-        if not _HUB_NAME.fullmatch(adapter["hub_name"]):
-            check.refuse(
-                f"{where}.hub_name",
-                f"'{adapter['hub_name']}' is no name on the hub",
-                "write its owner and name",
-            )
-        if not _COMMIT.fullmatch(adapter["revision"]):
-            check.refuse(
-                f"{where}.revision",
-                f"'{adapter['revision']}' pins nothing",
-                "write the commit's 40 hexadecimal digits",
-            )
-        if adapter["rank"] not in _RANKS:
-            check.refuse(
-                f"{where}.rank",
-                f"{adapter['rank']} is a rank that vLLM makes no room for",
-                f"write one of {', '.join(map(str, _RANKS))}",
-            )
+def _check_registered(check: Checks, args: LlmServiceArgs) -> None:
+    """Whether there is who fetches registered adapters, and from where."""
+    needed = any("registered" in adapter for adapter in args.get("adapters", []))
+    for field in ("registry", "fetcher_image"):
+        if needed and field not in args:
+            check.refuse(field, "is missing, and an adapter is registered", f"add {field}")
+        elif field in args and not needed:
+            check.refuse(field, "is given, and no adapter is registered", "remove it")
+    if "fetcher_image" in args:
+        check.image("fetcher_image", args["fetcher_image"])
 
 
 def _check_autoscaling(check: Checks, scaling: LlmAutoscaling, *, monitored: bool) -> None:

@@ -147,12 +147,16 @@ class LlmGateway(pulumi.ComponentResource):
 
 
 def _watched(service: str, namespace: str, args: LlmGatewayArgs) -> WatchedGateway:
+    scored = args["traces"].get("groundedness") if "traces" in args else None
     return WatchedGateway(
         service,
         namespace,
         tenant=args["tenant"],
         owner=args["owner"],
         slo=args.get("slo", {}),
+        traced="traces" in args,
+        grounded=scored is not None,
+        least_grounded=scored.get("minimum") if scored is not None else None,
         runbooks=args.get("runbooks", RUNBOOKS),
         dashboard=LLM_SERVICE.path(tenant=namespace, model=service),
     )

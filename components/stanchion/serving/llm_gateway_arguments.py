@@ -242,6 +242,9 @@ class LlmGatewayGroundedness(TypedDict):
     """Variables of a named prompt that hold it. Default: context."""
     roles: NotRequired[list[str]]
     """Roles of messages that hold it. Default: tool, function and document."""
+    minimum: NotRequired[float]
+    """Mean score of six hours' answers below which an alert tells the owner, above 0 and up to 1;
+    needs `monitoring`. Default: none, it tells when the mean falls by a fifth."""
 
 
 class LlmGatewayTraces(TypedDict):

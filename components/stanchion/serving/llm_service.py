@@ -17,7 +17,7 @@ from stanchion.monitoring import (
 )
 from stanchion.monitoring.dashboards.llm_service import LLM_SERVICE
 from stanchion.names import label_value, service_host
-from stanchion.serving import _llm_pods, _llm_routing, _served
+from stanchion.serving import _llm_adapters, _llm_pods, _llm_routing, _served
 from stanchion.serving import _llm_weights as weights
 from stanchion.serving._llm_cold_start import cold_start_of
 from stanchion.serving._llm_fit import architecture, running
@@ -39,10 +39,11 @@ class LlmService(pulumi.ComponentResource):
 
     Its memory is added up before anything is made: weights by their format, KV cache by context
     and requests, activations, CUDA graphs. What does not fit the pool's GPUs is refused with the
-    sum and with what would fit. Weights are fetched at their commit, or mounted; the server itself
-    asks nobody outside. A leaving replica answers as before for `drain_seconds` and then finishes
-    its streams. Replicas follow waiting requests and the use of the KV cache. With `cold_start` a
-    replica that demand asks for must be expected to answer within a budget.
+    sum and with what would fit. Weights are fetched at their commit, or mounted; adapters too, or
+    they are versions of the model registry, verified as a `ModelService` verifies its model. The
+    server itself asks nobody outside. A leaving replica answers as before for `drain_seconds` and
+    then finishes its streams. Replicas follow waiting requests and the use of the KV cache. With
+    `cold_start` a replica that demand asks for must be expected to answer within a budget.
 
     It deliberately judges no prompt and no answer (that is `LlmGateway`), spans no more than one
     node, scales to no fewer than one replica, and installs neither the drivers that mount buckets
@@ -99,6 +100,7 @@ class LlmService(pulumi.ComponentResource):
                 opts=child,
             ),
             *weights.mounted_bucket(name, service, args, labelled, child),
+            *_llm_adapters.credentials(name, args, named("-registry"), child),
         ]
         if "hub_token" in args:
             token = args["hub_token"]
@@ -226,8 +228,8 @@ def _way_in(args: LlmServiceArgs) -> list[k8s.networking.v1.NetworkPolicyIngress
 
 
 def _way_out(args: LlmServiceArgs) -> list[k8s.networking.v1.NetworkPolicyEgressRuleArgs]:
-    """Names; the hub, or the bucket whose driver runs in the pod, by HTTPS at public addresses."""
-    rules = [network.dns_egress()]
+    """Names; the registry of adapters; by HTTPS the hub, or the bucket mounted within the pod."""
+    rules = [network.dns_egress(), *_llm_adapters.ways(args)]
     if weights.is_on_google(args):
         rules += network.credentials_egress()
     if weights.is_fetched(args) or weights.is_on_google(args):

@@ -51,8 +51,8 @@ def train(options: argparse.Namespace) -> None:
             task_type="CAUSAL_LM",
         )
         model = get_peft_model(model, config).to(place)
-        # A bucket's files are in another folder each time; the adapter's own must be the same.
-        config.base_model_name_or_path = f"{run.settings.data_uri.rstrip('/')}/base"
+        # Whoever serves it holds its model to this; the folder is another one in each process.
+        config.base_model_name_or_path, _, config.revision = options.base.partition("@")
         learned = [each for each in model.parameters() if each.requires_grad]
         optimizer = torch.optim.AdamW(learned, lr=options.rate)
         begin = _resumed(run.resume(), model, optimizer)
@@ -165,8 +165,23 @@ def _register(run: TrainingRun, model: Any, begin: int) -> None:
     print(json.dumps(told))  # noqa: T201
 
 
+def _base(text: str) -> str:
+    """A model with its revision."""
+    name, _, revision = text.partition("@")
+    if not name or not revision or "@" in revision:
+        raise argparse.ArgumentTypeError(f"'{text}' is no model with its revision: NAME@REVISION")
+    return text
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--base",
+        type=_base,
+        required=True,
+        metavar="NAME@REVISION",
+        help="what base/ is, as the service that will serve the adapter pins its model",
+    )
     parser.add_argument("--steps", type=int, default=200, help="optimizer steps")
     parser.add_argument("--every", type=int, default=20, help="steps between checkpoints")
     parser.add_argument("--batch", type=int, default=8, help="examples of a step")

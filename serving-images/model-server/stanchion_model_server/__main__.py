@@ -1,4 +1,4 @@
-"""Command line: `stanchion-model-server [serve|check|measure]`, configured by the environment."""
+"""Command line: `stanchion-model-server COMMAND`, configured by the environment."""
 
 from __future__ import annotations
 
@@ -14,20 +14,28 @@ from stanchion_model_server import logs, settings, threads, wanted
 def main() -> None:
     """Serve (the default), or check or measure the pinned model and print one JSON line.
 
+    `adapter` puts the pinned LoRA adapter where vLLM reads it, once the registry answers.
+
     Exit status: 0 when all went well, 1 when `check` finds the model unfit, 2 when the
-    environment is wrong; then every problem stands on standard error. `measure` ends with 0
-    whatever it found: whoever asked judges.
+    environment is wrong, 3 when an adapter is not to be served; then every problem stands on
+    standard error. `measure` ends with 0 whatever it found: whoever asked judges.
     """
     threads.one_each()
     parser = argparse.ArgumentParser(prog="stanchion-model-server", description=__doc__)
     parser.add_argument(
-        "command", nargs="?", choices=("serve", "check", "measure"), default="serve"
+        "command", nargs="?", choices=("serve", "check", "measure", "adapter"), default="serve"
     )
     parser.add_argument("--gates", type=Path, help="JSON file with what `measure` finds out")
     arguments = parser.parse_args()
     command = arguments.command
     if (command == "measure") != (arguments.gates is not None):
         parser.error("measure, and nothing else, takes --gates FILE")
+    if command == "adapter":
+        from stanchion_model_server import adapter  # noqa: PLC0415
+
+        asked_for = settings.or_exit(lambda: settings.read(os.environ, adapter.AdapterSettings))
+        logs.configure(to_stderr=True)
+        sys.exit(adapter.placed(asked_for))
     configured = settings.or_exit(lambda: settings.from_environment(os.environ))
     asked = wanted.Wanted()
     if arguments.gates is not None:

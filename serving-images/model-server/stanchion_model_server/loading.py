@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 _FIRST_WAIT: Final = 1.0
 _LONGEST_WAIT: Final = 30.0
 _WARM_UP_CALLS: Final = 5
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,7 @@ def load_with_retries(
     stop: threading.Event,
     on_retry: Callable[[str], None] = lambda _reason: None,
 ) -> ServedModel | None:
-    """Load the pinned model, trying again for as long as a try can succeed.
-
-    One log line a failed try, with the reason and the wait: 1 s at first, doubling to 30 s.
+    """Load the pinned model, trying again for as long as a try can succeed; see `with_retries`.
 
     Returns:
         The model, or None when `stop` was set meanwhile.
@@ -82,20 +81,33 @@ def load_with_retries(
     Raises:
         ModelRefusedError: The pin cannot be met by this pod, ever.
     """
-    wait, attempt = _FIRST_WAIT, 1
+    return with_retries(lambda: load(settings), stop=stop, on_retry=on_retry)
+
+
+def with_retries(
+    attempt: Callable[[], _T],
+    *,
+    stop: threading.Event,
+    on_retry: Callable[[str], None] = lambda _reason: None,
+) -> _T | None:
+    """What comes of `attempt` once the registry is there; None when `stop` was set meanwhile.
+
+    One log line a failed try, with the reason and the wait: 1 s at first, doubling to 30 s.
+    """
+    wait, tries = _FIRST_WAIT, 1
     while not stop.is_set():
         try:
-            return load(settings)
+            return attempt()
         except RegistryUnavailableError as error:
             on_retry(str(error))
             log.warning(
                 "model not available, trying again",
                 extra={
-                    "fields": {"reason": str(error), "attempt": attempt, "retry_in_seconds": wait}
+                    "fields": {"reason": str(error), "attempt": tries, "retry_in_seconds": wait}
                 },
             )
         stop.wait(wait)
-        wait, attempt = min(wait * 2, _LONGEST_WAIT), attempt + 1
+        wait, tries = min(wait * 2, _LONGEST_WAIT), tries + 1
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import fs
 from stanchion_model_server.batch.storage import Folder
-from stanchion_models import DigestError, artifact_digest
+from stanchion_models import DigestError, artifact_digest, digest_of
 
 from stanchion_training.errors import DataRefusedError
 
@@ -38,11 +39,7 @@ def fetch(uri: str, scratch: Path) -> Path:
             raise DataRefusedError(f"{uri}: there is no such folder")
         return folder
     store = Folder(uri)
-    selector = fs.FileSelector(place, recursive=True, allow_not_found=True)
-    found = [each for each in store.filesystem.get_file_info(selector) if each.is_file]
-    if not found:
-        raise DataRefusedError(f"{uri}: there is no such folder")
-    for each in found:
+    for each in _files(uri, store):
         name = store.name(each.path)
         target = scratch / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -51,15 +48,50 @@ def fetch(uri: str, scratch: Path) -> Path:
     return scratch
 
 
-def verified_digest(uri: str, folder: Path, expected: str | None) -> str:
+def _files(uri: str, store: Folder) -> list[fs.FileInfo]:
+    """Every file below the folder."""
+    place = uri.rstrip("/").partition("://")[2]
+    selector = fs.FileSelector(place, recursive=True, allow_not_found=True)
+    found = [each for each in store.filesystem.get_file_info(selector) if each.is_file]
+    if not found:
+        raise DataRefusedError(f"{uri}: there is no such folder")
+    return found
+
+
+def sources(uri: str) -> tuple[fs.FileSystem, list[str]]:
+    """Where the Parquet and CSV files are, and their paths there, sorted."""
+    store = Folder(uri)
+    return store.filesystem, [each.path for each in store.data("") if _suffix(each) in _READERS]
+
+
+def _suffix(file: fs.FileInfo) -> str:
+    return f".{file.extension}"
+
+
+def _digest_in_place(uri: str) -> str:
+    """The digest of files that are read where they are, and not kept."""
+    store = Folder(uri)
+    found = sorted((store.name(each.path).encode(), each) for each in _files(uri, store))
+    return digest_of(
+        (name, each.size, partial(store.filesystem.open_input_stream, each.path))
+        for name, each in found
+    )
+
+
+def verified_digest(uri: str, folder: Path | None, expected: str | None) -> str:
     """The data set's digest.
+
+    Args:
+        uri: Its address.
+        folder: Where its files are; None where they are read at its address.
+        expected: The digest that it must have; None: any.
 
     Raises:
         DataRefusedError: It is not the one expected, or the folder holds nothing to digest.
         OSError: A file cannot be read.
     """
     try:
-        digest = artifact_digest(folder)
+        digest = artifact_digest(folder) if folder is not None else _digest_in_place(uri)
     except DigestError as error:
         raise DataRefusedError(f"{uri}: {error}") from None
     if expected not in {None, digest}:

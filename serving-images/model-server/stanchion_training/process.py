@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def training_run(
-    *, expectations: Path | None = None, environment: Mapping[str, str] | None = None
+    *,
+    expectations: Path | None = None,
+    in_place: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[TrainingRun]:
     """Check settings and data, open the MLflow run, and close it as the block ends.
 
@@ -44,23 +47,31 @@ def training_run(
     themselves. A block that ends well clears the checkpoints; one that is killed is gone on with
     by the next process of the same code, data, seed and arguments.
 
-    It seeds no other library (PyTorch has a seed of its own), takes no checkpoint by itself and
-    reads no data set that outgrows the pod's disk.
+    It seeds no other library (PyTorch has a seed of its own) and takes no checkpoint by itself.
 
     Args:
         expectations: YAML file of `Expectations`. Default: none, the data are not looked at.
+        in_place: Whether the data stay where they are, as data that outgrow the pod's disk or
+            memory must: they are read through once for their digest, and no more. It takes no
+            `expectations`, which look at all rows at once. Default: false.
         environment: Variables of `TrainingSettings`. Default: those of the process.
 
     Raises:
+        ValueError: `expectations` with `in_place`.
         WrongSettingsError: Of the variables or the file; one message, exit status 2.
         DataRefusedError: One message with all that is wrong, exit status 4.
         StoreFailedError: MLflow or a store does not answer or gives no access as the training
             begins; one message, exit status 1, for another try may succeed.
     """
+    if in_place and expectations is not None:
+        raise ValueError("expectations look at all rows at once; remove them, or in_place")
     with tempfile.TemporaryDirectory(prefix="stanchion-training-") as scratch, _ends_on_request():
         try:
             run = _prepared(
-                os.environ if environment is None else environment, expectations, Path(scratch)
+                os.environ if environment is None else environment,
+                expectations,
+                Path(scratch),
+                in_place=in_place,
             )
             if run.leads:
                 run.open()
@@ -87,7 +98,7 @@ def training_run(
 
 
 def _prepared(
-    environment: Mapping[str, str], expectations: Path | None, scratch: Path
+    environment: Mapping[str, str], expectations: Path | None, scratch: Path, *, in_place: bool
 ) -> TrainingRun:
     try:
         settings = read_settings(environment, TrainingSettings)
@@ -95,10 +106,10 @@ def _prepared(
         raise WrongSettingsError("\n".join(error.problems)) from None
     expected = Expectations.from_file(expectations) if expectations is not None else None
     uri = settings.data_uri
-    folder = data.fetch(uri, scratch / "data")
+    folder = None if in_place else data.fetch(uri, scratch / "data")
     digest = data.verified_digest(uri, folder, settings.data_digest)
     frame = None
-    if expected is not None:
+    if expected is not None and folder is not None:
         frame = data.read(uri, folder)
         problems = expected.problems(frame)
         if problems:

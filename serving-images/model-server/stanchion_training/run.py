@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
     from mlflow.models.model import ModelInfo
     from mlflow.tracking import MlflowClient
+    from pyarrow import fs
 
     from stanchion_training.checkpoints import Checkpoint
 
@@ -54,13 +55,11 @@ class TrainingRun:
         self,
         settings: TrainingSettings,
         frame: pd.DataFrame | None,
-        folder: Path,
+        folder: Path | None,
         digest: str,
         scratch: Path,
     ) -> None:
         self.settings = settings
-        self.data_folder = folder
-        """The data set's files, not to be changed."""
         self.data_digest = digest
         """What tells the data set from every other."""
         self.seed = settings.seed
@@ -69,7 +68,7 @@ class TrainingRun:
         """Random numbers that go on after a checkpoint as if nothing had happened."""
         self.leads = settings.rank == 0 and settings.node_rank == 0
         """Whether this process writes for all."""
-        self._frame, self._scratch = frame, scratch
+        self._frame, self._folder, self._scratch = frame, folder, scratch
         self._checkpoints: Checkpoints | None = None
         if settings.checkpoint_uri is not None:
             self._checkpoints = Checkpoints(settings.checkpoint_uri, _key(settings, digest))
@@ -77,15 +76,35 @@ class TrainingRun:
         self._run_id = ""
 
     @property
+    def data_folder(self) -> Path:
+        """The data set's files, not to be changed.
+
+        Raises:
+            RuntimeError: They are where they were, for the training is `in_place`.
+        """
+        if self._folder is None:
+            raise RuntimeError("the data of a training in place are not copied; ask run.sources")
+        return self._folder
+
+    @property
     def data(self) -> pd.DataFrame:
         """The Parquet and CSV files of the data set as one frame.
 
         Raises:
             DataRefusedError: There are none, or they do not go together.
+            RuntimeError: The training is `in_place`.
         """
         if self._frame is None:
             self._frame = data.read(self.settings.data_uri, self.data_folder)
         return self._frame
+
+    @property
+    def sources(self) -> tuple[fs.FileSystem, list[str]]:
+        """PyArrow's file system of the data set, and the paths there of its Parquet and CSV files.
+
+        For readers that go through them piece by piece or on other machines, as Ray Data.
+        """
+        return data.sources(self.settings.data_uri)
 
     def resume(self) -> Checkpoint | None:
         """The newest whole checkpoint, with the random numbers set to where they stood then.

@@ -1,6 +1,13 @@
-"""What every serving image shares: digests, references, registration, the registry client."""
+"""What serving images share: digests, references, adapters, registration, the registry client."""
 
-from stanchion_models.digest import DIGEST_TAG, DigestError, artifact_digest
+from stanchion_models.adapter import (
+    ADAPTER_CONFIG,
+    ADAPTER_WEIGHTS,
+    Adapter,
+    InvalidAdapterError,
+    read_adapter,
+)
+from stanchion_models.digest import DIGEST_TAG, DigestError, artifact_digest, digest_of
 from stanchion_models.reference import (
     REFERENCE_FILE,
     InvalidReferenceError,
@@ -17,11 +24,15 @@ from stanchion_models.registry import (
 )
 
 __all__ = [
+    "ADAPTER_CONFIG",
+    "ADAPTER_WEIGHTS",
     "CANDIDATE",
     "DIGEST_TAG",
     "REFERENCE_FILE",
+    "Adapter",
     "Credentials",
     "DigestError",
+    "InvalidAdapterError",
     "InvalidReferenceError",
     "ModelVersion",
     "Reference",
@@ -29,6 +40,8 @@ __all__ = [
     "RegistryError",
     "RegistryUnavailableError",
     "artifact_digest",
+    "digest_of",
+    "read_adapter",
     "read_reference",
     "register",
 ]

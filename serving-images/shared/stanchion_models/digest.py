@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 DIGEST_TAG = "stanchion.digest"
@@ -16,11 +18,17 @@ DIGEST_TAG = "stanchion.digest"
 _CHUNK = 1 << 20
 # MLflow's own download by `models:/` URI drops this file beside the artifacts; it is no part of
 # what was logged.
-_NOT_AN_ARTIFACT = "registered_model_meta"
+_NOT_AN_ARTIFACT = b"registered_model_meta"
 
 
 class DigestError(ValueError):
     """The folder holds something no digest can vouch for: a link, a device, or nothing at all."""
+
+
+class Readable(Protocol):
+    """A file, from its beginning to its end."""
+
+    def read(self, size: int, /) -> bytes: ...  # noqa: D102
 
 
 def artifact_digest(root: Path) -> str:
@@ -38,18 +46,42 @@ def artifact_digest(root: Path) -> str:
             the digest was taken.
         OSError: A file cannot be read.
     """
+    found = ((name, path.stat().st_size, path) for name, path in sorted(_files(root)))
+    try:
+        return digest_of((name, size, partial(_opened, path)) for name, size, path in found)
+    except DigestError as error:
+        raise DigestError(f"{root}: {error}") from None
+
+
+def digest_of(
+    files: Iterable[tuple[bytes, int, Callable[[], AbstractContextManager[Readable]]]],
+) -> str:
+    """The digest that `artifact_digest` gives a folder of these files, wherever they are.
+
+    Args:
+        files: Of each its relative path, its size and what opens it, sorted by path.
+
+    Raises:
+        DigestError: There is no file at all.
+        OSError: A file cannot be read.
+    """
     total = hashlib.sha256()
     found = False
-    for relative, path in sorted(_files(root)):
+    for relative, size, opened in files:
+        if relative == _NOT_AN_ARTIFACT:
+            continue
         found = True
-        size = path.stat().st_size
         total.update(len(relative).to_bytes(8, "big") + relative + size.to_bytes(8, "big"))
-        with path.open("rb") as stream:
+        with opened() as stream:
             while chunk := stream.read(_CHUNK):
                 total.update(chunk)
     if not found:
-        raise DigestError(f"{root}: no file to digest")
+        raise DigestError("no file to digest")
     return f"sha256:{total.hexdigest()}"
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def _files(root: Path) -> Iterator[tuple[bytes, Path]]:
@@ -65,8 +97,6 @@ def _files(root: Path) -> Iterator[tuple[bytes, Path]]:
                 continue
             if not path.is_file():
                 raise DigestError(f"{relative}: not a regular file")
-            if relative == _NOT_AN_ARTIFACT:
-                continue
             try:
                 encoded = relative.encode("utf-8")
             except UnicodeEncodeError as error:

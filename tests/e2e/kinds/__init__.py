@@ -23,6 +23,7 @@ BASES = "config/components/crd/bases"
 MODULES = {
     "kueue": ("sigs.k8s.io/kueue", BASES),
     "jobset": ("sigs.k8s.io/jobset", BASES),
+    "kuberay-operator": ("github.com/ray-project/kuberay/ray-operator", "config/crd/bases"),
     "gateway-api": ("sigs.k8s.io/gateway-api", "config/crd/standard"),
     "argo-rollouts": ("github.com/argoproj/argo-rollouts", "manifests/crds"),
 }

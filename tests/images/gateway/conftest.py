@@ -55,6 +55,7 @@ def tracking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrackingServe
         for name, value in made.environment.items():
             environment.setenv(name, value)
         made.start()
+        made.admit_gateways()
         yield made
         made.stop()
 

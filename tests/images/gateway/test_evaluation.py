@@ -89,11 +89,16 @@ def measured(asked: gates.Service, gateway: Running, tracking: TrackingServer) -
 
 
 def test_good_answers_pass_and_every_figure_stays_in_mlflow(
-    started: Start, tracking: TrackingServer, own: StandIn, tmp_path: Path
+    started: Start,
+    tracking: TrackingServer,
+    own: StandIn,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     own.replies.update(GOOD)
     asked = service(tmp_path)
     found = measured(asked, started(), tracking)
+    assert "http" not in capsys.readouterr().out, "no way through a port that is forwarded no more"
     outcome = gates.judged(tracking.client, asked, found, None)
     assert outcome.failures == ()
     assert {name: found.scores[name] for name in ("exactMatch", "contains", "groundedness")} == {

@@ -13,10 +13,13 @@ from urllib.request import urlopen
 
 from mlflow import MlflowClient
 from mlflow.entities import Trace
+from mlflow.server.auth.client import AuthServiceClient
 
 from benchmarks.processes import free_port
 
 LOGIN = ("admin", "a-long-password-of-the-admin")
+OF_GATEWAYS = ("gateway", "a-long-password-of-gateways")
+"""A user that the administrator has made, and given no right."""
 _START_SECONDS = 300
 
 
@@ -28,7 +31,7 @@ class TrackingServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.credentials = folder / "credentials"
         self.credentials.mkdir()
-        for name, value in zip(("username", "password"), LOGIN, strict=True):
+        for name, value in zip(("username", "password"), OF_GATEWAYS, strict=True):
             (self.credentials / name).write_text(value + "\n")
         (folder / "auth.ini").write_text(
             "[mlflow]\ndefault_permission = READ\n"
@@ -83,6 +86,10 @@ class TrackingServer:
                     return
             except (URLError, ConnectionError, TimeoutError):
                 time.sleep(0.2)
+
+    def admit_gateways(self) -> None:
+        """Make their user, as the administrator does with a request of MLflow's API."""
+        AuthServiceClient(self.url).create_user(*OF_GATEWAYS)
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:

@@ -26,6 +26,7 @@ from policies.cases import (
     pods,
     probes,
     queueing,
+    ray,
     references,
     releases,
     resources,
@@ -66,4 +67,5 @@ ALL = [
     *gcp_identity.CASES,
     *gcp_network.CASES,
     *queueing.CASES,
+    *ray.CASES,
 ]

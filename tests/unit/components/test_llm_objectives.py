@@ -45,6 +45,43 @@ def test_behind_a_gateway_the_gateway_promises_that_requests_do_not_fail() -> No
     assert made == {"LlmGatewayErrorBudgetBurn", "LlmGatewayNotScraped"}
 
 
+TRACES = {"tracking": {"url": "http://mlflow:5000", "namespace": "mlflow", "secret_name": "user"}}
+
+
+def test_a_gateway_that_traces_tells_of_lost_traces_and_of_ungrounded_answers() -> None:
+    always = {"LlmGatewayErrorBudgetBurn", "LlmGatewayNotScraped", "LlmGatewayTracesLost"}
+    assert alerts(llm_gateway(monitoring=True, traces=TRACES)) == always
+    scored = {**TRACES, "groundedness": {"minimum": 0.6, "roles": ["tool"]}}
+    world = llm_gateway(monitoring=True, traces=scored)
+    assert alerts(world) == {*always, "LlmGatewayUngrounded"}
+    compared = {
+        r["labels"]["against"] for r in rules(world) if r.get("alert", "")[10:] == "Ungrounded"
+    }
+    assert compared == {"past", "minimum"}
+    (told,) = (
+        document
+        for document in world.object("ConfigMap")["data"].values()
+        if "groundedness" in document
+    )
+    assert "minimum" not in told
+
+
+@pytest.mark.parametrize(
+    ("minimum", "monitoring", "message"),
+    [
+        (0, True, r"traces\.groundedness\.minimum: is 0; write more than 0, and 1 at most"),
+        (1.5, True, r"traces\.groundedness\.minimum: is 1.5; write more than 0"),
+        (0.6, False, r"traces\.groundedness\.minimum: is judged by metrics"),
+    ],
+)
+def test_a_minimum_that_nobody_could_hold_it_to_is_refused(
+    minimum: float, monitoring: bool, message: str
+) -> None:
+    scored = {**TRACES, "groundedness": {"minimum": minimum}}
+    with pytest.raises(stanchion.ArgumentsError, match=message):
+        llm_gateway(monitoring=monitoring, traces=scored)
+
+
 def test_without_monitoring_nothing_is_made_and_a_promise_is_refused() -> None:
     world = llm(monitoring=False, autoscaling={"min_replicas": 1, "max_replicas": 1})
     assert not [kind for kind, _ in world.objects if kind == "PrometheusRule"]

@@ -16,6 +16,7 @@ from stanchion.catalog.machines import load
 from stanchion.serving._llm_fit import architecture, running
 from stanchion.serving.llm_checks import checked
 from stanchion.serving.llm_memory import estimate
+from stanchion_model_server.adapter import AdapterSettings
 from unit.components.programs import OWNED
 from unit.components.test_gpu_pool import pool
 from unit.components.world import World, deploy
@@ -23,6 +24,23 @@ from unit.components.world import World, deploy
 IMAGE = "registry.example.com/vllm-openai:v0.26.0"
 REVISION = "b968826d9c46dd6066d109eabc6255188de91218"
 ADAPTER = {"name": "sql", "hub_name": "team/sql-lora", "revision": "a" * 40, "rank": 16}
+DIGEST = "sha256:" + "b" * 64
+REGISTERED: dict[str, Any] = {
+    "adapters": [
+        {
+            "name": "support",
+            "rank": 16,
+            "registered": {"name": "assistant-lora", "version": "3", "digest": DIGEST},
+        }
+    ],
+    "registry": {
+        "url": "http://mlflow.mlflow.svc.cluster.local:5000",
+        "namespace": "mlflow",
+        "username": "reader",
+        "password": "hidden",
+    },
+    "fetcher_image": "registry.example.com/model-server:1.4.0",
+}
 L4: dict[str, Any] = {
     "pool": "l4",
     "node_selector": {"stanchion.dev/pool": "l4"},
@@ -117,7 +135,7 @@ def told(**wrong: Any) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("changes", [{}, IN_S3, IN_GCS, {"adapters": [ADAPTER]}])
+@pytest.mark.parametrize("changes", [{}, IN_S3, IN_GCS, {"adapters": [ADAPTER]}, REGISTERED])
 def test_its_objects_are_what_kubernetes_takes(changes: dict[str, Any]) -> None:
     for manifest in llm(**changes).manifests:
         if (
@@ -250,6 +268,45 @@ def test_adapters_are_fetched_at_their_commits_and_served_by_name() -> None:
     assert module["path"].endswith(f"models--team--sql-lora/snapshots/{'a' * 40}")
     assert option(world, "max-lora-rank") == "16"
     assert option(world, "max-loras") == "1"
+
+
+def test_a_registered_adapter_is_fetched_as_pinned_and_held_to_its_base() -> None:
+    world = llm(**REGISTERED)
+    _, fetch = pod(world)["initContainers"]
+    assert fetch["image"] == REGISTERED["fetcher_image"]
+    assert fetch["command"] == ["stanchion-model-server", "adapter"]
+    environment = {each["name"]: each["value"] for each in fetch["env"]}
+    asked = AdapterSettings.model_validate(environment)
+    assert (asked.model_name, asked.model_version) == ("assistant-lora", "3")
+    assert (asked.model_digest, asked.adapter_rank) == (DIGEST, 16)
+    assert asked.adapter_base == f"Qwen/Qwen3-8B@{REVISION}"
+    module = json.loads(option(world, "lora-modules"))
+    assert (module["name"], module["path"]) == ("support", str(asked.adapter_folder))
+    assert option(world, "max-lora-rank") == "16"
+    of_server = {m["name"]: m.get("readOnly", False) for m in container(world)["volumeMounts"]}
+    of_fetcher = {m["name"]: m.get("readOnly", False) for m in fetch["volumeMounts"]}
+    assert (of_server["adapters"], of_fetcher["adapters"]) == (True, False)
+    assert "models" not in of_fetcher
+    assert "secrets" not in of_server
+    asked_ways = str(world.object("NetworkPolicy")["spec"]["egress"])
+    assert "'kubernetes.io/metadata.name': 'mlflow'" in asked_ways
+    assert "'port': 5000" in asked_ways
+    assert world.object("Secret")["metadata"]["name"] == "chat-registry"
+    assert "hidden" not in str(world.object("Deployment"))
+
+
+def test_another_version_of_an_adapter_is_another_revision_of_the_pods() -> None:
+    pinned = REGISTERED["adapters"][0]["registered"]
+    newer = {**REGISTERED["adapters"][0], "registered": {**pinned, "version": "4"}}
+    old, new = llm(**REGISTERED), llm(**{**REGISTERED, "adapters": [newer]})
+    assert pod(old) != pod(new)
+
+
+@pytest.mark.parametrize("kept", [IN_S3, {"storage": {"cache": "volume", "claim": "weights"}}])
+def test_a_registered_adapter_needs_no_place_among_the_weights(kept: dict[str, Any]) -> None:
+    world = llm(**kept, **REGISTERED)
+    assert volumes(world)["adapters"]["emptyDir"] == {"sizeLimit": "2Gi"}
+    assert pod(world)["initContainers"][-1]["name"] == "fetch-registered-0"
 
 
 def test_a_leaving_replica_finishes_its_streams() -> None:
@@ -414,6 +471,28 @@ def test_the_advice_fits() -> None:
         ({"adapters": [{**ADAPTER, "rank": 12}]}, "adapters[0].rank: 12 is a rank that vLLM makes"),
         ({"adapters": [{**ADAPTER, "revision": "main"}]}, "adapters[0].revision: 'main' pins"),
         ({"adapters": [{**ADAPTER, "name": "chat"}]}, "adapters: 'chat' is there twice"),
+        (
+            {**REGISTERED, "adapters": [{**REGISTERED["adapters"][0], **ADAPTER}]},
+            "adapters[0]: is not of one place; write either registered, or both hub_name and",
+        ),
+        ({"adapters": [{"name": "sql", "rank": 8}]}, "adapters[0]: is not of one place; write"),
+        (
+            {"adapters": REGISTERED["adapters"]},
+            "fetcher_image: is missing, and an adapter is registered; add fetcher_image",
+        ),
+        ({"registry": REGISTERED["registry"]}, "registry: is given, and no adapter is registered"),
+        (
+            {
+                **REGISTERED,
+                "adapters": [
+                    {
+                        **REGISTERED["adapters"][0],
+                        "registered": {"name": "a", "version": "champion", "digest": DIGEST},
+                    }
+                ],
+            },
+            "adapters[0].registered.version: 'champion' is no version number; write a number",
+        ),
         ({"engine": engine(max_model_len=50_000)}, "max_model_len: 50000 is more than the 40960"),
         (
             {"engine": engine(tensor_parallel=3)},

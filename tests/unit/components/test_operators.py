@@ -136,7 +136,7 @@ def every_set_of_values() -> dict[str, set[str]]:
     """All paths that some environment sets, by chart."""
     found: dict[str, set[str]] = {}
     for base in (AWS, GCP):
-        for more in ({}, HIGH):
+        for more in ({}, {**HIGH, "gateway_weights": True}):
             enabled: dict[str, Any] = {"enabled": EVERYTHING} if base is AWS else {}
             world = operators(base, **more, **enabled)
             for name, release in releases(world).items():
@@ -190,7 +190,7 @@ def test_what_is_installed_is_known_before_it_is_there(
 def test_only_what_the_cloud_lacks_is_installed() -> None:
     on_aws = set(operators(AWS).exports["installed"])
     on_gcp = set(operators(GCP).exports["installed"])
-    assert set(EVERYTHING) - on_aws == {"aws-efa-k8s-device-plugin"}
+    assert set(EVERYTHING) - on_aws == {"aws-efa-k8s-device-plugin", "kuberay-operator"}
     assert on_aws - on_gcp == {
         "aws-load-balancer-controller",
         "envoy-gateway",
@@ -345,6 +345,7 @@ CONTROLLERS = {
     "gateway-helm": ["deployment.envoyGateway", "certgen.job"],
     "argo-rollouts": ["controller"],
     "jobset": ["controller"],
+    "kuberay-operator": [""],
     "kueue": ["controllerManager.manager"],
     "opencost": ["opencost.exporter"],
 }
@@ -384,6 +385,7 @@ TOLERANT = {
     "keda": [""],
     "argo-rollouts": ["controller"],
     "jobset": ["controller"],
+    "kuberay-operator": [""],
     "kueue": ["controllerManager"],
     "opencost": ["opencost"],
 }
@@ -567,6 +569,18 @@ def test_queues_hold_jobs_of_tenants_alone() -> None:
     (selected,) = config["managedJobsNamespaceSelector"]["matchExpressions"]
     assert selected == {"key": labels.TENANT, "operator": "Exists"}
     assert config["integrations"]["frameworks"] == ["batch/job", "jobset.x-k8s.io/jobset"]
+
+
+@BOTH
+def test_kuberay_is_where_it_is_named_and_kueue_then_knows_its_jobs(
+    base: Mapping[str, Any],
+) -> None:
+    world = operators(base, more=["kuberay-operator"])
+    assert set(releases(world)) - set(releases(operators(base))) == {"kuberay-operator"}
+    config = yaml.safe_load(values(world, "kueue")["managerConfig"]["controllerManagerConfigYaml"])
+    assert "ray.io/rayjob" in config["integrations"]["frameworks"]
+    made = releases(world)
+    assert world.waits_for(made["kueue"], made["kuberay-operator"])
 
 
 def test_queues_share_fairly_and_count_no_disk_that_every_pod_asks_for() -> None:

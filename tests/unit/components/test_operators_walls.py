@@ -100,6 +100,18 @@ def test_only_what_has_an_identity_reaches_the_source_of_credentials(
     )
 
 
+def test_kuberay_reaches_heads_of_ray_in_every_namespace_and_no_other_pod() -> None:
+    specs = walls(operators(AWS, more=["kuberay-operator"]), "operator")
+    beyond = [
+        (rule["to"], rule["ports"])
+        for rule in specs["kuberay-operator"]["egress"]
+        if "podSelector" in rule.get("to", [{}])[0] and "ports" in rule and len(rule["ports"]) == 1
+    ]
+    heads = {"matchLabels": {"ray.io/node-type": "head"}}
+    port = {"port": 8265, "protocol": "TCP"}
+    assert beyond == [([{"namespaceSelector": {}, "podSelector": heads}], [port])]
+
+
 def test_prometheus_is_asked_by_those_that_ask_it_and_scrapes_all() -> None:
     specs = walls(operators(AWS), "operator")
     asking = {

@@ -20,9 +20,14 @@ def workload(
     kind: str, name: str, spec: dict[str, Any], *, team: str = "team-a", service: str = ""
 ) -> Resource:
     """A workload in the namespace demo."""
-    version = {"Deployment": "apps/v1", "CronJob": "batch/v1", "Job": "batch/v1"}.get(
-        kind, "jobset.x-k8s.io/v1alpha2"
-    )
+    versions = {
+        "Deployment": "apps/v1",
+        "CronJob": "batch/v1",
+        "Job": "batch/v1",
+        "JobSet": "jobset.x-k8s.io/v1alpha2",
+        "RayJob": "ray.io/v1",
+    }
+    version = versions[kind]
     labels = {
         "app.kubernetes.io/instance": service or name,
         "stanchion.dev/owner": team,

@@ -187,3 +187,17 @@ def test_what_runs_in_further_stacks_of_the_environment_is_on_its_nodes() -> Non
     )
     assert found is not None
     assert [share.workload.title for share in found.shares] == ["demo/web"]
+
+
+def test_the_head_and_all_workers_of_a_ray_job_count_in_every_try() -> None:
+    cluster = {
+        "headGroupSpec": {"template": pods(cpu="1", memory="1Gi")},
+        "workerGroupSpecs": [
+            {"groupName": "worker", "replicas": 3, "template": pods(cpu="2", memory="1Gi")}
+        ],
+    }
+    bounded = {"activeDeadlineSeconds": 73 * 3600, "backoffLimit": 1, "rayClusterSpec": cluster}
+    for spec, part in (({"rayClusterSpec": cluster}, 1.0), (bounded, 0.2)):
+        costs = [each.cost for each in allocated(workload("RayJob", "train", spec)).shares]
+        ceilings = [cost.ceiling_hourly for cost in costs if cost is not None]
+        assert ceilings == pytest.approx([0.5 * NODE * part, 3 * NODE * part]), "a tenth each try"

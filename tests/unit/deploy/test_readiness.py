@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import pytest
-from stanchion_cli.deploy.readiness import pending
+from stanchion_cli.deploy.api import Api
+from stanchion_cli.deploy.readiness import obstacle, pending
 
 
 def _workload(
@@ -54,3 +56,25 @@ def test_a_job_that_takes_its_own_time_holds_nobody_up() -> None:
 
 def test_objects_without_a_controller_are_ready_once_they_exist() -> None:
     assert pending({"kind": "ConfigMap", "metadata": {"name": "x"}}) == ""
+
+
+class Cluster:
+    """One pod that is being created, and what was said of it."""
+
+    def __init__(self, *warnings: str) -> None:
+        self._warnings = warnings
+
+    def list(self, _version: str, kind: str, **_: str) -> Iterator[dict[str, Any]]:
+        if kind == "Event":
+            return iter([{"reason": "FailedMount", "message": each} for each in self._warnings])
+        creating = {"state": {"waiting": {"reason": "ContainerCreating"}}}
+        pod = {"namespace": "y", "name": "x-1", "uid": "1"}
+        return iter([{"metadata": pod, "status": {"containerStatuses": [creating]}}])
+
+
+def test_a_secret_that_nobody_has_made_is_told_while_its_pod_waits() -> None:
+    live = _workload("Deployment")
+    live["spec"]["selector"] = {"matchLabels": {"a": "b"}}
+    missing = 'MountVolume.SetUp failed for volume "secrets": secret "keys" not found'
+    assert obstacle(cast("Api", Cluster(missing)), live) == f"FailedMount: {missing}"
+    assert obstacle(cast("Api", Cluster()), live) == "waiting ContainerCreating"

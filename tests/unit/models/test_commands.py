@@ -17,9 +17,19 @@ from stanchion_cli.deploy import engine, reach
 from stanchion_cli.deploy.api import Ref
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
+from stanchion_cli.llm import adapter_release, prompt_release
 from stanchion_cli.models import lockfile, promotion
 from stanchion_cli.models import rollback as rollbacks
 
+ASSISTANT = {
+    "tenant": "demo",
+    "namespace": "demo",
+    "model": None,
+    "revision": None,
+    "external": ["ollama"],
+    "prompts": ["faq", "tone"],
+    "adapters": {"assistant-lora": {"base": "a@b", "rank": 16, "version": "2"}},
+}
 SERVICE = {
     "name": "wine",
     "tenant": "demo",
@@ -40,6 +50,7 @@ class World:
         self.rolled_out: list[str] = []
         self.requests: list[promotion.Request] = []
         self.rolled_back: list[rollbacks.Request] = []
+        self.prompts: list[prompt_release.Request] = []
         self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
         self.rollout: dict[str, Any] | None = None
 
@@ -47,7 +58,12 @@ class World:
         assert layer == "services"
         assert name in {"prod", "prod-services"}
         return "prod", SimpleNamespace(
-            environment="prod-services", outputs={"services": {"wine": SERVICE}}
+            environment="prod-services",
+            outputs={
+                "services": {"wine": SERVICE},
+                "llmServices": {"assistant": ASSISTANT},
+                "tracking": {},
+            },
         )
 
     @contextmanager
@@ -62,6 +78,19 @@ class World:
             roll_out()
         return lockfile.path(self.root, request.environment)
 
+    def promote_adapter(self, release: adapter_release.Release, *, roll_out: Any) -> Path:
+        assert list(release.services) == ["assistant"]
+        self.requests.append(release.request)
+        roll_out()
+        return lockfile.path(self.root, release.request.environment)
+
+    def roll_back_adapter(
+        self, release: adapter_release.Release, *, reason: str, roll_out: Any
+    ) -> lockfile.AdapterPin:
+        self.requests.append(release.request)
+        roll_out()
+        return lockfile.AdapterPin("2", reason, "a@b", 16)
+
     def roll_back(self, request: Any, _preview: Any, target: Target, *, roll_out: Any) -> Any:
         assert target.context == self.context
         self.rolled_back.append(request)
@@ -69,13 +98,25 @@ class World:
             roll_out()
         return lockfile.Pin("wine-cultivar", "1", f"sha256:{'a' * 64}")
 
+    def promote_prompt(self, request: Any, _outputs: Any, _target: Any, *, roll_out: Any) -> None:
+        self.prompts.append(request)
+        if roll_out is not None:
+            roll_out()
+
+    def roll_back_prompt(
+        self, request: Any, outputs: Any, target: Any, *, reason: str, roll_out: Any
+    ) -> lockfile.PromptPin:
+        self.promote_prompt(request, outputs, target, roll_out=roll_out)
+        assert reason == "by hand"
+        return lockfile.PromptPin("2", f"sha256:{'a' * 64}", ())
+
     def list(self, *_: str, **__: str) -> Iterator[dict[str, Any]]:
         return iter(())
 
     def get(self, ref: Ref) -> dict[str, Any] | None:
         if ref.kind == "Rollout":
             return self.rollout
-        assert ref == Ref("apps/v1", "Deployment", "demo", "wine")
+        assert ref in {Ref("apps/v1", "Deployment", "demo", name) for name in ("wine", "assistant")}
         return self.replicas
 
 
@@ -89,7 +130,11 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(reach, "preview_with", made.preview_with)
     monkeypatch.setattr(reach, "reached", made.reached)
     monkeypatch.setattr(promotion, "promote_version", made.promote)
+    monkeypatch.setattr(adapter_release, "promote", made.promote_adapter)
+    monkeypatch.setattr(adapter_release, "roll_back", made.roll_back_adapter)
     monkeypatch.setattr(rollbacks, "roll_back", made.roll_back)
+    monkeypatch.setattr(prompt_release, "promote", made.promote_prompt)
+    monkeypatch.setattr(prompt_release, "roll_back", made.roll_back_prompt)
     # The package's attribute of this name is the command itself.
     up = importlib.import_module("stanchion_cli.commands.up")
     monkeypatch.setattr(up, "roll_out", lambda _root, stack: made.rolled_out.append(stack))
@@ -105,6 +150,16 @@ def test_the_environments_lock_file_is_written_and_its_services_stack_rolled_out
     promote("wine-cultivar", "2", named)
     assert [request.environment for request in world.requests] == ["prod"]
     assert world.rolled_out == ["prod-services"]
+
+
+def test_an_adapter_that_a_service_declares_is_promoted_by_the_same_command(world: World) -> None:
+    promote("assistant-lora", "3", environment="prod")
+    (request,) = world.requests
+    assert (request.model, request.version) == ("assistant-lora", "3")
+    assert world.rolled_out == ["prod-services"]
+    rollback("assistant-lora", to="2", environment="prod", reason="rude")
+    assert world.requests[-1].version == "2"
+    assert world.rolled_back == []
 
 
 def test_without_the_engine_nothing_is_begun_and_the_way_on_is_told(
@@ -143,6 +198,26 @@ def test_a_rollback_that_does_not_wait_tells_how_to_go_on(
     assert "--to 1" in said
 
 
+def test_a_prompt_is_promoted_and_rolled_back_as_a_model_is(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promote("faq", "3", "prod", prompt=True)
+    rollback("faq", environment="prod", prompt=True)
+    assert [request.version for request in world.prompts] == ["3", ""]
+    assert world.rolled_out == ["prod-services"] * 2
+    rollback("faq", environment="prod", prompt=True, wait=False)
+    assert len(world.rolled_out) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[:2] == [
+        "prompt faq version 3 serves in prod",
+        "prompt faq version 2 serves in prod",
+    ]
+    assert said[2] == (
+        "commit stacks/services/prod.lock.yaml; the next `up` of prod-services rolls it out, and "
+        "this command again without --no-wait, with --to 2, moves the alias"
+    )
+
+
 def test_status_tells_pins_replicas_and_the_way_to_a_service(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,6 +230,19 @@ def test_status_tells_pins_replicas_and_the_way_to_a_service(
     )
     forward = "kubectl --context=eks-prod port-forward --namespace=demo service/wine 8080:80"
     assert f"reach it with: {forward}" in said
+
+
+def test_status_tells_which_adapters_and_prompts_of_a_language_model_are_served(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin = lockfile.PromptPin("3", f"sha256:{'a' * 64}", ())
+    lockfile.write_prompt(world.root, "prod", "faq", {"assistant": pin})
+    status("prod", context="eks-prod")
+    said = capsys.readouterr().out
+    assert " ".join(said.splitlines()[2].split()) == (
+        "assistant demo ollama assistant-lora 2, faq 3, tone not pinned 0/2 - http://127.0.0.1:8080"
+    )
+    assert "port-forward --namespace=demo service/assistant 8080:80" in said
 
 
 def test_status_tells_why_a_release_was_taken_back(

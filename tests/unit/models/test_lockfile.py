@@ -7,7 +7,7 @@ import yaml
 from service_lock import load_lock, load_pins
 from stanchion_cli.errors import InputError
 from stanchion_cli.models import lockfile
-from stanchion_cli.models.lockfile import Pin, PromptPin
+from stanchion_cli.models.lockfile import AdapterPin, Pin, PromptPin
 
 PIN = Pin("wine-cultivar", "3", f"sha256:{'a' * 64}")
 
@@ -89,6 +89,21 @@ def test_prompts_and_models_leave_each_others_pins(tmp_path: Path) -> None:
     lockfile.write_prompt(tmp_path, "local", "tone", {"assistant": None})
     assert lockfile.read_prompts(tmp_path, "local") == {}
     assert lockfile.read(tmp_path, "local") == {"wine": model}
+
+
+def test_an_adapter_is_pinned_beside_everything_else_as_the_program_reads_it(
+    tmp_path: Path,
+) -> None:
+    root = _root(tmp_path)
+    lockfile.write(root, "local", {"wine": PIN})
+    adapter = AdapterPin("3", f"sha256:{'c' * 64}", "Qwen/Qwen3-8B@abc", 16)
+    path = lockfile.write_adapter(root, "local", "assistant-lora", {"assistant": adapter})
+    lockfile.write(root, "local", {"wine": Pin(PIN.model, "4", PIN.digest)})
+    lock = load_lock(path.parent, "local")
+    assert lock.adapters["assistant"]["assistant-lora"].model_dump() == vars(adapter)
+    assert lock.services["wine"].version == "4"
+    lockfile.write_adapter(root, "local", "assistant-lora", {"assistant": None})
+    assert lockfile.read_adapters(root, "local") == {}
 
 
 def test_candidates_that_are_pinned_by_hand_stay_when_a_service_is_pinned(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,15 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from llm_adapters import AdapterPin
+from llm_adapters import unpinned as unpinned_adapters
 from llm_arguments import gateway_args, llm_args
 from llm_prompts import unpinned
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from schemas import service_schema
 from service_files import load_service_files, load_services
-from service_lock import load_lock
+from service_lock import LockFile, load_lock
 from service_place import PoolOffer
 from serving import load_declared
 from stanchion import ModelRegistryAccess, Placement
@@ -63,6 +66,12 @@ def test_the_example_satisfies_the_schema_and_the_environment(tmp_path: Path) ->
     assert [file.name for file in found] == ["assistant"]
     pools = {"l4": PoolOffer(L4)}
     check_llm_services(found, environment(), "prod-aws", pools)
+
+
+@pytest.mark.parametrize("name", ["assistant", "in-cluster"])
+def test_an_examples_data_set_is_the_one_that_it_pins(name: str) -> None:
+    wanted = yaml.safe_load(example(f"llm/{name}.yaml"))["gates"]["evaluation"]
+    assert hashlib.sha256((ROOT / wanted["data"]).read_bytes()).hexdigest() == wanted["sha256"]
 
 
 def test_the_guides_file_and_its_refusal_are_true(tmp_path: Path) -> None:
@@ -228,6 +237,50 @@ def test_a_provider_alone_needs_no_gpu(tmp_path: Path) -> None:
     assert [backend["name"] for backend in args["backends"]] == ["provider"]
 
 
+PODS = (
+    "    url: https://api.example.com/v1\n",
+    "    url: http://ollama.models.svc:11434/v1\n"
+    "    pods: {labels: {app.kubernetes.io/name: ollama}, namespace: models, port: 11434}\n",
+)
+KEY = ("    apiKey: {cloudSecret: assistant-provider}\n", "")
+
+
+def test_a_server_in_the_cluster_is_reached_at_its_pods_and_needs_no_key(tmp_path: Path) -> None:
+    (file,) = found = files(tmp_path, edited(PODS, KEY))
+    check_llm_services(found, environment(), "prod-aws", {"l4": PoolOffer(L4)})
+    backend = gateway_args(file, environment(), "prod-aws", "demo")["backends"][1]
+    assert backend == {
+        "name": "provider",
+        "url": "http://ollama.models.svc:11434/v1",
+        "pods": {"namespace": "models", "pod_labels": {"app.kubernetes.io/name": "ollama"}},
+        "port": 11434,
+    }
+    (own,) = files(tmp_path, edited(PODS, (" namespace: models,", "")))
+    backend = gateway_args(own, environment(), "prod-aws", "demo")["backends"][1]
+    assert backend["pods"]["namespace"] == "demo"
+    assert backend["api_key"] == {"external_name": "assistant-provider"}
+
+
+def test_the_gateways_own_size_is_the_files(tmp_path: Path) -> None:
+    (usual,) = files(tmp_path, EXAMPLE)
+    args = gateway_args(usual, environment(), "prod-aws", "demo")
+    assert args["resources"] == {"cpu": "500m", "cpu_limit": "2", "memory": "512Mi"}
+    (small,) = files(tmp_path, edited(("gateway:\n", "gateway:\n  resources: {cpu: 100m}\n")))
+    args = gateway_args(small, environment(), "prod-aws", "demo")
+    assert args["resources"] == {"cpu": "100m", "cpu_limit": "1", "memory": "512Mi"}
+
+
+def test_what_goes_out_of_the_cluster_has_a_key_and_is_encrypted(tmp_path: Path) -> None:
+    with pytest.raises(InvalidFileError, match=r"external\[0\]: needs `apiKey`, or `pods` where"):
+        files(tmp_path, edited(KEY))
+    with pytest.raises(InvalidFileError, match=r"external\[0\]\.pods\.labels: "):
+        files(tmp_path, edited(PODS, ("{app.kubernetes.io/name: ollama}", "{}")))
+    assert problems(tmp_path, edited(("https://api.", "http://api."))) == [
+        "services/assistant: external[0].url: prompts and keys would leave the cluster "
+        "unencrypted; write https://, or add pods where it runs in the cluster"
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "field"),
     [
@@ -344,6 +397,104 @@ def test_a_prompt_without_a_pin_is_an_error_in_production(tmp_path: Path) -> Non
         load_declared(tmp_path, environment(), "prod-aws")
     (problem,) = error.value.problems
     assert problem.startswith("services/assistant: prompt tone is not pinned")
+
+
+ADAPTERS = (
+    "external:\n",
+    "adapters: [{name: support, model: assistant-lora, rank: 16}]\nexternal:\n",
+)
+
+
+def pinned_adapter(**changes: Any) -> dict[str, dict[str, AdapterPin]]:
+    """What a lock file pins of the adapter."""
+    model = yaml.safe_load(EXAMPLE)["model"]
+    pin = {
+        "version": "3",
+        "digest": f"sha256:{'a' * 64}",
+        "base": f"{model['name']}@{model['revision']}",
+        "rank": 16,
+        **changes,
+    }
+    lock = LockFile.model_validate({"adapters": {"assistant": {"assistant-lora": pin}}})
+    return {name: dict(pins) for name, pins in lock.adapters.items()}
+
+
+def test_a_pinned_adapter_is_served_by_its_name_behind_the_gateway(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, edited(ADAPTERS))
+    pins, pools = pinned_adapter(), {"l4": PoolOffer(L4)}
+    check_llm_services([file], environment(), "prod-aws", pools, adapters=pins)
+    args = llm_args(file, environment(), "prod-aws", L4, "demo", adapters=pins)
+    assert args["adapters"] == [
+        {
+            "name": "support",
+            "rank": 16,
+            "registered": {
+                "name": "assistant-lora",
+                "version": "3",
+                "digest": f"sha256:{'a' * 64}",
+            },
+        }
+    ]
+    assert "/model-server:" in args["fetcher_image"]
+    models = gateway_args(file, environment(), "prod-aws", "demo", adapters=pins)["models"]
+    assert [each["name"] for each in models] == ["assistant", "support"]
+
+
+def test_an_adapter_without_a_pin_is_left_out_and_told(tmp_path: Path) -> None:
+    (file,) = files(tmp_path, edited(ADAPTERS))
+    args = llm_args(file, environment(), "prod-aws", L4, "demo")
+    assert not {"adapters", "registry", "fetcher_image"} & args.keys()
+    (model,) = gateway_args(file, environment(), "prod-aws", "demo")["models"]
+    assert model["name"] == "assistant"
+    assert unpinned_adapters(file, {}, "prod-aws") == [
+        "services/assistant: adapter assistant-lora is not pinned, so it is not served; "
+        "run `stanchion promote assistant-lora VERSION --env prod-aws`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"base": "Qwen/Qwen3-14B@abc"},
+            "adapters[0].model: version 3 of assistant-lora was trained on Qwen/Qwen3-14B@abc, and "
+            "Qwen/Qwen3-8B@b968826d9c46dd6066d109eabc6255188de91218 is served; promote a version "
+            "that was trained on it, or serve its base",
+        ),
+        (
+            {"rank": 64},
+            "adapters[0].model: version 3 of assistant-lora has rank 64, and there is room for 16; "
+            "raise adapters[0].rank",
+        ),
+    ],
+)
+def test_a_pinned_adapter_that_does_not_go_with_the_model_is_refused(
+    tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    found = files(tmp_path, edited(ADAPTERS))
+    with pytest.raises(InvalidFileError) as error:
+        check_llm_services(
+            found,
+            environment(),
+            "prod-aws",
+            {"l4": PoolOffer(L4)},
+            adapters=pinned_adapter(**changes),
+        )
+    assert list(error.value.problems) == [f"services/assistant: {told}"]
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        "{name: a, rank: 8}",
+        "{name: a, rank: 8, hubName: b/c}",
+        "{name: a, rank: 8, model: m, revision: d}",
+    ],
+)
+def test_an_adapter_is_of_the_hub_or_of_the_registry(tmp_path: Path, adapter: str) -> None:
+    text = edited(("external:\n", f"adapters: [{adapter}]\nexternal:\n"))
+    with pytest.raises(InvalidFileError, match="needs either `model`, or both `hubName`"):
+        files(tmp_path, text)
 
 
 def test_gates_that_cannot_be_asked_are_refused(tmp_path: Path) -> None:

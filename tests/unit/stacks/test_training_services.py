@@ -25,6 +25,16 @@ from validation import InvalidFileError
 CODE = ROOT / "examples" / "training" / "wine-training"
 EXAMPLE = example("training/wine-training.yaml")
 edited = partial(examples.edited, EXAMPLE)
+ON_RAY = example("training/wine-on-ray.yaml")
+QUOTA = {"cpu": "33", "memory": "136Gi"}
+
+
+def with_room(quota: dict[str, Any] = QUOTA, **changes: Any) -> dict[str, Any]:
+    """KubeRay, and a tenant whose quota holds the example's head and workers and no more."""
+    demo = {"name": "demo", "owner": "demo-team", "costCenter": "demo", "quota": quota}
+    return {"operators": {"more": ["kuberay-operator"]}, "tenants": [demo], **changes}
+
+
 WITHOUT_CODE = EXAMPLE.replace("code: wine-training\n", "")
 
 
@@ -174,6 +184,114 @@ def test_code_that_no_config_map_holds_is_told_file_by_file(tmp_path: Path) -> N
         "services/wine-training: code: wine-training/parts is no plain file; move it elsewhere",
         "services/wine-training: code: wine-training/weights.bin is no text; put it into an image",
     ]
+
+
+def ray_files(folder: Path, text: str) -> list[TrainingJobFile]:
+    """The file with the code of the example on Ray beside it."""
+    shutil.copytree(CODE.with_name("wine-on-ray"), folder / "wine-on-ray", dirs_exist_ok=True)
+    (folder / "wine-on-ray.yaml").write_text(text)
+    return [
+        file for file in load_service_files(folder, "prod-aws") if isinstance(file, TrainingJobFile)
+    ]
+
+
+def test_the_example_on_ray_satisfies_the_schema_and_an_environment_with_kuberay(
+    tmp_path: Path,
+) -> None:
+    jsonschema.validate(yaml.safe_load(ON_RAY), service_schema())
+    found = ray_files(tmp_path, ON_RAY)
+    (training,) = load_trainings(found, tmp_path, environment(**with_room()), "prod-aws", {})
+    assert training.file.ray is not None
+    assert training.file.ray.workers == 8
+
+
+def ray_problems(folder: Path, text: str, **changes: Any) -> list[str]:
+    found = ray_files(folder, text)
+    with pytest.raises(InvalidFileError) as error:
+        load_trainings(found, folder, environment(**changes), "prod-aws", {"l4": L4})
+    return list(error.value.problems)
+
+
+def test_ray_needs_its_controller_which_a_cloud_has_where_it_is_named(tmp_path: Path) -> None:
+    assert ray_problems(tmp_path, ON_RAY, **with_room(operators={})) == [
+        "services/wine-on-ray: ray: needs kuberay-operator under operators.more of prod-aws; "
+        "add it, or remove ray"
+    ]
+    every = {"enabled": ["aws-load-balancer-controller", "karpenter"]}
+    (told,) = ray_problems(tmp_path, ON_RAY, **with_room(operators=every))
+    assert "needs kuberay-operator under operators.enabled of prod-aws" in told
+
+
+def test_a_head_that_would_have_spot_nodes_alone_is_told_of_before(tmp_path: Path) -> None:
+    pools = yaml.safe_load((ROOT / "stacks" / "Pulumi.prod-aws.yaml").read_text("utf-8"))["config"][
+        "stanchion:pools"
+    ]
+    for pool in pools:
+        if "cpu" in pool:
+            pool["capacity"] = ["spot"]
+    plain = [pool["name"] for pool in pools if "cpu" in pool]
+    (told,) = ray_problems(tmp_path, ON_RAY, **with_room(pools=pools))
+    assert told == (
+        "services/wine-on-ray: ray: its head is never on spot nodes, and pools without GPUs of "
+        f"prod-aws ({', '.join(plain)}) have nothing else; add on_demand to the capacity of one"
+    )
+
+
+def test_a_head_goes_to_the_pool_that_it_names_where_that_is_more_than_spot(
+    tmp_path: Path,
+) -> None:
+    pools = yaml.safe_load((ROOT / "stacks" / "Pulumi.prod-aws.yaml").read_text("utf-8"))["config"][
+        "stanchion:pools"
+    ]
+    (general, *_) = [pool for pool in pools if "cpu" in pool]
+    pools.append({**general, "name": "cheap", "capacity": ["spot"]})
+    changes = with_room(pools=pools)
+    name = general["name"]
+    (told,) = ray_problems(tmp_path, ON_RAY, **changes)
+    assert told.endswith(
+        f"ray.head.pool: is needed, for the queue may send the head to spot nodes; write {name}"
+    )
+    on_spot = examples.edited(ON_RAY, ("head: {", "head: {pool: cheap, "))
+    (told,) = ray_problems(tmp_path, on_spot, **changes)
+    assert "ray.head.pool: 'cheap' is no pool of CPUs of prod-aws with more than spot" in told
+    found = ray_files(tmp_path, examples.edited(ON_RAY, ("head: {", f"head: {{pool: {name}, ")))
+    placements: dict[str, Placement] = {name: {**L4, "pool": name, "device": ""}}
+    assert load_trainings(found, tmp_path, environment(**changes), "prod-aws", placements)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (examples.edited(ON_RAY, ("version: 2.60.0", "version: 2.50.1")), "ray.version: '2.50.1'"),
+        (examples.edited(ON_RAY, ("seed: 1", "nodes: 2")), "nodes: is 2, and there is ray"),
+        (examples.edited(ON_RAY, ("seed: 1", "schedule: 1 1 * * *")), "ray: is there, and there"),
+        (examples.edited(ON_RAY, ("seed: 1", "pool: l4")), "resources.gpus: is 0, but pool 'l4'"),
+    ],
+)
+def test_a_wrong_file_on_ray_is_told_by_its_own_path(text: str, told: str, tmp_path: Path) -> None:
+    found = ray_problems(tmp_path, text, **with_room())
+    assert any(each.startswith(f"services/wine-on-ray: {told}") for each in found), found
+
+
+def test_head_and_workers_begin_together_within_the_quota_or_not_at_all(tmp_path: Path) -> None:
+    (told,) = ray_problems(tmp_path, ON_RAY, **with_room({**QUOTA, "memory": "128Gi"}))
+    assert told == (
+        "services/wine-on-ray: ray.workers: all pods together ask for 136Gi of memory, and tenant "
+        "'demo' of prod-aws may have 128Gi; raise quota.memory of the tenant to 136Gi, or lower "
+        "ray.workers"
+    )
+    few = {**QUOTA, "pods": 8}
+    (told,) = ray_problems(tmp_path, ON_RAY, **with_room(few))
+    assert "ask for 9 of pods" in told
+    on_gpus = examples.edited(ON_RAY, ("resources: {", "pool: l4\nresources: {gpus: 1, "))
+    (told,) = ray_problems(tmp_path, on_gpus, **with_room({**QUOTA, "gpus": 7}))
+    assert "ask for 8 of gpus" in told
+
+
+def test_ray_needs_an_image_that_has_it(tmp_path: Path) -> None:
+    without = re.sub(r"image: .*\n", "", ON_RAY)
+    with pytest.raises(InvalidFileError, match="`ray` needs an image with Ray in it"):
+        ray_files(tmp_path, without)
 
 
 def test_queue_and_nodes_need_their_controllers(tmp_path: Path) -> None:

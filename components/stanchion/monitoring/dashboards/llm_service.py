@@ -27,6 +27,11 @@ def _rate(metric: str) -> str:
     return f"sum by ({_BY}) (rate({metric}{{{_OF}}}[5m]))"
 
 
+def _scored(part: str) -> str:
+    metric = f"llm_gateway_groundedness_ratio_{part}"
+    return f"sum by (model) (increase({metric}{{{_GATEWAY}}}[1h]))"
+
+
 LLM_SERVICE = Dashboard(
     "llm-service",
     "LLM service",
@@ -177,6 +182,26 @@ LLM_SERVICE = Dashboard(
                     "sum by (model, backend) "
                     f"(rate(llm_gateway_fallbacks_total{{{_GATEWAY}}}[5m]))",
                     "{{model}} by {{backend}}",
+                    Unit.PER_SECOND,
+                ),
+            ),
+        ),
+        Section(
+            "Quality",
+            (
+                lines(
+                    "Groundedness",
+                    "Mean share of the words of an hour's scored answers that are in what they "
+                    "were to be drawn from.",
+                    f"{_scored('sum')} / ({_scored('count')} > 0)",
+                    "{{model}}",
+                    Unit.RATIO,
+                ),
+                lines(
+                    "Traces",
+                    "Sampled requests a second, by what became of their trace.",
+                    'sum by (result) (rate(llm_gateway_traces_total{namespace=~"$tenant"}[5m]))',
+                    "{{result}}",
                     Unit.PER_SECOND,
                 ),
             ),

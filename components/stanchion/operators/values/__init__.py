@@ -24,6 +24,7 @@ VALUES: Mapping[Operator, Callable[[Setting, CloudParts], dict[str, Any]]] = {
     Operator.KEDA: workloads.keda,
     Operator.ARGO_ROLLOUTS: workloads.argo_rollouts,
     Operator.JOBSET: workloads.jobset,
+    Operator.KUBERAY_OPERATOR: workloads.kuberay_operator,
     Operator.KUEUE: workloads.kueue,
     Operator.OPENCOST: monitoring.opencost,
 }

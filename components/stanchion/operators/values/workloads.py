@@ -95,8 +95,18 @@ def jobset(setting: Setting, _: CloudParts) -> dict[str, Any]:
     }
 
 
+def kuberay_operator(setting: Setting, _: CloudParts) -> dict[str, Any]:
+    """The controller, which its makers have two of where one is to stand by."""
+    return {
+        "replicas": setting.replicas,
+        "resources": sized("100m", "512Mi"),
+        "tolerations": tolerations(setting),
+        "metrics": {"serviceMonitor": {"enabled": setting.monitored}},
+    }
+
+
 def kueue(setting: Setting, _: CloudParts) -> dict[str, Any]:
-    """The controller, for Jobs and JobSets of tenants.
+    """The controller, for Jobs and JobSets of tenants, and RayJobs where there is KubeRay.
 
     Elsewhere its webhooks are not asked: while it is down nothing but a tenant's job waits.
     """
@@ -110,12 +120,15 @@ def kueue(setting: Setting, _: CloudParts) -> dict[str, Any]:
             "manager": {"resources": sized("250m", "512Mi")},
         },
         "managerConfig": {
-            "controllerManagerConfigYaml": yaml.safe_dump(_kueue_configuration(), sort_keys=True)
+            "controllerManagerConfigYaml": yaml.safe_dump(
+                _kueue_configuration(setting), sort_keys=True
+            )
         },
     }
 
 
-def _kueue_configuration() -> dict[str, Any]:
+def _kueue_configuration(setting: Setting) -> dict[str, Any]:
+    rays = ["ray.io/rayjob"] if Operator.KUBERAY_OPERATOR in setting.enabled else []
     return {
         "apiVersion": "config.kueue.x-k8s.io/v1beta2",
         "kind": "Configuration",
@@ -127,7 +140,7 @@ def _kueue_configuration() -> dict[str, Any]:
         "managedJobsNamespaceSelector": {
             "matchExpressions": [{"key": TENANT, "operator": "Exists"}]
         },
-        "integrations": {"frameworks": ["batch/job", "jobset.x-k8s.io/jobset"]},
+        "integrations": {"frameworks": ["batch/job", "jobset.x-k8s.io/jobset", *rays]},
         # Whoever would still have the smaller share may stop a job of whoever has more, then
         # whoever has the smaller share before it starts.
         "fairSharing": {

@@ -1,0 +1,253 @@
+"""A version of a registered LoRA adapter into an environment: gates, pin, rollout, then the alias.
+
+Its gates are what its files say: a digest that registration recorded, the base model of each
+service that serves it, a rank that there is room for. What it answers is judged where it is
+served, by `stanchion evaluate`; there is no canary, and no version of it runs beside another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from stanchion_models import (
+    ADAPTER_CONFIG,
+    Adapter,
+    InvalidAdapterError,
+    ModelVersion,
+    Registry,
+    read_adapter,
+)
+
+from stanchion_cli.deploy.target import Target
+from stanchion_cli.errors import StanchionError
+from stanchion_cli.models import lease, lockfile
+from stanchion_cli.models.candidate import Candidate, candidate_of
+from stanchion_cli.models.gates import GateError, candidate
+from stanchion_cli.models.lockfile import AdapterPin, Pin
+from stanchion_cli.models.promotion import RollOut
+from stanchion_cli.models.records import HEALTHY, PINNED, Records
+from stanchion_cli.models.registry_access import (
+    aliases_of,
+    move_champion,
+    open_registry,
+    take_back_champion,
+)
+from stanchion_cli.progress import console, step
+
+if TYPE_CHECKING:
+    from stanchion_cli.models.promotion import Request
+
+Services = Mapping[str, Mapping[str, Any]]
+"""Services of language models as the program's outputs describe them, by name."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What is asked for, and the services that serve the adapter."""
+
+    request: Request
+    services: Services
+    target: Target
+    tracking: Mapping[str, Any]
+
+    def pins(self) -> dict[str, AdapterPin | None]:
+        """What each of the services has pinned of the adapter."""
+        asked = self.request
+        found = lockfile.read_adapters(asked.root, asked.environment)
+        return {name: found.get(name, {}).get(asked.model) for name in self.services}
+
+    @property
+    def namespaces(self) -> dict[str, str]:
+        """Where each of the services is."""
+        return {name: str(each["namespace"]) for name, each in self.services.items()}
+
+    def pin(self, pins: Mapping[str, AdapterPin | None]) -> Path:
+        """Write the pins."""
+        asked = self.request
+        return lockfile.write_adapter(asked.root, asked.environment, asked.model, pins)
+
+
+def services_of(outputs: Mapping[str, Any], adapter: str) -> Services:
+    """The services that declare a registered adapter; none for a model that is no adapter."""
+    known: Services = outputs.get("llmServices") or {}
+    return {name: each for name, each in known.items() if adapter in each["adapters"]}
+
+
+def proposed(release: Release) -> Candidate:
+    """The version that the adapter's training proposes.
+
+    Raises:
+        StanchionError: when there is nothing to promote, or the registry does not answer.
+    """
+    asked = release.request
+    pins = {
+        name: Pin(asked.model, pin.version, pin.digest) if pin else None
+        for name, pin in release.pins().items()
+    }
+    with open_registry(release.target, release.target.api(), release.tracking) as registry:
+        return candidate_of(registry, asked.model, pins, asked.environment)
+
+
+def promote(release: Release, *, roll_out: RollOut | None) -> Path:
+    """Run the gates, pin the version for every service that serves the adapter, and roll it out.
+
+    Args:
+        release: The version, and where to.
+        roll_out: How to roll out; None: only pin.
+
+    Returns:
+        The lock file that was written.
+
+    Raises:
+        GateError: when the version does not pass; nothing is pinned.
+        StanchionError: when somebody else is at it; or when the rollout fails: then what was
+            pinned before is restored and rolled out, and the alias has not moved.
+    """
+    asked, target = release.request, release.target
+    doing = f"promotes adapter {asked.model} version {asked.version}"
+    with lease.held(target.api, release.namespaces, doing) as hold:
+        with open_registry(target, target.api(), release.tracking) as registry:
+            version, pin = gated(registry, asked.model, asked.version, release.services)
+            Records(registry.client(), version, asked.environment).say(PINNED)
+        hold.check()
+        before = release.pins()
+        file = release.pin(dict.fromkeys(release.services, pin))
+        console.print(f"  pinned adapter {asked.model} version {pin.version} in {file.name}")
+        if roll_out is None:
+            return file
+        try:
+            roll_out()
+        except StanchionError as error:
+            _take_back(release, before, version, roll_out, error)
+        hold.check()
+        with open_registry(target, target.api(), release.tracking) as registry:
+            with step(f"alias champion → version {version.version}"):
+                move_champion(registry.client(), version.name, version.version)
+            Records(registry.client(), version, asked.environment).say(HEALTHY)
+    return file
+
+
+def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> AdapterPin:
+    """Pin the version that served before, roll it out, and move the alias back.
+
+    What it answers is not judged; it must still go with the models that are served now.
+
+    Args:
+        release: The version to go back to, empty for the one before, and where.
+        reason: Why, kept as a tag on the version that is left.
+        roll_out: How to roll out; None: only pin.
+
+    Raises:
+        GateError: when that version does not go with a service's model.
+        StanchionError: when there is nothing to go back to, somebody else is at it, or the rollout
+            fails; then the pin stays as it was asked for, and the alias has not moved.
+    """
+    asked, target = release.request, release.target
+    with lease.held(target.api, release.namespaces, f"rolls back adapter {asked.model}") as hold:
+        left = next((pin for pin in release.pins().values() if pin), None)
+        with open_registry(target, target.api(), release.tracking) as registry:
+            client = registry.client()
+            wanted = asked.version or aliases_of(client, asked.model).get("previous")
+            if wanted is None:
+                raise StanchionError(
+                    "has no version that served before",
+                    where=f"adapter {asked.model}",
+                    fix="name the version to go back to with --to",
+                )
+            version, pin = gated(registry, asked.model, wanted, release.services)
+            if left is not None and left.version != pin.version:
+                before = Records.of(
+                    client, Pin(asked.model, left.version, left.digest), asked.environment
+                )
+                if not before.lost():
+                    before.say(f"rolled back to version {pin.version}: {reason}")
+        hold.check()
+        release.pin(dict.fromkeys(release.services, pin))
+        if roll_out is not None:
+            roll_out()
+            hold.check()
+            with open_registry(target, target.api(), release.tracking) as registry:
+                take_back_champion(registry.client(), asked.model, pin.version)
+                Records(registry.client(), version, asked.environment).say(HEALTHY)
+    return pin
+
+
+def gated(
+    registry: Registry, model: str, version: str, services: Services
+) -> tuple[ModelVersion, AdapterPin]:
+    """The version and its pin, once it is fit for every service.
+
+    Raises:
+        GateError: with all that speaks against it.
+    """
+    with step(f"gate: {model} version {version} is registered with a digest"):
+        found, digest = candidate(registry, model, version)
+    with step(f"gate: base model and rank for {', '.join(services)}"):
+        adapter = _read(registry, found)
+        failures = [
+            f"{name}: {problem}"
+            for name, service in services.items()
+            for problem in adapter.unfit_for(
+                service["adapters"][model]["base"], service["adapters"][model]["rank"]
+            )
+        ]
+    if failures:
+        raise GateError(
+            "does not pass its gates, and nothing was pinned:\n  " + "\n  ".join(failures),
+            where=_where(found),
+            fix="promote a version that was trained on the served model, or raise the adapter's "
+            "`rank` in the service's file",
+        )
+    return found, AdapterPin(found.version, digest, adapter.base, adapter.rank)
+
+
+def _read(registry: Registry, version: ModelVersion) -> Adapter:
+    """What the version's own files say; the weights stay where they are."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    source = registry.client().get_model_version_download_uri(version.name, version.version)
+    with TemporaryDirectory(prefix="stanchion-adapter-") as scratch:
+        try:
+            download_artifacts(
+                artifact_uri=f"{str(source).rstrip('/')}/{ADAPTER_CONFIG}",
+                dst_path=scratch,
+                tracking_uri=registry.tracking_uri,
+            )
+            return read_adapter(Path(scratch))
+        except (MlflowException, OSError, InvalidAdapterError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise GateError(
+                f"is no adapter that is served: {reason}",
+                where=_where(version),
+                fix="train one as docs/training.md says",
+            ) from None
+
+
+def _take_back(
+    release: Release,
+    before: Mapping[str, AdapterPin | None],
+    version: ModelVersion,
+    roll_out: RollOut,
+    error: StanchionError,
+) -> None:
+    """Serve again what served before, record why, and raise."""
+    release.pin(before)
+    with step("restore what was pinned before"):
+        roll_out()
+    with open_registry(release.target, release.target.api(), release.tracking) as registry:
+        records = Records(registry.client(), version, release.request.environment)
+        records.say(f"aborted: {error.reason}")
+    raise StanchionError(
+        f"did not roll out and was taken back: {error.reason}",
+        where=_where(version),
+        fix="the reason stands as a tag on the version; the alias has not moved",
+    ) from None
+
+
+def _where(version: ModelVersion) -> str:
+    return f"adapter {version.name} version {version.version}"
