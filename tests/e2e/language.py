@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -28,6 +29,7 @@ SERVICE, PROMPT = "assistant", "faq"
 EXPERIMENTS = (SERVICE, f"{SERVICE}-evaluation")
 _MODEL, _PORT = "ollama", 11434
 """As the example's file has them."""
+_MISSING = re.compile('secret "[a-z-]+" not found')
 _KEYS = {"web": "key-of-web-0123456789", "evaluation": "key-of-evaluation-0123456789"}
 _USER, _PASSWORD = "assistant", "writes-traces-2026"
 
@@ -49,14 +51,23 @@ class Assistant:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._file = platform.root / "stacks" / "services" / f"{SERVICE}.yaml"
+        self.asked_for = ""
+        """What `up` said while the Secrets were not there."""
 
     def bring_up(self) -> None:
-        """First who may ask, then the file, then the model: its image comes with the gateway."""
+        """The file, the Secrets only once `up` has asked for them, and the model.
+
+        The model comes last, since its image comes with the gateway.
+        """
         self.platform.stanchion("up", "local")
-        objects.apply(self.platform, "demo", _secrets())
         Registry(self.platform).admit(_USER, _PASSWORD)
         shutil.copy(self.platform.root / "examples" / "llm" / "in-cluster.yaml", self._file)
-        self.platform.stanchion("up", "local")
+        waiting = self.platform.start("up", "local")
+        assert waiting.stdout is not None
+        self.asked_for = next(filter(_MISSING.search, waiting.stdout), "")
+        objects.apply(self.platform, "demo", _secrets())
+        rest = waiting.stdout.read()
+        assert waiting.wait(timeout=60) == 0, rest
         objects.apply(self.platform, "demo", _model())
         self._kubectl("wait", f"pod/{_MODEL}", "--for=condition=Ready", "--timeout=180s")
 

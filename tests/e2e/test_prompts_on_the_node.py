@@ -46,6 +46,13 @@ def assistant(platform: Platform) -> Iterator[Assistant]:
         yield made
 
 
+def test_up_says_which_secret_a_gateway_waits_for_and_goes_on_once_it_is_there(
+    assistant: Assistant,
+) -> None:
+    assert "Deployment demo/assistant" in assistant.asked_for
+    assert re.search('secret "assistant-(consumers|mlflow)" not found', assistant.asked_for)
+
+
 def test_a_chat_is_answered_on_the_node_and_its_trace_arrives_in_mlflow(
     assistant: Assistant,
 ) -> None:
@@ -99,6 +106,8 @@ def test_prompts_that_pass_their_gates_are_rolled_out_with_no_failed_request(
     assert traffic.failures == []
     assert set(traffic.versions) == {"A", "Answer:"}
     assert (assistant.pinned(), _champion(assistant)) == (second, second)
+    shown = assistant.platform.stanchion("status").stdout
+    assert re.search(rf"{SERVICE}\s+demo\s+ollama\s+{PROMPT} {second}\s+\d/\d\s+-\s+http://", shown)
 
 
 def test_a_trace_names_its_prompt_and_how_much_of_the_answer_was_given(
