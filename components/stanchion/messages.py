@@ -4,9 +4,9 @@ import re
 
 _LONGEST_QUOTE = 120
 _KEYS = re.compile(
-    # Keys by how services begin them, of some length and with a digit, as no name of ours has.
+    # Keys by how services begin them, of some length and with digits, as names hardly have.
     r"\b(?:sk|rk|pat|ghp|gho|ghu|ghs|ghr|github_pat|glpat|hf|xox[a-z])[-_]"
-    r"(?=[\w-]{12})(?=[A-Za-z_-]*\d)[\w-]+"
+    r"(?=[\w-]{12})(?=(?:[A-Za-z_-]*\d){3})[\w-]+"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\bAIza[\w-]{35}"
     r"|\beyJ[\w-]{10,}\.eyJ[\w.-]+"

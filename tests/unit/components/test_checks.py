@@ -8,6 +8,7 @@ import pulumi
 import pytest
 from stanchion import ArgumentsError, Cloud, DatabaseArgs, Role, TenantArgs
 from stanchion.checks import Checks
+from stanchion.messages import readable
 
 TENANT = {"namespace": "demo", "owner": "a", "cost_center": "b"}
 
@@ -83,3 +84,24 @@ def test_the_callers_own_mapping_stays_as_it_was() -> None:
     given = {**TENANT, "quota": {"gpus": 4.0}}
     _shaped(TenantArgs, given)
     assert given["quota"] == {"gpus": 4.0}
+
+
+def test_a_problem_is_one_line_that_shows_no_key() -> None:
+    check = Checks("Thing", "mine")
+    check.refuse("name", "'sk-proj-0a1b2c3d4e5f6a7b' is no name", "write another")
+    check.refuse("url", "'https://me:hunter2@example.com' has a login", "remove it")
+    check.refuse("text", f"'{'x' * 5000}\n' is too long", "write less")
+    with pytest.raises(ArgumentsError) as refused:
+        check.done()
+    told = str(refused.value)
+    assert "0a1b2c3d" not in told
+    assert "hunter2" not in told
+    assert len(told.splitlines()) == 4
+    assert len(told) < 400
+
+
+@pytest.mark.parametrize(
+    "name", ["pat-prediction-model", "sk-learn-pipeline-v2", "hf_models", "s3://bucket/path"]
+)
+def test_names_that_are_no_keys_are_shown(name: str) -> None:
+    assert readable(f"'{name}' is unknown; write another") == f"'{name}' is unknown; write another"
