@@ -15,7 +15,7 @@ from foundation_args import checked_foundation
 from layers import Layer, environment_below
 from llm_serving import build_llm_services
 from monitoring import build_monitoring, check_monitoring
-from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.config import CONFIG, get_config_env, get_config_secret_keys_env
 from queues import build_queues, check_queues
 from serving import Platform, build_services, load_declared
 from tenants import build_tenants, find_tenants
@@ -24,7 +24,9 @@ from training_serving import build_trainings
 from validation import InvalidFileError, together
 
 try:
-    environment = from_pulumi_config({**get_config_env(), **CONFIG.get()})
+    environment = from_pulumi_config(
+        {**get_config_env(), **CONFIG.get()}, get_config_secret_keys_env()
+    )
     layers, below = environment.layers, environment.base_stack
     name = environment_below(below) if below else pulumi.get_stack()
     pools = checked_foundation(environment, name)

@@ -7,7 +7,7 @@ configuration path, the reason and the fix, and all errors are reported at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -269,16 +269,29 @@ def parse_environment(values: Mapping[str, Any]) -> Environment:
         raise InvalidFileError(explain(error, Environment, f"{NAMESPACE}:")) from None
 
 
-def from_pulumi_config(config: Mapping[str, str]) -> Environment:
+def from_pulumi_config(config: Mapping[str, str], secrets: Collection[str] = ()) -> Environment:
     """Validate the configuration as the engine hands it over: every value is text.
 
     Objects, lists, numbers and booleans arrive JSON-encoded. Keys of other
     namespaces (a provider's own settings) are left alone. A stack that is built on
     another has the settings of its environment's file, and layers of its own.
 
+    Args:
+        config: Every value by its key.
+        secrets: Keys of values that the file has encrypted. Settings are in outputs and reports,
+            so none of ours may be.
+
     Raises:
         InvalidFileError: with every problem found.
     """
+    if encrypted := sorted(key for key in secrets if key.startswith(f"{NAMESPACE}:")):
+        raise InvalidFileError(
+            [
+                f"{key}: is `secure`, and settings name secrets and never hold one; keep the value "
+                "in a secret and name that"
+                for key in encrypted
+            ]
+        )
     values = _own(config)
     if "baseStack" not in values:
         return parse_environment(values)

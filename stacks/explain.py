@@ -48,7 +48,12 @@ def problems_in_files(check: Callable[[], object], path: Callable[[str], str] = 
 def explain(error: ValidationError, model: type[BaseModel], prefix: str) -> list[str]:
     """Turn pydantic's errors into `path: what is wrong; how to fix it` lines."""
     problems = []
-    for detail in error.errors():
+    details = error.errors()
+    places = [each["loc"] for each in details]
+    for detail in details:
+        at = detail["loc"]
+        if detail["type"] == "too_short" and any(p[: len(at)] == at != p for p in places):
+            continue  # Items that are wrong are not counted, and were told.
         reason = _reason(detail, model)
         # A rule over the whole file names its fields itself.
         whole = not detail["loc"] and detail["type"] == "value_error"

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from validation import Memory, Name, Schedule, Strict
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def _folder(value: str) -> str:
+    path = posixpath.normpath(value)
+    if path.startswith(("/", "../..")) or path in {".", ".."}:
+        raise ValueError(
+            f"'{value}' is no folder of this repository for definitions alone; write one as seen "
+            "from stacks/, as features"
+        )
+    return value
 
 
 class FeatureStoreConfig(Strict):
@@ -15,7 +26,7 @@ class FeatureStoreConfig(Strict):
 
     enabled: bool = False
     """Whether there is one."""
-    definitions: _Text = "features"
+    definitions: Annotated[_Text, AfterValidator(_folder)] = "features"
     """Folder with the feature repository's Python files, as seen from stacks/."""
     sources: _Text | None = None
     """Folder that every Parquet source is in: s3://BUCKET/PATH, gs://BUCKET/PATH or, locally,

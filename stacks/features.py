@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pulumi
@@ -40,19 +41,41 @@ def check_features(environment: Environment, name: str) -> None:
         return
     cloud = Cloud(environment.provider.cloud)
     problems = folder_problems([_sources(environment)], cloud, name)
-    folder = _ROOT / config.definitions
-    if not [*folder.glob("*.py")]:
-        problems.append(
-            f"definitions: stacks/{config.definitions} holds no Python file; put the feature "
-            "repository there, or name its folder"
-        )
-    else:
+    unreadable = _definition_problems(config.definitions)
+    problems += [f"definitions: {each}" for each in unreadable]
+    if not unreadable:
         placeholder: MlflowDatabase = {"host": "database", "port": 5432, "admin_secret_name": "a"}
         problems += problems_in_files(
             lambda: checked(FEATURES, _args(environment, name, placeholder, "tracking"))
         )
     if problems:
         raise InvalidFileError([f"{NAMESPACE}:featureStore.{each}" for each in problems])
+
+
+def _files(definitions: str) -> list[Path]:
+    return sorted((_ROOT / definitions).glob("*.py"))
+
+
+def _definition_problems(definitions: str) -> list[str]:
+    """What of the feature repository's files would fail only in the job that applies them."""
+    files = _files(definitions)
+    if not files:
+        return [
+            f"stacks/{definitions} holds no Python file; put the feature repository there, or name "
+            "its folder"
+        ]
+    problems = []
+    for file in files:
+        where = f"stacks/{definitions}/{file.name}"
+        try:
+            ast.parse(file.read_text("utf-8"))
+        except OSError as error:
+            problems.append(f"{where} cannot be read: {error.strerror}; replace it")
+        except SyntaxError as error:
+            problems.append(f"{where}:{error.lineno} is no Python: {error.msg}; correct that line")
+        except ValueError:
+            problems.append(f"{where} is no text of Python; replace it")
+    return problems
 
 
 def build_features(
@@ -89,7 +112,7 @@ def _args(
     environment: Environment, name: str, database: MlflowDatabase, namespace: pulumi.Input[str]
 ) -> FeatureStoreArgs:
     config = environment.feature_store
-    files = sorted((_ROOT / config.definitions).glob("*.py"))
+    files = _files(config.definitions)
     args: FeatureStoreArgs = {
         "namespace": namespace,
         "owner": environment.owner,

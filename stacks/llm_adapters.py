@@ -39,7 +39,9 @@ class LlmAdapter(Strict):
     def _of_one_place(self) -> Self:
         of_hub = (self.hub_name is not None, self.revision is not None)
         if of_hub != ((False, False) if self.model is not None else (True, True)):
-            raise ValueError("needs either `model`, or both `hubName` and `revision`")
+            raise ValueError(
+                "needs either `model`, or both `hubName` and `revision`; write the one or both"
+            )
         return self
 
 

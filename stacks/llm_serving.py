@@ -159,7 +159,7 @@ def _gateway_path(file: LlmServiceFile, field: str) -> str:
     target = re.fullmatch(r"models\[0\]\.targets\[(\d+)\](.*)", field)
     if target is not None:
         return _gateway_path(file, f"backends[{target[1]}]{target[2]}")
-    further = re.fullmatch(r"models\[([1-9]\d*)\]\.name", field)
+    further = re.fullmatch(r"models\[([1-9]\d*)\]\..*", field)
     if further is not None:
         return f"adapters[{int(further[1]) - 1}].name"
     if field == "traces.tracking.secret_name":

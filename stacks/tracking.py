@@ -8,18 +8,12 @@ from dataclasses import dataclass
 import pulumi
 from base_stack import BaseStack
 from environment import Environment
-from features import FEATURES, build_features
+from features import build_features
 from foundation import Foundation, Site
 from images import image
-from provider import LocalProvider
 from stanchion import (
     ArtifactStore,
-    ArtifactStoreArgs,
-    Cloud,
     Database,
-    DatabaseArgs,
-    Grant,
-    GrantKind,
     MlflowServer,
     MlflowServerArgs,
     ModelRegistryAccess,
@@ -29,18 +23,17 @@ from stanchion import (
     TrackingBackupArgs,
     TrackingGarbageCollection,
     TrackingGarbageCollectionArgs,
-    WorkloadIdentity,
     balancer_cidrs,
-    feature_store_pod_labels,
-    mlflow_pod_labels,
 )
 from tracking_ingress import MLFLOW, PORT, ingress_args, mlflow_host
-
-TRACKING = "tracking"
-DATABASE = "database"
-BACKUPS = "backups"
-BACKUP_ACCOUNT = f"{MLFLOW}-backup"
-"""Service account that `TrackingBackup` makes for itself."""
+from tracking_stores import (
+    BACKUP_ACCOUNT,
+    BACKUPS,
+    TRACKING,
+    database_args,
+    store_args,
+    store_identity,
+)
 
 _URL = f"http://{MLFLOW}.{TRACKING}.svc.cluster.local:{PORT}"
 
@@ -89,9 +82,9 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         },
         opts,
     )
-    database = Database(DATABASE, _database_args(environment, foundation, home.namespace), opts)
+    database = Database("database", database_args(environment, foundation, home.namespace), opts)
     artifacts = ArtifactStore(
-        "artifacts", _store_args(environment, foundation, home.namespace), opts
+        "artifacts", store_args(environment, foundation, home.namespace), opts
     )
     mlflow_args: MlflowServerArgs = {
         "namespace": home.namespace,
@@ -119,7 +112,7 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         mlflow_args["artifacts_volume_claim_name"] = artifacts.volume_claim_name
     if foundation.site is not None:
         mlflow_args["cloud_access"] = True
-        mlflow_args["service_account_annotations"] = _identity(
+        mlflow_args["service_account_annotations"] = store_identity(
             environment, foundation.site, MLFLOW, artifacts, opts
         ).annotations
         _admit_balancers(environment, foundation.site, mlflow_args)
@@ -181,10 +174,10 @@ def _lead_to(
 def _back_up(environment: Environment, foundation: Foundation, server: MlflowServerArgs) -> None:
     """The database's backups, in a store that no user of the tracking server can read."""
     opts = foundation.opts
-    store_args = _store_args(environment, foundation, server["namespace"])
-    store_args["purpose"] = BACKUPS
-    store_args["storage"] = environment.tracking.backup_storage
-    store = ArtifactStore(BACKUPS, store_args, opts)
+    kept = store_args(environment, foundation, server["namespace"])
+    kept["purpose"] = BACKUPS
+    kept["storage"] = environment.tracking.backup_storage
+    store = ArtifactStore(BACKUPS, kept, opts)
     args: TrackingBackupArgs = {
         "namespace": server["namespace"],
         "owner": environment.owner,
@@ -198,7 +191,7 @@ def _back_up(environment: Environment, foundation: Foundation, server: MlflowSer
         args["volume_claim_name"] = store.volume_claim_name
     if foundation.site is not None:
         args["cloud_access"] = True
-        args["service_account_annotations"] = _identity(
+        args["service_account_annotations"] = store_identity(
             environment, foundation.site, BACKUP_ACCOUNT, store, opts
         ).annotations
     TrackingBackup("backup", args, foundation.workloads)
@@ -220,84 +213,3 @@ def _collect_garbage(
         "deleted_days": settings.deleted_days,
     }
     TrackingGarbageCollection("garbage", args, foundation.workloads)
-
-
-def _database_args(
-    environment: Environment, foundation: Foundation, namespace: pulumi.Output[str]
-) -> DatabaseArgs:
-    users = [mlflow_pod_labels(MLFLOW)]
-    if environment.feature_store.enabled:
-        users.append(feature_store_pod_labels(FEATURES))
-    args: DatabaseArgs = {
-        "cloud": Cloud(environment.provider.cloud),
-        "namespace": namespace,
-        "owner": environment.owner,
-        "cost_center": environment.cost_center,
-        "clients": [{"namespace": TRACKING, "pod_labels": each} for each in users],
-        "keep": environment.keep,
-    }
-    provider = environment.provider
-    if isinstance(provider, LocalProvider):
-        args["image"] = image(environment, foundation.environment, "postgres")
-        args["storage"] = environment.tracking.database_storage
-        if provider.storage_class is not None:
-            args["storage_class"] = provider.storage_class
-    if foundation.site is not None:
-        args["location"] = foundation.site.location
-        args["environment"] = foundation.environment
-        args["network"] = foundation.site.network
-        args["secret_store"] = foundation.site.secret_store
-        args["machine"] = environment.database_machine
-        args["high_availability"] = environment.keep
-    return args
-
-
-def _store_args(
-    environment: Environment, foundation: Foundation, namespace: pulumi.Input[str]
-) -> ArtifactStoreArgs:
-    args: ArtifactStoreArgs = {
-        "cloud": Cloud(environment.provider.cloud),
-        "namespace": namespace,
-        "owner": environment.owner,
-        "cost_center": environment.cost_center,
-        "storage": environment.tracking.artifact_storage,
-        "keep": environment.keep,
-    }
-    provider = environment.provider
-    if isinstance(provider, LocalProvider) and provider.storage_class is not None:
-        args["storage_class"] = provider.storage_class
-    if foundation.site is not None:
-        args["location"] = foundation.site.location
-        args["environment"] = foundation.environment
-    return args
-
-
-def _identity(
-    environment: Environment,
-    site: Site,
-    account: str,
-    store: ArtifactStore,
-    opts: pulumi.ResourceOptions,
-) -> WorkloadIdentity:
-    """Who a service account is to the cloud: the one that reads and writes its store alone."""
-    grant: Grant = {
-        "name": "artifacts" if account == MLFLOW else BACKUPS,
-        "kind": GrantKind.BUCKET_WRITE,
-        "resource": store.destination.apply(lambda uri: uri.partition("://")[2]),
-    }
-    if store.encryption_key is not None:
-        grant["key"] = store.encryption_key
-    return WorkloadIdentity(
-        f"{account}-identity",
-        {
-            "location": site.location,
-            "environment": site.environment,
-            "owner": environment.owner,
-            "cost_center": environment.cost_center,
-            "cluster": site.cluster,
-            "namespace": TRACKING,
-            "service_account": account,
-            "grants": [grant],
-        },
-        opts,
-    )

@@ -28,6 +28,18 @@ def _files(folder: Path) -> dict[str, bytes]:
     }
 
 
+def _preview(root: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).parent / "stanchion"
+    return subprocess.run(
+        [command, "preview", "local", "--no-policies"],
+        cwd=root,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     ("file", "bad"),
     [
@@ -41,18 +53,21 @@ def test_a_bad_file_ends_with_2_its_path_and_no_traceback(
     root = _checkout(tmp_path)
     (root / file).write_text(bad.text)
     before = _files(root)
-    command = Path(sys.executable).parent / "stanchion"
-    ended = subprocess.run(
-        [command, "preview", "local", "--no-policies"],
-        cwd=root,
-        env={"PATH": os.environ["PATH"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = _preview(root)
     assert ended.returncode == 2, ended.stderr
     assert "Traceback" not in ended.stderr
     assert bad.path in ended.stderr
     assert bad.says in ended.stderr
     assert "; " in ended.stderr, "a message says how to fix it"
     assert _files(root) == before, "nothing is touched"
+
+
+def test_an_encrypted_setting_is_refused_by_its_key(tmp_path: Path) -> None:
+    root = _checkout(tmp_path)
+    file = root / "stacks" / "Pulumi.local.yaml"
+    receiver = "{name: pager, pagerduty: {routingKey: {secure: AAABAHcHm0}}}"
+    file.write_text(f"{file.read_text()}  stanchion:monitoring: {{receivers: [{receiver}]}}\n")
+    ended = _preview(root)
+    assert ended.returncode == 2, ended.stderr
+    assert "stanchion:monitoring: is `secure`" in ended.stderr
+    assert "Traceback" not in ended.stderr

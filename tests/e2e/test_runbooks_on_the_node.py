@@ -46,7 +46,7 @@ def runnable() -> list[Command]:
 
 def test_what_only_reads_is_answered_by_the_node(platform: Platform) -> None:
     platform.enable(["kube-prometheus-stack"])
-    platform.stanchion("up", "local")
+    platform.stanchion("up", "local", "--sample")
     asked, node = runnable(), cluster.find(platform.cluster)
     assert node is not None
     assert len(asked) > 20

@@ -111,7 +111,7 @@ def page(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 def test_every_panel_that_the_node_can_feed_has_data(platform: Platform, page: Path) -> None:
     platform.enable(["kube-prometheus-stack"])
-    platform.stanchion("up", "local")
+    platform.stanchion("up", "local", "--sample")
     began = time.monotonic()
     with Traffic(platform.address(), platform.request(), threads=2, pause=0.1) as traffic:
         try:

@@ -31,8 +31,12 @@ SCRIPT = Path(__file__).parents[2] / "examples" / "training" / "wine-on-ray" / "
 STEPS, KILLED_AFTER = 3, 1
 HEAD, WORKERS = "127.0.0.2", ("127.0.0.3", "127.0.0.4")
 """Addresses of this machine: Ray tells its nodes apart by them."""
-PORTS = ("node-manager", "object-manager", "dashboard-agent-grpc", "dashboard-agent-listen")
-MORE_PORTS = ("runtime-env-agent", "metrics-export")
+PORTS = (
+    *("node-manager", "object-manager", "runtime-env-agent"),
+    *("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export"),
+)
+TRIES = 5
+"""Of a node's start."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -48,15 +52,27 @@ def free_ports(count: int) -> list[int]:
 
 
 def node(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """A node of Ray, in a session of its own so that all of it can be ended.
+    """A node of Ray that is up, in a session of its own so that all of it can be ended.
 
-    Ports are given: what Ray chooses itself it waits for 15 s, whatever else the machine does.
+    Ray gives a node 15 s and 30 s for parts of its start, whatever else the machine does: one that
+    had too little is started again, as KubeRay would.
     """
-    names = (*PORTS, *MORE_PORTS)
+    for at in range(TRIES):
+        log = root / f"node-{len(list(root.glob('node-*.log')))}.log"
+        starting = _starting(log, *arguments)
+        while starting.poll() is None:
+            if "Ray runtime started" in log.read_text("utf-8", errors="replace"):
+                return starting
+            time.sleep(0.1)
+        assert at < TRIES - 1, log.read_text("utf-8", errors="replace")
+    raise AssertionError
+
+
+def _starting(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     ports = [
-        f"--{name}-port={port}" for name, port in zip(names, free_ports(len(names)), strict=True)
+        f"--{name}-port={port}" for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)
     ]
-    with (root / "nodes.log").open("ab") as log:
+    with log.open("wb") as said:
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block"),
@@ -64,8 +80,7 @@ def node(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
                 *ports,
                 *arguments,
             ],
-            env=os.environ | {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"},
-            stdout=log,
+            stdout=said,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
@@ -98,34 +113,30 @@ class Cluster:
     """
 
     def __init__(self, root: Path, files: str) -> None:
-        self._root = root
+        self._root, self._nodes = root, list[subprocess.Popen[bytes]]()
         port, client = free_ports(2)
         self.address = f"{HEAD}:{port}"
-        self._head = node(
-            root,
-            *("--head", "--num-cpus=0", "--include-dashboard=false"),
-            *(f"--node-ip-address={HEAD}", f"--port={port}", f"--temp-dir={files}"),
-            f"--ray-client-server-port={client}",
-            *("--min-worker-port=42000", "--max-worker-port=42500"),
+        self._nodes.append(
+            node(
+                root,
+                *("--head", "--num-cpus=0", "--include-dashboard=false"),
+                *(f"--node-ip-address={HEAD}", f"--port={port}", f"--temp-dir={files}"),
+                f"--ray-client-server-port={client}",
+                *("--min-worker-port=42000", "--max-worker-port=42500"),
+            )
         )
-        while "Ray runtime started" not in self.log:
-            assert self._head.poll() is None, self.log
-            time.sleep(0.1)
-        self._worker = worker(root, self.address, WORKERS[0])
 
-    @property
-    def log(self) -> str:
-        """What the nodes say."""
-        return (self._root / "nodes.log").read_text("utf-8", errors="replace")
+    def add_worker(self, at: str) -> None:
+        """Start a worker, which counts as a node of its own by its address."""
+        self._nodes.append(worker(self._root, self.address, at))
 
     def lose_worker(self) -> None:
-        """Take the worker with all its processes, and put another in its place."""
-        ended(self._worker)
-        self._worker = worker(self._root, self.address, WORKERS[1])
+        """Take the worker that was added last, with all its processes."""
+        ended(self._nodes.pop())
 
     def end(self) -> None:
         """End all of it."""
-        for each in (self._worker, self._head):
+        for each in reversed(self._nodes):
             ended(each)
 
 
@@ -135,6 +146,7 @@ def running(root: Path) -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as files:
         made = Cluster(root, files)
         try:
+            made.add_worker(WORKERS[0])
             yield made
         finally:
             made.end()
@@ -223,6 +235,7 @@ def test_a_lost_worker_costs_nothing_but_time(
     training = started(tmp_path, data, cluster.address)
     reached(tmp_path, KILLED_AFTER, training)
     cluster.lose_worker()
+    cluster.add_worker(WORKERS[1])
     done = said(training)
     assert done.pop("resumed_at") == 0, "the command never knew"
     assert done == whole

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from policies.cases.ray import ray_job
 from policies.in_process import seen
 from policies.manifests import UNKNOWN, Manifest, put, resource
 from policies.test_mutations import Path, compliant
@@ -66,3 +67,12 @@ def test_no_policy_crashes_on_a_malformed_object(kind: str) -> None:
             continue  # they make the type token, which is not the object's to malform
         for value in WRONG:
             run(made(whole, malformed(whole, path, value)), others)
+
+
+def test_no_policy_crashes_on_a_malformed_ray_job() -> None:
+    whole = ray_job(submitterPodTemplate={"spec": {}})
+    for path in paths(whole):
+        if path in {("apiVersion",), ("kind",)}:
+            continue
+        for value in WRONG:
+            run(made(whole, malformed(whole, path, value)), [])

@@ -31,6 +31,9 @@ NOT_MET = {
     "image-registry": "prod names no registries, each tenant has its own",
     "gpu-pool-idle": "prod may keep GPUs warm",
     "queue-within-pools": "we declare no queue",
+    "ray-job-ends-its-cluster": "prod has no RayJob",
+    "ray-closed": "prod has no RayJob",
+    "ray-head-stays": "prod has no RayJob",
     "route-backend-exists": "prod has no Gateway, and so no routes",
 }
 """Policies that nothing in prod can violate yet, and why."""

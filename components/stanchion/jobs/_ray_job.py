@@ -144,7 +144,6 @@ def spec(
                     "replicas": workers,
                     "minReplicas": workers,
                     "maxReplicas": workers,
-                    "rayStartParams": {},
                     "template": worker,
                 }
             ],

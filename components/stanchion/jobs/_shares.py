@@ -123,8 +123,8 @@ def unassigned(pool: Placement, given: Mapping[tuple[str, str], Amounts]) -> Amo
 
 def too_much(
     tenants: Sequence[QueueTenant], pools: Sequence[Placement]
-) -> Iterator[tuple[str, str]]:
-    """Guarantees that nothing can keep: the argument, and why, with the numbers."""
+) -> Iterator[tuple[str, str, str]]:
+    """Guarantees that nothing can keep: the argument, why, with the numbers, and the fix."""
     for at, tenant in enumerate(tenants):
         for number, share in enumerate(tenant.get("guaranteed", [])):
             (pool,) = [each for each in pools if each["pool"] == share["pool"]]
@@ -133,6 +133,7 @@ def too_much(
                     yield (
                         f"tenants[{at}].guaranteed[{number}].{name}",
                         f"{asked} is more than {most}, the quota of tenant '{tenant['tenant']}'",
+                        "lower it, or raise the quota",
                     )
     for pool in pools:
         told = [_told(each, pool) for each in tenants]
@@ -142,6 +143,7 @@ def too_much(
                     "tenants",
                     f"{asked} {_UNITS[name]} of pool '{pool['pool']}' are guaranteed in all, and "
                     f"it has {most} at its largest",
+                    "guarantee less, or raise the pool's maximum",
                 )
 
 

@@ -39,8 +39,8 @@ def checked(name: str, args: JobQueuesArgs) -> JobQueuesArgs:
             "write never or lower_priority",
         )
     check.done()
-    for field, reason in _shares.too_much(args["tenants"], args["pools"]):
-        check.refuse(field, reason, "lower it, or raise the pool's maximum")
+    for field, reason, fix in _shares.too_much(args["tenants"], args["pools"]):
+        check.refuse(field, reason, fix)
     check.done()
     return args
 

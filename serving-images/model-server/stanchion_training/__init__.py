@@ -14,7 +14,8 @@ from stanchion_training.errors import (
     WrongSettingsError,
 )
 from stanchion_training.expectations import Column, Expectations
-from stanchion_training.run import TrainingRun, training_run
+from stanchion_training.process import training_run
+from stanchion_training.run import TrainingRun
 from stanchion_training.settings import TrainingSettings
 
 __all__ = [

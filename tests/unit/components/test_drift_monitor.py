@@ -213,7 +213,7 @@ def test_every_metric_that_may_be_judged_is_one_that_the_job_judges() -> None:
         ({"labels": {**LABELS, "metric": "mae"}}, "mae is none of a classification"),
         ({"labels": {**LABELS, "metric": "logLoss"}}, "probabilities"),
         ({"labels": {k: v for k, v in LABELS.items() if k != "max_drop"}}, "judges nothing"),
-        ({"labels": {**LABELS, "max_drop": -1}}, "write 0 or more"),
+        ({"labels": {**LABELS, "max_drop": -1}}, "write 0 to 1"),
         ({"overdue_hours": 1}, "overdue"),
         ({"model_name": " "}, "is empty"),
     ],

@@ -56,6 +56,26 @@ def test_what_cannot_be_is_told_with_its_field(
     assert told in str(refused.value)
 
 
+def test_definitions_that_would_fail_in_the_cluster_are_told_file_by_file(root: Path) -> None:
+    folder = root / "mine"
+    (folder / "folder.py").mkdir(parents=True)
+    (folder / "bytes.py").write_bytes(b"\xff\xfe")
+    (folder / "syntax.py").write_text("one = 1\ndef (:\n")
+    (folder / "whole.py").write_text("one = 1\n")
+    with pytest.raises(InvalidFileError) as refused:
+        checked(definitions="mine")
+    told = dict(each.split(" ", 2)[1:] for each in refused.value.problems)
+    assert told.keys() == {
+        *("stacks/mine/bytes.py", "stacks/mine/folder.py", "stacks/mine/syntax.py:2")
+    }
+
+
+@pytest.mark.parametrize("folder", ["/etc", "..", ".", "../..", "../../elsewhere", "a/../../.."])
+def test_definitions_are_a_folder_of_the_repository(folder: str) -> None:
+    with pytest.raises(InvalidFileError, match=r"featureStore\.definitions: .* as features"):
+        environment("prod-aws", featureStore={**WHOLE, "definitions": folder})
+
+
 @pytest.mark.parametrize(
     ("block", "told"),
     [

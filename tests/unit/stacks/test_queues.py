@@ -39,7 +39,8 @@ def test_a_share_of_a_pool_is_kept_within_it_and_the_quota(stack: str) -> None:
     [
         (
             {"l4": {"gpus": 9}},
-            "stanchion:tenants[0].queue.guaranteed.l4.gpus: 9 is more than 8, the quota of tenant",
+            "stanchion:tenants[0].queue.guaranteed.l4.gpus: 9 is more than 8, the quota of tenant"
+            " 'demo'; lower it, or raise the quota",
         ),
         (
             {"train": {"gpus": 3}},

@@ -55,6 +55,11 @@ def test_a_service_of_no_environment_is_refused(folder: Path) -> None:
     assert _told(folder).startswith("wine.yaml: environments: is empty; ")
 
 
+def test_a_wrong_item_does_not_make_its_list_an_empty_one(folder: Path) -> None:
+    (folder / "wine.yaml").write_text(f"{SERVICE}environments: [3]\n")
+    assert _told(folder) == "wine.yaml: environments[0]: 3 has the wrong type; write text"
+
+
 def test_a_file_whose_name_would_hide_it_is_refused(folder: Path) -> None:
     (folder / "wine.yml").write_text(SERVICE)
     assert _told(folder).startswith("wine.yml: is not read, ")

@@ -108,3 +108,13 @@ def test_a_pin_is_a_number_and_a_whole_digest(tmp_path: Path, field: str, value:
     (tmp_path / "local.lock.yaml").write_text(yaml.safe_dump({"services": {"wine": pin}}))
     with pytest.raises(InvalidFileError, match=f"services.wine.{field}"):
         load_pins(tmp_path, "local")
+
+
+def test_no_setting_is_encrypted_and_what_other_providers_have_is_theirs() -> None:
+    config = {**_config(ENVIRONMENT), "stanchion:owner": "hunter2", "other:token": "hunter2"}
+    with pytest.raises(InvalidFileError) as caught:
+        from_pulumi_config(config, ["stanchion:owner", "other:token"])
+    assert caught.value.problems == (
+        "stanchion:owner: is `secure`, and settings name secrets and never hold one; keep the "
+        "value in a secret and name that",
+    )
