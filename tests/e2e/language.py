@@ -51,25 +51,32 @@ class Assistant:
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
         self._file = platform.root / "stacks" / "services" / f"{SERVICE}.yaml"
-        self.asked_for = ""
-        """What `up` said while the Secrets were not there."""
 
     def bring_up(self) -> None:
-        """The file, the Secrets only once `up` has asked for them, and the model.
-
-        The model comes last, since its image comes with the gateway.
-        """
+        """First who may ask, then the file, then the model: its image comes with the gateway."""
         self.platform.stanchion("up", "local")
+        objects.apply(self.platform, "demo", _secrets())
         Registry(self.platform).admit(_USER, _PASSWORD)
+        self.declare()
+        self.platform.stanchion("up", "local")
+        objects.apply(self.platform, "demo", _model())
+        self._kubectl("wait", f"pod/{_MODEL}", "--for=condition=Ready", "--timeout=180s")
+
+    def declare(self) -> None:
+        """Put its file where `up` finds it."""
         shutil.copy(self.platform.root / "examples" / "llm" / "in-cluster.yaml", self._file)
+
+    def forgotten(self) -> str:
+        """What `up` says while the Secrets are not there; it ends once they are."""
+        objects.delete(self.platform, "demo", _secrets())
+        self.declare()
         waiting = self.platform.start("up", "local")
         assert waiting.stdout is not None
-        self.asked_for = next(filter(_MISSING.search, waiting.stdout), "")
+        told = next(filter(_MISSING.search, waiting.stdout), "")
         objects.apply(self.platform, "demo", _secrets())
         rest = waiting.stdout.read()
         assert waiting.wait(timeout=60) == 0, rest
-        objects.apply(self.platform, "demo", _model())
-        self._kubectl("wait", f"pod/{_MODEL}", "--for=condition=Ready", "--timeout=180s")
+        return told
 
     def clear_away(self) -> None:
         """Leave nothing of it on the node, in the lock file and among MLflow's users."""

@@ -46,13 +46,6 @@ def assistant(platform: Platform) -> Iterator[Assistant]:
         yield made
 
 
-def test_up_says_which_secret_a_gateway_waits_for_and_goes_on_once_it_is_there(
-    assistant: Assistant,
-) -> None:
-    assert "Deployment demo/assistant" in assistant.asked_for
-    assert re.search('secret "assistant-(consumers|mlflow)" not found', assistant.asked_for)
-
-
 def test_a_chat_is_answered_on_the_node_and_its_trace_arrives_in_mlflow(
     assistant: Assistant,
 ) -> None:
@@ -174,6 +167,17 @@ def test_without_its_file_nothing_of_it_is_left_on_the_node(assistant: Assistant
     assert assistant.left() != []
     assert "0 created, 0 changed" in assistant.take_down(), "what is pinned of it does no harm"
     eventually(lambda: assistant.left() == [], seconds=120, what="that all of it is gone")
+
+
+def test_up_says_which_secret_a_gateway_waits_for_and_goes_on_once_it_is_there(
+    assistant: Assistant,
+) -> None:
+    began = time.monotonic()
+    told = assistant.forgotten()
+    _tell(began, "up with Secrets that came late")
+    assert "Deployment demo/assistant" in told
+    assert re.search('secret "assistant-(consumers|mlflow)" not found', told)
+    assert said(assistant.asked(**NAMED)[1]) == CONTEXT
 
 
 def _champion(assistant: Assistant) -> str:
