@@ -106,6 +106,7 @@ def test_the_program_waits_for_mlflow_and_fetches_through_it_with_its_login(tmp_
     try:
         os.environ |= server.environment
         version = registered(server.client, adapter(tmp_path / "made"))
+        server.admit_gateways()
     finally:
         server.stop()
         for name in server.environment:
