@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -26,7 +27,7 @@ class Traces:
     def of_machine(cls) -> Traces:
         """Look at this machine now."""
         return cls(
-            processes=_lines("ps", "-eo", "args", "--no-headers", only="stanchion"),
+            processes=_processes(),
             mounts=frozenset(line.split()[1] for line in _file("/proc/mounts")),
             interfaces=frozenset(path.name for path in Path("/sys/class/net").iterdir()),
             routes=_lines("ip", "route", "show", "table", "all"),
@@ -47,17 +48,30 @@ class Traces:
         return {name: lines for name, lines in found.items() if lines}
 
 
-def _lines(*command: str, only: str = "") -> frozenset[str]:
+def _processes() -> frozenset[str]:
+    """Processes that name us, without those of other tests that run on the machine as well."""
+    rows = [line.split(maxsplit=2) for line in _lines("ps", "-eo", "pid,ppid,args", "--no-headers")]
+    called = {int(pid): args for pid, _, args in rows}
+    parents = {int(pid): int(parent) for pid, parent, _ in rows}
+
+    def of_other_tests(pid: int) -> bool:
+        while pid in called and pid != os.getpid():
+            if "pytest" in called[pid]:
+                return True
+            pid = parents[pid]
+        return False
+
+    return frozenset(
+        args for pid, args in called.items() if "stanchion" in args and not of_other_tests(pid)
+    )
+
+
+def _lines(*command: str) -> frozenset[str]:
     try:
         printed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     except FileNotFoundError:
         return frozenset()
-    ours = {"pytest", "ps -eo"}
-    return frozenset(
-        line.strip()
-        for line in printed.splitlines()
-        if only in line and not any(word in line for word in ours)
-    )
+    return frozenset(line.strip() for line in printed.splitlines())
 
 
 def _file(path: str) -> list[str]:
