@@ -147,4 +147,5 @@ def test_the_program_waits_for_mlflow_and_fetches_through_it_with_its_login(tmp_
         assert wrong.communicate(timeout=120)[1].startswith("ADAPTER_BASE: ")
         assert wrong.returncode == 2
     finally:
+        process.kill()
         server.stop()
