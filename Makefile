@@ -5,7 +5,7 @@ UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --no-sync
 ENV ?= local
 
-.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-tools e2e-node e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check bench-scale sync sync-up
+.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-tools e2e-node e2e-programs e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check bench-scale sync sync-up
 
 up: sync-up  ## the platform on this machine, with a sample model served
 	@$(RUN) stanchion up $(ENV) --sample
@@ -58,6 +58,9 @@ e2e-tools: sync
 
 e2e-node: sync  ## the platform on a real Kubernetes node (root)
 	@$(RUN) pytest -m "node and not full" --durations=25 tests/e2e
+
+e2e-programs: sync  ## what e2e builds the first time, ahead of it (root)
+	@$(RUN) python -P tests/e2e/programs.py
 
 e2e-full: sync  ## the longer matrix, with every chapter on the node (root); its result is committed
 	@$(RUN) pytest -m "node or full" tests/e2e --results tests/e2e/RESULTS.md
