@@ -11,7 +11,7 @@ import typer
 from stanchion_cli.commands.dashboards import PrometheusAddress
 from stanchion_cli.commands.status import Context
 from stanchion_cli.errors import InputError
-from stanchion_cli.progress import step
+from stanchion_cli.progress import results, step
 from stanchion_cli.project import find_root
 from stanchion_cli.report.form import TextOrJson
 
@@ -117,9 +117,9 @@ def _as_json(name: str, allocation: Allocation | None, measured: Measured | None
 
 def _print(name: str, allocation: Allocation | None, measured: Measured | None) -> None:
     from stanchion_cli.report import costs as report
-    from stanchion_cli.report.text import standard_output, table
+    from stanchion_cli.report.text import table
 
-    console = standard_output()
+    console = results()
     if allocation is None:
         console.print(f"\n{name}: has no nodes that are paid for", markup=False)
         return

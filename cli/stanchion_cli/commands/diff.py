@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stanchion_cli.progress import step
+from stanchion_cli.progress import results, step
 from stanchion_cli.project import find_root
 from stanchion_cli.report.form import TextOrJson
 
@@ -44,10 +44,10 @@ def diff(
         typer.echo(f"{left} and {right} have the same settings")
         return
     from stanchion_cli.report.cost import Row
-    from stanchion_cli.report.text import standard_output, table
+    from stanchion_cli.report.text import table
 
     rows = [Row((d.path, _shown(d.left), _shown(d.right))) for d in found]
-    standard_output().print(table(("setting", left, right), rows, 0))
+    results().print(table(("setting", left, right), rows, 0))
 
 
 def _present(side: str, value: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stanchion_cli.errors import Exit
-from stanchion_cli.progress import step
+from stanchion_cli.progress import results, step
 from stanchion_cli.project import find_root
 from stanchion_cli.report.form import TextOrJson
 
@@ -68,9 +68,9 @@ def _unproven(item: Compared) -> bool:
 
 def _print(name: str, found: Estimate | None, items: tuple[Compared, ...], *, live: bool) -> None:
     from stanchion_cli.report.cost import Row
-    from stanchion_cli.report.text import standard_output, table
+    from stanchion_cli.report.text import table
 
-    console = standard_output()
+    console = results()
     if found is None or not found.lines:
         console.print(f"{name}: needs no quota", markup=False)
         return

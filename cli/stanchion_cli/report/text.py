@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal, TextIO
 
@@ -180,12 +179,6 @@ def _cost(console: Console, report: Report) -> None:
     if found.quotas:
         console.print(_text(f"\nquota needed in {found.region}", style="bold"))
         console.print(table(cost.QUOTA_COLUMNS, cost.quota_rows(found), 0))
-
-
-def standard_output() -> Console:
-    """Standard output for tables: as wide as the terminal, or wide enough for most tables."""
-    width = None if sys.stdout.isatty() else _WIDTH
-    return Console(soft_wrap=True, emoji=False, highlight=False, width=width)
 
 
 def table(columns: Sequence[str], rows: Sequence[cost.Row], figures: int) -> Table:

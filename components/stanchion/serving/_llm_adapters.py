@@ -79,10 +79,10 @@ def mounts(args: LlmServiceArgs) -> list[k8s.core.v1.VolumeMountArgs]:
 
 def fetchers(args: LlmServiceArgs) -> list[k8s.core.v1.ContainerArgs]:
     """A container for each that waits for the registry, verifies, and refuses what does not fit."""
-    return [_fetcher(args, adapter) for adapter in registered(args)]
+    return [_fetcher(args, adapter, at) for at, adapter in enumerate(registered(args))]
 
 
-def _fetcher(args: LlmServiceArgs, adapter: LlmAdapter) -> k8s.core.v1.ContainerArgs:
+def _fetcher(args: LlmServiceArgs, adapter: LlmAdapter, at: int) -> k8s.core.v1.ContainerArgs:
     pin, base = adapter["registered"], args["model"]
     environment = {
         "MODEL_NAME": pin["name"],
@@ -96,7 +96,7 @@ def _fetcher(args: LlmServiceArgs, adapter: LlmAdapter) -> k8s.core.v1.Container
     }
     return _CORE.ContainerArgs(
         # Names of adapters may have letters that those of containers may not.
-        name=f"fetch-registered-{registered(args).index(adapter)}",
+        name=f"fetch-registered-{at}",
         image=args["fetcher_image"],
         image_pull_policy="IfNotPresent",
         command=["stanchion-model-server", "adapter"],
