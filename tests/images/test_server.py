@@ -38,7 +38,7 @@ class Running:
 
     def get(self, path: str) -> tuple[int, Any]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as reply:
                 return reply.status, json.loads(reply.read())
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
@@ -81,7 +81,7 @@ def start(store: Store, log: Path, **changes: str) -> Running:
 
 @pytest.fixture
 def running(store: Store, tmp_path: Path) -> Iterator[Running]:
-    made = start(store, tmp_path / "log", DRAIN_SECONDS="1.5")
+    made = start(store, tmp_path / "log", DRAIN_SECONDS="4")
     yield made
     made.process.kill()
     made.process.wait()
@@ -89,7 +89,7 @@ def running(store: Store, tmp_path: Path) -> Iterator[Running]:
 
 def half_sent(port: int) -> socket.socket:
     """A connection with a request whose body is not all there yet."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
     head = (
         "POST /invocations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
         f"content-length: {len(BODY)}\r\n\r\n"
@@ -109,7 +109,7 @@ def test_a_drain_under_load_loses_no_request_and_ends_cleanly(running: Running) 
 
         Its next connection goes elsewhere once the cluster knows that the pod is unready.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
         while not (elsewhere.is_set() and connection.sock is None):
             try:
                 connection.request(
@@ -130,11 +130,11 @@ def test_a_drain_under_load_loses_no_request_and_ends_cleanly(running: Running) 
     time.sleep(0.5)
     before = len(statuses)
     running.process.send_signal(signal.SIGTERM)
-    state = running.wait("/v2/health/ready", 503, seconds=2)
+    state = running.wait("/v2/health/ready", 503, seconds=3)
     slow = half_sent(running.port)
     time.sleep(0.3)
     elsewhere.set()
-    time.sleep(1.0)  # the drain's end passes while the slow client is in the middle of its body
+    time.sleep(5)  # the drain's end passes while the slow client is in the middle of its body
     slow.sendall(BODY[20:].encode())
     answer = slow.recv(4096).decode()
     logged = running.ended()
@@ -156,7 +156,7 @@ def test_without_its_registry_the_process_lives_and_says_why(store: Store, tmp_p
     )
     try:
         assert running.wait("/v2/health/live", 200) == {"live": True}
-        heads = http.client.HTTPConnection("127.0.0.1", running.port, timeout=5)
+        heads = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
         for _ in range(2):  # an answer without a body is not held back for one
             heads.request("HEAD", "/v2/health/live")
             reply = heads.getresponse()

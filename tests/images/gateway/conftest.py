@@ -72,8 +72,8 @@ def configuration(own: StandIn, provider: StandIn, folder: Path, **changes: Any)
             {
                 "name": "own",
                 "url": own.url,
-                "first_byte_seconds": 2,
-                "idle_seconds": 1,
+                "first_byte_seconds": 4,
+                "idle_seconds": 3,
                 "retries": 1,
             },
             {

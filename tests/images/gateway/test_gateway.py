@@ -135,7 +135,7 @@ def test_what_is_the_clients_fault_is_told_and_not_tried_elsewhere(
 
 
 def test_a_slow_backend_is_left_for_the_next(started: Start, own: StandIn) -> None:
-    own.will(Behaviour(wait=5), Behaviour(wait=5))
+    own.will(Behaviour(wait=10), Behaviour(wait=10))
     gateway = started()
     assert chat(gateway, stream=True)[0] == 200
     failures = 'llm_gateway_backend_failures_total{backend="own",reason="timeout"} 2.0'
@@ -164,7 +164,7 @@ def test_after_the_first_byte_nobody_else_is_asked(
 
 
 def test_a_stream_that_falls_silent_is_ended(shared_gateway: Running, own: StandIn) -> None:
-    own.will(Behaviour(pause=3))
+    own.will(Behaviour(pause=8))
     _, _, pieces = chat(shared_gateway, stream=True)
     assert pieces[-2]["error"]["type"] == "timeout"
 
@@ -202,7 +202,7 @@ def test_a_client_that_leaves_stops_the_backend(shared_gateway: Running, own: St
     connection.request("POST", "/v1/chat/completions", json.dumps(body), AUTHORIZED)
     connection.getresponse().read1(10)
     connection.close()
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 9
     while own.hung_up == before and time.monotonic() < give_up:
         time.sleep(0.05)
     assert own.hung_up == before + 1

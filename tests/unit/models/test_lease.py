@@ -14,7 +14,7 @@ from stanchion_cli.models.lease import API_VERSION, LeaseLostError, Timing, held
 from .conftest import Cluster
 
 LEASE = Ref(API_VERSION, "Lease", "demo", "stanchion-release-wine")
-QUICK = Timing(duration=1, renewal=0.05, watch=0.2)
+QUICK = Timing(duration=2, renewal=0.05, watch=0.4)
 SERVICES = {"wine": "demo"}
 
 
@@ -88,7 +88,7 @@ def test_after_the_end_the_next_one_gets_in_at_once_whatever_happened() -> None:
 def test_a_holder_at_work_is_renewed_beyond_the_leases_duration() -> None:
     cluster = Cluster()
     with held(lambda: cluster, SERVICES, "works", QUICK) as hold:
-        time.sleep(1.5)
+        time.sleep(2.5)
         hold.check()
         with pytest.raises(StanchionError, match="works"):
             _enter(cluster, SERVICES, "too", QUICK)
@@ -130,9 +130,10 @@ def test_who_was_robbed_learns_of_it_before_changing_anything() -> None:
         live["spec"]["holderIdentity"] = "bob@desk/2"
         while not cluster.replace(live):
             live = {**(cluster.get(LEASE) or {}), "spec": live["spec"]}
-        time.sleep(0.3)
         with pytest.raises(LeaseLostError, match="somebody else has taken over"):
-            hold.check()
+            for _ in range(100):
+                time.sleep(0.05)
+                hold.check()
     left = cluster.get(LEASE)
     assert left is not None
     assert left["spec"]["holderIdentity"] == "bob@desk/2"
@@ -148,11 +149,11 @@ def test_who_cannot_renew_in_time_stops_changing_anything() -> None:
             return super().get(ref)
 
     cluster = Silent()
-    with held(lambda: cluster, SERVICES, "works", Timing(0.3, 0.05, 0.1)) as hold:
+    with held(lambda: cluster, SERVICES, "works", Timing(2, 0.05, 0.1)) as hold:
         cluster.silent = True
         time.sleep(0.1)
         hold.check()
-        time.sleep(0.4)
+        time.sleep(2.1)
         with pytest.raises(LeaseLostError, match=r"could not be renewed in time \(the API server"):
             hold.check()
         cluster.silent = False
