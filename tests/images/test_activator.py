@@ -122,6 +122,10 @@ class Activator:
     def connect(self, timeout: float = 30) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
+    def connects(self) -> None:
+        with closing(self.connect()) as connection:
+            connection.connect()
+
     def ask(
         self, body: Any = b"{}", path: str = PATH, method: str = "POST", **headers: str
     ) -> tuple[int, bytes, dict[str, str]]:
@@ -422,9 +426,10 @@ def test_told_to_stop_it_still_answers_those_who_wait(
     with asking(5, activator.ask) as answers:
         activator.until("activator_waiting", 5)
         activator.process.send_signal(signal.SIGTERM)
-        time.sleep(2)
         with pytest.raises(OSError, match="refused"):
-            activator.ask()
+            for _ in range(300):
+                activator.connects()
+                time.sleep(0.1)
         with replica.up():
             activator.process.wait(timeout=40)
     assert [status for status, _, _ in answers] == [200] * 5
@@ -461,8 +466,11 @@ def test_a_request_that_no_replica_answered_is_logged_and_others_are_not(
     activator.ask(b"secret")
     with replica.up():
         activator.ask()
-    time.sleep(0.5)
-    (line,) = [each for each in activator.logged() if "status" in each]
+    give_up = time.monotonic() + 30
+    while not (told := [each for each in activator.logged() if "status" in each]):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    (line,) = told
     assert (line["status"], line["path"], line["method"]) == (503, PATH, "POST")
     assert "secret" not in activator.log.read_text()
 

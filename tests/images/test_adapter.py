@@ -132,19 +132,19 @@ def test_the_program_waits_for_mlflow_and_fetches_through_it_with_its_login(tmp_
     assert not target.exists()
     server.start()
     try:
-        out, logged = process.communicate(timeout=120)
+        out, logged = process.communicate(timeout=300)
         assert process.returncode == 0, logged
         assert json.loads(out) == {"adapter": "assistant-lora", "version": "1", "rank": 16}
         assert "model not available, trying again" in logged
         assert sorted(path.name for path in target.iterdir()) == FILES
         refused = begun(ADAPTER_RANK="8")
-        _, logged = refused.communicate(timeout=120)
+        _, logged = refused.communicate(timeout=300)
         assert refused.returncode == 3
         assert logged.splitlines()[-1] == (
             "assistant-lora version 1 has rank 16, and there is room for 8"
         )
         wrong = begun(ADAPTER_BASE="Qwen")
-        assert wrong.communicate(timeout=120)[1].startswith("ADAPTER_BASE: ")
+        assert wrong.communicate(timeout=300)[1].startswith("ADAPTER_BASE: ")
         assert wrong.returncode == 2
     finally:
         process.kill()

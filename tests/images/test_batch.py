@@ -358,7 +358,7 @@ def test_a_killed_process_goes_on_where_it_was_and_nothing_shows(
     write(tmp_path / "in", rows(60_000))
     many = {"shards": 60, "batch_rows": 16}
     whole = process(command(tmp_path, store, **many, output_uri=f"file://{tmp_path}/whole"))
-    _, log = whole.communicate(timeout=110)
+    _, log = whole.communicate(timeout=300)
     assert whole.returncode == 0, log
     killed = process(command(tmp_path, store, **many))
     manifests = tmp_path / "out" / "_manifests"
@@ -375,7 +375,7 @@ def test_a_killed_process_goes_on_where_it_was_and_nothing_shows(
     assert 5 <= len(survived) < 60
     assert not (tmp_path / "out" / manifest.COMPLETE).exists()
     again = process(command(tmp_path, store, **many))
-    out, log = again.communicate(timeout=110)
+    out, log = again.communicate(timeout=300)
     assert again.returncode == 0, log
     assert json.loads(out)["complete"]
     assert {p: (manifests / p).stat().st_mtime_ns for p in survived} == survived

@@ -42,7 +42,7 @@ def test_a_bucket_is_read_and_written_with_the_pods_own_credentials(
         for _ in range(2):
             once = dict(held.objects)
             running = process({**environment, **s3_environment(held, tmp_path)})
-            _, log = running.communicate(timeout=100)
+            _, log = running.communicate(timeout=300)
             assert running.returncode == 0, log
         assert held.credentials
         assert held.objects == once, "the second run changed nothing"

@@ -156,7 +156,7 @@ def job(environment: dict[str, str]) -> subprocess.Popen[str]:
 def ran(environment: dict[str, str], status: int = 0) -> dict[str, Any]:
     """The job's own process: what it printed."""
     process = job(environment)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == status, err
     return dict(json.loads(out)) if out else {"stderr": err}
 

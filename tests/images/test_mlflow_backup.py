@@ -207,7 +207,7 @@ def command(told: dict[str, str], word: str, expected: int = 0) -> str:
         env=told,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert done.returncode == expected, done.stderr[-3000:]

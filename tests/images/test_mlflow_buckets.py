@@ -79,7 +79,7 @@ def run(code: str, *words: str, env: dict[str, str]) -> Any:
         env=env,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-4000:]

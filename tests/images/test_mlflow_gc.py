@@ -110,7 +110,7 @@ class Tracking:
             env={**self.told, **told},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
 

@@ -46,7 +46,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def wines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example's data set, as the example writes it."""
     folder = tmp_path_factory.mktemp("wines")
-    subprocess.run([sys.executable, SCRIPT, "--write-data", folder], check=True, timeout=100)
+    subprocess.run([sys.executable, SCRIPT, "--write-data", folder], check=True, timeout=300)
     return folder
 
 
@@ -132,7 +132,7 @@ def test_data_that_break_expectations_end_it_with_one_message_and_no_run(
     text = (wines / "wines.csv").read_text().replace("alcohol,", "strength,").replace("1065.0", "")
     (bad / "wines.csv").write_text(text)
     process = started(tmp_path / "root", bad)
-    _, err = process.communicate(timeout=100)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == DATA_REFUSED
     assert err.splitlines() == [
         f"file://{bad} is not as expected, and nothing was trained:",

@@ -48,7 +48,7 @@ def test_data_come_from_a_bucket_and_checkpoints_go_to_one(tmp_path: Path) -> No
                 cwd=tmp_path,
                 text=True,
                 capture_output=True,
-                timeout=100,
+                timeout=300,
                 check=False,
             )
 
@@ -95,7 +95,7 @@ def test_data_of_a_training_in_place_are_digested_where_they_are(tmp_path: Path)
             cwd=tmp_path,
             text=True,
             capture_output=True,
-            timeout=100,
+            timeout=300,
             check=False,
         )
     assert done.returncode == 0, done.stderr

