@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,7 @@ import pytest
 from e2e.platform import Platform, eventually
 from e2e.registry import MODEL, Registry
 from e2e.team import CREDENTIALS, Team
-from e2e.traffic import Traffic
-from sklearn.datasets import load_wine
+from e2e.wines import ROWS, asking, population
 
 pytestmark = [pytest.mark.node, pytest.mark.usefixtures("unbroken")]
 
@@ -25,10 +21,6 @@ ALERT = "ModelServiceFeatureDrift"
 DRIFT = {"windowHours": 1, "minRows": 200, "everyMinutes": 1}
 WATCHED_SECONDS = 90
 """Long enough for rules of every minute to have compared once."""
-ROWS = 64
-"""Of a request: each is another sample of the population."""
-SHIFT = 1.0
-"""Of the ash of every other wine, which has a standard deviation of 0.27."""
 
 
 def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Platform) -> None:
@@ -43,11 +35,11 @@ def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Pla
         platform.stanchion("up", "local")
         _may_register(platform)
 
-        with _asking(platform, shifted=False):
+        with asking(platform, shifted=False):
             time.sleep(WATCHED_SECONDS)
             assert _firing(platform) == {}, "what the model was trained on is no drift"
         began = time.monotonic()
-        with _asking(platform, shifted=True) as drifted:
+        with asking(platform, shifted=True) as drifted:
             eventually(lambda: first in _firing(platform), seconds=600, what="drift of the first")
             _tell(began, "drift alert at Alertmanager")
             eventually(lambda: team.jobs("wine-again") != [], seconds=180, what="a training")
@@ -94,37 +86,10 @@ def _may_register(platform: Platform) -> None:
         registry.grant("demo", kind, name, "EDIT")
 
 
-def _population(shifted: bool) -> Any:
-    data = load_wine(as_frame=True)
-    frame = data.data.rename(columns=lambda name: name.replace("/", "_"))
-    frame = frame.assign(cultivar=data.target)
-    if shifted:
-        frame.loc[frame.index % 2 == 0, "ash"] += SHIFT
-    return frame
-
-
 def _data_set() -> bytes:
     """Wines as the drifted service is asked about them."""
-    text: str = _population(shifted=True).to_csv(index=False)
+    text: str = population(shifted=True).to_csv(index=False)
     return text.encode()
-
-
-@contextmanager
-def _asking(platform: Platform, *, shifted: bool) -> Iterator[Traffic]:
-    """Ask with samples of the population, until the block ends."""
-    frame = _population(shifted).drop(columns="cultivar")
-    choice = random.Random(0)
-    bodies = []
-    for seed in range(40):
-        rows = frame.sample(ROWS, replace=True, random_state=choice.randrange(2**31) + seed)
-        inputs = [
-            {"name": name, "shape": [ROWS], "datatype": "FP64", "data": list(rows[name])}
-            for name in rows.columns
-        ]
-        bodies.append(json.dumps({"inputs": inputs}).encode())
-    with Traffic(platform.address(), bodies, threads=2, pause=0.5) as traffic:
-        yield traffic
-    assert traffic.failures == []
 
 
 def _firing(platform: Platform) -> dict[str, Any]:
