@@ -8,6 +8,7 @@ from typing import Self
 
 from e2e import objects
 from e2e.platform import Platform
+from stanchion_cli import images
 
 _POD = "files"
 
@@ -22,9 +23,7 @@ class Files:
         self.platform, self.namespace, self.claim = platform, namespace, claim
 
     def __enter__(self) -> Self:
-        deployment = self.platform.get("deployment", "wine", "-n", "demo")
-        (server,) = deployment["spec"]["template"]["spec"]["containers"]
-        objects.apply(self.platform, self.namespace, self.objects(server["image"]))
+        objects.apply(self.platform, self.namespace, self.objects())
         self.kubectl("wait", f"pod/{_POD}", "--for=condition=Ready", "--timeout=180s")
         return self
 
@@ -34,9 +33,9 @@ class Files:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        objects.delete(self.platform, self.namespace, self.objects(""))
+        objects.delete(self.platform, self.namespace, self.objects())
 
-    def objects(self, image: str) -> list[objects.Object]:
+    def objects(self) -> list[objects.Object]:
         """What is there while the block lasts."""
         mounted = {"persistentVolumeClaim": {"claimName": self.claim}}
         return [
@@ -49,7 +48,13 @@ class Files:
                     "resources": {"requests": {"storage": "1Gi"}},
                 },
             },
-            objects.pod(_POD, image, ["sleep", "7200"], volume=mounted, at="/data"),
+            objects.pod(
+                _POD,
+                images.reference("model-server"),
+                ["sleep", "7200"],
+                volume=mounted,
+                at="/data",
+            ),
         ]
 
     def run(self, *command: str) -> str:

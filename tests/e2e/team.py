@@ -30,9 +30,9 @@ class Team(Files):
         Registry(self.platform).admit(_USER, _PASSWORD)
         return self
 
-    def objects(self, image: str) -> list[objects.Object]:
+    def objects(self) -> list[objects.Object]:
         credentials = objects.secret(CREDENTIALS, username=_USER, password=_PASSWORD)
-        return [*super().objects(image), credentials]
+        return [*super().objects(), credentials]
 
     def declare(self, name: str, content: dict[str, Any] | None) -> None:
         """Write the service file of a Job, or take it away; `up` makes it so."""

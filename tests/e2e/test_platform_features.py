@@ -49,9 +49,8 @@ class FeatureStore:
         content = yaml.safe_load(settings.read_text())
         content["config"].pop("stanchion:featureStore", None)
         if enabled:
-            shutil.copytree(
-                root / "examples" / "feature-store" / "definitions", root / "stacks" / "features"
-            )
+            definitions = root / "examples" / "feature-store" / "definitions"
+            shutil.copytree(definitions, root / "stacks" / "features", dirs_exist_ok=True)
             content["config"]["stanchion:featureStore"] = {
                 "enabled": True, "sources": f"file://{SOURCES}", "claim": CLAIM,
             }  # fmt: skip
@@ -109,7 +108,10 @@ class FeatureStore:
 def store(platform: Platform) -> Iterator[FeatureStore]:
     platform.stanchion("up", "local", "--sample")
     with Files(platform, "tracking", CLAIM) as files:
-        yield FeatureStore(files)
+        made = FeatureStore(files)
+        yield made
+        made.declare(enabled=False)
+        platform.stanchion("up", "local")
 
 
 def test_features_come_online_and_are_those_of_the_files(store: FeatureStore) -> None:
@@ -152,6 +154,5 @@ def test_without_its_setting_nothing_of_it_is_left_but_the_database(store: Featu
     store.files.kubectl("delete", "job", "materialize-1", "materialize-2")
     store.files.kubectl("delete", "job", "check-1", "check-2", "check-3")
     store.declare(enabled=False)
-    shutil.rmtree(store.platform.root / "stacks" / "features")
     store.platform.stanchion("up", "local")
     eventually(lambda: store.left() == [], seconds=120, what="the end of its pods")

@@ -96,4 +96,9 @@ def _prometheus(platform: Platform, *, replicas: int) -> None:
 
 
 def _registry(platform: Platform, *, replicas: int) -> None:
-    platform.kubectl("scale", "deployment", "mlflow", "-n", "tracking", f"--replicas={replicas}")
+    tracking = ("-n", "tracking")
+    platform.kubectl("scale", "deployment", "mlflow", *tracking, f"--replicas={replicas}")
+    if replicas == 0:
+        # At once: while it drains, it still answers.
+        gone = ("-l", "app.kubernetes.io/name=mlflow", "--grace-period=0", "--force")
+        platform.kubectl("delete", "pods", *tracking, *gone)
