@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,14 @@ class Platform:
     def request(self) -> bytes:
         """The sample request."""
         return (self.root / "examples" / "wine" / "request.json").read_bytes()
+
+    def alerts(self, name: str) -> list[dict[str, Any]]:
+        """Alerts of that name that Alertmanager has, where the environment has one."""
+        selected = ("-l", "app.kubernetes.io/name=alertmanager")
+        pods = self.get("pods", "-n", "monitoring", *selected)["items"]
+        address = pods[0]["status"]["podIP"]
+        with urllib.request.urlopen(f"http://{address}:9093/api/v2/alerts", timeout=30) as answer:
+            return [each for each in json.load(answer) if each["labels"]["alertname"] == name]
 
     @property
     def lock(self) -> Path:

@@ -6,7 +6,6 @@ Named to come after the chapters that bring the platform up.
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -39,6 +38,7 @@ def team(platform: Platform) -> Iterator[Team]:
     """The tenant, whose volume the service logs to and the monitor reads."""
     platform.stanchion("up", "local", "--sample")
     with Team(platform) as working:
+        platform.enable(["kube-prometheus-stack"])
         platform.declare(
             rollout=None,
             predictionLog={
@@ -50,6 +50,7 @@ def team(platform: Platform) -> Iterator[Team]:
         yield working
         working.declare(NAME, None)
         platform.declare(predictionLog=None)
+        platform.enable([])
         platform.stanchion("up", "local")
 
 
@@ -63,7 +64,7 @@ def test_a_day_as_in_training_is_quiet(team: Team) -> None:
     }  # fmt: skip
 
 
-def test_a_day_that_drifted_is_told_with_the_feature_and_in_mlflow_and_metrics(team: Team) -> None:
+def test_a_day_that_drifted_is_told_by_its_report_and_by_alerts(team: Team) -> None:
     _served(team, shifted=True)
     team.python(WRITE_LABELS, _logged(team, TODAY), f"{LABELS}/{TODAY}", "1")
     verdicts = _judged(team, TODAY)
@@ -72,8 +73,14 @@ def test_a_day_that_drifted_is_told_with_the_feature_and_in_mlflow_and_metrics(t
     (version,) = _report(team, TODAY)["versions"]
     (told,) = version["checks"]["features"]["found"]
     assert told.startswith("ash has an index of ")
-    eventually(lambda: _verdict("features", "breach") in _metrics(team), seconds=150, what="it")
-    assert 'field="ash"' in _metrics(team)
+    assert _alerted(team, "ModelServiceLogDrift") == {team.platform.pinned_version()}
+    assert _alerted(team, "ModelServiceQualityLost") == {team.platform.pinned_version()}
+
+
+def _alerted(team: Team, name: str) -> set[str]:
+    """The versions that alerts of this name are about, once there are any."""
+    eventually(lambda: team.platform.alerts(name) != [], seconds=300, what=name)
+    return {alert["labels"]["version"] for alert in team.platform.alerts(name)}
 
 
 def _monitor() -> dict[str, Any]:
@@ -89,6 +96,7 @@ def _monitor() -> dict[str, Any]:
             "task": "classification",
             "metric": "accuracy",
             "limit": 0.9,
+            "days": 7,
         },
     }
 
@@ -132,16 +140,3 @@ def _report(team: Team, last: date) -> dict[str, Any]:
         team.run("cat", f"{REPORTS}/service=wine/date={last}/report.json")
     )
     return found
-
-
-def _metrics(team: Team) -> str:
-    """What the exporter tells."""
-    selected = ("-l", f"app.kubernetes.io/instance={NAME}")
-    pods = team.platform.get("pods", "-n", team.namespace, *selected)["items"]
-    (address,) = [each["status"]["podIP"] for each in pods if each["status"]["phase"] == "Running"]
-    with urllib.request.urlopen(f"http://{address}:8080/metrics", timeout=10) as answer:
-        return str(answer.read().decode())
-
-
-def _verdict(check: str, verdict: str) -> str:
-    return f'check="{check}",verdict="{verdict}"'

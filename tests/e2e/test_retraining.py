@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +35,7 @@ def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Pla
 
         with asking(platform, shifted=False):
             time.sleep(WATCHED_SECONDS)
-            assert _firing(platform) == {}, "what the model was trained on is no drift"
+            assert _firing(platform) == set(), "what the model was trained on is no drift"
         began = time.monotonic()
         with asking(platform, shifted=True) as drifted:
             eventually(lambda: first in _firing(platform), seconds=600, what="drift of the first")
@@ -51,7 +49,7 @@ def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Pla
             platform.stanchion("promote", "wine-cultivar", "--candidate", "--wait")
             _tell(began, f"version {second} serves all")
             assert platform.pinned_version() == second
-            eventually(lambda: _firing(platform) == {}, seconds=600, what="the end of the alert")
+            eventually(lambda: _firing(platform) == set(), seconds=600, what="the end of the alert")
             _tell(began, "drift alert over")
             drifted.versions.clear()
             # The successor has been asked enough to be judged, and is as in its own training.
@@ -59,7 +57,7 @@ def test_drift_has_a_model_trained_again_and_its_successor_ends_it(platform: Pla
                 lambda: drifted.versions[second] * ROWS > 5000, seconds=120, what="its traffic"
             )
             time.sleep(WATCHED_SECONDS)
-            assert _firing(platform) == {}
+            assert _firing(platform) == set()
         assert len(team.jobs("wine-again")) == 1, "one alert, told again and again, is one training"
         team.declare("wine-again", None)
         platform.declare(drift=None)
@@ -92,19 +90,9 @@ def _data_set() -> bytes:
     return text.encode()
 
 
-def _firing(platform: Platform) -> dict[str, Any]:
-    """Drift alerts that Alertmanager has, by the version that they are about."""
-    pods = platform.get("pods", "-n", "monitoring", "-l", "app.kubernetes.io/name=alertmanager")[
-        "items"
-    ]
-    address = pods[0]["status"]["podIP"]
-    with urllib.request.urlopen(f"http://{address}:9093/api/v2/alerts", timeout=10) as answer:
-        alerts = json.load(answer)
-    return {
-        alert["labels"]["version"]: alert
-        for alert in alerts
-        if alert["labels"]["alertname"] == ALERT
-    }
+def _firing(platform: Platform) -> set[str]:
+    """The versions that drift alerts are about."""
+    return {alert["labels"]["version"] for alert in platform.alerts(ALERT)}
 
 
 def _candidate(platform: Platform) -> str:
