@@ -3,6 +3,8 @@
 UV_VERSION := 0.13.8
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := $(UV) run --no-sync
+# The Pulumi engine looks for uv by itself.
+export PATH := $(PATH):$(CURDIR)/.tools/bin
 ENV ?= local
 
 .PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-tools e2e-node e2e-programs e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check bench-scale sync sync-up

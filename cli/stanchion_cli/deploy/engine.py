@@ -33,9 +33,17 @@ def up(root: Path, preview: Preview) -> None:
     A bundled node is started and has its images by then, as on the other way.
 
     Raises:
-        StanchionError: when the environment was brought up without the engine, or the engine
-            fails; its own output has been shown by then.
+        StanchionError: when uv is not on PATH, by which Pulumi.yaml has the program started, when
+            the environment was brought up without the engine, or the engine fails; its own output
+            has been shown by then.
     """
+    if shutil.which("uv") is None:
+        raise StanchionError(
+            "the Pulumi engine starts the program with uv, which is not on PATH",
+            where=preview.environment,
+            fix='install uv, or take the one that `make` has installed: export PATH="$PATH:'
+            f'{root / ".tools" / "bin"}"',
+        )
     _refuse_applyset(prepare(preview), preview.environment)
     from pulumi import automation
 
