@@ -143,7 +143,9 @@ def _quotas(outcome: Outcome) -> tuple[dict[str, tuple[int, int]], list[str]]:
     gpus, wrong = {}, []
     for quota in outcome.quotas:
         tenant, name = quota["metadata"]["namespace"], f"requests.{GPU}"
-        most, counted = int(quota["spec"]["hard"][name]), int(quota["status"]["used"][name])
+        # Kubernetes writes 2,000 as 2k.
+        hard, used = quota["spec"]["hard"][name], quota["status"]["used"][name]
+        most, counted = int(quantity(hard) or 0), int(quantity(used) or 0)
         gpus[tenant] = asked[tenant], most
         if asked[tenant] > most:
             wrong.append(f"{tenant}: pods ask for {asked[tenant]} GPUs of {most}")

@@ -122,6 +122,14 @@ def counted_by_no_quota(cluster: Any) -> None:
     cluster.quotas[0]["status"]["used"][f"requests.{GPU}"] = "1"
 
 
+def test_a_quota_of_thousands_is_read_as_kubernetes_writes_it() -> None:
+    cluster = outcome()
+    cluster.quotas[0]["spec"]["hard"][f"requests.{GPU}"] = "2k"
+    found = judge(WORKLOADS, cluster)
+    assert wrong(found) == []
+    assert found.gpus == {"team": (2, 2000)}
+
+
 @pytest.mark.parametrize(
     "fault",
     [
