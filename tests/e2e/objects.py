@@ -22,6 +22,12 @@ def delete(platform: Platform, namespace: str, objects: Sequence[Object]) -> Non
     _with_file(platform, namespace, objects, "delete", "--wait=false", "--ignore-not-found")
 
 
+def conditions(live: Object) -> set[str]:
+    """The conditions that hold of an object, by type."""
+    found = live["status"].get("conditions", [])
+    return {each["type"] for each in found if each["status"] == "True"}
+
+
 def secret(name: str, **values: str) -> Object:
     """A Secret with these keys."""
     return {

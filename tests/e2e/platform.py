@@ -69,11 +69,15 @@ class Platform:
 
     def enable(self, operators: list[str]) -> None:
         """Let the environment name these operators, and no others, to the next `up`."""
+        self.configure("operators", {"enabled": operators} if operators else None)
+
+    def configure(self, setting: str, value: dict[str, Any] | None) -> None:
+        """Write a setting of the environment for the next `up`; None removes it."""
         path = self.root / "stacks" / "Pulumi.local.yaml"
         content = yaml.safe_load(path.read_text())
-        content["config"].pop("stanchion:operators", None)
-        if operators:
-            content["config"]["stanchion:operators"] = {"enabled": operators}
+        content["config"].pop(f"stanchion:{setting}", None)
+        if value is not None:
+            content["config"][f"stanchion:{setting}"] = value
         path.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def declare(self, **changes: Any) -> None:

@@ -73,12 +73,7 @@ class Team(Files):
         """Wait until its Job is complete."""
 
         def conditions() -> set[str]:
-            return {
-                condition["type"]
-                for job in self.jobs(name)
-                for condition in job["status"].get("conditions", [])
-                if condition["status"] == "True"
-            }
+            return {each for job in self.jobs(name) for each in objects.conditions(job)}
 
         eventually(lambda: bool(conditions() & {"Complete", "Failed"}), seconds=420, what=name)
         assert "Failed" not in conditions(), self.kubectl("logs", *_selected(name), "--tail=50")

@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-import yaml
+from e2e import objects
 from e2e.files import Files
 from e2e.platform import Platform, eventually
 
@@ -45,32 +45,23 @@ class FeatureStore:
     def declare(self, enabled: bool) -> None:
         """Put the example's definitions and the setting where `up` finds them."""
         root = self.platform.root
-        settings = root / "stacks" / "Pulumi.local.yaml"
-        content = yaml.safe_load(settings.read_text())
-        content["config"].pop("stanchion:featureStore", None)
-        if enabled:
-            definitions = root / "examples" / "feature-store" / "definitions"
-            shutil.copytree(definitions, root / "stacks" / "features", dirs_exist_ok=True)
-            content["config"]["stanchion:featureStore"] = {
-                "enabled": True, "sources": f"file://{SOURCES}", "claim": CLAIM,
-            }  # fmt: skip
-        settings.write_text(yaml.safe_dump(content, sort_keys=False))
+        definitions = root / "examples" / "feature-store" / "definitions"
+        shutil.copytree(definitions, root / "stacks" / "features", dirs_exist_ok=True)
+        setting = {"enabled": True, "sources": f"file://{SOURCES}", "claim": CLAIM}
+        self.platform.configure("featureStore", setting if enabled else None)
 
     def run(self, job: str, name: str) -> tuple[str, str]:
         """Run one of its scheduled jobs now: how it ended, and what it logged."""
         self.files.kubectl("create", "job", name, f"--from=cronjob/features-{job}")
-        ended: list[str] = []
 
-        def over() -> bool:
-            status = self.platform.get("job", name, "-n", self.files.namespace)["status"]
-            conditions = status.get("conditions", [])
-            ended.extend(each["type"] for each in conditions if each["status"] == "True")
-            return bool({"Complete", "Failed"} & {*ended})
+        def ended() -> set[str]:
+            job = self.platform.get("job", name, "-n", self.files.namespace)
+            return objects.conditions(job) & {"Complete", "Failed"}
 
-        eventually(over, seconds=300, what=f"the end of {name}")
+        eventually(lambda: bool(ended()), seconds=300, what=f"the end of {name}")
         log = self.files.kubectl("logs", f"job/{name}", "--tail=50")
         print(log)
-        return "Complete" if "Complete" in ended else "Failed", log
+        return "Complete" if "Complete" in ended() else "Failed", log
 
     def asked(self, *features: str) -> dict[str, list[Any]]:
         """Values of the customers, by feature, as the server answers."""
