@@ -21,6 +21,8 @@ from benchmarks.scale.kwok import SIMULATED
 SERVICE: Final = "app.kubernetes.io/instance"
 """Label of pods, Jobs and ReplicaSets: the service that they are of."""
 UNSCHEDULABLE: Final = "Unschedulable"
+_CONTROLLERS: Final = "node.kubernetes.io/"
+"""How the keys of taints begin that controllers put on a node, and take off again later."""
 _AT_ONCE: Final = 500
 _POLL_SECONDS: Final = 5.0
 _STILL: Final = 3
@@ -86,18 +88,14 @@ def create(cluster: Cluster, objects: Sequence[Object]) -> None:
 
 
 def ready(cluster: Cluster, nodes: int, *, seconds: float) -> None:
-    """Wait until so many simulated nodes are ready.
+    """Wait until so many simulated nodes take pods.
 
     Raises:
-        StanchionError: They are not after so many seconds.
+        StanchionError: They do not after so many seconds.
     """
     limit, found = time.monotonic() + seconds, 0
     while time.monotonic() < limit:
-        found = sum(
-            condition["type"] == "Ready" and condition["status"] == "True"
-            for node in _simulated(cluster)
-            for condition in node["status"].get("conditions", [])
-        )
+        found = sum(takes_pods(node) for node in _simulated(cluster))
         if found >= nodes:
             return
         time.sleep(_POLL_SECONDS)
@@ -123,7 +121,7 @@ def settle(
     with step("wait for every pod's node or reason") as running:
         while True:
             look = _look(cluster, tenants)
-            made, undecided, refused = look
+            made, _, undecided, refused = look
             running.note(f"{sum(made.values())} pods made, {undecided} undecided")
             if look != before:
                 before, since, still = look, time.monotonic(), 0
@@ -132,11 +130,20 @@ def settle(
                 for each in workloads
                 if made[each.name] < each.pods and each.name not in refused
             ]
-            still += 1
-            if not undecided and not missing and still >= _STILL:
+            # A busy machine delays nodes' signs of life. A pod that such a node could take is
+            # told that there is none, and gets it once the node is back.
+            away = 0 if undecided or missing else _away(cluster)
+            still = 0 if undecided or missing or away else still + 1
+            if still >= _STILL:
                 break
             if time.monotonic() > limit or time.monotonic() - since > seconds_still:
-                said = "; ".join([f"{undecided} pods without a node or a reason", *missing])
+                said = "; ".join(
+                    [
+                        f"{undecided} pods without a node or a reason",
+                        f"{away} nodes that take none",
+                        *missing,
+                    ]
+                )
                 raise StanchionError(f"not every pod was placed or refused: {said}")
             time.sleep(_POLL_SECONDS)
     return Outcome(
@@ -147,24 +154,36 @@ def settle(
     )
 
 
-def condition(pod: Object, kind: str) -> Object:
-    """A condition of a pod; empty where it has none of the kind."""
-    found = (each for each in pod["status"].get("conditions", []) if each["type"] == kind)
+def takes_pods(node: Object) -> bool:
+    """Whether a node is ready, and no controller has tainted it as one that was not."""
+    taints = (taint["key"] for taint in node["spec"].get("taints", []))
+    return condition(node, "Ready").get("status") == "True" and not any(
+        key.startswith(_CONTROLLERS) for key in taints
+    )
+
+
+def condition(of: Object, kind: str) -> Object:
+    """A condition of a pod or a node; empty where it has none of the kind."""
+    found = (each for each in of["status"].get("conditions", []) if each["type"] == kind)
     return next(found, {})
 
 
-def _look(cluster: Cluster, tenants: Set[str]) -> tuple[Counter[str], int, frozenset[str]]:
-    """Pods made by service, those that are neither bound nor refused, and services refused."""
+def _look(cluster: Cluster, tenants: Set[str]) -> tuple[Counter[str], int, int, frozenset[str]]:
+    """Pods made by service, those without a node, those without a reason too, services refused."""
     made: Counter[str] = Counter()
     for job in _of(tenants, _pages(cluster, "/apis/batch/v1/jobs")):
         made[_service(job)] += job["status"].get("active", 0)
     for deployment in _of(tenants, _pages(cluster, "/apis/apps/v1/deployments")):
         made[_service(deployment)] += deployment["status"].get("replicas", 0)
-    unbound = _of(tenants, _pages(cluster, "/api/v1/pods", fieldSelector="spec.nodeName="))
+    unbound = [*_of(tenants, _pages(cluster, "/api/v1/pods", fieldSelector="spec.nodeName="))]
     undecided = sum(
         condition(pod, "PodScheduled").get("reason") != UNSCHEDULABLE for pod in unbound
     )
-    return made, undecided, frozenset(_refusals(cluster, tenants))
+    return made, len(unbound), undecided, frozenset(_refusals(cluster, tenants))
+
+
+def _away(cluster: Cluster) -> int:
+    return sum(not takes_pods(node) for node in _simulated(cluster))
 
 
 def _refusals(cluster: Cluster, tenants: Set[str]) -> dict[str, str]:
