@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from e2e.platform import Platform
 from stanchion_cli import cluster
@@ -35,49 +35,71 @@ class Connection:
         return f"{self.source} → {self.destination} {self.protocol} {self.port}"
 
 
-def connections(platform: Platform) -> set[Connection]:
-    """Every tracked connection between two pods, behind Service addresses too."""
-    node = cluster.find(platform.cluster)
-    assert node is not None
-    command = cluster.inside(node, "conntrack", "-L")
-    tracked = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    pods = {
-        address["ip"]: f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
-        for pod in _pods(platform)
+@dataclass(frozen=True)
+class Seen:
+    """Connections, and what their pods were and policies said just then: pods come and go."""
+
+    connections: frozenset[Connection]
+    pods: Mapping[str, Mapping[str, Any]]
+    namespaces: Mapping[str, Mapping[str, str]]
+    """Their labels."""
+    policies: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, platform: Platform) -> Self:
+        """Every tracked connection between two pods, behind Service addresses too."""
+        node = cluster.find(platform.cluster)
+        assert node is not None
+        command = cluster.inside(node, "conntrack", "-L")
+        tracked = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        items = platform.get("pods", "-A")["items"]
+        pods = {f"{pod['metadata']['namespace']}/{pod['metadata']['name']}": pod for pod in items}
+        return cls(
+            connections=frozenset(_between(pods, tracked)),
+            pods=pods,
+            namespaces={
+                item["metadata"]["name"]: item["metadata"]["labels"]
+                for item in platform.get("namespaces")["items"]
+            },
+            policies=platform.get("networkpolicies", "-A")["items"],
+        )
+
+    def forbidden(self, sources: str = "") -> list[str]:
+        """Connections from pods of such names that the policies of either end do not allow."""
+        return sorted(
+            str(each)
+            for each in self.connections
+            if re.match(sources, each.source) and not self._allows(each)
+        )
+
+    def _allows(self, connection: Connection) -> bool:
+        """Whether the policies on both ends allow it, as the Kubernetes API defines them."""
+        source, destination = self.pods[connection.source], self.pods[connection.destination]
+        return all(
+            _end_allows(self.policies, self.namespaces, connection, direction, pod, peer)
+            for direction, pod, peer in (
+                ("Egress", source, destination),
+                ("Ingress", destination, source),
+            )
+        )
+
+
+def _between(pods: Mapping[str, Mapping[str, Any]], tracked: str) -> Iterator[Connection]:
+    names = {
+        address["ip"]: name
+        for name, pod in pods.items()
         for address in pod["status"].get("podIPs") or []
         if not pod["spec"].get("hostNetwork")
     }
-    found = set()
     for line in tracked.splitlines():
         if flow := _FLOW.match(line):
-            source, destination = pods.get(flow["source"]), pods.get(flow["answered"])
+            source, destination = names.get(flow["source"]), names.get(flow["answered"])
             if source and destination:
-                found.add(
-                    Connection(source, destination, flow["protocol"].upper(), int(flow["port"]))
-                )
-    return found
-
-
-def allowed(platform: Platform, connection: Connection) -> bool:
-    """Whether the policies on both ends allow it, as the Kubernetes API defines them."""
-    pods = {f"{p['metadata']['namespace']}/{p['metadata']['name']}": p for p in _pods(platform)}
-    namespaces = {
-        item["metadata"]["name"]: item["metadata"]["labels"]
-        for item in platform.get("namespaces")["items"]
-    }
-    source, destination = pods[connection.source], pods[connection.destination]
-    policies = platform.get("networkpolicies", "-A")["items"]
-    return all(
-        _end_allows(policies, namespaces, connection, direction, pod, peer)
-        for direction, pod, peer in (
-            ("Egress", source, destination),
-            ("Ingress", destination, source),
-        )
-    )
+                yield Connection(source, destination, flow["protocol"].upper(), int(flow["port"]))
 
 
 def _end_allows(
-    policies: list[dict[str, Any]],
+    policies: Sequence[Mapping[str, Any]],
     namespaces: Mapping[str, Mapping[str, str]],
     connection: Connection,
     direction: str,
@@ -157,8 +179,3 @@ def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
         if not holds:
             return False
     return True
-
-
-def _pods(platform: Platform) -> list[dict[str, Any]]:
-    items: list[dict[str, Any]] = platform.get("pods", "-A")["items"]
-    return items

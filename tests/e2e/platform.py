@@ -121,19 +121,13 @@ class Platform:
         """Resource version of every object that the environment declares, by its reference."""
         rendered = self.root / "rendered"
         self.stanchion("render", "local", "-o", str(rendered))
-        versions = {}
-        for path in sorted(rendered.rglob("*.yaml")):
-            manifest = yaml.safe_load(path.read_text())
-            if not isinstance(manifest, dict) or "kind" not in manifest:
-                continue
-            metadata = manifest["metadata"]
-            group = manifest["apiVersion"].rpartition("/")[0]
-            kind = f"{manifest['kind']}.{group}" if group else manifest["kind"]
-            where = ["-n", metadata["namespace"]] if "namespace" in metadata else []
-            live = self.get(kind, metadata["name"], *where)
-            reference = f"{kind} {metadata.get('namespace', '')}/{metadata['name']}"
-            versions[reference] = _version(live)
-        return versions
+        files = [yaml.safe_load(path.read_text()) for path in sorted(rendered.rglob("*.yaml"))]
+        declared = [each for each in files if isinstance(each, dict) and "kind" in each]
+        several = {"apiVersion": "v1", "kind": "List", "items": declared}
+        node = cluster.find(self.cluster)
+        assert node is not None
+        found = node.kubectl("get", "-f", "-", "-o", "json", stdin=json.dumps(several)).stdout
+        return {_reference(live): _version(live) for live in json.loads(found)["items"]}
 
     def settled_versions(self) -> dict[str, str]:
         """The same, once no controller writes a status any more."""
@@ -144,6 +138,12 @@ class Platform:
             if versions == before:
                 return versions
         raise AssertionError("objects of an idle platform keep changing")
+
+
+def _reference(live: dict[str, Any]) -> str:
+    group = live["apiVersion"].rpartition("/")[0]
+    kind = f"{live['kind']}.{group}" if group else live["kind"]
+    return f"{kind} {live['metadata'].get('namespace', '')}/{live['metadata']['name']}"
 
 
 def _version(live: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from e2e.connections import allowed, connections
+from e2e.connections import Seen
 from e2e.language import EXPERIMENTS, PROMPT, SERVICE, Assistant, assistant_on, said
 from e2e.platform import Platform, eventually
 from e2e.registry import Registry
@@ -155,14 +155,14 @@ def test_a_rollback_brings_the_prompt_before_with_no_failed_request(
 
 def test_its_connections_are_those_that_the_network_policies_allow(assistant: Assistant) -> None:
     assistant.asked(**NAMED)
-    seen = {
-        each
-        for each in connections(assistant.platform)
-        if re.match(rf"demo/({SERVICE}-|ollama)", each.source)
+    seen = Seen.of(assistant.platform)
+    asked = {
+        each.destination.partition("-")[0]
+        for each in seen.connections
+        if each.source.startswith(f"demo/{SERVICE}-")
     }
-    asked = {each.destination.partition("-")[0] for each in seen}
     assert asked >= {"demo/ollama", "tracking/mlflow"}, "the check sees its traffic"
-    assert [str(each) for each in seen if not allowed(assistant.platform, each)] == []
+    assert seen.forbidden(rf"demo/({SERVICE}-|ollama)") == []
 
 
 def test_without_its_file_nothing_of_it_is_left_on_the_node(assistant: Assistant) -> None:

@@ -29,8 +29,8 @@ def population(*, shifted: bool) -> Any:
 
 
 @contextmanager
-def asking(platform: Platform, *, shifted: bool) -> Iterator[Traffic]:
-    """Ask with samples of the population, until the block ends."""
+def asking(platform: Platform, *, shifted: bool, threads: int = 2) -> Iterator[Traffic]:
+    """Ask with samples of the population, each thread twice a second, until the block ends."""
     frame = population(shifted=shifted).drop(columns="cultivar")
     choice = random.Random(0)
     bodies = []
@@ -41,6 +41,6 @@ def asking(platform: Platform, *, shifted: bool) -> Iterator[Traffic]:
             for name in rows.columns
         ]
         bodies.append(json.dumps({"inputs": inputs}).encode())
-    with Traffic(platform.address(), bodies, threads=2, pause=0.5) as traffic:
+    with Traffic(platform.address(), bodies, threads, pause=0.5) as traffic:
         yield traffic
     assert traffic.failures == []
