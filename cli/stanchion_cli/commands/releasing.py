@@ -15,7 +15,7 @@ from stanchion_cli.project import find_root
 
 if TYPE_CHECKING:
     from stanchion_cli.deploy.target import Target
-    from stanchion_cli.models.promotion import RollOut
+    from stanchion_cli.models.trial import RollOut
     from stanchion_cli.preview import Preview
 
 Wait = Annotated[

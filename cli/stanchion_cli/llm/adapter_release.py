@@ -24,21 +24,23 @@ from stanchion_models import (
 
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
-from stanchion_cli.models import lease, lockfile
+from stanchion_cli.models import lease, lockfile, trial
 from stanchion_cli.models.candidate import Candidate, candidate_of
 from stanchion_cli.models.gates import GateError, candidate
 from stanchion_cli.models.lockfile import AdapterPin, Pin
-from stanchion_cli.models.promotion import RollOut
-from stanchion_cli.models.records import HEALTHY, PINNED, Records
+from stanchion_cli.models.records import HEALTHY, Records
 from stanchion_cli.models.registry_access import (
     aliases_of,
     move_champion,
     open_registry,
     take_back_champion,
 )
+from stanchion_cli.models.trial import RollOut, Trial
 from stanchion_cli.progress import console, step
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from stanchion_cli.models.promotion import Request
 
 Services = Mapping[str, Mapping[str, Any]]
@@ -59,6 +61,17 @@ class Release:
         asked = self.request
         found = lockfile.read_adapters(asked.root, asked.environment)
         return {name: found.get(name, {}).get(asked.model) for name in self.services}
+
+    def versions(self) -> dict[str, Pin | None]:
+        """The same, as the registry knows versions."""
+        return {name: self._version(pin) if pin else None for name, pin in self.pins().items()}
+
+    def registry(self) -> AbstractContextManager[Registry]:
+        """The environment's registry; every failure of it is a `StanchionError`."""
+        return open_registry(self.target, self.target.api(), self.tracking)
+
+    def _version(self, pin: AdapterPin) -> Pin:
+        return Pin(self.request.model, pin.version, pin.digest)
 
     @property
     def namespaces(self) -> dict[str, str]:
@@ -84,12 +97,8 @@ def proposed(release: Release) -> Candidate:
         StanchionError: when there is nothing to promote, or the registry does not answer.
     """
     asked = release.request
-    pins = {
-        name: Pin(asked.model, pin.version, pin.digest) if pin else None
-        for name, pin in release.pins().items()
-    }
-    with open_registry(release.target, release.target.api(), release.tracking) as registry:
-        return candidate_of(registry, asked.model, pins, asked.environment)
+    with release.registry() as registry:
+        return candidate_of(registry, asked.model, release.versions(), asked.environment)
 
 
 def promote(release: Release, *, roll_out: RollOut | None) -> Path:
@@ -107,27 +116,28 @@ def promote(release: Release, *, roll_out: RollOut | None) -> Path:
         StanchionError: when somebody else is at it; or when the rollout fails: then what was
             pinned before is restored and rolled out, and the alias has not moved.
     """
-    asked, target = release.request, release.target
+    asked = release.request
     doing = f"promotes adapter {asked.model} version {asked.version}"
-    with lease.held(target.api, release.namespaces, doing) as hold:
-        with open_registry(target, target.api(), release.tracking) as registry:
+    with lease.held(release.target.api, release.namespaces, doing) as hold:
+        with release.registry() as registry:
             version, pin = gated(registry, asked.model, asked.version, release.services)
-            Records(registry.client(), version, asked.environment).say(PINNED)
+            before = _begin(release, registry, version, pin)
         hold.check()
-        before = release.pins()
         file = release.pin(dict.fromkeys(release.services, pin))
         console.print(f"  pinned adapter {asked.model} version {pin.version} in {file.name}")
-        if roll_out is None:
-            return file
-        try:
-            roll_out()
-        except StanchionError as error:
-            _take_back(release, before, version, roll_out, error)
-        hold.check()
-        with open_registry(target, target.api(), release.tracking) as registry:
-            with step(f"alias champion → version {version.version}"):
-                move_champion(registry.client(), version.name, version.version)
-            Records(registry.client(), version, asked.environment).say(HEALTHY)
+        if roll_out is not None:
+            Trial(
+                where=_where(version),
+                version=version.version,
+                before=before,
+                pin=release.pin,
+                hold=hold,
+                registry=release.registry,
+                records=lambda found: Records(found.client(), version, asked.environment),
+                move_champion=lambda found: move_champion(
+                    found.client(), version.name, version.version
+                ),
+            ).bring_out(roll_out)
     return file
 
 
@@ -146,10 +156,10 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
         StanchionError: when there is nothing to go back to, somebody else is at it, or the rollout
             fails; then the pin stays as it was asked for, and the alias has not moved.
     """
-    asked, target = release.request, release.target
-    with lease.held(target.api, release.namespaces, f"rolls back adapter {asked.model}") as hold:
-        left = next((pin for pin in release.pins().values() if pin), None)
-        with open_registry(target, target.api(), release.tracking) as registry:
+    asked, doing = release.request, f"rolls back adapter {release.request.model}"
+    with lease.held(release.target.api, release.namespaces, doing) as hold:
+        left = next((pin for pin in release.versions().values() if pin), None)
+        with release.registry() as registry:
             client = registry.client()
             wanted = asked.version or aliases_of(client, asked.model).get("previous")
             if wanted is None:
@@ -160,9 +170,7 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
                 )
             version, pin = gated(registry, asked.model, wanted, release.services)
             if left is not None and left.version != pin.version:
-                before = Records.of(
-                    client, Pin(asked.model, left.version, left.digest), asked.environment
-                )
+                before = Records.of(client, left, asked.environment)
                 if not before.lost():
                     before.say(f"rolled back to version {pin.version}: {reason}")
         hold.check()
@@ -170,7 +178,7 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
         if roll_out is not None:
             roll_out()
             hold.check()
-            with open_registry(target, target.api(), release.tracking) as registry:
+            with release.registry() as registry:
                 take_back_champion(registry.client(), asked.model, pin.version)
                 Records(registry.client(), version, asked.environment).say(HEALTHY)
     return pin
@@ -205,6 +213,29 @@ def gated(
     return found, AdapterPin(found.version, digest, adapter.base, adapter.rank)
 
 
+def _begin(
+    release: Release, registry: Registry, version: ModelVersion, pin: AdapterPin
+) -> dict[str, AdapterPin | None]:
+    """Record that the version is about to be pinned; what each service served before, healthy."""
+    asked, client, current = release.request, registry.client(), release.versions()
+    wanted = Pin(asked.model, pin.version, pin.digest)
+    before = trial.served_before(
+        current, wanted, lambda found: Records.of(client, found, asked.environment)
+    )
+    pinned = release.pins()
+
+    def whole(name: str, earlier: Pin | None) -> AdapterPin | None:
+        if earlier is None or earlier == current[name]:
+            return pinned[name] if earlier else None
+        found, digest = candidate(registry, earlier.model, earlier.version)
+        adapter = _read(registry, found)
+        return AdapterPin(found.version, digest, adapter.base, adapter.rank)
+
+    served = {name: whole(name, earlier) for name, earlier in before.items()}
+    trial.begin(Records(client, version, asked.environment), wanted, current, before)
+    return served
+
+
 def _read(registry: Registry, version: ModelVersion) -> Adapter:
     """What the version's own files say; the weights stay where they are."""
     from mlflow.artifacts import download_artifacts
@@ -226,27 +257,6 @@ def _read(registry: Registry, version: ModelVersion) -> Adapter:
                 where=_where(version),
                 fix="train one as docs/training.md says",
             ) from None
-
-
-def _take_back(
-    release: Release,
-    before: Mapping[str, AdapterPin | None],
-    version: ModelVersion,
-    roll_out: RollOut,
-    error: StanchionError,
-) -> None:
-    """Serve again what served before, record why, and raise."""
-    release.pin(before)
-    with step("restore what was pinned before"):
-        roll_out()
-    with open_registry(release.target, release.target.api(), release.tracking) as registry:
-        records = Records(registry.client(), version, release.request.environment)
-        records.say(f"aborted: {error.reason}")
-    raise StanchionError(
-        f"did not roll out and was taken back: {error.reason}",
-        where=_where(version),
-        fix="the reason stands as a tag on the version; the alias has not moved",
-    ) from None
 
 
 def _where(version: ModelVersion) -> str:

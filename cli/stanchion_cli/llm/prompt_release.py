@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stanchion_cli.deploy.target import Target
-from stanchion_cli.errors import InputError, StanchionError
+from stanchion_cli.errors import InputError
 from stanchion_cli.llm import gates, prompts
-from stanchion_cli.models import lease, lockfile
-from stanchion_cli.models.lockfile import PromptPin
-from stanchion_cli.models.promotion import RollOut
-from stanchion_cli.models.records import HEALTHY, PINNED
+from stanchion_cli.llm.prompts import PromptRecords
+from stanchion_cli.models import lease, lockfile, trial
+from stanchion_cli.models.gates import GateError
+from stanchion_cli.models.lockfile import Pin, PromptPin
+from stanchion_cli.models.records import HEALTHY
 from stanchion_cli.models.registry_access import open_registry
+from stanchion_cli.models.trial import RollOut, Trial
 from stanchion_cli.progress import console, step
 
 if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
     from stanchion_models import Registry
 
 
@@ -39,7 +43,7 @@ def promote(
 
     Raises:
         InputError: when no service declares it.
-        gates.GateError: when it does not pass; nothing is pinned.
+        GateError: when it does not pass; nothing is pinned.
         StanchionError: when somebody else is at it; or when the rollout fails: then what was
             pinned before is restored and rolled out, and the alias has not moved.
     """
@@ -49,29 +53,32 @@ def promote(
         with open_registry(target, target.api(), outputs["tracking"]) as registry:
             client = registry.client()
             version = prompts.read(client, request.prompt, request.version)
-            pins = pinned(request, services)
-            _gate(request, outputs, target, registry, version=version, pins=pins)
+            wanted, current = _named(request, version.pin), _versions(request, services)
+            before = trial.served_before(current, wanted, partial(_records, request, client))
+            served = _pins(client, request, services, before)
+            records = _records(request, client, wanted)
+            try:
+                _gate(request, outputs, target, registry, version=version, live=served)
+            except GateError as error:
+                records.say(f"refused: {error.reason}")
+                raise
             prompts.keep_digest(client, version)
-            prompts.say(client, request.prompt, version.pin.version, PINNED)
+            trial.begin(records, wanted, current, before)
         hold.check()
         file = _pin(request, dict.fromkeys(services, version.pin))
-        if roll_out is None:
-            return file
-        try:
-            roll_out()
-        except StanchionError as error:
-            _pin(request, pins)
-            with step("restore what was pinned before"):
-                roll_out()
-            raise StanchionError(
-                f"did not roll out and was taken back: {error.reason}",
+        if roll_out is not None:
+            Trial(
                 where=version.where,
-                fix="the alias has not moved",
-            ) from None
-        hold.check()
-        with open_registry(target, target.api(), outputs["tracking"]) as registry:
-            prompts.move_champion(registry.client(), request.prompt, version.pin.version)
-            prompts.say(registry.client(), request.prompt, version.pin.version, HEALTHY)
+                version=version.pin.version,
+                before=served,
+                pin=partial(_pin, request),
+                hold=hold,
+                registry=lambda: open_registry(target, target.api(), outputs["tracking"]),
+                records=lambda found: _records(request, found.client(), wanted),
+                move_champion=lambda found: prompts.move_champion(
+                    found.client(), request.prompt, version.pin.version
+                ),
+            ).bring_out(roll_out)
     return file
 
 
@@ -99,8 +106,8 @@ def roll_back(
             wanted = request.version or prompts.before(client, request.prompt, left)
             version = prompts.read(client, request.prompt, wanted)
             if left is not None and left.version != wanted:
-                state = f"rolled back to version {wanted}: {reason}"
-                prompts.say(client, request.prompt, left.version, state)
+                records = _records(request, client, _named(request, left))
+                records.say(f"rolled back to version {wanted}: {reason}")
         hold.check()
         _pin(request, dict.fromkeys(services, version.pin))
         if roll_out is not None:
@@ -108,7 +115,7 @@ def roll_back(
             hold.check()
             with open_registry(target, target.api(), outputs["tracking"]) as registry:
                 prompts.take_back_champion(registry.client(), request.prompt, wanted)
-                prompts.say(registry.client(), request.prompt, wanted, HEALTHY)
+                _records(request, registry.client(), _named(request, version.pin)).say(HEALTHY)
     return version.pin
 
 
@@ -144,10 +151,10 @@ def _gate(
     registry: Registry,
     *,
     version: prompts.Version,
-    pins: Mapping[str, PromptPin | None],
+    live: Mapping[str, PromptPin | None],
 ) -> None:
     client, outcomes = registry.client(), []
-    for name, live in pins.items():
+    for name, serving in live.items():
         if outputs["llmServices"][name]["gates"] is None:
             console.print(f"  {name} declares no gates")
             continue
@@ -155,15 +162,43 @@ def _gate(
         title = f"gate: {len(service.rows)} rows answered by {name}"
         with step(title) as running, gates.reached(service, target) as endpoint:
             outcome = prompts.judged(
-                client, version, service, endpoint, tracking=registry.tracking_uri, live=live
+                client, version, service, endpoint, tracking=registry.tracking_uri, live=serving
             )
             running.note("does not pass" if outcome.failures else outcome.figures)
         outcomes.append(outcome)
-    try:
-        prompts.refuse(version, outcomes)
-    except StanchionError as error:
-        prompts.say(client, version.name, version.pin.version, f"refused: {error.reason}")
-        raise
+    prompts.refuse(version, outcomes)
+
+
+def _named(request: Request, pin: PromptPin) -> Pin:
+    """A version as the registry knows it."""
+    return Pin(request.prompt, pin.version, pin.digest)
+
+
+def _versions(request: Request, services: Mapping[str, Any]) -> dict[str, Pin | None]:
+    found = pinned(request, services)
+    return {name: _named(request, pin) if pin else None for name, pin in found.items()}
+
+
+def _records(request: Request, client: MlflowClient, pin: Pin) -> PromptRecords:
+    return PromptRecords.of(client, pin, request.environment)
+
+
+def _pins(
+    client: MlflowClient,
+    request: Request,
+    services: Mapping[str, Any],
+    versions: Mapping[str, Pin | None],
+) -> dict[str, PromptPin | None]:
+    """Versions with their messages: those that are pinned as they are, others by the registry."""
+    known = pinned(request, services)
+
+    def whole(name: str, wanted: Pin | None) -> PromptPin | None:
+        pin = known[name]
+        if wanted is None or (pin is not None and _named(request, pin) == wanted):
+            return pin if wanted else None
+        return prompts.read(client, request.prompt, wanted.version).pin
+
+    return {name: whole(name, wanted) for name, wanted in versions.items()}
 
 
 def _pin(request: Request, pins: Mapping[str, PromptPin | None]) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from stanchion_serving.prompts import PromptError, digest, filled, messages_of, variables
@@ -14,11 +13,11 @@ from stanchion_cli.llm import gates
 from stanchion_cli.llm.endpoint import Endpoint
 from stanchion_cli.llm.evaluating import Measured
 from stanchion_cli.models.gates import GateError
-from stanchion_cli.models.lease import who
 from stanchion_cli.models.lockfile import PromptPin
-from stanchion_cli.models.records import STATE
+from stanchion_cli.models.records import STATE, Records
 
 if TYPE_CHECKING:
+    from mlflow.entities.model_registry import PromptVersion
     from mlflow.tracking import MlflowClient
 
     from stanchion_cli.models.judging import Outcome
@@ -27,6 +26,8 @@ DIGEST = "stanchion.digest"
 """Tag with the digest that the messages had when they were first promoted: tags hold a prompt's
 text in MLflow, and tags can be changed."""
 CHAMPION, PREVIOUS = "champion", "previous"
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""What MLflow answers about a version, and about an alias, that there is none of."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def read(client: MlflowClient, name: str, version: str) -> Version:
             first promoted.
     """
     where = f"prompt {name} version {version}"
-    found = client.get_prompt_version(name, version)
+    found = _found(client, name, version)
     if found is None:
         raise GateError(
             "is not in the registry", where=where, fix="see what is registered in MLflow"
@@ -71,6 +72,19 @@ def read(client: MlflowClient, name: str, version: str) -> Version:
             fix="register the text as a version of its own",
         )
     return Version(name, PromptPin(str(version), actual, tuple(messages)))
+
+
+def _found(client: MlflowClient, name: str, version: str) -> PromptVersion | None:
+    """The registry's own account of a version; None where it has none."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        found: PromptVersion | None = client.get_prompt_version(name, version)
+    except MlflowException as error:
+        if error.error_code not in _ABSENT:
+            raise
+        return None
+    return found
 
 
 def judged(
@@ -138,11 +152,16 @@ def refuse(version: Version, outcomes: list[Outcome]) -> None:
         )
 
 
-def say(client: MlflowClient, name: str, version: str, state: str) -> None:
-    """Record where a version stands, by whom and when."""
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    for suffix, value in (("", state[:4000]), (".by", who()), (".at", now)):
-        client.set_prompt_version_tag(name, version, f"{STATE}{suffix}", value)
+class PromptRecords(Records):
+    """What is kept in the registry of a prompt version's way into an environment."""
+
+    def _tag(self, suffix: str, value: str) -> None:
+        name, version = self._version.name, self._version.version
+        self._client.set_prompt_version_tag(name, version, f"{STATE}{suffix}", value)
+
+    def _tags(self) -> Mapping[str, str] | None:
+        found = _found(self._client, self._version.name, self._version.version)
+        return None if found is None else found.tags
 
 
 def keep_digest(client: MlflowClient, version: Version) -> None:
@@ -156,19 +175,22 @@ def alias(client: MlflowClient, name: str, called: str) -> str | None:
 
     try:
         found = client.get_prompt_version_by_alias(name, called)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in _ABSENT:
+            raise
         return None
     return None if found is None else str(found.version)
 
 
-def move_champion(client: MlflowClient, name: str, version: str) -> None:
-    """Point `champion` at a version, and `previous` at what it was."""
+def move_champion(client: MlflowClient, name: str, version: str) -> str | None:
+    """Point `champion` at a version and `previous` at what it was; returns the latter."""
     before = alias(client, name, CHAMPION)
     if before == version:
-        return
+        return None
     if before is not None:
         client.set_prompt_alias(name, PREVIOUS, int(before))
     client.set_prompt_alias(name, CHAMPION, int(version))
+    return before
 
 
 def take_back_champion(client: MlflowClient, name: str, version: str) -> None:

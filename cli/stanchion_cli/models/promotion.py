@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,14 @@ from typing import Any
 from stanchion_models import ModelVersion, Registry
 
 from stanchion_cli.deploy.target import Target
-from stanchion_cli.errors import InputError, StanchionError
-from stanchion_cli.models import gates, lease, lockfile
+from stanchion_cli.errors import InputError
+from stanchion_cli.models import gates, lease, lockfile, trial
 from stanchion_cli.models.lockfile import Pin
-from stanchion_cli.models.records import HEALTHY, PINNED, Records
+from stanchion_cli.models.records import Records
 from stanchion_cli.models.registry_access import champion_of, move_champion, open_registry
+from stanchion_cli.models.trial import RollOut, Trial
 from stanchion_cli.preview import Preview
 from stanchion_cli.progress import console, step
-
-RollOut = Callable[[], None]
-"""Brings the environment to what is pinned. Returns when it is healthy at full weight; raises a
-`StanchionError`, with the reason, when it is not and will not be."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +112,11 @@ def promote_version(
             version, digest, before = _gate(request, held, registry)
             pin = Pin(request.model, version.version, digest)
             records = Records(registry.client(), version, request.environment)
-            if dict.fromkeys(services, pin) != held.pins():
-                records.keep_before(before)
-                records.say(PINNED)
+            trial.begin(records, pin, held.pins(), before)
             path = held.pin(dict.fromkeys(services, pin))
             console.print(f"  pinned {request.model} version {version.version} in {path.name}")
         if roll_out is not None:
-            _roll_out(held, before, version, roll_out)
+            _trial(held, before, version).bring_out(roll_out)
     return path
 
 
@@ -149,8 +144,11 @@ def _gate(
     """The version, its digest, and what was pinned before it; all gates passed."""
     with step(f"gate: {request.model} version {request.version} is registered with a digest"):
         version, digest = gates.candidate(registry, request.model, request.version)
-    records = Records(registry.client(), version, request.environment)
-    before = _before(held, registry, Pin(request.model, version.version, digest))
+    client, pin = registry.client(), Pin(request.model, version.version, digest)
+    records = Records(client, version, request.environment)
+    before = trial.served_before(
+        held.pins(), pin, lambda found: Records.of(client, found, request.environment)
+    )
     serving = {name: pin.version if pin else None for name, pin in before.items()}
     services = gates.gated(held.root, held.services, serving)
     champion = champion_of(registry, request.model)
@@ -176,69 +174,17 @@ def _gate(
     return version, digest, before
 
 
-def _before(held: Release, registry: Registry, pin: Pin) -> Mapping[str, Pin | None]:
-    """What each service served before `pin`, and was healthy: what an abort goes back to."""
-    return {
-        name: _settled(name, current, held, registry, pin) for name, current in held.pins().items()
-    }
+def _trial(held: Release, before: Mapping[str, Pin | None], version: ModelVersion) -> Trial[Pin]:
+    def move(registry: Registry) -> str | None:
+        return move_champion(registry.client(), version.name, version.version)
 
-
-def _settled(
-    name: str, current: Pin | None, held: Release, registry: Registry, pin: Pin
-) -> Pin | None:
-    """The pin itself, or what it was to replace if its promotion was never brought to an end."""
-    if current is None or current.model != pin.model:
-        return current
-    records = Records.of(registry.client(), current, held.environment)
-    in_trial = current == pin or records.state() == PINNED
-    return records.before().get(name, current) if in_trial else current
-
-
-def _roll_out(
-    held: Release, before: Mapping[str, Pin | None], version: ModelVersion, roll_out: RollOut
-) -> None:
-    try:
-        roll_out()
-    except StanchionError as error:
-        _take_back(held, before, version, roll_out, error)
-    held.hold.check()
-    with held.registry() as registry:
-        with step(f"alias champion → version {version.version}") as running:
-            previous = move_champion(registry.client(), version.name, version.version)
-            running.note(f"previous → version {previous}" if previous else "")
-        records = Records(registry.client(), version, held.environment)
-        records.say(HEALTHY)
-        records.keep_before({})
-
-
-def _take_back(
-    held: Release,
-    before: Mapping[str, Pin | None],
-    version: ModelVersion,
-    roll_out: RollOut,
-    error: StanchionError,
-) -> None:
-    """Serve again what served before, record why, and raise."""
-    # Without a look at the lock: this is our own file, and the version in it is not fit to serve.
-    lockfile.write(held.root, held.environment, before)
-    after, onward = "was taken back", ""
-    try:
-        with step("restore the version that served before"):
-            held.hold.check()
-            roll_out()
-    except StanchionError as again:
-        after = f"its old pin was restored, which does not roll out either ({again.reason})"
-        onward = "; once that is mended, the next `up` rolls the old pin out"
-    # After the users are served: the registry may be what is gone.
-    kept = "the reason stands as a tag on the version"
-    try:
-        with held.registry() as registry:
-            records = Records(registry.client(), version, held.environment)
-            records.say(f"aborted: {error.reason}")
-    except StanchionError as unrecorded:
-        kept = f"the reason could not be recorded ({unrecorded.reason})"
-    raise StanchionError(
-        f"did not roll out and {after}: {error.reason}",
+    return Trial(
         where=f"model {version.name} version {version.version}",
-        fix=f"{kept}; the alias has not moved{onward}",
-    ) from None
+        version=version.version,
+        before=before,
+        pin=lambda pins: lockfile.write(held.root, held.environment, pins),
+        hold=held.hold,
+        registry=held.registry,
+        records=lambda registry: Records(registry.client(), version, held.environment),
+        move_champion=move,
+    )

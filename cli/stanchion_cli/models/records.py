@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mlflow.exceptions import MlflowException
 from stanchion_models import ModelVersion
@@ -53,7 +53,7 @@ class Records:
         self._client, self._version, self._environment = client, version, environment
 
     @classmethod
-    def of(cls, client: MlflowClient, pin: Pin, environment: str) -> Records:
+    def of(cls, client: MlflowClient, pin: Pin, environment: str) -> Self:
         """The records of what is pinned, whether the registry still has that version or not."""
         return cls(client, ModelVersion(pin.model, pin.version, pin.digest), environment)
 

@@ -12,9 +12,10 @@ from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import gates
 from stanchion_cli.models.lockfile import Pin
-from stanchion_cli.models.promotion import Release, RollOut, release, services_of
+from stanchion_cli.models.promotion import Release, release, services_of
 from stanchion_cli.models.records import HEALTHY, Records
 from stanchion_cli.models.registry_access import aliases_of, take_back_champion
+from stanchion_cli.models.trial import RollOut
 from stanchion_cli.preview import Preview
 from stanchion_cli.progress import console, step
 

@@ -136,13 +136,24 @@ def test_one_of_another_base_and_too_high_a_rank_is_refused_with_both(world: Wor
 
 
 def test_a_rollout_that_fails_leaves_what_served_before(world: World) -> None:
-    adapter_release.promote(world.release("1"), roll_out=None)
+    adapter_release.promote(world.release("1"), roll_out=world.roll_out)
+    world.rolled_out.clear()
     before, world.fails = world.pinned(), True
     with pytest.raises(StanchionError, match="was taken back: does not become ready"):
         adapter_release.promote(world.release("2"), roll_out=world.roll_out)
     assert world.pinned() == before
     assert [pin.version for pin in world.rolled_out if pin] == ["2", "1"]
     assert world.state("2") == "aborted: does not become ready"
+
+
+def test_one_that_goes_on_and_fails_is_taken_back_to_what_it_replaced(world: World) -> None:
+    adapter_release.promote(world.release("1"), roll_out=world.roll_out)
+    before = world.pinned()
+    adapter_release.promote(world.release("2"), roll_out=None)
+    world.fails = True
+    with pytest.raises(StanchionError, match="taken back"):
+        adapter_release.promote(world.release("2"), roll_out=world.roll_out)
+    assert world.pinned() == before
 
 
 def test_a_rollback_goes_to_the_version_before_and_keeps_the_reason(world: World) -> None:

@@ -6,8 +6,9 @@ import pytest
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import lockfile
 from stanchion_cli.models.promotion import Request as Promotion
-from stanchion_cli.models.promotion import RollOut, promote_version
+from stanchion_cli.models.promotion import promote_version
 from stanchion_cli.models.rollback import Request, roll_back
+from stanchion_cli.models.trial import RollOut
 
 from .conftest import ENVIRONMENT, MODEL, SERVICE, World
 
