@@ -135,7 +135,6 @@ def test_a_bad_version_after_a_switch_is_taken_back(platform: Platform) -> None:
     _taken_back(platform, "errors", reason="error-ratio", answers=REFUSAL)
 
 
-@pytest.mark.full
 def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Platform) -> None:
     with Traffic(platform.address(), platform.request(), pause=0.05) as traffic:
         platform.declare(rollout=None, autoscaling=AUTOSCALING)
