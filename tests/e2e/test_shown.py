@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from e2e.platform import Platform, eventually
+from e2e.registry import MODEL
 from e2e.traffic import Traffic
 from stanchion.monitoring.dashboards import DASHBOARDS, Panel, Query
 from stanchion_cli.deploy.prometheus import Prometheus, reached_prometheus
@@ -112,6 +113,8 @@ def page(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 def test_every_panel_that_the_node_can_feed_has_data(platform: Platform, page: Path) -> None:
     platform.enable(["kube-prometheus-stack"])
     platform.stanchion("up", "local", "--sample")
+    # What chapters before it left serving may have no training to be compared with.
+    platform.stanchion("promote", MODEL, platform.train())
     began = time.monotonic()
     with Traffic(platform.address(), platform.request(), threads=2, pause=0.1) as traffic:
         try:
