@@ -64,13 +64,14 @@ class Release:
 
     def versions(self) -> dict[str, Pin | None]:
         """The same, as the registry knows versions."""
-        return {name: self._version(pin) if pin else None for name, pin in self.pins().items()}
+        return {name: self.version(pin) if pin else None for name, pin in self.pins().items()}
 
     def registry(self) -> AbstractContextManager[Registry]:
         """The environment's registry; every failure of it is a `StanchionError`."""
         return open_registry(self.target, self.target.api(), self.tracking)
 
-    def _version(self, pin: AdapterPin) -> Pin:
+    def version(self, pin: AdapterPin) -> Pin:
+        """A version as the registry knows it."""
         return Pin(self.request.model, pin.version, pin.digest)
 
     @property
@@ -218,7 +219,7 @@ def _begin(
 ) -> dict[str, AdapterPin | None]:
     """Record that the version is about to be pinned; what each service served before, healthy."""
     asked, client, current = release.request, registry.client(), release.versions()
-    wanted = Pin(asked.model, pin.version, pin.digest)
+    wanted = release.version(pin)
     before = trial.served_before(
         current, wanted, lambda found: Records.of(client, found, asked.environment)
     )
