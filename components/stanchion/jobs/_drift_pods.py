@@ -81,8 +81,7 @@ def _environment(args: DriftMonitorArgs) -> list[k8s.core.v1.EnvVarArgs]:
     told: dict[str, pulumi.Input[str]] = {
         "SERVICE": args["model_service"],
         "REGISTERED_MODEL_NAME": args["model_name"],
-        "MLFLOW_TRACKING_URI": args["tracking"]["url"],
-        "REGISTRY_CREDENTIALS_DIR": _parts.CREDENTIALS,
+        **_parts.recording(args["tracking"]["url"]),
         "LOG_URI": args["prediction_log"],
         "REPORT_URI": args["reports"],
         "WINDOW_DAYS": str(args.get("window_days", DEFAULT_WINDOW_DAYS)),

@@ -28,6 +28,16 @@ CREDENTIALS = f"{pods.SECRETS_ROOT}/registry"
 """Where a pod finds the files `username` and `password`."""
 
 
+def registry(url: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """Variables by which a pod finds MLflow, whose API is at this URL."""
+    return {"MLFLOW_TRACKING_URI": url, "REGISTRY_CREDENTIALS_DIR": CREDENTIALS}
+
+
+def recording(url: pulumi.Input[str]) -> dict[str, pulumi.Input[str]]:
+    """The same for a pod that records runs, without MLflow's lines about each in logs of JSON."""
+    return {**registry(url), "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+
+
 def check_queue(check: Checks, queue: str | None, priority: str | None) -> None:
     """Note names that no queue has, and a priority that nothing would read."""
     for field, value in (("queue", queue), ("queue_priority", priority)):

@@ -146,8 +146,7 @@ def _told(args: TrainingJobArgs) -> dict[str, pulumi.Input[str]]:
     data, seed = args["data"], str(args.get("seed", 0))
     told: dict[str, pulumi.Input[str]] = {
         "REGISTERED_MODEL_NAME": args["model_name"],
-        "MLFLOW_TRACKING_URI": args["tracking"]["url"],
-        "REGISTRY_CREDENTIALS_DIR": _parts.CREDENTIALS,
+        **_parts.recording(args["tracking"]["url"]),
         "DATA_URI": data["location"],
         "DATA_DIGEST": data.get("digest", ""),
         "DATA_VERSION": data.get("version", ""),

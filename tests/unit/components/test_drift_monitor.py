@@ -9,6 +9,7 @@ from typing import Any, cast
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import stanchion
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from stanchion import ArgumentsError
 from stanchion.jobs import _drift_pods
 from stanchion.monitoring import drift
@@ -97,6 +98,12 @@ def test_the_job_understands_what_it_is_told() -> None:
     assert found.labels is not None
     assert (found.labels.metric, found.labels.max_drop) == ("accuracy", 0.05)
     assert (found.labels.days, found.labels.min_rows) == (30, 200)
+
+
+def test_mlflow_writes_no_line_of_its_own_into_logs_of_json() -> None:
+    (one,) = job(monitor())["template"]["spec"]["containers"]
+    given = {each["name"]: each.get("value") for each in one["env"]}
+    assert given[MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.name] == "true"
 
 
 def test_a_run_judges_the_day_before_its_schedule_however_late_it_is_tried() -> None:

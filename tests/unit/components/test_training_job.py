@@ -8,6 +8,7 @@ from typing import Any, cast
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import stanchion
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT
 from stanchion import ArgumentsError
 from stanchion_model_server.settings import read
 from stanchion_training import TrainingSettings, errors
@@ -180,6 +181,10 @@ def test_the_login_is_files_of_a_secret_that_the_component_never_sees() -> None:
     (source,) = secrets["projected"]["sources"]
     assert source["secret"]["name"] == "mlflow-login"
     assert told(world)["REGISTRY_CREDENTIALS_DIR"] == "/run/secrets/stanchion/registry"
+
+
+def test_mlflow_writes_no_line_of_its_own_into_logs_of_json() -> None:
+    assert told(training())[MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.name] == "true"
 
 
 def test_kueue_starts_what_waits_in_a_queue() -> None:
