@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,15 +76,18 @@ def read(client: MlflowClient, name: str, version: str) -> Version:
 
 def _found(client: MlflowClient, name: str, version: str) -> PromptVersion | None:
     """The registry's own account of a version; None where it has none."""
+    return _if_there(lambda: client.get_prompt_version(name, version))
+
+
+def _if_there(asked: Callable[[], PromptVersion | None]) -> PromptVersion | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        found: PromptVersion | None = client.get_prompt_version(name, version)
+        return asked()
     except MlflowException as error:
         if error.error_code not in _ABSENT:
             raise
         return None
-    return found
 
 
 def judged(
@@ -171,14 +174,7 @@ def keep_digest(client: MlflowClient, version: Version) -> None:
 
 def alias(client: MlflowClient, name: str, called: str) -> str | None:
     """The version that an alias stands for; None where there is no such alias."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        found = client.get_prompt_version_by_alias(name, called)
-    except MlflowException as error:
-        if error.error_code not in _ABSENT:
-            raise
-        return None
+    found = _if_there(lambda: client.get_prompt_version_by_alias(name, called))
     return None if found is None else str(found.version)
 
 
