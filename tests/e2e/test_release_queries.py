@@ -6,20 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from e2e.simulation import Simulation, counter
+from e2e.simulation import Simulation, counter, gauge
 from stanchion.serving._analysis import Queries
 
 ANALYSIS: Any = {"interval_seconds": 60, "min_requests": 30, "latency_floor_ms": 25}
 COMMON = 'namespace="demo",service="wine",rollouts_pod_template_hash'
 EVALUATED_AT = "2m"
+START_SECONDS = 300
 SAMPLES = 12
+QUERIES = Queries("wine", "demo", ANALYSIS, start_seconds=START_SECONDS)
+
+
+def asked(query: str) -> str:
+    """A query as Argo Rollouts asks it."""
+    text: str = getattr(QUERIES, query)()
+    return text.replace("{{args.canary-hash}}", "new").replace("{{args.stable-hash}}", "old")
 
 
 def evaluated(simulation: Simulation, query: str, series: Mapping[str, float]) -> float | None:
     """What a query yields two minutes into counters that grow so much a second; None: nothing."""
-    query = query.replace("{{args.canary-hash}}", "new").replace("{{args.stable-hash}}", "old")
     given = {name: counter((SAMPLES, 15 * growth)) for name, growth in series.items()}
-    (found,) = simulation.answers([query], given, EVALUATED_AT)
+    (found,) = simulation.answers([asked(query)], given, EVALUATED_AT)
     return found
 
 
@@ -88,7 +95,7 @@ CHANCE_OF_HALVES = 0.4 * 2 * 0.5 * (1 / 600 + 1 / 600) ** 0.5
         ("mean_shift", BUSY, 0.0),
         ("mean_shift", {**numbers("new", 3, 1), **numbers("old", 2, 1)}, None),
         ("restarts", started("new", restarts=False), 0.0),
-        ("restarts", started("new", restarts=True), 3.0),
+        ("restarts", started("new", restarts=True), 8.0),
         ("restarts", started("old", restarts=True), None),
     ],
 )  # fmt: skip
@@ -98,7 +105,7 @@ def test_a_query_yields_what_it_is_named_for_and_nothing_without_requests(
     series: Mapping[str, float],
     expected: float | None,
 ) -> None:
-    found = evaluated(simulation, getattr(Queries("wine", "demo", ANALYSIS), query)(), series)
+    found = evaluated(simulation, query, series)
     if expected is None:
         assert found is None
         return
@@ -106,3 +113,14 @@ def test_a_query_yields_what_it_is_named_for_and_nothing_without_requests(
     by_chance = CHANCE_OF_HALVES if query == "class_shift" else CHANCE_OF_MEANS
     slack = by_chance if query.endswith("shift") else 0.02 * max(1.0, expected)
     assert expected - slack - 1e-9 <= found <= expected + 0.02 * max(1.0, expected)
+
+
+def test_a_server_that_comes_back_after_the_interval_it_went_in_has_restarted(
+    simulation: Simulation,
+) -> None:
+    away = START_SECONDS // 15 - 1
+    assert away * 15 > ANALYSIS["interval_seconds"]
+    series = f'process_start_time_seconds{{{COMMON}="new",pod="a"}}'
+    given = {series: gauge((2, 100), (away, None), (2, 400))}
+    (found,) = simulation.answers([asked("restarts")], given, f"{15 * (away + 3)}s")
+    assert found == 1

@@ -167,6 +167,8 @@ class Queries:
         service: str,
         namespace: str,
         analysis: ReleaseAnalysis,
+        *,
+        start_seconds: int,
         past_seconds: int | None = None,
     ) -> None:
         """Name what the queries are about.
@@ -175,13 +177,16 @@ class Queries:
             service: Name of the service.
             namespace: Where it runs.
             analysis: Length of the interval and what counts.
+            start_seconds: Longest that a server takes until it counts as ready: one that went in
+                an interval comes back in a later one.
             past_seconds: How far to look back for the version before, where it gets no requests
                 beside the new one; by default the interval, where both do.
         """
         self.analysis = analysis
         interval = analysis.get("interval_seconds", DEFAULT_INTERVAL_SECONDS)
         of_service = f'namespace="{namespace}",service="{service}",{_METRIC_LABEL}'
-        self._new = _Pods(f'{of_service}="{{{{args.canary-hash}}}}"', interval)
+        new = f'{of_service}="{{{{args.canary-hash}}}}"'
+        self._new, self._restarted = _Pods(new, interval), _Pods(new, interval + start_seconds)
         self._old = _Pods(f'{of_service}="{{{{args.stable-hash}}}}"', past_seconds or interval)
 
     def enough(self) -> str:
@@ -261,8 +266,12 @@ class Queries:
         return self._or_zero(f"max({distance} - 2 * sqrt(1 / {n} + 1 / {m}))")
 
     def restarts(self) -> str:
-        """How often the new version's servers started anew, as one does that ran out of memory."""
-        return f"sum(changes(process_start_time_seconds{self._new.range()}))"
+        """How often the new version's servers started anew, as one does that ran out of memory.
+
+        A server that takes longer than the interval to come back has both of its starts within
+        what is looked at.
+        """
+        return f"sum(changes(process_start_time_seconds{self._restarted.range()}))"
 
     def _or_zero(self, query: str) -> str:
         return f"(({query}) and ({self.enough()})) or 0 * ({self.enough()})"

@@ -77,7 +77,7 @@ def make(replicas: Replicas, opts: pulumi.ResourceOptions) -> pulumi.CustomResou
         _analysis.template(
             replicas.name + suffix, replicas.metadata(suffix), metrics, args["namespace"], opts
         )
-        for suffix, metrics in _analyses(replicas.service, rollout).items()
+        for suffix, metrics in _analyses(replicas, rollout).items()
     ]
     # Up for the first time, and at once in the middle of a release, which takes its own time.
     metadata.annotations = {**promised, "pulumi.com/waitFor": "condition=Available"}
@@ -154,15 +154,21 @@ def _patience(
     )
 
 
-def _analyses(service: str, rollout: ModelRollout) -> dict[str, _analysis.MetricsOf]:
+def _analyses(replicas: Replicas, rollout: ModelRollout) -> dict[str, _analysis.MetricsOf]:
     """What each AnalysisTemplate measures in a namespace, by the end of its name."""
     analysis = rollout.get("analysis", {})
+    start = _pods.replica_seconds(replicas.args)
+
+    def queries_of(namespace: str, past_seconds: int | None = None) -> _analysis.Queries:
+        return _analysis.Queries(
+            replicas.service, namespace, analysis, start_seconds=start, past_seconds=past_seconds
+        )
 
     def canary(namespace: str) -> list[dict[str, Any]]:
-        return _analysis.health(_analysis.Queries(service, namespace, analysis))
+        return _analysis.health(queries_of(namespace))
 
     def switched(namespace: str) -> list[dict[str, Any]]:
-        queries = _analysis.Queries(service, namespace, analysis, _PAST_SECONDS)
+        queries = queries_of(namespace, _PAST_SECONDS)
         # One run after the switch, and none in the background that could end it.
         return [*_analysis.health(queries), *_analysis.traffic(queries)]
 

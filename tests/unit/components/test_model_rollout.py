@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,6 +100,16 @@ def test_every_query_is_promql_over_the_pods_of_each_version(rollout: dict[str, 
         promql_parser.parse(query.replace("{{args.", "").replace("}}", ""))
         assert 'rollouts_pod_template_hash="{{args.canary-hash}}"' in query, name
         assert 'service="wine"' in query, name
+
+
+@pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
+def test_restarts_are_seen_however_long_a_server_takes_to_come_back(
+    rollout: dict[str, Any],
+) -> None:
+    world = released({**rollout, "analysis": {"interval_seconds": 15}}, load_seconds=600)
+    query = metrics(world, "wine-release")["restarts"]["provider"]["prometheus"]["query"]
+    (seconds,) = re.findall(r"\[(\d+)s\]", query)
+    assert int(seconds) == 15 + world.object("Rollout")["spec"]["progressDeadlineSeconds"]
 
 
 def test_a_measure_of_ones_own_is_held_to_its_bounds() -> None:
