@@ -19,6 +19,7 @@ from stanchion_cli.cluster.operator_list import PROMETHEUS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLUSTER = "e2e"
+COMMIT = pytest.StashKey[str]()
 BROKEN: set[str] = set()
 
 
@@ -30,9 +31,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(1500))
 
 
-def pytest_configure() -> None:
-    """Let commands be interrupted: a background job's children would inherit an ignored Ctrl-C."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Let commands be interrupted: a background job's children would inherit an ignored Ctrl-C.
+
+    What is tested is named before chapters write pages of their own.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if config.getoption("--results", None) is not None:
+        config.stash[COMMIT] = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=REPOSITORY, capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,10 +56,7 @@ def pytest_terminal_summary(
     path: Path | None = config.getoption("--results", None)
     if path is None:
         return
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=REPOSITORY, capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
+    commit = config.stash[COMMIT]
     lines = [
         "# The longer end-to-end matrix\n",
         f"Written by `make e2e-full` on {datetime.now(UTC):%Y-%m-%d}, commit `{commit}`.\n",
