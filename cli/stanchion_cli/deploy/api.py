@@ -26,6 +26,7 @@ from stanchion_cli.errors import StanchionError
 FIELD_MANAGER = "stanchion"
 Manifest = Mapping[str, Any]
 _TURNED_AWAY = (401, 403)
+_DELETION = "pulumi.com/deletionPropagationPolicy"
 
 
 @dataclass(frozen=True, order=True)
@@ -207,13 +208,20 @@ class Api:
             raise self._failed("change", ref, error) from None
 
     def delete(self, ref: Ref) -> None:
-        """Delete it with what it owns, dependents first; nothing happens when it is gone."""
+        """Delete it with what it owns, dependents first; nothing happens when it is gone.
+
+        Not dependents first where the object's annotation says so, as the engine's provider reads.
+        """
+        live = self.get(ref)
+        if live is None:
+            return
+        said = (live["metadata"].get("annotations") or {}).get(_DELETION, "foreground")
         resource = self._resource(ref.api_version, ref.kind)
         try:
             resource.delete(
                 name=ref.name,
                 namespace=ref.namespace or None,
-                body={"propagationPolicy": "Foreground"},
+                body={"propagationPolicy": said.capitalize()},
             )
         except NotFoundError:
             return

@@ -30,6 +30,14 @@ ANALYSIS_SUFFIX = "-release"
 DEADLINE_SUFFIX = "-release-deadline"
 _DEPLOYMENT = ("apps/v1", "Deployment")
 _ROLLOUT = (_analysis.API_VERSION, "Rollout")
+_LIFE = {
+    # Up for the first time, and at once in the middle of a release, which takes its own time.
+    "pulumi.com/waitFor": "condition=Available",
+    # Once it is gone its controller gives the Service back to all replicas. Its pods, were they
+    # deleted before it, would be the only ones that the Service leads to.
+    "pulumi.com/deletionPropagationPolicy": "background",
+}
+"""How a Rollout comes and goes."""
 _PAST_SECONDS = 3600
 """How far back the version before is asked about once it gets no requests any more."""
 _ROLLBACK_REVISIONS = 3
@@ -79,8 +87,7 @@ def make(replicas: Replicas, opts: pulumi.ResourceOptions) -> pulumi.CustomResou
         )
         for suffix, metrics in _analyses(replicas, rollout).items()
     ]
-    # Up for the first time, and at once in the middle of a release, which takes its own time.
-    metadata.annotations = {**promised, "pulumi.com/waitFor": "condition=Available"}
+    metadata.annotations = {**promised, **_LIFE}
     api_version, kind = _ROLLOUT
     return k8s.apiextensions.CustomResource(
         f"{replicas.name}-rollout",
