@@ -150,6 +150,11 @@ def test_the_engine_waits_for_the_first_replicas_and_not_for_a_release() -> None
     assert annotations["pulumi.com/waitFor"] == "condition=Available"
 
 
+def test_a_rollout_goes_before_its_pods_so_that_its_services_lead_to_others_then() -> None:
+    annotations = released(BLUE_GREEN).object("Rollout")["metadata"]["annotations"]
+    assert annotations["pulumi.com/deletionPropagationPolicy"] == "background"
+
+
 @pytest.mark.parametrize(
     ("weight", "replicas", "surge", "expected"),
     [

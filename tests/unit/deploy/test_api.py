@@ -80,3 +80,28 @@ def test_who_comes_second_to_create_or_replace_is_told_and_nothing_is_raised(
     assert not api.replace(LEASE)
     with pytest.raises(StanchionError, match=r"Lease demo/wine.*refused to create it"):
         api.create(LEASE)
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        (None, "Foreground"),
+        ({"pulumi.com/deletionPropagationPolicy": "background"}, "Background"),
+    ],
+)
+def test_what_an_object_owns_is_deleted_first_unless_it_says_otherwise(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    annotations: dict[str, str] | None,
+    expected: str,
+) -> None:
+    told: list[Any] = []
+    live = {"metadata": {"name": "wine", "annotations": annotations}}
+    resource = SimpleNamespace(
+        get=lambda **_: SimpleNamespace(to_dict=lambda: live),
+        delete=lambda **how: told.append(how["body"]["propagationPolicy"]),
+    )
+    api = _api(tmp_path, "http://127.0.0.1:1")
+    monkeypatch.setattr(api, "_resource", lambda *_: resource)
+    api.delete(SECRET)
+    assert told == [expected]
