@@ -27,6 +27,7 @@ def test_up_from_nothing_serves_the_prediction_that_the_printed_curl_asks_for(
     digest = f"sha256:{'0' * 64}"
     lockfile.write(platform.root, "local", {"wine": Pin("wine-cultivar", "7", digest)})
     up = platform.stanchion("up", "local", "--sample")
+    assert "127.0.0.1" not in up.stdout, "MLflow's pages are told by ports that are closed by then"
     curl = re.search(r"curl .*\\\n.*infer", up.stderr)
     assert curl, up.stderr
     answer = subprocess.run(

@@ -42,6 +42,8 @@ def open_registry(target: Target, api: Api, tracking: Mapping[str, Any]) -> Iter
     with forward(kubectl, tracking["namespace"], tracking["service"], tracking["port"]) as url:
         os.environ["MLFLOW_TRACKING_USERNAME"] = data["username"]
         os.environ["MLFLOW_TRACKING_PASSWORD"] = data["password"]
+        # Runs would be told by addresses that lead nowhere once the block ends.
+        os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
         try:
             yield Registry(url)
         except (MlflowException, RegistryError) as error:
