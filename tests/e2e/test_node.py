@@ -178,7 +178,6 @@ def test_nothing_leaves_the_node(node: cluster.Cluster) -> None:
         assert _connect(f"/proc/{pod}/ns/net", node.node_address, 6443) == "connected"
 
 
-@pytest.mark.full
 def test_two_nodes_run_side_by_side_and_one_goes_without_the_other(node: cluster.Cluster) -> None:
     second = cluster.up(SECOND)
     assert not IPv4Network(second.pod_range).overlaps(IPv4Network(node.pod_range))

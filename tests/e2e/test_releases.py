@@ -106,7 +106,6 @@ def test_a_version_that_eats_memory_is_taken_back(platform: Platform) -> None:
     _taken_back(platform, "memory", reason="restarts|latency-ratio", answers="[Cc]onnection")
 
 
-@pytest.mark.full
 def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Platform) -> None:
     before, champion = platform.pinned_version(), champion_of(platform)
     soon = {**CANARY["analysis"], "deadlineSeconds": DEADLINE_SECONDS}
