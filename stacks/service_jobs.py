@@ -13,6 +13,7 @@ from explain import in_the_notation_of_files
 from foundation import Foundation
 from service_folders import Folder, folder_grants, folder_problems
 from service_place import place_problems
+from service_quota import COUNTED_DEVICE, Replica, begun_together_problems
 from stanchion import Cloud, Placement, WorkloadIdentity
 from stanchion.jobs.queues import QUEUE
 from stanchion.pods import ContainerResources
@@ -77,7 +78,7 @@ def job_place_problems(
     stack: str,
     pools: Mapping[str, Placement],
 ) -> list[str]:
-    """What is wrong with the tenant, the pool, the queue and the folders of a job.
+    """What is wrong with the tenant, its quota, the pool, the queue and the folders of a job.
 
     Args:
         job: Its file.
@@ -89,6 +90,7 @@ def job_place_problems(
     tenants = [tenant.name for tenant in environment.tenants]
     problems = place_problems(job.tenant, job.pool, stack, tenants, pools)
     problems += folder_problems(folders, Cloud(environment.provider.cloud), stack)
+    problems += _beyond_quota(job, environment, stack, pools)
     if job.queue is not None and environment.lacks_for_queues:
         problems.append(
             f"queue: needs {environment.lacks_for_queues} of {stack}; add it, or remove queue"
@@ -99,6 +101,23 @@ def job_place_problems(
             "remove queue"
         )
     return problems
+
+
+def _beyond_quota(
+    job: JobFile, environment: Environment, stack: str, pools: Mapping[str, Placement]
+) -> list[str]:
+    """What of the tenant's quota the pods that begin together would go beyond."""
+    tenant = next((each for each in environment.tenants if each.name == job.tenant), None)
+    at, size = pools.get(job.pool or ""), job.resources
+    counted = at is not None and at["device"] == COUNTED_DEVICE
+    each = Replica(size.cpu, size.memory, size.gpus if counted else 0)
+    field, pods = "resources", [(1, each)]
+    if isinstance(job, TrainingJobFile) and job.ray is not None:
+        head = Replica(job.ray.head.cpu, job.ray.head.memory)
+        field, pods = "ray.workers", [(1, head), (job.ray.workers, each)]
+    elif isinstance(job, TrainingJobFile) and job.nodes > 1:
+        field, pods = "nodes", [(job.nodes, each)]
+    return begun_together_problems(field, pods, tenant, stack)
 
 
 def told_in_files(problems: Sequence[str], names: Mapping[str, str]) -> list[str]:

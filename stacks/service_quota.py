@@ -1,9 +1,9 @@
 """What services ask for at their most and at their fewest, against the quota of their tenant.
 
 A pod beyond a quota is refused by Kubernetes without a word to whoever called: an autoscaler that
-would add replicas, or a rollout that needs one more, then waits for good. Jobs and activators are
-not counted: jobs wait their turn, and an activator is small. But a cluster of Ray is held to the
-quota by itself, for its pods begin together or not at all.
+would add replicas, or a rollout that needs one more, then waits for good. Jobs wait their turn, so
+they are not added up; but pods of one that begin together or not at all must fit by themselves, or
+they wait for good too. Activators are not counted: they are small.
 """
 
 from __future__ import annotations
@@ -170,13 +170,15 @@ def begun_together_problems(
     """What of a tenant's quota pods that begin together would go beyond.
 
     Args:
-        field: Where a file says how many there are.
+        field: Where a file says how many there are, or how large the one is.
         pods: So many of each.
         tenant: Their tenant.
         stack: Its environment.
     """
     if tenant is None:
         return []
+    alone = sum(count for count, _ in pods) == 1
+    told = "its pod asks" if alone else "all pods together ask"
     asked: dict[str, Decimal] = {}
     limits: dict[str, str] = {}
     for count, replica in pods:
@@ -184,7 +186,7 @@ def begun_together_problems(
             asked[what] = asked.get(what, Decimal(0)) + amount(each) * count
             limits[what] = limit
     return [
-        f"{field}: all pods together ask for {_written(total, what)} of {what}, and tenant "
+        f"{field}: {told} for {_written(total, what)} of {what}, and tenant "
         f"'{tenant.name}' of {stack} may have {limits[what]}; raise quota.{what} of the tenant to "
         f"{_written(total, what)}, or lower {field}"
         for what, total in asked.items()

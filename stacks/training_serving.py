@@ -13,7 +13,6 @@ from retraining import build_trigger
 from service_folders import Folder
 from service_jobs import job_args, job_identity, job_place_problems, told_in_files
 from service_lock import Pin
-from service_quota import COUNTED_DEVICE, Replica, begun_together_problems
 from stanchion import (
     ArgumentsError,
     CapacityKind,
@@ -86,7 +85,6 @@ def load_trainings(
             )
         if file.ray is not None:
             found += _lacks_for_ray(file.ray, environment, stack)
-            found += _beyond_quota(file, file.ray, environment, stack, pools)
         try:
             training = Training(file, read_code(file, directory))
         except InvalidFileError as error:
@@ -99,23 +97,6 @@ def load_trainings(
     if problems:
         raise InvalidFileError(problems)
     return trainings
-
-
-def _beyond_quota(
-    file: TrainingJobFile,
-    ray: Ray,
-    environment: Environment,
-    stack: str,
-    pools: Mapping[str, Placement],
-) -> list[str]:
-    """What of the tenant's quota head and workers would go beyond."""
-    tenant = next((each for each in environment.tenants if each.name == file.tenant), None)
-    at = pools.get(file.pool or "")
-    counted = at is not None and at["device"] == COUNTED_DEVICE
-    size, head = file.resources, ray.head
-    worker = Replica(size.cpu, size.memory, size.gpus if counted else 0)
-    pods = [(1, Replica(head.cpu, head.memory)), (ray.workers, worker)]
-    return begun_together_problems("ray.workers", pods, tenant, stack)
 
 
 def _lacks_for_ray(ray: Ray, environment: Environment, stack: str) -> list[str]:

@@ -29,10 +29,15 @@ ON_RAY = example("training/wine-on-ray.yaml")
 QUOTA = {"cpu": "33", "memory": "136Gi"}
 
 
+def tenant_with(quota: dict[str, Any]) -> dict[str, Any]:
+    """The examples' tenant with another quota."""
+    demo = {"name": "demo", "owner": "demo-team", "costCenter": "demo", "quota": quota}
+    return {"tenants": [demo]}
+
+
 def with_room(quota: dict[str, Any] = QUOTA, **changes: Any) -> dict[str, Any]:
     """KubeRay, and a tenant whose quota holds the example's head and workers and no more."""
-    demo = {"name": "demo", "owner": "demo-team", "costCenter": "demo", "quota": quota}
-    return {"operators": {"more": ["kuberay-operator"]}, "tenants": [demo], **changes}
+    return {"operators": {"more": ["kuberay-operator"]}, **tenant_with(quota), **changes}
 
 
 WITHOUT_CODE = EXAMPLE.replace("code: wine-training\n", "")
@@ -78,7 +83,8 @@ def test_the_fine_tuning_example_satisfies_the_schema_and_the_environment(tmp_pa
         if isinstance(each, TrainingJobFile)
     ]
     train: Placement = {**L4, "pool": "train"}
-    (training,) = load_trainings(found, tmp_path, environment(), "prod-aws", {"train": train})
+    room = environment(**tenant_with({"cpu": "8", "memory": "96Gi", "gpus": 1}))
+    (training,) = load_trainings(found, tmp_path, room, "prod-aws", {"train": train})
     assert training.code.files is not None
     assert set(training.code.files) == {"train.py"}
 
@@ -288,6 +294,25 @@ def test_head_and_workers_begin_together_within_the_quota_or_not_at_all(tmp_path
     assert "ask for 8 of gpus" in told
 
 
+def test_nodes_begin_together_within_the_quota_or_not_at_all(tmp_path: Path) -> None:
+    four = edited(("seed: 1", "nodes: 4"))
+    quota = {"cpu": "4", "memory": "16Gi", "pods": 4}
+    assert loaded(tmp_path, four, **tenant_with(quota))
+    (told,) = problems(tmp_path, four, **tenant_with({**quota, "cpu": "3"}))
+    assert told == (
+        "services/wine-training: nodes: all pods together ask for 4 of cpu, and tenant 'demo' of "
+        "prod-aws may have 3; raise quota.cpu of the tenant to 4, or lower nodes"
+    )
+
+
+def test_a_pod_alone_fits_into_the_quota(tmp_path: Path) -> None:
+    (told,) = problems(tmp_path, EXAMPLE, **tenant_with({"memory": "3Gi"}))
+    assert told == (
+        "services/wine-training: resources: its pod asks for 4Gi of memory, and tenant 'demo' of "
+        "prod-aws may have 3Gi; raise quota.memory of the tenant to 4Gi, or lower resources"
+    )
+
+
 def test_ray_needs_an_image_that_has_it(tmp_path: Path) -> None:
     without = re.sub(r"image: .*\n", "", ON_RAY)
     with pytest.raises(InvalidFileError, match="`ray` needs an image with Ray in it"):
@@ -296,11 +321,13 @@ def test_ray_needs_an_image_that_has_it(tmp_path: Path) -> None:
 
 def test_queue_and_nodes_need_their_controllers(tmp_path: Path) -> None:
     enabled = {"enabled": ["aws-load-balancer-controller", "karpenter"]}
-    found = problems(tmp_path, edited(("seed: 1", "nodes: 4")), operators=enabled)
+    room = tenant_with({"memory": "16Gi"})
+    found = problems(tmp_path, edited(("seed: 1", "nodes: 4")), operators=enabled, **room)
     assert found == [
         "services/wine-training: queue: needs kueue under operators.enabled of prod-aws; add it, "
         "or remove queue",
         "services/wine-training: nodes: 4 need jobset under operators.enabled of prod-aws; add it, "
         "or write nodes: 1",
     ]
-    assert loaded(tmp_path, edited(("seed: 1", "nodes: 4"))), "a cloud has them unless it says not"
+    four = loaded(tmp_path, edited(("seed: 1", "nodes: 4")), **room)
+    assert four, "a cloud has them unless it says not"
