@@ -45,7 +45,9 @@ def test_a_release_waits_for_a_registry_that_comes_back(platform: Platform) -> N
             time.sleep(60)
             assert version not in traffic.versions
             _registry(platform, replicas=1)
+            began = time.monotonic()
         assert promoted() == 0
+        print(f"the release ended {time.monotonic() - began:.0f} s after the registry came back")
     assert traffic.failures == []
     _ended(platform, version)
 
