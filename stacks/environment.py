@@ -189,7 +189,8 @@ class Environment(Strict):
         """What fields of a service's `autoscaling` lack here, where something."""
         keda = self.lacks(Operator.KEDA)
         lacks = dict.fromkeys(("minReplicas", "schedules"), keda)
-        lacks["inFlightPerReplica"] = self.lacks_for_metrics or keda
+        measured = self.lacks_for_metrics or keda
+        lacks |= dict.fromkeys(("inFlightPerReplica", "targetLatencyMs"), measured)
         return {field: missing for field, missing in lacks.items() if missing}
 
     @property

@@ -9,6 +9,7 @@ from explain import problems_in_files
 from pydantic import Field, model_validator
 from stanchion.checks import Checks
 from stanchion.serving.autoscaling import (
+    LONGEST_LATENCY_MS,
     ModelAutoscaling,
     PeakSchedule,
     check_autoscaling,
@@ -47,6 +48,9 @@ class Autoscaling(Strict):
     in_flight_per_replica: Annotated[int, Field(ge=1, le=10000)] | None = None
     """Requests accepted and not yet answered that one replica takes; needs the operators keda and,
     unless minReplicas is 0, kube-prometheus-stack; default: not followed."""
+    target_latency_ms: Annotated[int, Field(ge=1, le=LONGEST_LATENCY_MS)] | None = None
+    """95th percentile of answers, in milliseconds, above which replicas grow in proportion; needs
+    the operators keda and kube-prometheus-stack; default: not followed."""
     schedules: Annotated[tuple[Schedule, ...], Field(max_length=20)] = ()
     """Times of known demand; they need the operator keda."""
 
@@ -78,6 +82,8 @@ class Autoscaling(Strict):
         }
         if self.in_flight_per_replica is not None:
             args["in_flight_per_replica"] = self.in_flight_per_replica
+        if self.target_latency_ms is not None:
+            args["target_latency_ms"] = self.target_latency_ms
         return args
 
 
@@ -110,6 +116,7 @@ def autoscaling_problems(
         "minReplicas": floor == 0,
         # Of a service that may rest, who holds its requests counts them.
         "inFlightPerReplica": autoscaling.in_flight_per_replica if floor else None,
+        "targetLatencyMs": autoscaling.target_latency_ms,
         "schedules": autoscaling.schedules,
     }
     if missing := [

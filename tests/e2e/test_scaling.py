@@ -25,6 +25,13 @@ AUTOSCALING: dict[str, Any] = {
     "targetCpuPercent": 100,
     "scaleDownSeconds": 30,
 }
+_BY_LATENCY: dict[str, Any] = {
+    "minReplicas": 1,
+    "maxReplicas": 4,
+    "targetLatencyMs": 500,
+    "targetCpuPercent": 100,
+    "scaleDownSeconds": 30,
+}
 BUDGET_SECONDS = 120
 RESTING: dict[str, Any] = {**AUTOSCALING, "minReplicas": 0}
 
@@ -47,6 +54,18 @@ def test_replicas_follow_one_fifty_and_no_requests_in_flight(platform: Platform)
         _expect(platform, 4, seconds=240)
     _expect(platform, 1, seconds=600)
     assert crowd.failures == []
+
+
+def test_replicas_follow_latency(platform: Platform) -> None:
+    platform.declare(autoscaling=_BY_LATENCY)
+    platform.stanchion("up", "local")
+    with Traffic(platform.address(), platform.request(), threads=1) as alone:
+        time.sleep(75)  # The minute that is measured, and KEDA's next look.
+        assert _replicas(platform) == 1
+    with Traffic(platform.address(), platform.request(), threads=50, pause=0) as crowd:
+        _expect(platform, 4, seconds=360)
+    _expect(platform, 1, seconds=600)
+    assert alone.failures + crowd.failures == []
 
 
 def test_a_service_goes_to_rest_without_losing_a_request(platform: Platform) -> None:

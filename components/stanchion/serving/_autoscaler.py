@@ -17,12 +17,16 @@ from stanchion.serving.autoscaling import (
     DEFAULT_CPU_UTILIZATION,
     DEFAULT_SCALE_DOWN_SECONDS,
     ModelAutoscaling,
+    follows_latency,
     needs_keda,
     rests,
 )
 
 _SCALE_UP_SECONDS = 15
 """How often replicas may double."""
+_LATENCY_SECONDS = 60
+"""How far latency looks back, and with it how often replicas may double: what the last ones did
+shows no sooner."""
 _ANY_NUMBER = 1000
 """Of activators that a request reached lately: one replica is enough for all of them."""
 _BESIDE_KEDA = {"validations.keda.sh/hpa-ownership": "false"}
@@ -60,7 +64,7 @@ def make(
         min_replicas=autoscaling["min_replicas"],
         max_replicas=autoscaling["max_replicas"],
         scale_down_seconds=autoscaling.get("scale_down_seconds", DEFAULT_SCALE_DOWN_SECONDS),
-        scale_up_seconds=_SCALE_UP_SECONDS,
+        scale_up_seconds=_LATENCY_SECONDS if follows_latency(autoscaling) else _SCALE_UP_SECONDS,
         # KEDA refuses to follow the CPU use of pods whose requests it cannot look up.
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[workload])),
     )
@@ -77,6 +81,8 @@ def _triggers(
     service: str, namespace: pulumi.Input[str], autoscaling: ModelAutoscaling
 ) -> list[dict[str, Any]]:
     utilization = autoscaling.get("target_cpu_utilization", DEFAULT_CPU_UTILIZATION)
+    address = autoscaling.get("prometheus_url", PROMETHEUS_URL)
+    of_it = pulumi.Output.concat('namespace="', namespace, f'",service="{service}"')
     triggers: list[dict[str, Any]] = [
         {"type": "cpu", "metricType": "Utilization", "metadata": {"value": str(utilization)}}
     ]
@@ -87,11 +93,11 @@ def _triggers(
             each = autoscaling["in_flight_per_replica"]
             triggers.append(page_trigger(page, "activator_in_flight", each))
     elif "in_flight_per_replica" in autoscaling:
-        query = pulumi.Output.concat(
-            'sum(model_server_in_flight{namespace="', namespace, f'",service="{service}"}})'
-        )
-        address = autoscaling.get("prometheus_url", PROMETHEUS_URL)
+        query = pulumi.Output.concat("sum(model_server_in_flight{", of_it, "})")
         triggers.append(prometheus_trigger(address, query, autoscaling["in_flight_per_replica"]))
+    if follows_latency(autoscaling):
+        query, most = of_it.apply(_latency_ms), autoscaling["target_latency_ms"]
+        triggers.append(prometheus_trigger(address, query, most, shared=False))
     triggers += [
         {
             "type": "cron",
@@ -105,6 +111,16 @@ def _triggers(
         for schedule in autoscaling.get("schedules", [])
     ]
     return triggers
+
+
+def _latency_ms(of_it: str) -> str:
+    """95th percentile over the last minute in milliseconds, 0 without requests.
+
+    Refused requests are left out, which take no time.
+    """
+    labels = f'{of_it},outcome=~"ok|timeout"'
+    lately = f"rate(model_server_request_duration_seconds_bucket{{{labels}}}[{_LATENCY_SECONDS}s])"
+    return f"1000 * histogram_quantile(0.95, sum by (le) ({lately})) > 0 or vector(0)"
 
 
 def horizontal_spec(

@@ -12,22 +12,24 @@ REST_POLLING_SECONDS = 5
 
 
 def prometheus_trigger(
-    address: pulumi.Input[str], query: pulumi.Input[str], per_replica: float
+    address: pulumi.Input[str], query: pulumi.Input[str], most: float, *, shared: bool = True
 ) -> dict[str, Any]:
-    """Enough replicas that the query's answer, divided among them, stays below a number.
+    """Enough replicas that the query's answer stays below a number.
 
     Args:
         address: Prometheus' base address.
-        query: PromQL with one number as its answer, the sum over all replicas.
-        per_replica: How much of it one replica takes.
+        query: PromQL with one number as its answer, for all replicas together.
+        most: What it stays below.
+        shared: Whether replicas divide the answer among them, so that the number is of one; if
+            not, there are as many times the replicas as it is above the number.
     """
     return {
         "type": "prometheus",
-        "metricType": "AverageValue",
+        "metricType": "AverageValue" if shared else "Value",
         "metadata": {
             "serverAddress": address,
             "query": query,
-            "threshold": f"{per_replica:g}",
+            "threshold": f"{most:g}",
             # No answer is no reason to go: it is an error, and the replicas stay.
             "ignoreNullValues": "false",
         },

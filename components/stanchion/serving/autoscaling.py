@@ -10,6 +10,8 @@ from stanchion.schedules import is_schedule, take_turns
 
 DEFAULT_CPU_UTILIZATION = 70
 DEFAULT_SCALE_DOWN_SECONDS = 300
+LONGEST_LATENCY_MS = 30_000
+"""The largest bound of the model server's histogram: what took longer counts as that."""
 ACTIVATOR_PODS = {
     "app.kubernetes.io/name": "model-server",
     "app.kubernetes.io/component": "activator",
@@ -34,10 +36,8 @@ class PeakSchedule(TypedDict):
 class ModelAutoscaling(TypedDict):
     """How many replicas, and what they follow.
 
-    By CPU use alone it is a HorizontalPodAutoscaler. With requests in flight or schedules, KEDA
-    makes the one autoscaler, of those and of CPU use: what asks for most replicas decides. There
-    is no latency to follow: it tells that replicas are too few or the model too slow and never
-    which, nor how many more would do. Requests in flight are their rate times their latency.
+    By CPU use alone it is a HorizontalPodAutoscaler. With requests in flight, latency or schedules,
+    KEDA makes the one autoscaler, of those and of CPU use: what asks for most replicas decides.
     """
 
     min_replicas: int
@@ -53,10 +53,16 @@ class ModelAutoscaling(TypedDict):
     """Requests accepted and not yet answered that one replica takes, 1 to 10000; of a
     `ModelService`, and needs KEDA in the cluster and, unless min_replicas is 0, its `monitoring`.
     Default: not followed."""
+    target_latency_ms: NotRequired[int]
+    """95th percentile of answers in milliseconds above which replicas grow in proportion, 1 to
+    30000; of a `ModelService`, and needs KEDA in the cluster and `monitoring`. It tells that
+    replicas are too few, or that the model or what it asks is slow, and not which: then they grow
+    to max_replicas and help nobody. Requests in flight tell how many are missing. Default: not
+    followed."""
     schedules: NotRequired[list[PeakSchedule]]
     """Times of known demand; of a `ModelService`, and needs KEDA in the cluster. Default: none."""
     prometheus_url: NotRequired[pulumi.Input[str]]
-    """Where requests in flight are asked for. Default: that of Prometheus Operator in
+    """Where requests in flight and latency are asked for. Default: that of Prometheus Operator in
     `monitoring`."""
     keda_namespace: NotRequired[str]
     """Namespace in which KEDA runs, which with min_replicas 0 asks who waits. Default: keda."""
@@ -67,8 +73,14 @@ def needs_keda(autoscaling: ModelAutoscaling) -> bool:
     return (
         rests(autoscaling)
         or "in_flight_per_replica" in autoscaling
+        or follows_latency(autoscaling)
         or bool(autoscaling.get("schedules"))
     )
+
+
+def follows_latency(autoscaling: ModelAutoscaling) -> bool:
+    """Whether slower answers are met by more replicas."""
+    return "target_latency_ms" in autoscaling
 
 
 def rests(autoscaling: ModelAutoscaling) -> bool:
@@ -86,7 +98,10 @@ def check_cpu_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
         )
     else:
         _check_numbers(check, autoscaling, least=1)
-    for field in ("in_flight_per_replica", "schedules", "prometheus_url", "keda_namespace"):
+    for field in (
+        "in_flight_per_replica", "target_latency_ms", "schedules", "prometheus_url",
+        "keda_namespace",
+    ):  # fmt: skip
         if field in autoscaling:
             check.refuse(f"autoscaling.{field}", "is for a ModelService alone", "remove it")
 
@@ -103,12 +118,11 @@ def check_autoscaling(check: Checks, autoscaling: ModelAutoscaling, *, monitored
     if "in_flight_per_replica" in autoscaling:
         each = autoscaling["in_flight_per_replica"]
         check.between("autoscaling.in_flight_per_replica", each, 1, 10000)
-        if not monitored and not rests(autoscaling):
-            check.refuse(
-                "autoscaling.in_flight_per_replica",
-                "is measured by Prometheus, and without monitoring nobody reads it",
-                "set monitoring, or remove it",
-            )
+        _check_read(check, "in_flight_per_replica", monitored or rests(autoscaling))
+    if follows_latency(autoscaling):
+        most = autoscaling["target_latency_ms"]
+        check.between("autoscaling.target_latency_ms", most, 1, LONGEST_LATENCY_MS)
+        _check_read(check, "target_latency_ms", monitored)
     for at, schedule in enumerate(autoscaling.get("schedules", [])):
         _check_schedule(check, f"autoscaling.schedules[{at}]", schedule, autoscaling)
     if "keda_namespace" in autoscaling:
@@ -155,6 +169,15 @@ def _check_numbers(check: Checks, autoscaling: ModelAutoscaling, *, least: int) 
             "autoscaling.min_replicas",
             f"{low} is above autoscaling.max_replicas, {high}",
             "lower one or raise the other",
+        )
+
+
+def _check_read(check: Checks, field: str, read: bool) -> None:
+    if not read:
+        check.refuse(
+            f"autoscaling.{field}",
+            "is measured by Prometheus, and without monitoring nobody reads it",
+            "set monitoring, or remove it",
         )
 
 

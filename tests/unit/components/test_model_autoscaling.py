@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from stanchion import ArgumentsError
 from stanchion.catalog.machines import load
+from stanchion.serving.autoscaling import LONGEST_LATENCY_MS
 from unit.components.programs import llm_gateway, model_service
 from unit.components.world import World
 
@@ -18,6 +19,7 @@ PEAK = {
     "replicas": 5,
 }
 BOTH: dict[str, Any] = {"in_flight_per_replica": 4, "schedules": [PEAK]}
+LATENCY: dict[str, Any] = {"target_latency_ms": 400}
 
 
 def scaled(**autoscaling: Any) -> World:
@@ -40,6 +42,7 @@ def triggers(world: World) -> dict[str, dict[str, Any]]:
         ({"target_cpu_utilization": 50}, "HorizontalPodAutoscaler"),
         ({"in_flight_per_replica": 4}, "ScaledObject"),
         ({"schedules": [PEAK]}, "ScaledObject"),
+        (LATENCY, "ScaledObject"),
         (BOTH, "ScaledObject"),
     ],
 )
@@ -66,6 +69,36 @@ def test_requests_in_flight_are_asked_for_by_metric_and_labels_that_are_exported
     namespace = world.object("Deployment")["metadata"]["namespace"]
     assert used == f'namespace="{namespace}",service="wine"'
     assert (asked["metricType"], asked["metadata"]["threshold"]) == ("AverageValue", "4")
+
+
+def test_latency_is_asked_for_by_metric_and_labels_that_are_exported() -> None:
+    world = scaled(**LATENCY)
+    asked = triggers(world)["prometheus"]
+    metric, used = re.search(r"rate\((\w+)_bucket\{(.*)\}\[", asked["metadata"]["query"]).groups()  # type: ignore[union-attr]
+    image = load("metrics.yaml")["images"]["model-server"]
+    assert image["metrics"][metric]["type"] == "histogram"
+    assert "outcome" in image["metrics"][metric]["labels"]
+    namespace = world.object("Deployment")["metadata"]["namespace"]
+    place, _, outcomes = used.rpartition(",")
+    assert place == f'namespace="{namespace}",service="wine"'
+    counted = re.fullmatch(r'outcome=~"(.*)"', outcomes)[1]  # type: ignore[index]
+    assert set(counted.split("|")) < set(image["values"]["outcome"])
+
+
+def test_latency_is_not_divided_among_replicas_and_changes_no_faster_than_it_shows() -> None:
+    world = scaled(**LATENCY)
+    asked = triggers(world)["prometheus"]
+    assert (asked["metricType"], asked["metadata"]["threshold"]) == ("Value", "400")
+    (seconds,) = re.findall(r"\[(\d+)s\]", asked["metadata"]["query"])
+    spec = world.object("ScaledObject")["spec"]
+    behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert {each["periodSeconds"] for each in behavior["scaleUp"]["policies"]} == {int(seconds)}
+
+
+def test_the_longest_latency_to_follow_is_the_longest_that_is_told_apart() -> None:
+    metrics = load("metrics.yaml")["images"]["model-server"]["metrics"]
+    longest = metrics["model_server_request_duration_seconds"]["buckets"][-1]
+    assert longest * 1000 == LONGEST_LATENCY_MS
 
 
 def test_an_unanswered_query_is_an_error_and_no_number_is_served_in_its_place() -> None:
@@ -124,6 +157,10 @@ def test_a_service_may_change_its_autoscaler_with_both_there_for_a_moment() -> N
         ),
         ({"in_flight_per_replica": 0}, "autoscaling.in_flight_per_replica: 0 is out of range"),
         (
+            {"target_latency_ms": 60_000},
+            "autoscaling.target_latency_ms: 60000 is out of range; write 1 to 30000",
+        ),
+        (
             {"schedules": [{**PEAK, "start": "25 61 * * *"}]},
             "autoscaling.schedules[0].start: '25 61 * * *' is no schedule; write cron's five",
         ),
@@ -156,9 +193,10 @@ def test_what_cannot_be_is_refused_with_the_reason(autoscaling: dict[str, Any], 
     assert [problem[: len(told)] for problem in refused.value.problems] == [told]
 
 
-def test_requests_in_flight_are_followed_only_where_somebody_reads_them() -> None:
-    with pytest.raises(ArgumentsError, match=r"in_flight_per_replica: is measured by Prometheus"):
-        model_service(monitoring=False, autoscaling=_from_2_to_6(in_flight_per_replica=4))
+@pytest.mark.parametrize("field", ["in_flight_per_replica", "target_latency_ms"])
+def test_what_prometheus_measures_is_followed_only_where_somebody_reads_it(field: str) -> None:
+    with pytest.raises(ArgumentsError, match=f"{field}: is measured by Prometheus"):
+        model_service(monitoring=False, autoscaling=_from_2_to_6(**{field: 4}))
     model_service(monitoring=False, autoscaling=_from_2_to_6(schedules=[PEAK]))
 
 

@@ -48,6 +48,7 @@ def problems(folder: Path, autoscaling: str, *operators: str) -> tuple[str, ...]
     [
         ("{minReplicas: 2, maxReplicas: 6}", []),
         ("{inFlightPerReplica: 4}", [KEDA, PROMETHEUS]),
+        ("{targetLatencyMs: 400}", [KEDA, PROMETHEUS]),
         (f"{{maxReplicas: 5, schedules: [{PEAK}]}}", [KEDA]),
     ],
 )
@@ -62,6 +63,7 @@ def test_without_a_list_the_bundled_node_has_no_controllers_and_a_cluster_of_one
     assert set(bundled.lacks_for_scaling) == {
         "minReplicas",
         "inFlightPerReplica",
+        "targetLatencyMs",
         "schedules",
     }
     measured = environment(None, monitoring={"enabled": True})
@@ -74,7 +76,8 @@ def test_without_a_list_the_bundled_node_has_no_controllers_and_a_cluster_of_one
 
 def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
     (tmp_path / "wine.yaml").write_text(
-        f"{SERVICE}autoscaling: {{maxReplicas: 6, inFlightPerReplica: 4, schedules: [{PEAK}]}}\n"
+        f"{SERVICE}autoscaling: {{maxReplicas: 6, inFlightPerReplica: 4, targetLatencyMs: 400, "
+        f"schedules: [{PEAK}]}}\n"
     )
     (file,) = load_services(tmp_path, "local")
     assert file.autoscaling.arguments(2) == {
@@ -83,6 +86,7 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
         "target_cpu_utilization": 70,
         "scale_down_seconds": 300,
         "in_flight_per_replica": 4,
+        "target_latency_ms": 400,
         "schedules": [
             {
                 "start": "30 7 * * MON-FRI",
@@ -109,6 +113,13 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
             "services/wine: autoscaling.inFlightPerReplica: needs what local lacks: Prometheus "
             "Operator (kube-prometheus-stack under operators.enabled); add it, or remove "
             "inFlightPerReplica",
+        ),
+        (
+            "{targetLatencyMs: 400}",
+            [KEDA],
+            "services/wine: autoscaling.targetLatencyMs: needs what local lacks: Prometheus "
+            "Operator (kube-prometheus-stack under operators.enabled); add it, or remove "
+            "targetLatencyMs",
         ),
         (
             f"{{maxReplicas: 5, schedules: [{PEAK}]}}",
