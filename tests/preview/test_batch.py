@@ -26,6 +26,11 @@ def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     for part in ("stacks", "policies", "serving-images"):
         ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    environment = checkout / "stacks" / f"Pulumi.{stack}.yaml"
+    written = yaml.safe_load(environment.read_text("utf-8"))
+    (demo,) = written["config"]["stanchion:tenants"]
+    demo["quota"] = {"gpus": 1}
+    environment.write_text(yaml.safe_dump(written), "utf-8")
     scheme = "gs" if stack.endswith("gcp") else "s3"
     text = EXAMPLE.read_text("utf-8").replace("s3://", f"{scheme}://")
     file = {**yaml.safe_load(text), "environments": [stack], **changes}

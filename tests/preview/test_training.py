@@ -31,11 +31,11 @@ def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
         shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
     environment = checkout / "stacks" / f"Pulumi.{stack}.yaml"
     written = yaml.safe_load(environment.read_text("utf-8"))
+    (demo,) = written["config"]["stanchion:tenants"]
+    demo["quota"] = {"cpu": "8", "memory": "32Gi", "gpus": 4}
     if "ray" in changes:
         written["config"]["stanchion:operators"] = {"more": ["kuberay-operator"]}
-        (demo,) = written["config"]["stanchion:tenants"]
-        demo["quota"] = {"cpu": "8", "memory": "32Gi", "gpus": 4}
-        environment.write_text(yaml.safe_dump(written), "utf-8")
+    environment.write_text(yaml.safe_dump(written), "utf-8")
     services = checkout / "stacks" / "services"
     shutil.copytree(EXAMPLES / "wine-training", services / "wine-training", ignore=ignored)
     scheme = "gs" if stack.endswith("gcp") else "s3"
