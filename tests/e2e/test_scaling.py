@@ -18,20 +18,14 @@ pytestmark = [
     pytest.mark.full,
 ]
 
-AUTOSCALING: dict[str, Any] = {
+_BOUNDS: dict[str, Any] = {
     "minReplicas": 1,
     "maxReplicas": 4,
-    "inFlightPerReplica": 12,
     "targetCpuPercent": 100,
     "scaleDownSeconds": 30,
 }
-_BY_LATENCY: dict[str, Any] = {
-    "minReplicas": 1,
-    "maxReplicas": 4,
-    "targetLatencyMs": 500,
-    "targetCpuPercent": 100,
-    "scaleDownSeconds": 30,
-}
+AUTOSCALING: dict[str, Any] = {**_BOUNDS, "inFlightPerReplica": 12}
+_BY_LATENCY: dict[str, Any] = {**_BOUNDS, "targetLatencyMs": 500}
 BUDGET_SECONDS = 120
 RESTING: dict[str, Any] = {**AUTOSCALING, "minReplicas": 0}
 
