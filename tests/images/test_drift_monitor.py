@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -143,22 +142,34 @@ def log(world: World, folder: Path, frame: pd.DataFrame, prefix: str = "r") -> N
         server.process.wait(30)
 
 
-def job(environment: dict[str, str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "stanchion_drift_monitor", "compare"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+COMPARE = ["-m", "stanchion_drift_monitor", "compare"]
+KILLED_BEFORE = """\
+import os, signal, sys
+from mlflow.tracking import MlflowClient
+from stanchion_drift_monitor.__main__ import main
+
+def killed(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(MlflowClient, sys.argv.pop(), killed)
+main()
+"""
 
 
-def ran(environment: dict[str, str], status: int = 0) -> dict[str, Any]:
+def ran(
+    environment: dict[str, str], status: int = 0, python: list[str] = COMPARE
+) -> dict[str, Any]:
     """The job's own process: what it printed."""
-    process = job(environment)
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == status, err
-    return dict(json.loads(out)) if out else {"stderr": err}
+    process = subprocess.run(
+        [sys.executable, *python],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert process.returncode == status, process.stderr
+    return dict(json.loads(process.stdout)) if process.stdout else {"stderr": process.stderr}
 
 
 def judged(environment: dict[str, str], status: int = 0) -> dict[str, Any]:
@@ -341,31 +352,20 @@ def test_it_is_told_the_same_however_often_it_is_killed_and_repeated(
         of_the_log(calm, each)
     # Another key, so that the runs of other tests are not gone on with.
     settings = {"MIN_ROWS": "1001"}
-    experiment = world.client.get_experiment_by_name("drift-judge")
-    assert experiment is not None
-
-    def begun() -> list[Any]:
-        found = world.client.search_runs(
-            [experiment.experiment_id], "attributes.status = 'RUNNING'", max_results=1
-        )
-        return [*found]
-
-    process = job(world.environment(killed, **settings))
-    while not begun():
-        assert process.poll() is None, "it was over before it could be killed"
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
-    assert begun(), "it was killed amid its report"
+    for step in ("log_batch", "log_dict", "log_text", "set_terminated"):
+        python = ["-c", KILLED_BEFORE, "compare", step]
+        ran(world.environment(killed, **settings), status=-signal.SIGKILL, python=python)
     said = judged(world.environment(killed, **settings))
     assert judged(world.environment(whole, **settings)) == said
     one, other = (folder / "reports/service=judge" for folder in (whole, killed))
     for name in (f"date={TODAY}/report.json", f"date={TODAY}/report.html", "_latest.json"):
         assert (one / name).read_bytes() == (other / name).read_bytes()
+    experiment = world.client.get_experiment_by_name("drift-judge")
+    assert experiment is not None
     runs = world.client.search_runs(
         [experiment.experiment_id], f"tags.`stanchion.report.key` = '{said['key']}'"
     )
-    assert [run.info.status for run in runs] == ["FINISHED"], "one run, whoever was killed"
+    assert [run.info.status for run in runs] == ["FINISHED"], "one run, however often killed"
     history = world.client.get_metric_history(runs[0].info.run_id, "1/input/f0/psi")
     assert len(history) == 1
 
