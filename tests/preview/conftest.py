@@ -11,7 +11,6 @@ import yaml
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview, Resource
 
-ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(__file__).parent / "programs"
 
 Project = Callable[..., Path]
@@ -65,13 +64,3 @@ def as_yaml(file: Path) -> dict[str, object]:
     loaded = yaml.safe_load(file.read_text())
     assert isinstance(loaded, dict)
     return loaded
-
-
-def copied(checkout: Path) -> None:
-    """Copy what a preview of the platform's own environments reads, to change it there."""
-    for part in ("Pulumi.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / part, checkout)
-    for part in ("stacks", "policies", "serving-images"):
-        ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
-        shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
-    (checkout / "docs").symlink_to(ROOT / "docs")

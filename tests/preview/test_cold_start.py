@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from preview.test_llm import findings, previewed
+from preview.checkouts import findings
+from preview.test_llm import previewed
 from stanchion_cli.render import objects
 
 
 def test_its_sum_its_pick_and_its_budget_are_told_and_keep_every_rule(tmp_path: Path) -> None:
     evaluated = previewed("prod-gcp", tmp_path, coldStart={"budgetSeconds": 960}, storage={})
-    assert findings(evaluated) == []
+    assert findings(evaluated, "assistant") == []
     assert evaluated.problems == ()
     told = evaluated.outputs["llmServices"]["assistant"]
     assert told["weightsCache"] == "nodeNvme"

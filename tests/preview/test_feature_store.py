@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from preview.checkouts import ROOT, configured, copied, findings
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview
 from stanchion_cli.render import objects
-from stanchion_cli.report.model import report_on
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "feature-store" / "definitions"
 SOURCES = {
     "local": {"sources": "file:///data/features", "claim": "features"},
@@ -27,18 +25,10 @@ SOURCES = {
 
 def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     """The environment with the example's feature repository, as docs/feature-store.md says."""
-    for part in ("Pulumi.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / part, checkout)
-    for part in ("stacks", "policies", "serving-images"):
-        ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
-        shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
-    shutil.copytree(ROOT / "docs" / "runbooks", checkout / "docs" / "runbooks")
+    copied(checkout)
     shutil.copytree(EXAMPLE, checkout / "stacks" / "features")
-    path = checkout / "stacks" / f"Pulumi.{stack}.yaml"
-    environment = yaml.safe_load(path.read_text("utf-8"))
-    block = {"enabled": True, **SOURCES[stack], **changes}
-    environment["config"]["stanchion:featureStore"] = block
-    path.write_text(yaml.safe_dump(environment), "utf-8")
+    with configured(checkout, stack) as config:
+        config["stanchion:featureStore"] = {"enabled": True, **SOURCES[stack], **changes}
     return preview.run(stack, root=checkout)
 
 
@@ -48,10 +38,8 @@ def evaluated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def test_it_keeps_every_rule_and_every_type(evaluated: Preview) -> None:
-    report = report_on(evaluated)
     # The image registry that keeps every image, this one too, is no part of it.
-    ours = [found for found in evaluated.findings if "feature" in str(found)]
-    assert [f"{found.policy}: {report.message(found)}" for found in ours] == []
+    assert findings(evaluated, "feature") == []
     assert evaluated.problems == ()
 
 

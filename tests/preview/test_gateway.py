@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from preview.checkouts import changed, configured
 from preview.test_releases import with_the_example
 from stanchion.operators import gateway_plugin
 from stanchion_cli import preview
@@ -29,17 +29,13 @@ def previewed(
 ) -> Preview:
     """The environment with a Gateway, and the example as its one service at it."""
     with_the_example(checkout, **{**AT_GATEWAY, **changes})
-    file = checkout / "stacks" / f"Pulumi.{stack}.yaml"
-    written = yaml.safe_load(file.read_text("utf-8"))
-    written["config"]["stanchion:gateway"] = GATEWAYS[stack]
-    # For the time of a release both versions are at their full number, beside the shadow.
-    written["config"]["stanchion:tenants"][0]["quota"] = {"cpu": "5", "memory": "10Gi"}
-    file.write_text(yaml.safe_dump(written), "utf-8")
+    with configured(checkout, stack) as config:
+        config["stanchion:gateway"] = GATEWAYS[stack]
+        # For the time of a release both versions are at their full number, beside the shadow.
+        config["stanchion:tenants"][0]["quota"] = {"cpu": "5", "memory": "10Gi"}
     if candidate is not None:
-        lock = checkout / "stacks" / "services" / f"{stack}.lock.yaml"
-        pins = yaml.safe_load(lock.read_text("utf-8"))
-        pins["shadows"] = {"wine": {**pins["services"]["wine"], "version": candidate}}
-        lock.write_text(yaml.safe_dump(pins), "utf-8")
+        with changed(checkout / "stacks" / "services" / f"{stack}.lock.yaml") as pins:
+            pins["shadows"] = {"wine": {**pins["services"]["wine"], "version": candidate}}
     return preview.run(stack, root=checkout)
 
 

@@ -5,18 +5,17 @@ Nothing of it was ever run on a GPU: here its objects meet the policies and the 
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from preview.conftest import copied
+from preview.checkouts import ROOT, changed, configured, copied, findings
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview
 from stanchion_cli.render import objects
-from stanchion_cli.report.model import report_on
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "llm" / "assistant.yaml"
 REVISION = "b968826d9c46dd6066d109eabc6255188de91218"
 FROM_THE_HUB = {
@@ -47,21 +46,15 @@ QUOTA = {"cpu": "40", "memory": "120Gi", "pods": 60, "storage": "20Gi", "gpus": 
 
 def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     """The environment with the example's file, and with what docs/llm.md says that it needs."""
-    copied(checkout)
+    services = copied(checkout)
     file = {**yaml.safe_load(EXAMPLE.read_text("utf-8")), **changes}
-    (checkout / "stacks" / "services" / "assistant.yaml").write_text(yaml.safe_dump(file), "utf-8")
-    lock = checkout / "stacks" / "services" / f"{stack}.lock.yaml"
-    pinned = {
-        **yaml.safe_load(lock.read_text("utf-8")),
-        "adapters": {"assistant": {"assistant-lora": PINNED}},
-    }
-    lock.write_text(yaml.safe_dump(pinned), "utf-8")
-    path = checkout / "stacks" / f"Pulumi.{stack}.yaml"
-    environment = yaml.safe_load(path.read_text("utf-8"))
-    (pool,) = (p for p in environment["config"]["stanchion:pools"] if p["name"] == "l4")
-    pool["nvmeCache"] = True
-    environment["config"]["stanchion:tenants"][0]["quota"] = QUOTA
-    path.write_text(yaml.safe_dump(environment), "utf-8")
+    (services / "assistant.yaml").write_text(yaml.safe_dump(file), "utf-8")
+    with changed(services / f"{stack}.lock.yaml") as pins:
+        pins["adapters"] = {"assistant": {"assistant-lora": PINNED}}
+    with configured(checkout, stack) as config:
+        (pool,) = (p for p in config["stanchion:pools"] if p["name"] == "l4")
+        pool["nvmeCache"] = True
+        config["stanchion:tenants"][0]["quota"] = QUOTA
     return preview.run(stack, root=checkout)
 
 
@@ -73,11 +66,10 @@ def evaluated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_a_gateway_before_a_server_in_the_cluster_keeps_every_rule_on_one_machine(
     tmp_path: Path,
 ) -> None:
-    copied(tmp_path)
-    text = (EXAMPLE.parent / "in-cluster.yaml").read_text("utf-8")
-    (tmp_path / "stacks" / "services" / "assistant.yaml").write_text(text, "utf-8")
+    services = copied(tmp_path)
+    shutil.copy(EXAMPLE.parent / "in-cluster.yaml", services / "assistant.yaml")
     evaluated = preview.run("local", root=tmp_path)
-    assert findings(evaluated) == []
+    assert findings(evaluated, "assistant") == []
     assert evaluated.problems == ()
     (wall,) = (
         found.manifest
@@ -89,15 +81,8 @@ def test_a_gateway_before_a_server_in_the_cluster_keeps_every_rule_on_one_machin
     assert ways == [53, 11434, 5000], "names, the server and MLflow, and nothing outside"
 
 
-def findings(evaluated: Preview) -> list[str]:
-    """What the policies have against the service's own objects, advisory findings included."""
-    report = report_on(evaluated)
-    ours = (found for found in evaluated.findings if "assistant" in str(found))
-    return [f"{found.policy}: {report.message(found)}" for found in ours]
-
-
 def test_it_keeps_every_rule_and_every_type(evaluated: Preview) -> None:
-    assert findings(evaluated) == []
+    assert findings(evaluated, "assistant") == []
     assert evaluated.problems == ()
 
 
@@ -115,14 +100,13 @@ def test_it_does_however_its_weights_are_kept(
     stack: str, changes: dict[str, Any], tmp_path: Path
 ) -> None:
     evaluated = previewed(stack, tmp_path, **changes)
-    assert findings(evaluated) == []
+    assert findings(evaluated, "assistant") == []
     assert evaluated.problems == ()
 
 
 def test_a_model_without_a_guardrail_is_refused(tmp_path: Path) -> None:
-    (finding,) = findings(
-        previewed("prod-aws", tmp_path, gateway=None, external=[], gates=None, prompts=[])
-    )
+    evaluated = previewed("prod-aws", tmp_path, gateway=None, external=[], gates=None, prompts=[])
+    (finding,) = findings(evaluated, "assistant")
     assert finding.startswith("llm-guarded: ")
     assert finding.endswith("stanchion.dev/guardrail")
 

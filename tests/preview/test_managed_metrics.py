@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
-from preview.conftest import copied
+from preview.checkouts import configured, copied
 from stanchion_cli import preview
 
 
@@ -15,10 +14,8 @@ def test_a_managed_prometheus_keeps_every_rule_and_every_type(
     tmp_path: Path, cloud: str, made: str
 ) -> None:
     copied(tmp_path)
-    path = tmp_path / "stacks" / f"Pulumi.prod-{cloud}.yaml"
-    environment = yaml.safe_load(path.read_text("utf-8"))
-    environment["config"].setdefault("stanchion:monitoring", {})["prometheus"] = {"managed": {}}
-    path.write_text(yaml.safe_dump(environment), "utf-8")
+    with configured(tmp_path, f"prod-{cloud}") as config:
+        config.setdefault("stanchion:monitoring", {})["prometheus"] = {"managed": {}}
     evaluated = preview.run(f"prod-{cloud}", root=tmp_path)
     assert evaluated.problems == ()
     # Rights that name what the cloud is yet to name are decided when it has.

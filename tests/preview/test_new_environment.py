@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
+from preview.checkouts import copied
 from stanchion_cli import preview
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The project as it is, to add files to."""
-    for part in ("Pulumi.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / part, tmp_path)
-    for part in ("stacks", "policies", "serving-images", "docs"):
-        ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
-        shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
+    copied(tmp_path)
     return tmp_path
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from preview.checkouts import configured
 from preview.test_releases import previewed, with_the_example
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview
@@ -30,13 +30,10 @@ def rules(evaluated: Preview) -> list[dict[str, Any]]:
 def local(checkout: Path, operators: Sequence[str], **changes: Any) -> Preview:
     """The local environment with operators, its service pinned."""
     with_the_example(checkout, rollout={"strategy": "rolling"}, **changes)
-    stacks = checkout / "stacks"
-    pins = stacks / "services"
+    pins = checkout / "stacks" / "services"
     shutil.copy(pins / "prod-aws.lock.yaml", pins / "local.lock.yaml")
-    file = stacks / "Pulumi.local.yaml"
-    environment = yaml.safe_load(file.read_text("utf-8"))
-    environment["config"]["stanchion:operators"] = {"enabled": list(operators)}
-    file.write_text(yaml.safe_dump(environment), "utf-8")
+    with configured(checkout, "local") as config:
+        config["stanchion:operators"] = {"enabled": list(operators)}
     return preview.run("local", root=checkout)
 
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from preview.checkouts import ROOT, copied
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "canary" / "wine.yaml"
 
 
 def with_the_example(checkout: Path, **changes: dict[str, Any] | None) -> None:
     """A checkout with the example as its one service, some of its keys changed."""
-    for part in ("Pulumi.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / part, checkout)
-    for part in ("stacks", "policies", "examples", "docs"):
-        ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
-        shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    services = copied(checkout)
     file = yaml.safe_load(EXAMPLE.read_text("utf-8"))
     file.update({key: value for key, value in changes.items() if value is not None})
-    (checkout / "stacks" / "services" / "wine.yaml").write_text(yaml.safe_dump(file), "utf-8")
+    (services / "wine.yaml").write_text(yaml.safe_dump(file), "utf-8")
 
 
 def previewed(stack: str, checkout: Path, **changes: dict[str, Any] | None) -> Preview:

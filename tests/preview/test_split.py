@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from preview.checkouts import ROOT, copied
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview
 from stanchion_cli.render import objects
 from stanchion_cli.report.model import report_on
 
-ROOT = Path(__file__).parents[2]
 LAYERS = ("foundation", "platform", "services")
 TO_REACH_THE_CLUSTER = ("pulumi:",)
 """The stack itself, providers and references: each stack has its own."""
@@ -36,11 +35,7 @@ def both(
 ) -> Iterator[tuple[Preview, list[Preview]]]:
     """An environment in one stack, and in three."""
     checkout = tmp_path_factory.mktemp("split")
-    for part in ("Pulumi.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / part, checkout)
-    for part in ("stacks", "policies", "serving-images", "docs"):
-        ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
-        shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
+    copied(checkout)
     names = _split(checkout, request.param)
     with ThreadPoolExecutor(2) as pool:
         whole = pool.submit(preview.run, request.param, root=ROOT, policies=False)

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from preview.checkouts import ROOT, configured, copied, declared, findings
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview
 from stanchion_cli.render import objects
-from stanchion_cli.report.model import report_on
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "training"
 ON_RAY: dict[str, Any] = {
     "image": f"registry.example.com/stanchion/training-ray:1.0.0@sha256:{'a1' * 32}",
@@ -23,25 +22,16 @@ ON_GPUS = {"pool": "train", "resources": {"gpus": 1, "memory": "4Gi"}, "nodes": 
 
 
 def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
-    """The environment with the example's file and code."""
-    for part in ("Pulumi.yaml", "pyproject.toml"):
-        shutil.copy(ROOT / part, checkout)
-    ignored = shutil.ignore_patterns("__pycache__", ".venv", "local.lock.yaml")
-    for part in ("stacks", "policies", "serving-images", "docs"):
-        shutil.copytree(ROOT / part, checkout / part, ignore=ignored)
-    environment = checkout / "stacks" / f"Pulumi.{stack}.yaml"
-    written = yaml.safe_load(environment.read_text("utf-8"))
-    (demo,) = written["config"]["stanchion:tenants"]
-    demo["quota"] = {"cpu": "8", "memory": "32Gi", "gpus": 4}
-    if "ray" in changes:
-        written["config"]["stanchion:operators"] = {"more": ["kuberay-operator"]}
-    environment.write_text(yaml.safe_dump(written), "utf-8")
-    services = checkout / "stacks" / "services"
+    """The environment with the example's file and code, its tenant with GPUs."""
+    services = copied(checkout)
+    with configured(checkout, stack) as config:
+        (demo,) = config["stanchion:tenants"]
+        demo["quota"] = {"cpu": "8", "memory": "32Gi", "gpus": 4}
+        if "ray" in changes:
+            config["stanchion:operators"] = {"more": ["kuberay-operator"]}
+    ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(EXAMPLES / "wine-training", services / "wine-training", ignore=ignored)
-    scheme = "gs" if stack.endswith("gcp") else "s3"
-    text = (EXAMPLES / "wine-training.yaml").read_text("utf-8").replace("s3://", f"{scheme}://")
-    file = {**yaml.safe_load(text), "environments": [stack], **changes}
-    (services / "wine-training.yaml").write_text(yaml.safe_dump(file), "utf-8")
+    declared(checkout, stack, EXAMPLES / "wine-training.yaml", **changes)
     return preview.run(stack, root=checkout)
 
 
@@ -60,9 +50,7 @@ def test_it_keeps_every_rule_and_every_type(
     stack: str, changes: dict[str, Any], kind: str, tmp_path: Path
 ) -> None:
     evaluated = previewed(stack, tmp_path, **changes)
-    report = report_on(evaluated)
-    ours = (found for found in evaluated.findings if "wine-training" in str(found))
-    assert [f"{found.policy}: {report.message(found)}" for found in ours] == []
+    assert findings(evaluated, "wine-training") == []
     assert evaluated.problems == ()
     rendered = {
         each["kind"]
@@ -84,9 +72,7 @@ def test_what_begins_it_again_keeps_every_rule_too(stack: str, tmp_path: Path) -
         retrain={"reasons": ["drift", "data-quality", "new-data"], "service": "wine"},
         deadlineMinutes=60,
     )
-    report = report_on(evaluated)
-    ours = (found for found in evaluated.findings if "wine-training" in str(found))
-    assert [f"{found.policy}: {report.message(found)}" for found in ours] == []
+    assert findings(evaluated, "wine-training") == []
     assert evaluated.problems == ()
     made = [item.manifest for item in objects(evaluated)]
     named = [each for each in made if each["metadata"]["name"] == "wine-training-retraining"]
