@@ -7,7 +7,7 @@ RUN := $(UV) run --no-sync
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 ENV ?= local
 
-.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-tools e2e-node e2e-programs e2e-full bench bench-batch bench-drift bench-gateway bench-preview bench-check bench-scale sync sync-up
+.PHONY: up down preview test test-unit test-components test-offline test-servers test-engine test-slow lint types e2e e2e-tools e2e-node e2e-programs e2e-full bench bench-server bench-batch bench-drift bench-gateway bench-preview bench-check bench-scale sync sync-up
 
 up: sync-up  ## the platform on this machine, with a sample model served
 	@$(RUN) stanchion up $(ENV) --sample
@@ -67,7 +67,12 @@ e2e-programs: sync  ## what e2e builds the first time, ahead of it (root)
 e2e-full: sync  ## the longer matrix, with every chapter on the node (root); its result is committed
 	@$(RUN) pytest -m "node or full" tests/e2e --results tests/e2e/RESULTS.md
 
-bench: sync  ## ratios against peers, in one run; writes benchmarks/RESULTS.md
+# One after the other: each measures ratios on a machine that does nothing else.
+BENCHES := bench-server bench-check bench-preview bench-drift bench-gateway bench-batch bench-scale
+bench:  ## all of them, at full size
+	@for each in $(BENCHES); do $(MAKE) --no-print-directory $$each || exit; done
+
+bench-server: sync  ## the model server beside its peers, in one run; writes benchmarks/RESULTS.md
 	@$(RUN) python -m benchmarks.model_server
 
 bench-check: sync  ## checking manifests against Checkov, in one run; writes benchmarks/CHECK.md
