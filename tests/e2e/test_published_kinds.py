@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from e2e import kinds
 from stanchion import Operator
 from stanchion.operators.lock import charts
+from unit.components.programs import model_service
 from unit.components.test_job_queues import queues, team
+from unit.components.test_llm_service import ROUTING, llm
+from unit.components.test_model_autoscaling import PEAK, scaled
 from unit.components.test_model_gateway import GOOGLES, SHADOW, at_gateway
+from unit.components.test_model_rest import resting
 from unit.components.test_model_service import ON_L4
 from unit.components.test_training_job import training
 from unit.components.test_training_on_ray import on_ray
+from unit.components.world import World
 
 pytestmark = pytest.mark.e2e
 KUEUE = "kueue.x-k8s.io/v1beta2"
+RELEASED = {"Rollout", "AnalysisTemplate"}
 ASKED = [
     [team("a")],
     [team("a", weight=0.25, lends=False, borrows=False), team("b", quota={"cpu": "8"})],
@@ -91,8 +98,42 @@ def test_a_rollout_at_a_gateway_is_what_argo_rollouts_takes() -> None:
     assert not kinds.problems(at_gateway().object("Rollout"))
 
 
+@pytest.mark.parametrize(
+    "rollout", [{"strategy": "canary"}, {"strategy": "blueGreen"}], ids=["canary", "blueGreen"]
+)
+def test_a_release_is_what_argo_rollouts_takes(rollout: dict[str, Any]) -> None:
+    own = {"name": "accepted", "query": "vector(1)", "minimum": 1}
+    world = model_service(rollout={**rollout, "analysis": {"metrics": [own]}}, monitoring=True)
+    made = [each for (kind, _), each in world.objects.items() if kind in RELEASED]
+    assert {each["kind"] for each in made} == RELEASED
+    assert not [told for each in made for told in kinds.problems(each)]
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        llm,
+        lambda: scaled(in_flight_per_replica=4, target_latency_ms=400, schedules=[PEAK]),
+        resting,
+    ],
+    ids=["a language model", "a model", "a model at rest"],
+)
+def test_what_replicas_follow_is_what_keda_takes(program: Callable[[], World]) -> None:
+    assert not kinds.problems(program().object("ScaledObject"))
+
+
+def test_a_language_model_behind_a_picker_is_what_its_gateway_takes() -> None:
+    world = llm(routing=ROUTING)
+    pool = world.object("InferencePool")
+    assert not kinds.problems(pool)
+    assert not kinds.problems(world.object("HTTPRoute"))
+    pool["spec"]["targetPorts"][0]["number"] = 0
+    assert "0 is less than the minimum of 1" in kinds.problems(pool)[0]
+
+
 def test_definitions_are_of_the_releases_that_are_installed() -> None:
     for operator in (
+        Operator.KEDA,
         Operator.KUEUE,
         Operator.JOBSET,
         Operator.KUBERAY_OPERATOR,

@@ -20,11 +20,14 @@ from stanchion_cli.cluster.toolchain import go
 
 HERE = Path(__file__).parent
 BASES = "config/components/crd/bases"
+CRD_BASES = "config/crd/bases"
 MODULES = {
     "kueue": ("sigs.k8s.io/kueue", BASES),
     "jobset": ("sigs.k8s.io/jobset", BASES),
-    "kuberay-operator": ("github.com/ray-project/kuberay/ray-operator", "config/crd/bases"),
+    "kuberay-operator": ("github.com/ray-project/kuberay/ray-operator", CRD_BASES),
     "gateway-api": ("sigs.k8s.io/gateway-api", "config/crd/standard"),
+    "gateway-api-inference-extension": ("sigs.k8s.io/gateway-api-inference-extension", CRD_BASES),
+    "keda": ("github.com/kedacore/keda/v2", CRD_BASES),
     "argo-rollouts": ("github.com/argoproj/argo-rollouts", "manifests/crds"),
 }
 """By folder: the module that its go.mod pins, and where in it the definitions are."""
