@@ -29,7 +29,7 @@ class Step(Strict):
     good_intervals: Annotated[int, Field(ge=1, le=100)] = 2
     """Intervals in a row that must be good before the next step."""
     pause_seconds: Annotated[int, Field(ge=0, le=604800)] = 0
-    """Time to wait after them."""
+    """Time to wait after them, measured all the while."""
 
 
 class Metric(Strict):
@@ -71,7 +71,7 @@ class Analysis(Strict):
     metrics: tuple[Metric, ...] = ()
     """Measures of one's own, such as one of the business."""
     deadline_seconds: Annotated[int, Field(ge=60, le=604800)] = 1800
-    """Time after which a release that was not found good is taken back."""
+    """Time after which a release that was not found good is taken back; pauses come on top."""
 
 
 class Rollout(Strict):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,17 +27,19 @@ CANARY: dict[str, Any] = {
 
 
 @contextmanager
-def meanwhile(platform: Platform, *command: str) -> Iterator[Any]:
-    """Run a command beside the block; afterwards its exit code, by calling what is given."""
-    codes: list[int] = []
+def meanwhile(
+    platform: Platform, *command: str
+) -> Iterator[Callable[[], subprocess.CompletedProcess[str]]]:
+    """Run a command beside the block; afterwards what it came to, by calling what is given."""
+    ended: list[subprocess.CompletedProcess[str]] = []
 
     def run() -> None:
-        codes.append(platform.stanchion(*command, check=False).returncode)
+        ended.append(platform.stanchion(*command, check=False))
 
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        yield lambda: codes[0]
+        yield lambda: ended[0]
     finally:
         thread.join()
 
@@ -55,6 +58,11 @@ def served(platform: Platform) -> set[str]:
         for pod in pods
         if "deletionTimestamp" not in pod["metadata"]
     }
+
+
+def restart_controller(platform: Platform) -> None:
+    """Delete the controller of releases; another one comes and reads what there is."""
+    platform.kubectl("delete", "pods", "-n", "argo-rollouts", "--all", "--wait=false")
 
 
 def champion_of(platform: Platform) -> str:

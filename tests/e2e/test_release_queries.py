@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from e2e.simulation import Simulation, counter, gauge
-from stanchion.serving._analysis import Queries
+from stanchion.serving._release_queries import Queries
 
 ANALYSIS: Any = {"interval_seconds": 60, "min_requests": 30, "latency_floor_ms": 25}
 COMMON = 'namespace="demo",service="wine",rollouts_pod_template_hash'
@@ -17,9 +17,9 @@ SAMPLES = 12
 QUERIES = Queries("wine", "demo", ANALYSIS, start_seconds=START_SECONDS)
 
 
-def asked(query: str) -> str:
+def asked(query: str, queries: Queries = QUERIES) -> str:
     """A query as Argo Rollouts asks it."""
-    text: str = getattr(QUERIES, query)()
+    text: str = getattr(queries, query)()
     return text.replace("{{args.canary-hash}}", "new").replace("{{args.stable-hash}}", "old")
 
 
@@ -113,6 +113,26 @@ def test_a_query_yields_what_it_is_named_for_and_nothing_without_requests(
     by_chance = CHANCE_OF_HALVES if query == "class_shift" else CHANCE_OF_MEANS
     slack = by_chance if query.endswith("shift") else 0.02 * max(1.0, expected)
     assert expected - slack - 1e-9 <= found <= expected + 0.02 * max(1.0, expected)
+
+
+def test_what_lasts_is_weighed_over_all_its_intervals_and_asks_for_as_many_requests(
+    simulation: Simulation,
+) -> None:
+    several = Queries("wine", "demo", ANALYSIS, start_seconds=START_SECONDS, intervals=4)
+    rates = {**requests("new", 10), **requests("old", 20)}
+    failing = next(iter(requests("new", 0, 0))).replace('"ok"', '"server_error"')
+    given = {name: counter((20, 15 * growth)) for name, growth in rates.items()}
+    # For the last of the five minutes one in eleven fails.
+    given[failing] = counter((16, 0), (4, 15))
+    both = [asked("error_ratio", queries) for queries in (QUERIES, several)]
+    one, four = simulation.answers(both, given, "5m")
+    assert one == pytest.approx(1 / 11, rel=0.05)
+    assert four == pytest.approx(1 / 41, rel=0.05)
+    # Forty-five in the last minute, and none before.
+    begun = {next(iter(requests("new", 0))): counter((16, 0), (4, 11))}
+    one, four = simulation.answers(both, {**given, **begun}, "5m")
+    assert one is not None
+    assert four is None
 
 
 def test_a_server_that_comes_back_after_the_interval_it_went_in_has_restarted(

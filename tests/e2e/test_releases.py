@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from e2e.platform import AUTOSCALING, Platform, eventually
 from e2e.registry import Registry
-from e2e.releases import CANARY, OPERATORS, champion_of, meanwhile, phase, served
+from e2e.releases import (
+    CANARY,
+    INTERVAL_SECONDS,
+    OPERATORS,
+    champion_of,
+    meanwhile,
+    phase,
+    restart_controller,
+    served,
+)
 from e2e.traffic import Traffic
 
 pytestmark = [
@@ -27,7 +36,11 @@ BLUE_GREEN: dict[str, Any] = {
 TWICE_FITS = {"minReplicas": 2, "maxReplicas": 2}
 BACK_ON_STABLE_SECONDS = 60
 # More answers than the gates ask for (225), and fewer than a canary gives in its first step.
-FLAWED_AFTER = "300"
+FLAWED_AFTER = 300
+# More than one gives in a step with few requests, and fewer than in a minute with many.
+FLAWED_IN_A_PAUSE_AFTER = 800
+# From the end of an interval to its being told: a scrape, and who looks once a second.
+READ_SECONDS = 10
 REFUSAL = "too much for this model"
 
 
@@ -51,7 +64,7 @@ def test_a_good_version_passes_every_step_with_no_failed_request(platform: Platf
             assert champion_of(platform) == before, "the alias waits for full weight"
             unchanged = platform.stanchion("up", "local")
             assert "0 created, 0 changed" in unchanged.stderr, "controllers keep what is theirs"
-        assert promoted() == 0
+        assert promoted().returncode == 0
         eventually(lambda: traffic.answered >= 5000, seconds=300, what="5,000 requests")
     assert traffic.failures == []
     assert set(traffic.versions) == {before, version}
@@ -106,13 +119,24 @@ def test_a_version_that_eats_memory_is_taken_back(platform: Platform) -> None:
     _taken_back(platform, "memory", reason="restarts|latency-ratio", answers="[Cc]onnection")
 
 
-def test_without_requests_a_release_holds_and_ends_at_its_deadline(platform: Platform) -> None:
+@pytest.mark.full
+def test_a_version_that_degrades_in_a_pause_is_taken_back(platform: Platform) -> None:
+    platform.declare(rollout={**CANARY, "steps": [{"weight": 50, "pauseSeconds": 900}]})
+    _taken_back(platform, "errors", reason="error-ratio", answers=REFUSAL, in_pause=True)
+
+
+def test_without_requests_a_release_holds_and_ends_at_its_deadline_whoever_restarts(
+    platform: Platform,
+) -> None:
     before, champion = platform.pinned_version(), champion_of(platform)
     soon = {**CANARY["analysis"], "deadlineSeconds": DEADLINE_SECONDS}
-    platform.declare(rollout={**CANARY, "analysis": soon})
+    platform.declare(rollout={**CANARY, "steps": [{"weight": 33}], "analysis": soon})
     version = platform.train("--regularisation", "0.7")
-    started = time.monotonic()
-    refused = platform.stanchion("promote", "wine-cultivar", version, check=False)
+    with meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
+        eventually(lambda: version in served(platform), seconds=300, what="the canary")
+        started = time.monotonic()
+        restart_controller(platform)
+    refused = promoted()
     assert refused.returncode == 1
     assert "not found good within its deadline" in refused.stderr
     assert time.monotonic() - started > DEADLINE_SECONDS
@@ -146,15 +170,34 @@ def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Pla
     assert "argoproj.io" not in platform.kubectl("api-versions"), "the operator's kinds are gone"
 
 
-def _taken_back(platform: Platform, flaw: str, *, reason: str, answers: str = "") -> None:
-    """Promote a flawed version, which may fail requests by such answers alone."""
+def _taken_back(
+    platform: Platform, flaw: str, *, reason: str, answers: str = "", in_pause: bool = False
+) -> None:
+    """Promote a flawed version, which may fail requests by such answers alone.
+
+    Within a pause requests are few until it has begun, so that the flaw shows in it.
+    """
     before, champion = platform.pinned_version(), champion_of(platform)
     platform.declare(gates=None)
-    version = platform.train_flawed(flaw, "--after", FLAWED_AFTER)
+    after = FLAWED_IN_A_PAUSE_AFTER if in_pause else FLAWED_AFTER
+    version = platform.train_flawed(flaw, "--after", str(after))
+
+    def shows() -> bool:
+        if answers:
+            return any(re.search(answers, failure) for failure in traffic.failures)
+        return traffic.versions[version] > after
+
     # Connections that are kept stay with the version before: only the others meet the canary.
     with Traffic(platform.address(), platform.request(), threads=8) as traffic:
+        traffic.pause = 1.0 if in_pause else traffic.pause
         with meanwhile(platform, "promote", "wine-cultivar", version) as promoted:
-            eventually(lambda: version in traffic.versions, seconds=420, what="the canary")
+            if in_pause:
+                eventually(lambda: phase(platform) == "Paused", seconds=420, what="the pause")
+                traffic.pause = 0.02
+            eventually(
+                lambda: shows() or phase(platform) == "Degraded", seconds=420, what="the flaw"
+            )
+            shown = time.monotonic()
             eventually(
                 lambda: phase(platform) == "Degraded", seconds=180, what="that it is taken back"
             )
@@ -164,8 +207,12 @@ def _taken_back(platform: Platform, flaw: str, *, reason: str, answers: str = ""
                 seconds=BACK_ON_STABLE_SECONDS,
                 what="that the version before serves alone",
             )
-            print(f"back on stable {time.monotonic() - taken_back:.0f} s after the abort")
-        assert promoted() == 1
+            print(
+                f"taken back {taken_back - shown:.0f} s after the flaw showed, back on stable "
+                f"{time.monotonic() - taken_back:.0f} s after that"
+            )
+        assert promoted().returncode == 1
+    assert taken_back - shown < 2 * INTERVAL_SECONDS + READ_SECONDS
     assert (platform.pinned_version(), champion_of(platform)) == (before, champion)
     found = Registry(platform).version(version)
     assert found is not None

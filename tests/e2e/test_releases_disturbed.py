@@ -8,7 +8,15 @@ from contextlib import contextmanager
 
 import pytest
 from e2e.platform import Platform, eventually
-from e2e.releases import CANARY, OPERATORS, champion_of, meanwhile, phase, served
+from e2e.releases import (
+    CANARY,
+    OPERATORS,
+    champion_of,
+    meanwhile,
+    phase,
+    restart_controller,
+    served,
+)
 from e2e.traffic import Traffic
 
 pytestmark = [
@@ -23,7 +31,7 @@ def test_a_release_outlives_its_controller(platform: Platform) -> None:
     platform.declare(rollout=CANARY, gates=None)
     platform.stanchion("up", "local")
     with _release(platform) as version:
-        platform.kubectl("delete", "pods", "-n", "argo-rollouts", "--all", "--wait=false")
+        restart_controller(platform)
     _ended(platform, version)
 
 
@@ -46,7 +54,7 @@ def test_a_release_waits_for_a_registry_that_comes_back(platform: Platform) -> N
             assert version not in traffic.versions
             _registry(platform, replicas=1)
             began = time.monotonic()
-        assert promoted() == 0
+        assert promoted().returncode == 0
         print(f"the release ended {time.monotonic() - began:.0f} s after the registry came back")
     assert traffic.failures == []
     _ended(platform, version)
@@ -79,7 +87,7 @@ def _release(platform: Platform, *, succeeds: bool = True) -> Iterator[str]:
             eventually(lambda: version in traffic.versions, seconds=420, what="the canary")
             began = time.monotonic()
             yield version
-        assert promoted() == (0 if succeeds else 1)
+        assert promoted().returncode == (0 if succeeds else 1)
         print(f"the release ended {time.monotonic() - began:.0f} s after it was disturbed")
     assert traffic.failures == []
 

@@ -21,10 +21,11 @@ _SILENT_SECONDS = 120
 """How long the API server may not answer while a release goes on without us."""
 _LIMIT = re.compile(r"result\[0\] (<=|>=) (\S+)")
 _WORDS = {"<=": "at most", ">=": "at least"}
-_UNMEASURED = {
-    "deadline": "it was not found good within its deadline: too few requests, or none",
-    "traffic": "it was not found good within its deadline: too few requests, or none",
-}
+_UNMEASURED = dict.fromkeys(
+    ("deadline", "traffic"), "it was not found good within its deadline: too few requests, or none"
+)
+_UNKNOWN_SUFFIX = ".unknown"
+"""Of the metric that fails when one of a user's own never yields a number."""
 
 Live = Mapping[str, Any]
 
@@ -80,13 +81,15 @@ def reason_taken_back(api: Api, live: Live) -> str:
         namespace=metadata["namespace"],
         selector=f"{HASH_LABEL}={status.get('currentPodHash', '')}",
     )
-    found = [
-        text
+    found = {
+        name: text
         for run in runs
         if any(o["uid"] == metadata["uid"] for o in run["metadata"].get("ownerReferences", []))
-        for text in _failures(run)
-    ]
-    return "; ".join(dict.fromkeys(found)) or str(status.get("message", "no reason is told"))
+        for name, text in _failures(run).items()
+    }
+    # What a step found may have been found in the background too: a measure is named once.
+    told = dict.fromkeys(found.values())
+    return "; ".join(told) or str(status.get("message", "no reason is told"))
 
 
 def _settle(api: Api, ref: Ref, limit: float) -> None:
@@ -131,20 +134,23 @@ def _read(api: Api, ref: Ref) -> Live | None:
             time.sleep(_POLL_SECONDS)
 
 
-def _failures(run: Live) -> list[str]:
+def _failures(run: Live) -> dict[str, str]:
     metrics = {metric["name"]: metric for metric in run["spec"].get("metrics") or ()}
-    found = []
+    found = {}
     for result in (run.get("status") or {}).get("metricResults") or ():
         if result.get("phase") not in {"Failed", "Error"}:
             continue
         name = result["name"]
         last = (result.get("measurements") or [{}])[-1]
         if name in _UNMEASURED:
-            found.append(_UNMEASURED[name])
+            found[name] = _UNMEASURED[name]
+        elif name.endswith(_UNKNOWN_SUFFIX):
+            own = name.removesuffix(_UNKNOWN_SUFFIX)
+            found[name] = f"{own} yielded no number within the deadline"
         elif result["phase"] == "Error":
-            found.append(f"{name} could not be measured: {last.get('message', 'no reason')}")
+            found[name] = f"{name} could not be measured: {last.get('message', 'no reason')}"
         else:
-            found.append(f"{name} was {_value(last)}{_bounds(metrics.get(name, {}))}")
+            found[name] = f"{name} was {_value(last)}{_bounds(metrics.get(name, {}))}"
     return found
 
 

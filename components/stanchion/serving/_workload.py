@@ -9,6 +9,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion.monitoring import INTERVAL_SECONDS
 from stanchion.serving import _analysis, _gateway, _pods, _served
+from stanchion.serving._release_queries import HASH_LABEL, Queries
 from stanchion.serving.arguments import ModelServiceArgs
 from stanchion.serving.cold_start import annotations
 from stanchion.serving.release_analysis import DEFAULT_DEADLINE_SECONDS, DEFAULT_INTERVAL_SECONDS
@@ -19,6 +20,7 @@ from stanchion.serving.rollout import (
     ModelRollout,
     RolloutStrategy,
     is_measured,
+    pauses_seconds,
     steps_of,
     surge_of,
     weighs_at_gateway,
@@ -27,7 +29,7 @@ from stanchion.serving.rollout import (
 PREVIEW_SUFFIX = "-preview"
 """Of the Service that a new version has to itself before it gets the requests."""
 ANALYSIS_SUFFIX = "-release"
-DEADLINE_SUFFIX = "-release-deadline"
+WATCH_SUFFIX = "-release-watch"
 _DEPLOYMENT = ("apps/v1", "Deployment")
 _ROLLOUT = (_analysis.API_VERSION, "Rollout")
 _LIFE = {
@@ -38,6 +40,9 @@ _LIFE = {
     "pulumi.com/deletionPropagationPolicy": "background",
 }
 """How a Rollout comes and goes."""
+_WATCHED_INTERVALS = 10
+"""How many are looked at together as long as a release lasts: a release with pauses is measured
+hundreds of times, and chance, or one failed request, must not end it."""
 _PAST_SECONDS = 3600
 """How far back the version before is asked about once it gets no requests any more."""
 _ROLLBACK_REVISIONS = 3
@@ -123,7 +128,7 @@ def scraping(args: ModelServiceArgs) -> tuple[int, tuple[str, ...]]:
     if rollout is None or not is_measured(rollout):
         return INTERVAL_SECONDS, ()
     interval = rollout.get("analysis", {}).get("interval_seconds", DEFAULT_INTERVAL_SECONDS)
-    return min(INTERVAL_SECONDS, interval // 3), (_analysis.HASH_LABEL,)
+    return min(INTERVAL_SECONDS, interval // 3), (HASH_LABEL,)
 
 
 def release_seconds(args: ModelServiceArgs) -> int:
@@ -138,8 +143,7 @@ def release_seconds(args: ModelServiceArgs) -> int:
     if rollout is None or not is_measured(rollout):
         return starts
     deadline = rollout.get("analysis", {}).get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
-    pauses = sum(step.get("pause_seconds", 0) for step in steps_of(rollout, most))
-    return 2 * starts + deadline + pauses
+    return 2 * starts + deadline + pauses_seconds(rollout, most)
 
 
 def _starts_seconds(args: ModelServiceArgs) -> int:
@@ -166,22 +170,25 @@ def _analyses(replicas: Replicas, rollout: ModelRollout) -> dict[str, _analysis.
     analysis = rollout.get("analysis", {})
     start = _pods.replica_seconds(replicas.args)
 
-    def queries_of(namespace: str, past_seconds: int | None = None) -> _analysis.Queries:
-        return _analysis.Queries(
-            replicas.service, namespace, analysis, start_seconds=start, past_seconds=past_seconds
-        )
+    def queries_of(namespace: str, **back: int) -> Queries:
+        return Queries(replicas.service, namespace, analysis, start_seconds=start, **back)
 
-    def canary(namespace: str) -> list[dict[str, Any]]:
+    def step(namespace: str) -> list[dict[str, Any]]:
         return _analysis.health(queries_of(namespace))
 
+    def watch(namespace: str) -> list[dict[str, Any]]:
+        queries = queries_of(namespace, intervals=_WATCHED_INTERVALS)
+        pauses = pauses_seconds(rollout, replicas.args["autoscaling"]["min_replicas"])
+        return [*_analysis.health(queries, lasting=True), *_analysis.deadline(analysis, pauses)]
+
     def switched(namespace: str) -> list[dict[str, Any]]:
-        queries = queries_of(namespace, _PAST_SECONDS)
+        queries = queries_of(namespace, past_seconds=_PAST_SECONDS)
         # One run after the switch, and none in the background that could end it.
-        return [*_analysis.health(queries), *_analysis.traffic(queries)]
+        return [*_analysis.health(queries), *_analysis.numbers(queries)]
 
     if rollout["strategy"] is RolloutStrategy.BLUE_GREEN:
         return {ANALYSIS_SUFFIX: switched}
-    return {ANALYSIS_SUFFIX: canary, DEADLINE_SUFFIX: lambda _: _analysis.deadline(analysis)}
+    return {ANALYSIS_SUFFIX: step, WATCH_SUFFIX: watch}
 
 
 def _rollout_spec(replicas: Replicas, rollout: ModelRollout) -> dict[str, Any]:
@@ -217,7 +224,12 @@ def _canary(service: str, rollout: ModelRollout, args: ModelServiceArgs) -> dict
     return {
         **surge,
         "maxUnavailable": 0,
-        "analysis": {"templates": [{"templateName": service + DEADLINE_SUFFIX}]},
+        "analysis": {
+            "templates": [{"templateName": service + WATCH_SUFFIX}],
+            "args": _analysis.arguments(),
+            # Once the first replicas of the new version answer.
+            "startingStep": 1,
+        },
         "steps": [
             part for step in steps_of(rollout, replicas) for part in _canary_step(service, step)
         ],

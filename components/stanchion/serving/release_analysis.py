@@ -9,6 +9,10 @@ from stanchion.checks import Checks
 DEFAULT_INTERVAL_SECONDS = 30
 DEFAULT_MIN_REQUESTS = 50
 DEFAULT_DEADLINE_SECONDS = 1800
+BUILT_IN = frozenset(
+    {"error-ratio", "latency-ratio", "class-shift", "mean-shift", "restarts", "traffic", "deadline"}
+)
+"""Names of what every release is judged by."""
 _METRIC_NAME = re.compile(r"[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
 
 
@@ -31,7 +35,8 @@ class ReleaseAnalysis(TypedDict):
     """What a new version is judged by, interval by interval; one bad interval takes it back.
 
     An interval with fewer requests than `min_requests` to either version is neither good nor
-    bad: the release holds, and is taken back at the deadline.
+    bad: the release holds, and is taken back at the deadline. As long as a canary lasts, its
+    pauses included, the last ten intervals together are held to the same limits.
     """
 
     prometheus_url: NotRequired[str]
@@ -57,8 +62,9 @@ class ReleaseAnalysis(TypedDict):
     metrics: NotRequired[list[ReleaseMetric]]
     """Measures of one's own. Default: none."""
     deadline_seconds: NotRequired[int]
-    """Time after which a release that was not judged good is taken back, 60 to 604800.
-    Default: 1800."""
+    """Time after which a release that was not judged good is taken back, 60 to 604800: from when
+    the first replicas of the new version answer, or get the requests with blueGreen; pauses of
+    steps come on top. Default: 1800."""
 
 
 def check_analysis(check: Checks, analysis: ReleaseAnalysis) -> None:
@@ -100,6 +106,12 @@ def check_analysis(check: Checks, analysis: ReleaseAnalysis) -> None:
                 f"{where}.name",
                 f"'{metric['name']}' is no name",
                 "write at most 40 lower-case letters, digits and dashes",
+            )
+        if metric["name"] in BUILT_IN:
+            check.refuse(
+                f"{where}.name",
+                f"'{metric['name']}' is what is measured anyway",
+                "choose another name; limits of what is measured have settings of their own",
             )
         if "minimum" not in metric and "maximum" not in metric:
             check.refuse(where, "has neither minimum nor maximum", "add the one that is meant")

@@ -6,7 +6,12 @@ from typing import NotRequired, TypedDict
 
 from stanchion.checks import Checks
 from stanchion.placement import Placement
-from stanchion.serving.release_analysis import ReleaseAnalysis, check_analysis
+from stanchion.serving.release_analysis import (
+    DEFAULT_DEADLINE_SECONDS,
+    DEFAULT_INTERVAL_SECONDS,
+    ReleaseAnalysis,
+    check_analysis,
+)
 
 DEFAULT_SURGE = 1
 DEFAULT_GOOD_INTERVALS = 2
@@ -46,7 +51,7 @@ class CanaryStep(TypedDict):
     good_intervals: NotRequired[int]
     """Intervals in a row that must be good before the next step, 1 to 100. Default: 2."""
     pause_seconds: NotRequired[int]
-    """Time to wait after them, 0 to 604800. Default: 0."""
+    """Time to wait after them, measured all the while, 0 to 604800. Default: 0."""
 
 
 class ModelRollout(TypedDict):
@@ -101,6 +106,13 @@ def steps_of(rollout: ModelRollout, replicas: int) -> list[CanaryStep]:
     surge = surge_of(rollout, replicas)
     weights = {round(nearest_weight(weight, replicas, surge)[0]) for weight in _DEFAULT_WEIGHTS}
     return [{"weight": weight} for weight in sorted(weights)]
+
+
+def pauses_seconds(rollout: ModelRollout, replicas: int) -> int:
+    """All pauses of a release of at least `replicas` replicas; none but a canary has any."""
+    if rollout["strategy"] is not RolloutStrategy.CANARY:
+        return 0
+    return sum(step.get("pause_seconds", 0) for step in steps_of(rollout, replicas))
 
 
 def nearest_weight(weight: int, replicas: int, surge: int) -> tuple[float, int, int]:
@@ -158,6 +170,8 @@ def check_rollout(check: Checks, rollout: ModelRollout, min_replicas: int) -> No
             _check_reach(check, weights, min_replicas, surge_of(rollout, min_replicas))
     if "analysis" in rollout:
         check_analysis(check, rollout["analysis"])
+    if is_measured(rollout):
+        _check_deadline(check, rollout, max(1, min_replicas))
 
 
 def check_room(
@@ -214,6 +228,24 @@ def _check_steps(check: Checks, rollout: ModelRollout) -> dict[str, int]:
         before = weight
         good_weights[f"{field}.weight"] = weight
     return good_weights
+
+
+def _check_deadline(check: Checks, rollout: ModelRollout, replicas: int) -> None:
+    """Note a deadline at which not even the best version could have been found good."""
+    analysis = rollout.get("analysis", {})
+    interval = analysis.get("interval_seconds", DEFAULT_INTERVAL_SECONDS)
+    deadline = analysis.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
+    good = DEFAULT_GOOD_INTERVALS
+    if rollout["strategy"] is RolloutStrategy.CANARY:
+        steps = steps_of(rollout, replicas)
+        good = sum(step.get("good_intervals", DEFAULT_GOOD_INTERVALS) for step in steps)
+    if (needed := good * interval) >= deadline:
+        check.refuse(
+            "rollout.analysis.deadline_seconds",
+            f"at {deadline} s every version is taken back, and {good} good intervals of {interval} "
+            f"s take {needed} s at least",
+            f"write more than {needed}, or ask for fewer or shorter intervals",
+        )
 
 
 def _check_reach(check: Checks, weights: dict[str, int], replicas: int, surge: int) -> None:

@@ -32,6 +32,12 @@ def metrics(world: World, name: str) -> dict[str, dict[str, Any]]:
     return {metric["name"]: metric for metric in template["metrics"]}
 
 
+def watched_by(world: World) -> str:
+    """The template of what goes on in the background of a canary."""
+    (named,) = strategy(world, "canary")["analysis"]["templates"]
+    return str(named["templateName"])
+
+
 @pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
 def test_a_rollout_runs_the_very_pods_that_a_deployment_would(rollout: dict[str, Any]) -> None:
     plain, world = model_service(monitoring=True), released(rollout)
@@ -64,20 +70,41 @@ def test_every_share_is_judged_before_the_next() -> None:
     assert made["maxUnavailable"] == 0
 
 
-def test_a_canary_that_is_never_judged_good_ends_at_its_deadline() -> None:
-    world = released({**CANARY, "analysis": {"deadline_seconds": 600}})
-    (named,) = strategy(world, "canary")["analysis"]["templates"]
-    found = metrics(world, named["templateName"])["deadline"]
-    assert found["initialDelay"] == "600s"
+def test_a_canary_that_is_never_judged_good_ends_at_its_deadline_its_pauses_on_top() -> None:
+    steps = [{"weight": 33, "pause_seconds": 3600}, {"weight": 50}]
+    analysis = {"deadline_seconds": 600}
+    world = released({**CANARY, "steps": steps, "analysis": analysis})
+    found = metrics(world, watched_by(world))["deadline"]
+    assert found["initialDelay"] == f"{600 + 3600}s"
     assert (found["failureCondition"], found["count"]) == ("true", 1)
 
 
-def test_a_switch_that_sees_too_few_requests_ends_at_its_deadline() -> None:
-    analysis = {"deadline_seconds": 600, "interval_seconds": 20}
+def test_a_canary_is_measured_as_long_as_it_lasts() -> None:
+    world = released({**CANARY, "analysis": {"interval_seconds": 20, "min_requests": 40}})
+    assert strategy(world, "canary")["analysis"]["startingStep"] == 1
+    step, watch = metrics(world, "wine-release"), metrics(world, watched_by(world))
+    assert set(watch) == {*step, "deadline"}
+    for name, metric in step.items():
+        assert metric["consecutiveSuccessLimit"] == "{{args.good-intervals}}"
+        assert watch[name]["interval"] == metric["interval"]
+        assert watch[name]["failureLimit"] == 0
+        assert not {"count", "consecutiveSuccessLimit"} & set(watch[name]), "nothing ends it"
+    query = watch["error-ratio"]["provider"]["prometheus"]["query"]
+    assert set(re.findall(r"\[(\d+)s\]", query)) == {"200"}, "ten intervals: chance is no reason"
+    assert ">= 400" in query
+    assert watch["restarts"]["provider"] == step["restarts"]["provider"]
+
+
+def test_a_switch_that_sees_too_few_numbers_ends_at_its_deadline() -> None:
+    own = {"name": "accepted", "query": "vector(1)", "minimum": 1}
+    analysis = {"deadline_seconds": 600, "interval_seconds": 20, "metrics": [own]}
     world = released({**BLUE_GREEN, "analysis": analysis})
     run = strategy(world, "blueGreen")["postPromotionAnalysis"]
-    found = metrics(world, run["templates"][0]["templateName"])["traffic"]
-    assert (found["count"], found["interval"], found["failureLimit"]) == (30, "20s", -1)
+    made = metrics(world, run["templates"][0]["templateName"])
+    for name in ("traffic", "accepted.unknown"):
+        found = made[name]
+        assert (found["count"], found["interval"], found["failureLimit"]) == (30, "20s", -1)
+    assert made["accepted.unknown"]["provider"] == made["accepted"]["provider"]
 
 
 @pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
@@ -230,6 +257,29 @@ def test_default_steps_are_within_reach_of_any_number_of_replicas(replicas: int)
             {},
             "rollout.analysis.metrics[0].minimum: 2 is above maximum, 1, so that no interval would "
             "be good; swap them",
+        ),
+        (
+            {
+                **CANARY,
+                "analysis": {"metrics": [{"name": "restarts", "query": "vector(1)", "minimum": 2}]},
+            },
+            {},
+            "rollout.analysis.metrics[0].name: 'restarts' is what is measured anyway; choose "
+            "another name; limits of what is measured have settings of their own",
+        ),
+        (
+            {**CANARY, "analysis": {"interval_seconds": 600}},
+            {},
+            "rollout.analysis.deadline_seconds: at 1800 s every version is taken back, and 4 good "
+            "intervals of 600 s take 2400 s at least; write more than 2400, or ask for fewer or "
+            "shorter intervals",
+        ),
+        (
+            {**BLUE_GREEN, "analysis": {"deadline_seconds": 60}},
+            {},
+            "rollout.analysis.deadline_seconds: at 60 s every version is taken back, and 2 good "
+            "intervals of 30 s take 60 s at least; write more than 60, or ask for fewer or "
+            "shorter intervals",
         ),
         (
             BLUE_GREEN,

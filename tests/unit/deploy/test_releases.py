@@ -134,6 +134,7 @@ def test_an_api_server_that_stays_away_is_told() -> None:
             "own was 3, at least 0.5 is good, at most 2 is good",
         ),
         (measured("deadline", "Failed", "[1]"), "not found good within its deadline"),
+        (measured("own.unknown", "Failed", "[]"), "own yielded no number within the deadline"),
         (measured("error-ratio", "Error"), "error-ratio could not be measured"),
         (measured("error-ratio", "Failed", "[9]", owner="another's"), "no reason is told"),
         (measured("error-ratio", "Successful", "[0]"), "no reason is told"),
@@ -143,6 +144,13 @@ def test_the_reason_is_what_was_measured_and_what_is_good(run: dict[str, Any], t
     with pytest.raises(StanchionError) as raised:
         settle(Cluster(rollout("Degraded"), runs=(run,)))
     assert told in raised.value.reason
+
+
+def test_a_measure_that_two_runs_found_bad_is_named_once() -> None:
+    step, watch = (measured("error-ratio", "Failed", f"[{found}]") for found in ("0.05", "0.02"))
+    with pytest.raises(StanchionError) as raised:
+        settle(Cluster(rollout("Degraded"), runs=(step, watch)))
+    assert raised.value.reason.count("error-ratio") == 1
 
 
 def test_a_release_that_takes_too_long_is_told_with_where_it_stands() -> None:
