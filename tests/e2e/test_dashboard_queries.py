@@ -14,6 +14,7 @@ from e2e.simulation import Simulation, counter, gauge
 from stanchion.monitoring.dashboards import DASHBOARDS, Dashboard, queries
 from stanchion.monitoring.dashboards.cost import COST
 from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET
+from stanchion.monitoring.kube_state import kube_state
 from unit.costs.test_live import asked as asked_by_costs
 
 MINUTES = 120
@@ -85,8 +86,13 @@ def of_model_server() -> dict[str, str]:
     series[f"drift_monitor_label_coverage_ratio{{{judged}}}"] = steady(0.5)
     for part, count in (("status_current_replicas", 2), ("spec_max_replicas", 4)):
         of = 'namespace="demo",horizontalpodautoscaler="wine"'
-        series[f"kube_horizontalpodautoscaler_{part}{{{of}}}"] = steady(count)
+        series[kube_state(f"kube_horizontalpodautoscaler_{part}", of)] = steady(count)
     return series
+
+
+def asked(labels: str) -> str:
+    """The series of what a container requests."""
+    return kube_state("kube_pod_container_resource_requests", labels)
 
 
 def of_container(namespace: str, pod: str, name: str, *, gpus: int) -> dict[str, str]:
@@ -96,15 +102,14 @@ def of_container(namespace: str, pod: str, name: str, *, gpus: int) -> dict[str,
     series = {
         f"container_cpu_usage_seconds_total{{{where}}}": growing(6),
         f"container_memory_working_set_bytes{{{where}}}": steady(2e8),
-        f"kube_pod_container_status_restarts_total{{{where}}}": growing(0),
-        f'kube_pod_container_resource_requests{{{at},resource="cpu",unit="core"}}': steady(0.5),
-        f'kube_pod_container_resource_requests{{{at},resource="memory",unit="byte"}}': steady(1e9),
+        kube_state("kube_pod_container_status_restarts_total", where): growing(0),
+        asked(f'{at},resource="cpu",unit="core"'): steady(0.5),
+        asked(f'{at},resource="memory",unit="byte"'): steady(1e9),
         f"container_cpu_allocation{{{at}}}": steady(0.5),
         f"container_memory_allocation_bytes{{{at}}}": steady(2**30),
     }
     if gpus:
-        asked = f'kube_pod_container_resource_requests{{{at},resource="nvidia_com_gpu"}}'
-        series[asked] = steady(gpus)
+        series[asked(f'{at},resource="nvidia_com_gpu",unit="integer"')] = steady(gpus)
         series[f"container_gpu_allocation{{{at}}}"] = steady(gpus)
     return series
 
@@ -116,14 +121,14 @@ def of_cluster() -> dict[str, str]:
         'up{job="mlflow",service="mlflow"}': steady(1),
         'scrape_samples_scraped{job="mlflow"}': steady(300),
         'scrape_duration_seconds{job="mlflow"}': steady(0.02),
-        'kube_pod_status_phase{namespace="demo",pod="a",phase="Pending"}': steady(0),
-        'kube_pod_status_unschedulable{namespace="demo",pod="waits"}': steady(1),
+        kube_state("kube_pod_status_phase", 'namespace="demo",pod="a",phase="Pending"'): steady(0),
+        kube_state("kube_pod_status_unschedulable", 'namespace="demo",pod="waits"'): steady(1),
         'apiserver_request_total{code="200"}': growing(600),
         'apiserver_request_total{code="500"}': growing(1),
     }
     for kind, value in (("used", 1.0), ("hard", 4.0)):
         of = 'namespace="demo",resourcequota="quota",resource="requests.cpu"'
-        series[f'kube_resourcequota{{{of},type="{kind}"}}'] = steady(value)
+        series[kube_state("kube_resourcequota", f'{of},type="{kind}"')] = steady(value)
     for part, value in (("used", 1e9), ("capacity", 4e9)):
         of = 'namespace="tracking",persistentvolumeclaim="artifacts"'
         series[f"kubelet_volume_stats_{part}_bytes{{{of}}}"] = steady(value)
@@ -131,10 +136,10 @@ def of_cluster() -> dict[str, str]:
         ready = f'node="{node}",condition="Ready"'
         for status, value in (("true", 1.0), ("false", 0.0), ("unknown", 0.0)):
             of = f'{ready},status="{status}"'
-            series[f"kube_node_status_condition{{{of}}}"] = steady(value)
+            series[kube_state("kube_node_status_condition", of)] = steady(value)
         for resource, value in (("cpu", 4.0), ("memory", 16e9), ("nvidia_com_gpu", 1.0)):
             of = f'node="{node}",resource="{resource}"'
-            series[f"kube_node_status_allocatable{{{of}}}"] = steady(value)
+            series[kube_state("kube_node_status_allocatable", of)] = steady(value)
         for part, price in (("total", 1.2), ("cpu", 0.03), ("ram", 0.004), ("gpu", 0.7)):
             series[f'node_{part}_hourly_cost{{node="{node}"}}'] = steady(price)
         series[f'node_gpu_count{{node="{node}"}}'] = steady(1)
@@ -145,18 +150,18 @@ def of_jobs() -> dict[str, str]:
     """A job that runs on a GPU, one that is done, a schedule and a queue."""
     series = of_container("demo", "wine-fit-x", "train", gpus=1)
     made = 'namespace="demo",pod="wine-fit-x",created_by_kind="Job",created_by_name="wine-fit"'
-    series[f"kube_pod_info{{{made}}}"] = steady(1)
+    series[kube_state("kube_pod_info", made)] = steady(1)
     for name, value in (
         ("status_active", 1), ("status_suspended", 0), ("status_start_time", 0),
         ("status_completion_time", 3600), ("status_succeeded", 3), ("spec_completions", 4),
         ("spec_active_deadline_seconds", 7200),
     ):  # fmt: skip
-        series[f"kube_job_{name}{{{JOB}}}"] = steady(value)
-    series[f'kube_job_status_failed{{{JOB},reason="Evicted"}}'] = steady(1)
+        series[kube_state(f"kube_job_{name}", JOB)] = steady(value)
+    series[kube_state("kube_job_status_failed", f'{JOB},reason="Evicted"')] = steady(1)
     for namespace, name in (("demo", "wine-nightly"), ("tracking", "mlflow-backup")):
         of = f'namespace="{namespace}",cronjob="{name}"'
-        series[f"kube_cronjob_status_last_successful_time{{{of}}}"] = steady(60)
-        series[f"kube_cronjob_spec_suspend{{{of}}}"] = steady(0)
+        series[kube_state("kube_cronjob_status_last_successful_time", of)] = steady(60)
+        series[kube_state("kube_cronjob_spec_suspend", of)] = steady(0)
     queue = 'cluster_queue="gpus"'
     series[f"kueue_admitted_active_workloads{{{queue}}}"] = steady(1)
     series[f'kueue_pending_workloads{{{queue},status="active"}}'] = steady(2)
@@ -231,12 +236,14 @@ EVERYTHING: Mapping[str, str] = {
 }
 
 
-def got(simulation: Simulation, asked: list[str]) -> list[str]:
+def got(
+    simulation: Simulation, queried: list[str], series: Mapping[str, str] = EVERYTHING
+) -> list[str]:
     """What promtool says that each query yields; `nil` for nothing."""
-    wanted = [{"expr": query, "eval_time": AT, "exp_samples": [{"value": -1}]} for query in asked]
-    told = simulation.told({"promql_expr_test": wanted}, EVERYTHING, step="1m")
+    wanted = [{"expr": query, "eval_time": AT, "exp_samples": [{"value": -1}]} for query in queried]
+    told = simulation.told({"promql_expr_test": wanted}, series, step="1m")
     found = [each.strip() for each in _GOT.findall(told)]
-    assert len(found) == len(asked), told
+    assert len(found) == len(queried), told
     return found
 
 
@@ -244,9 +251,25 @@ def got(simulation: Simulation, asked: list[str]) -> list[str]:
 def test_every_panel_has_data_where_everything_is_exported(
     simulation: Simulation, dashboard: Dashboard
 ) -> None:
-    asked = [*queries(dashboard)]
-    answered = dict(zip(asked, got(simulation, asked), strict=True))
+    queried = [*queries(dashboard)]
+    answered = dict(zip(queried, got(simulation, queried), strict=True))
     assert [query for query, found in answered.items() if found == "nil"] == []
+
+
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.name)
+def test_series_of_kubernetes_state_that_another_exporter_has_too_change_no_answer(
+    simulation: Simulation, dashboard: Dashboard
+) -> None:
+    again = {
+        name.replace('job="kube-state-metrics"', 'job="opencost"'): values
+        for name, values in EVERYTHING.items()
+        if name.startswith("kube_")
+    }
+    assert again
+    assert again.keys().isdisjoint(EVERYTHING)
+    both = {**EVERYTHING, **again}
+    queried = [*queries(dashboard)]
+    assert got(simulation, queried, both) == got(simulation, queried)
 
 
 def number(simulation: Simulation, dashboard: Dashboard, title: str) -> float:

@@ -10,6 +10,7 @@ from e2e.simulation import Simulation, counter, gauge
 from e2e.test_other_alerts import Story
 from stanchion.monitoring.gpu_alerts import FATAL_XIDS, PROGRAM_XIDS, gpu_rules
 from stanchion.monitoring.gpu_counters import GpuMetrics
+from stanchion.monitoring.kube_state import kube_state
 from stanchion.monitoring.platform_alerts import WatchedMonitoring
 
 HOURS = 6
@@ -20,7 +21,7 @@ RULES = [
 ALERTS = {rule["alert"]: rule for group in RULES for rule in group["rules"]}
 OF = 'gpu="%s",Hostname="node-a",node="node-a",modelName="NVIDIA L4",UUID="GPU-%s"'
 HELD = ',exported_namespace="demo",exported_pod="llama-0"'
-NODE = 'kube_node_status_allocatable{node="node-a",resource="nvidia_com_gpu"}'
+NODE = kube_state("kube_node_status_allocatable", 'node="node-a",resource="nvidia_com_gpu"')
 
 
 def of(counter_name: str, gpu: int = 0, more: str = "") -> str:

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 import pytest
 from e2e.simulation import Simulation, counter, gauge
 from e2e.test_service_alerts import BUDGETS, DAY, OF, PAGE, RULES, TICKET, fired
+from stanchion.monitoring.kube_state import kube_state
 
 READY = f'model_server_ready{{{OF},pod="wine-%s"}}'
 RETRIES = f'model_server_load_retries_total{{{OF},pod="wine-%s"}}'
-RESTARTS = (
-    'kube_pod_container_status_restarts_total{namespace="demo",container="model-server",pod="%s"}'
+RESTARTS = kube_state(
+    "kube_pod_container_status_restarts_total",
+    'namespace="demo",container="model-server",pod="%s"',
 )
-AUTOSCALER = 'kube_horizontalpodautoscaler_%s{namespace="demo",horizontalpodautoscaler="%s"}'
+OF_ANOTHER_JOB = RESTARTS.replace("kube-state-metrics", "opencost")
+AUTOSCALER = kube_state(
+    "kube_horizontalpodautoscaler_%s", 'namespace="demo",horizontalpodautoscaler="%s"'
+)
 LOGGED = f'model_server_prediction_log_rows_total{{{OF},pod="wine-a",result="%s"}}'
 HAVE, MOST = "status_current_replicas", "spec_max_replicas"
 SEVERITIES = {
@@ -99,6 +104,15 @@ STORIES = [
             **UP,
             RESTARTS % "wine-5d8f-x2x4z": counter((20, 0), (1, 1), (39, 0)),
             RESTARTS % "wine-red-5d8f-x2x4z": counter((20, 0), (40, 1)),
+        },
+        {},
+    ),
+    Story(
+        "a replica was restarted twice, and another exporter tells it again",
+        {
+            **UP,
+            RESTARTS % "wine-5d8f-x2x4z": counter((20, 0), (2, 1), (38, 0)),
+            OF_ANOTHER_JOB % "wine-5d8f-x2x4z": counter((20, 0), (2, 1), (38, 0)),
         },
         {},
     ),

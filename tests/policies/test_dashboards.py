@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from policies.cases.scaling import alerts
-from policies.test_service_alerts import complaints, rules
+from policies.test_service_alerts import complaints, rules, watched
 from stanchion.monitoring.dashboards import DASHBOARDS, Dashboard, queries
+from stanchion_policies import promql
 from unit.costs.test_live import asked
 
 EACH = pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda each: each.name)
@@ -33,6 +35,29 @@ def test_what_is_offered_for_choice_is_a_label_that_is_exported(dashboard: Dashb
         for variable in dashboard.variables
     ]
     assert complaints("query-exported", alerts(*recorded(), *offered)) == []
+
+
+def without_job(asked_for: Iterable[str]) -> list[str]:
+    """What is asked of kube-state-metrics without naming its job, so that a copy would count."""
+    return [
+        selector.metric
+        for query in asked_for
+        for selector in promql.read(query).selectors
+        if selector.metric.startswith("kube_") and "job" not in selector.labels
+    ]
+
+
+@EACH
+def test_the_state_of_kubernetes_objects_is_asked_of_one_exporter(dashboard: Dashboard) -> None:
+    offered = [variable.metric.replace("$", "") for variable in dashboard.variables]
+    assert without_job([*queries(dashboard), *offered]) == []
+
+
+def test_alerts_and_costs_ask_one_exporter_for_the_state_of_kubernetes_objects() -> None:
+    told = [rule["expr"] for rule in (*rules(), *watched())]
+    assert any("kube_" in query for query in told)
+    assert without_job([*told, *asked()]) == []
+    assert without_job(["sum(kube_pod_info)"]) == ["kube_pod_info"]
 
 
 def test_costs_ask_for_what_somebody_exports() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from stanchion.monitoring.burn_rates import INTERVAL_SECONDS, matchers
 from stanchion.monitoring.drift import drift_rules
+from stanchion.monitoring.kube_state import kube_state
 from stanchion.monitoring.objectives import DEFAULT_AVAILABILITY
 from stanchion.monitoring.promises import (
     Promise,
@@ -149,7 +150,9 @@ def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
     )
     # A pod of the workload has two more parts in its name, and neither has a dash.
     pods = f'namespace="{watched.namespace}",pod=~"{watched.service}-[a-z0-9]+-[a-z0-9]+"'
-    restarts = f'kube_pod_container_status_restarts_total{{{pods},container="model-server"}}'
+    restarts = kube_state(
+        "kube_pod_container_status_restarts_total", f'{pods},container="model-server"'
+    )
     yield watched.alert(
         "ModelServiceReplicaCrashes",
         f"sum(increase({restarts}[30m])) >= {_CRASHES}",
@@ -187,7 +190,7 @@ def _other_alerts(watched: WatchedService) -> Iterator[AlertRule]:
             {"namespace": watched.namespace, "horizontalpodautoscaler": watched.autoscaler}
         )
         have, most = (
-            f"max(kube_horizontalpodautoscaler_{part}{{{of_it}}})"
+            f"max({kube_state(f'kube_horizontalpodautoscaler_{part}', of_it)})"
             for part in ("status_current_replicas", "spec_max_replicas")
         )
         yield watched.alert(

@@ -11,6 +11,7 @@ from stanchion.catalog.machines import IDLE_PERCENT
 from stanchion.monitoring.burn_rates import INTERVAL_SECONDS
 from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET
 from stanchion.monitoring.gpu_counters import GpuMetrics, asked, exported
+from stanchion.monitoring.kube_state import kube_state
 from stanchion.monitoring.platform_alerts import WatchedMonitoring
 from stanchion.monitoring.rules import AlertRule, AlertSeverity, RuleGroup
 from stanchion.monitoring.service_monitor import NAMESPACE
@@ -189,11 +190,11 @@ def _use(watched: WatchedMonitoring) -> Iterator[AlertRule]:
         f"{_IDLE_HOURS} hours",
         description="It is paid for as if it worked; `stanchion costs --live` says how much.",
     )
-    gpus = 'max by (node) (kube_node_status_allocatable{resource="nvidia_com_gpu"})'
+    there = kube_state("kube_node_status_allocatable", 'resource="nvidia_com_gpu"')
     yield _alert(
         watched,
         "GpuNotReporting",
-        f"{gpus} > 0 unless on (node) max by (node) (DCGM_FI_DEV_GPU_TEMP)",
+        f"max by (node) ({there}) > 0 unless on (node) max by (node) (DCGM_FI_DEV_GPU_TEMP)",
         AlertSeverity.TICKET,
         summary='{{ printf "%.0f" $value }} GPUs of {{ $labels.node }} report no metrics',
         description="None of the alerts about GPUs can come for this node.",

@@ -482,6 +482,12 @@ def test_monitors_are_made_only_where_something_reads_them() -> None:
     assert "prometheus-operator-crds" not in releases(operators(AWS, enabled=without))
 
 
+@BOTH
+def test_opencost_exports_no_series_of_kube_state_metrics_again(base: Mapping[str, Any]) -> None:
+    exported = values(operators(base), "opencost")["opencost"]["metrics"]["kubeStateMetrics"]
+    assert exported == {"emitKsmV1Metrics": False}
+
+
 def test_grafana_has_a_generated_administrator_that_stays_secret() -> None:
     world = operators(AWS)
     login = values(world, "kube-prometheus-stack")["grafana"]["admin"]["existingSecret"]

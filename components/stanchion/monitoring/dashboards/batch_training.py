@@ -12,18 +12,26 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
+from stanchion.monitoring.kube_state import kube_state
 
 _OF = 'namespace=~"$tenant"'
-_ENDED = f"kube_job_status_completion_time{{{_OF}}}"
-_BEGAN = f"kube_job_status_start_time{{{_OF}}}"
-_RUNNING = f"(kube_job_status_active{{{_OF}}} > 0)"
+_ENDED = kube_state("kube_job_status_completion_time", _OF)
+_BEGAN = kube_state("kube_job_status_start_time", _OF)
+_DONE = kube_state("kube_job_status_succeeded", _OF)
+_TO_DO = kube_state("kube_job_spec_completions", _OF)
+_DEADLINE = kube_state("kube_job_spec_active_deadline_seconds", _OF)
+_RUNNING = f"({kube_state('kube_job_status_active', _OF)} > 0)"
+_FAILED = kube_state("kube_job_status_failed", _OF)
+_OF_JOBS = kube_state("kube_pod_info", f'created_by_kind="Job",{_OF}')
+_ASKED = kube_state("kube_pod_container_resource_requests", f'resource="nvidia_com_gpu",{_OF}')
+_SUCCEEDED = kube_state("kube_cronjob_status_last_successful_time", _OF)
 _QUEUE = 'cluster_queue=~".+"'
 
 BATCH_TRAINING = Dashboard(
     "batch-training",
     "Batch and training",
     "Whether jobs are done in time, which failed, and what waits for room.",
-    variables=(Variable("tenant", "Tenant", "kube_job_info", "namespace"),),
+    variables=(Variable("tenant", "Tenant", kube_state("kube_job_info"), "namespace"),),
     sections=(
         Section(
             "Now",
@@ -31,18 +39,18 @@ BATCH_TRAINING = Dashboard(
                 stat(
                     "Running jobs",
                     "Jobs with a pod that runs or waits.",
-                    f"count(kube_job_status_active{{{_OF}}} > 0) or vector(0)",
+                    f"count{_RUNNING} or vector(0)",
                 ),
                 stat(
                     "Failed jobs",
                     "Jobs that gave up and are still kept; `kubectl logs job/NAME` says why.",
-                    f"count(kube_job_status_failed{{{_OF}}} > 0) or vector(0)",
+                    f"count({_FAILED} > 0) or vector(0)",
                     limits=Limits(5, 1),
                 ),
                 stat(
                     "Suspended jobs",
                     "Jobs that Kueue or a person holds back.",
-                    f"sum(kube_job_status_suspended{{{_OF}}})",
+                    f"sum({kube_state('kube_job_status_suspended', _OF)})",
                 ),
             ),
         ),
@@ -59,7 +67,7 @@ BATCH_TRAINING = Dashboard(
                     "Time of running jobs",
                     "Since their start, as a share of the time after which they are ended.",
                     "max by (namespace, job_name) "
-                    f"((time() - {_BEGAN}) / kube_job_spec_active_deadline_seconds{{{_OF}}} "
+                    f"((time() - {_BEGAN}) / {_DEADLINE} "
                     f"and on (namespace, job_name) {_RUNNING})",
                     Unit.RATIO,
                     Limits(0.9, 0.75),
@@ -67,15 +75,14 @@ BATCH_TRAINING = Dashboard(
                 lines(
                     "Shards done",
                     "Pods of each job that succeeded, as a share of those that are to.",
-                    f"max by (namespace, job_name) (kube_job_status_succeeded{{{_OF}}} / "
-                    f"kube_job_spec_completions{{{_OF}}})",
+                    f"max by (namespace, job_name) ({_DONE} / {_TO_DO})",
                     "{{namespace}}/{{job_name}}",
                     Unit.RATIO,
                 ),
                 lines(
                     "Pods that failed",
                     "Of each job; those of interrupted spot nodes are among them.",
-                    f"sum by (namespace, job_name) (kube_job_status_failed{{{_OF}}})",
+                    f"sum by (namespace, job_name) ({_FAILED})",
                     "{{namespace}}/{{job_name}}",
                     limits=Limits(3, 1),
                 ),
@@ -87,14 +94,13 @@ BATCH_TRAINING = Dashboard(
                 table(
                     "Hours since a success",
                     "Of each schedule: data are as old as that.",
-                    "max by (namespace, cronjob) "
-                    f"(time() - kube_cronjob_status_last_successful_time{{{_OF}}}) / 3600",
+                    f"max by (namespace, cronjob) (time() - {_SUCCEEDED}) / 3600",
                     limits=Limits(50, 26),
                 ),
                 table(
                     "Suspended schedules",
                     "1 for those that do not run.",
-                    f"max by (namespace, cronjob) (kube_cronjob_spec_suspend{{{_OF}}})",
+                    f"max by (namespace, cronjob) ({kube_state('kube_cronjob_spec_suspend', _OF)})",
                     limits=Limits(2, 1),
                 ),
             ),
@@ -131,9 +137,8 @@ BATCH_TRAINING = Dashboard(
                 lines(
                     "GPUs of jobs",
                     "GPUs that pods of jobs ask for, by tenant.",
-                    "sum by (namespace) (kube_pod_container_resource_requests"
-                    f'{{resource="nvidia_com_gpu",{_OF}}} * on (namespace, pod) group_left () '
-                    f'max by (namespace, pod) (kube_pod_info{{created_by_kind="Job",{_OF}}}))',
+                    f"sum by (namespace) ({_ASKED} * on (namespace, pod) group_left () "
+                    f"max by (namespace, pod) ({_OF_JOBS}))",
                     "{{namespace}}",
                 ),
                 lines(
@@ -142,7 +147,7 @@ BATCH_TRAINING = Dashboard(
                     "sum by (namespace) "
                     f'(rate(container_cpu_usage_seconds_total{{{_OF},container=~".+"}}[5m]) '
                     "* on (namespace, pod) group_left () "
-                    f'max by (namespace, pod) (kube_pod_info{{created_by_kind="Job",{_OF}}}))',
+                    f"max by (namespace, pod) ({_OF_JOBS}))",
                     "{{namespace}}",
                 ),
             ),

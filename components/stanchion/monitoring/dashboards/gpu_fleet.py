@@ -13,11 +13,13 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
+from stanchion.monitoring.kube_state import kube_state
 
 # The exporter's own pod is the target; whose GPU it is comes with a prefix.
 _OF = 'Hostname=~"$node",exported_namespace=~"$tenant"'
-_ASKED = 'kube_pod_container_resource_requests{resource="nvidia_com_gpu"}'
-_THERE = 'kube_node_status_allocatable{resource="nvidia_com_gpu"}'
+_GPUS = 'resource="nvidia_com_gpu"'
+_ASKED = kube_state("kube_pod_container_resource_requests", _GPUS)
+_THERE = kube_state("kube_node_status_allocatable", _GPUS)
 _BY = "{{Hostname}} {{gpu}}"
 
 
@@ -56,7 +58,7 @@ GPU_FLEET = Dashboard(
                     "Pods without a node",
                     "Pods that ask for a GPU and no node has one free.",
                     f"count({_ASKED} * on (namespace, pod) group_left () "
-                    "(kube_pod_status_unschedulable == 1)) or vector(0)",
+                    f"({kube_state('kube_pod_status_unschedulable')} == 1)) or vector(0)",
                     limits=Limits(10, 1),
                 ),
             ),

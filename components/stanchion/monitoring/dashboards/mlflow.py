@@ -11,9 +11,10 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
+from stanchion.monitoring.kube_state import kube_state
 
 _REQUESTS = "mlflow_http_requests_total"
-_JOB = 'cronjob=~"mlflow-.+"'
+_SUCCEEDED = kube_state("kube_cronjob_status_last_successful_time", 'cronjob=~"mlflow-.+"')
 
 MLFLOW = Dashboard(
     "mlflow",
@@ -40,7 +41,7 @@ MLFLOW = Dashboard(
                     "Hours since a scheduled job succeeded",
                     "Of the job that waits longest: backup and garbage collection run daily at "
                     "least.",
-                    f"max(time() - kube_cronjob_status_last_successful_time{{{_JOB}}}) / 3600",
+                    f"max(time() - {_SUCCEEDED}) / 3600",
                     limits=Limits(50, 26),
                 ),
             ),

@@ -14,6 +14,7 @@ from stanchion.monitoring.dashboards.model import (
     table,
 )
 from stanchion.monitoring.dashboards.promises import promises_section
+from stanchion.monitoring.kube_state import kube_state
 
 OF = 'namespace=~"$tenant",service=~"$service"'
 VARIABLES = (
@@ -24,6 +25,14 @@ _NAMED = "{{namespace}}/{{service}}"
 _VERSION = 'version=~"$version"'
 # Of a Deployment's or Rollout's pod: the service's name and two parts more.
 _PODS = 'namespace=~"$tenant",pod=~"($service)-[a-z0-9]+-[a-z0-9]+",container="model-server"'
+_RESTARTS = kube_state("kube_pod_container_status_restarts_total", _PODS)
+_AUTOSCALER = 'namespace=~"$tenant",horizontalpodautoscaler=~"(keda-hpa-)?($service)"'
+
+
+def _of_autoscaler(part: str) -> str:
+    replicas = kube_state(f"kube_horizontalpodautoscaler_{part}", _AUTOSCALER)
+    return f"max by (horizontalpodautoscaler) ({replicas})"
+
 
 MODEL_SERVICE = Dashboard(
     "model-service",
@@ -89,17 +98,11 @@ MODEL_SERVICE = Dashboard(
                     "Replicas that there are, and the most that there may be.",
                     (
                         Query(
-                            "max by (horizontalpodautoscaler) ("
-                            "kube_horizontalpodautoscaler_status_current_replicas{"
-                            'namespace=~"$tenant",'
-                            'horizontalpodautoscaler=~"(keda-hpa-)?($service)"})',
+                            _of_autoscaler("status_current_replicas"),
                             "{{horizontalpodautoscaler}}",
                         ),
                         Query(
-                            "max by (horizontalpodautoscaler) ("
-                            "kube_horizontalpodautoscaler_spec_max_replicas{"
-                            'namespace=~"$tenant",'
-                            'horizontalpodautoscaler=~"(keda-hpa-)?($service)"})',
+                            _of_autoscaler("spec_max_replicas"),
                             "{{horizontalpodautoscaler}} at most",
                         ),
                     ),
@@ -113,8 +116,7 @@ MODEL_SERVICE = Dashboard(
                 lines(
                     "Restarts",
                     "Containers that ended and were started again, in half an hour.",
-                    "sum by (namespace, pod) "
-                    f"(increase(kube_pod_container_status_restarts_total{{{_PODS}}}[30m]))",
+                    f"sum by (namespace, pod) (increase({_RESTARTS}[30m]))",
                     "{{pod}}",
                     limits=Limits(3, 1),
                 ),

@@ -11,18 +11,26 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
+from stanchion.monitoring.kube_state import kube_state
 
 _ANY = Limits(1)
 _FULL = Limits(0.95, 0.85)
 _OF = 'namespace=~"$tenant"'
+_NOT_READY = kube_state("kube_node_status_condition", 'condition="Ready",status!="true"')
+_PENDING = kube_state("kube_pod_status_phase", 'phase="Pending"')
 _FIRING = 'ALERTS{alertstate="firing",severity="%s"}'
 
 
 def _requested(resource: str) -> str:
     """The share of each node's allocatable resource that pods ask for."""
-    asked = f'kube_pod_container_resource_requests{{resource="{resource}"}}'
-    there = f'kube_node_status_allocatable{{resource="{resource}"}}'
+    asked = kube_state("kube_pod_container_resource_requests", f'resource="{resource}"')
+    there = kube_state("kube_node_status_allocatable", f'resource="{resource}"')
     return f"sum by (node) ({asked}) / on (node) (sum by (node) ({there}) > 0)"
+
+
+def _quota(part: str) -> str:
+    quota = kube_state("kube_resourcequota", f'type="{part}",{_OF}')
+    return f"max by (namespace, resource) ({quota})"
 
 
 PLATFORM = Dashboard(
@@ -56,7 +64,7 @@ PLATFORM = Dashboard(
                 stat(
                     "Nodes that are not ready",
                     "Their pods move elsewhere; `kubectl describe node` says why.",
-                    'sum(kube_node_status_condition{condition="Ready",status!="true"})',
+                    f"sum({_NOT_READY})",
                     limits=_ANY,
                 ),
             ),
@@ -128,16 +136,14 @@ PLATFORM = Dashboard(
                     "Pods that wait",
                     "Pods without a node, by namespace: no pool has room, or the quota of the "
                     "cloud is used up.",
-                    'sum by (namespace) (kube_pod_status_phase{phase="Pending"})',
+                    f"sum by (namespace) ({_PENDING})",
                     "{{namespace}}",
                     limits=Limits(10, 1),
                 ),
                 lines(
                     "Quota used",
                     "Share of each tenant's quota; at 1 no further pod is admitted.",
-                    f'max by (namespace, resource) (kube_resourcequota{{type="used",{_OF}}}) / '
-                    "on (namespace, resource) "
-                    f'(max by (namespace, resource) (kube_resourcequota{{type="hard",{_OF}}}) > 0)',
+                    f"{_quota('used')} / on (namespace, resource) ({_quota('hard')} > 0)",
                     "{{namespace}} {{resource}}",
                     Unit.RATIO,
                     _FULL,

@@ -157,7 +157,11 @@ def opencost(setting: Setting, _: CloudParts) -> dict[str, Any]:
                     "port": PROMETHEUS_PORT,
                 }
             },
-            "metrics": {"serviceMonitor": {"enabled": setting.monitored}},
+            "metrics": {
+                # It would export series of kube-state-metrics under their names once more.
+                "kubeStateMetrics": {"emitKsmV1Metrics": False},
+                "serviceMonitor": {"enabled": setting.monitored},
+            },
             "ui": {"enabled": False},
             "mcp": {"enabled": False},
         },
