@@ -12,8 +12,10 @@ from collections.abc import Mapping
 import pytest
 from e2e.simulation import Simulation, counter, gauge
 from stanchion.monitoring.dashboards import DASHBOARDS, Dashboard, queries
+from stanchion.monitoring.dashboards.batch_training import BATCH_TRAINING
 from stanchion.monitoring.dashboards.cost import COST
 from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET
+from stanchion.monitoring.dashboards.platform import PLATFORM
 from stanchion.monitoring.kube_state import kube_state
 from unit.costs.test_live import asked as asked_by_costs
 
@@ -95,6 +97,14 @@ def asked(labels: str) -> str:
     return kube_state("kube_pod_container_resource_requests", labels)
 
 
+def of_phase(pod: str, now: str) -> dict[str, str]:
+    """A pod's phase: a series for each, 1 for the one that it is in."""
+    return {
+        kube_state("kube_pod_status_phase", f'{pod},phase="{phase}"'): steady(phase == now)
+        for phase in ("Pending", "Running", "Succeeded", "Failed", "Unknown")
+    }
+
+
 def of_container(namespace: str, pod: str, name: str, *, gpus: int) -> dict[str, str]:
     """A container as kubelet, kube-state-metrics and OpenCost see it."""
     where = f'namespace="{namespace}",pod="{pod}",container="{name}"'
@@ -105,6 +115,7 @@ def of_container(namespace: str, pod: str, name: str, *, gpus: int) -> dict[str,
         kube_state("kube_pod_container_status_restarts_total", where): growing(0),
         asked(f'{at},resource="cpu",unit="core"'): steady(0.5),
         asked(f'{at},resource="memory",unit="byte"'): steady(1e9),
+        **of_phase(f'namespace="{namespace}",pod="{pod}"', "Running"),
         f"container_cpu_allocation{{{at}}}": steady(0.5),
         f"container_memory_allocation_bytes{{{at}}}": steady(2**30),
     }
@@ -121,7 +132,6 @@ def of_cluster() -> dict[str, str]:
         'up{job="mlflow",service="mlflow"}': steady(1),
         'scrape_samples_scraped{job="mlflow"}': steady(300),
         'scrape_duration_seconds{job="mlflow"}': steady(0.02),
-        kube_state("kube_pod_status_phase", 'namespace="demo",pod="a",phase="Pending"'): steady(0),
         kube_state("kube_pod_status_unschedulable", 'namespace="demo",pod="waits"'): steady(1),
         'apiserver_request_total{code="200"}': growing(600),
         'apiserver_request_total{code="500"}': growing(1),
@@ -147,17 +157,32 @@ def of_cluster() -> dict[str, str]:
 
 
 def of_jobs() -> dict[str, str]:
-    """A job that runs on a GPU, one that is done, a schedule and a queue."""
+    """A job that runs on a GPU after a pod of it was killed, one that gave up, a schedule, a queue.
+
+    The killed pod is still there, with what it had asked for.
+    """
     series = of_container("demo", "wine-fit-x", "train", gpus=1)
-    made = 'namespace="demo",pod="wine-fit-x",created_by_kind="Job",created_by_name="wine-fit"'
-    series[kube_state("kube_pod_info", made)] = steady(1)
+    killed = 'namespace="demo",pod="wine-fit-killed"'
+    series |= of_phase(killed, "Failed")
+    for resource, value in (("cpu", 2), ("memory", 8e9), ("nvidia_com_gpu", 1)):
+        of = f'{killed},container="train",node="node-a",resource="{resource}"'
+        series[asked(of)] = steady(value)
+    for pod in ("x", "killed"):
+        made = f'namespace="demo",pod="wine-fit-{pod}",created_by_kind="Job"'
+        series[kube_state("kube_pod_info", f'{made},created_by_name="wine-fit"')] = steady(1)
     for name, value in (
         ("status_active", 1), ("status_suspended", 0), ("status_start_time", 0),
         ("status_completion_time", 3600), ("status_succeeded", 3), ("spec_completions", 4),
         ("spec_active_deadline_seconds", 7200),
     ):  # fmt: skip
         series[kube_state(f"kube_job_{name}", JOB)] = steady(value)
-    series[kube_state("kube_job_status_failed", f'{JOB},reason="Evicted"')] = steady(1)
+    series[kube_state("kube_job_status_failed", JOB)] = steady(1)
+    gave_up = 'namespace="demo",job_name="wine-broken"'
+    reason = f'{gave_up},reason="BackoffLimitExceeded"'
+    series[kube_state("kube_job_status_failed", reason)] = steady(1)
+    for condition, value in (("true", 1), ("false", 0), ("unknown", 0)):
+        of = f'{gave_up},condition="{condition}"'
+        series[kube_state("kube_job_failed", of)] = steady(value)
     for namespace, name in (("demo", "wine-nightly"), ("tracking", "mlflow-backup")):
         of = f'namespace="{namespace}",cronjob="{name}"'
         series[kube_state("kube_cronjob_status_last_successful_time", of)] = steady(60)
@@ -272,10 +297,10 @@ def test_series_of_kubernetes_state_that_another_exporter_has_too_change_no_answ
     assert got(simulation, queried, both) == got(simulation, queried)
 
 
-def number(simulation: Simulation, dashboard: Dashboard, title: str) -> float:
-    """The one number of a panel."""
+def number(simulation: Simulation, dashboard: Dashboard, title: str, **chosen: str) -> float:
+    """The one number of a panel, for some values of the dashboard's variables."""
     (panel,) = [panel for panel in dashboard.panels if panel.title == title]
-    (found,) = got(simulation, [panel.queries[0].filled()])
+    (found,) = got(simulation, [panel.queries[0].filled(chosen)])
     return float(found.split()[-1])
 
 
@@ -284,6 +309,21 @@ def test_a_gpu_that_is_held_and_does_not_compute_is_counted_with_its_cost(
 ) -> None:
     assert number(simulation, GPU_FLEET, "Held and idle") == 1
     assert number(simulation, COST, "GPUs that idle") == pytest.approx(0.7 * 730)
+
+
+def test_a_job_that_survived_a_kill_did_not_give_up(simulation: Simulation) -> None:
+    assert number(simulation, BATCH_TRAINING, "Failed jobs") == 1
+
+
+def test_a_pod_that_is_over_asks_for_nothing(simulation: Simulation) -> None:
+    # Four containers of half a core and a GB on a node of four and 16, one of them with a GPU.
+    assert number(simulation, PLATFORM, "CPU asked for") == 4 * 0.5 / 4
+    assert number(simulation, PLATFORM, "Memory asked for") == 4 * 1 / 16
+    assert number(simulation, GPU_FLEET, "Asked for") == 1 / 2
+    assert number(simulation, BATCH_TRAINING, "GPUs of jobs") == 1
+    # Each of the tenant's three used six seconds a minute, for two hours of the day.
+    unused = number(simulation, COST, "Asked for and unused CPU", tenant="demo")
+    assert unused == pytest.approx(3 * (0.5 - 6 * MINUTES / 86400))
 
 
 def test_cost_is_what_pods_are_given_at_their_nodes_price(simulation: Simulation) -> None:

@@ -12,7 +12,7 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
-from stanchion.monitoring.kube_state import kube_state
+from stanchion.monitoring.kube_state import kube_state, requested
 
 _OF = 'namespace=~"$tenant"'
 _ENDED = kube_state("kube_job_status_completion_time", _OF)
@@ -21,9 +21,10 @@ _DONE = kube_state("kube_job_status_succeeded", _OF)
 _TO_DO = kube_state("kube_job_spec_completions", _OF)
 _DEADLINE = kube_state("kube_job_spec_active_deadline_seconds", _OF)
 _RUNNING = f"({kube_state('kube_job_status_active', _OF)} > 0)"
-_FAILED = kube_state("kube_job_status_failed", _OF)
+_FAILED_PODS = kube_state("kube_job_status_failed", _OF)
+_GAVE_UP = kube_state("kube_job_failed", f'condition="true",{_OF}')
 _OF_JOBS = kube_state("kube_pod_info", f'created_by_kind="Job",{_OF}')
-_ASKED = kube_state("kube_pod_container_resource_requests", f'resource="nvidia_com_gpu",{_OF}')
+_ASKED = requested("nvidia_com_gpu", _OF)
 _SUCCEEDED = kube_state("kube_cronjob_status_last_successful_time", _OF)
 _QUEUE = 'cluster_queue=~".+"'
 
@@ -44,7 +45,7 @@ BATCH_TRAINING = Dashboard(
                 stat(
                     "Failed jobs",
                     "Jobs that gave up and are still kept; `kubectl logs job/NAME` says why.",
-                    f"count({_FAILED} > 0) or vector(0)",
+                    f"count({_GAVE_UP} == 1) or vector(0)",
                     limits=Limits(5, 1),
                 ),
                 stat(
@@ -81,8 +82,9 @@ BATCH_TRAINING = Dashboard(
                 ),
                 lines(
                     "Pods that failed",
-                    "Of each job; those of interrupted spot nodes are among them.",
-                    f"sum by (namespace, job_name) ({_FAILED})",
+                    "Of each job, those of interrupted spot nodes among them; of one that gave up, "
+                    "mostly a 1 that stands for its reason.",
+                    f"sum by (namespace, job_name) ({_FAILED_PODS})",
                     "{{namespace}}/{{job_name}}",
                     limits=Limits(3, 1),
                 ),
@@ -136,7 +138,7 @@ BATCH_TRAINING = Dashboard(
             (
                 lines(
                     "GPUs of jobs",
-                    "GPUs that pods of jobs ask for, by tenant.",
+                    "GPUs that pods of jobs hold or wait for, by tenant.",
                     f"sum by (namespace) ({_ASKED} * on (namespace, pod) group_left () "
                     f"max by (namespace, pod) ({_OF_JOBS}))",
                     "{{namespace}}",

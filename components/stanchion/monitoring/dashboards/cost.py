@@ -13,7 +13,7 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
-from stanchion.monitoring.kube_state import kube_state
+from stanchion.monitoring.kube_state import requested
 
 _GIB = 1024**3
 _OF = 'namespace=~"$tenant"'
@@ -46,7 +46,7 @@ def _allocated(matching: str) -> str:
 
 
 _EACH = _allocated(_OF)
-_ASKED = kube_state("kube_pod_container_resource_requests", f'resource="cpu",{_OF}')
+_ASKED = requested("cpu", _OF)
 _SERVERS = _allocated(f'{_OF},container="model-server"')
 # The pod's name without the two parts that its workload adds.
 _BY_SERVICE = (
@@ -143,7 +143,7 @@ COST = Dashboard(
                     "Asked for and unused CPU",
                     "Cores that pods ask for beyond what they used in the last day, by tenant.",
                     "sum by (namespace) (clamp_min("
-                    f"sum by (namespace, pod, container) ({_ASKED}) "
+                    f"sum by (namespace, pod, container) {_ASKED} "
                     "- on (namespace, pod, container) "
                     "sum by (namespace, pod, container) "
                     f'(rate(container_cpu_usage_seconds_total{{{_OF},container=~".+"}}[1d])), 0))',

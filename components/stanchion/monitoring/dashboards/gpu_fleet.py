@@ -13,13 +13,12 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
-from stanchion.monitoring.kube_state import kube_state
+from stanchion.monitoring.kube_state import kube_state, requested
 
 # The exporter's own pod is the target; whose GPU it is comes with a prefix.
 _OF = 'Hostname=~"$node",exported_namespace=~"$tenant"'
-_GPUS = 'resource="nvidia_com_gpu"'
-_ASKED = kube_state("kube_pod_container_resource_requests", _GPUS)
-_THERE = kube_state("kube_node_status_allocatable", _GPUS)
+_ASKED = requested("nvidia_com_gpu")
+_THERE = kube_state("kube_node_status_allocatable", 'resource="nvidia_com_gpu"')
 _BY = "{{Hostname}} {{gpu}}"
 
 
@@ -50,8 +49,8 @@ GPU_FLEET = Dashboard(
                 ),
                 stat(
                     "Asked for",
-                    "Share of the GPUs of all nodes that pods request.",
-                    f"sum({_ASKED}) / sum({_THERE})",
+                    "Share of the GPUs of all nodes that pods hold or wait for.",
+                    f"sum{_ASKED} / sum({_THERE})",
                     Unit.RATIO,
                 ),
                 stat(

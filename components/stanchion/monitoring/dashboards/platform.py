@@ -11,7 +11,7 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
-from stanchion.monitoring.kube_state import kube_state
+from stanchion.monitoring.kube_state import kube_state, requested
 
 _ANY = Limits(1)
 _FULL = Limits(0.95, 0.85)
@@ -21,11 +21,10 @@ _PENDING = kube_state("kube_pod_status_phase", 'phase="Pending"')
 _FIRING = 'ALERTS{alertstate="firing",severity="%s"}'
 
 
-def _requested(resource: str) -> str:
+def _taken(resource: str) -> str:
     """The share of each node's allocatable resource that pods ask for."""
-    asked = kube_state("kube_pod_container_resource_requests", f'resource="{resource}"')
     there = kube_state("kube_node_status_allocatable", f'resource="{resource}"')
-    return f"sum by (node) ({asked}) / on (node) (sum by (node) ({there}) > 0)"
+    return f"sum by (node) {requested(resource)} / on (node) (sum by (node) ({there}) > 0)"
 
 
 def _quota(part: str) -> str:
@@ -119,7 +118,7 @@ PLATFORM = Dashboard(
                 lines(
                     "CPU asked for",
                     "Share of each node's allocatable CPU that its pods request.",
-                    _requested("cpu"),
+                    _taken("cpu"),
                     "{{node}}",
                     Unit.RATIO,
                     _FULL,
@@ -127,7 +126,7 @@ PLATFORM = Dashboard(
                 lines(
                     "Memory asked for",
                     "Share of each node's allocatable memory that its pods request.",
-                    _requested("memory"),
+                    _taken("memory"),
                     "{{node}}",
                     Unit.RATIO,
                     _FULL,
