@@ -56,7 +56,10 @@ def histogram(name: str, labels: str) -> dict[str, str]:
 
 
 def of_model_server() -> dict[str, str]:
-    """Two replicas of a service, what its rules record, and its pods as the kubelet sees them."""
+    """Two replicas of a service and an activator, what its rules record, and its pods.
+
+    Each replica answers 58 requests of three rows a minute.
+    """
     series: dict[str, str] = {}
     for pod in ("wine-6f7d-aaaaa", "wine-6f7d-bbbbb"):
         of = f'{SERVED},pod="{pod}"'
@@ -64,6 +67,7 @@ def of_model_server() -> dict[str, str]:
             series[f'model_server_requests_total{{{of},outcome="{outcome}"}}'] = growing(rate)
         series |= histogram("model_server_request_duration_seconds", f'{of},outcome="ok"')
         series |= histogram("model_server_batch_size", of)
+        series[f"model_server_batch_size_sum{{{of}}}"] = growing(58 * 3)
         series[f"model_server_ready{{{of}}}"] = steady(1)
         series[f"model_server_in_flight{{{of}}}"] = steady(2)
         series[f"model_server_load_retries_total{{{of}}}"] = growing(0)
@@ -73,6 +77,9 @@ def of_model_server() -> dict[str, str]:
             answer = f'output="cultivar",value="{value}"'
             series[f"model_server_predictions_total{{{of},{answer}}}"] = growing(30)
         series |= of_container("demo", pod, "model-server", gpus=0)
+    before = "wine-activator-5d-ccccc"
+    series[f'activator_active{{namespace="demo",service="wine",pod="{before}"}}'] = steady(1)
+    series |= of_container("demo", before, "activator", gpus=0)
     for name in ("errors:ratio_rate5m", "errors:ratio_rate1h", "errors:ratio_rate6h",
                  "errors:ratio_period"):  # fmt: skip
         series[f"model_service:slo_{name}{{{SLO}}}"] = steady(0.001)
@@ -300,7 +307,12 @@ def test_series_of_kubernetes_state_that_another_exporter_has_too_change_no_answ
 def number(simulation: Simulation, dashboard: Dashboard, title: str, **chosen: str) -> float:
     """The one number of a panel, for some values of the dashboard's variables."""
     (panel,) = [panel for panel in dashboard.panels if panel.title == title]
-    (found,) = got(simulation, [panel.queries[0].filled(chosen)])
+    return number_of(simulation, panel.queries[0].filled(chosen))
+
+
+def number_of(simulation: Simulation, query: str) -> float:
+    """The one number that a query yields."""
+    (found,) = got(simulation, [query])
     return float(found.split()[-1])
 
 
@@ -316,33 +328,46 @@ def test_a_job_that_survived_a_kill_did_not_give_up(simulation: Simulation) -> N
 
 
 def test_a_pod_that_is_over_asks_for_nothing(simulation: Simulation) -> None:
-    # Four containers of half a core and a GB on a node of four and 16, one of them with a GPU.
-    assert number(simulation, PLATFORM, "CPU asked for") == 4 * 0.5 / 4
-    assert number(simulation, PLATFORM, "Memory asked for") == 4 * 1 / 16
+    # Five containers of half a core and a GB on a node of four and 16, one of them with a GPU.
+    assert number(simulation, PLATFORM, "CPU asked for") == 5 * 0.5 / 4
+    assert number(simulation, PLATFORM, "Memory asked for") == 5 * 1 / 16
     assert number(simulation, GPU_FLEET, "Asked for") == 1 / 2
     assert number(simulation, BATCH_TRAINING, "GPUs of jobs") == 1
-    # Each of the tenant's three used six seconds a minute, for two hours of the day.
+    # Each of the tenant's four used six seconds a minute, for two hours of the day.
     unused = number(simulation, COST, "Asked for and unused CPU", tenant="demo")
-    assert unused == pytest.approx(3 * (0.5 - 6 * MINUTES / 86400))
+    assert unused == pytest.approx(4 * (0.5 - 6 * MINUTES / 86400))
 
 
 def test_cost_is_what_pods_are_given_at_their_nodes_price(simulation: Simulation) -> None:
     assert number(simulation, COST, "Nodes") == pytest.approx(2 * 1.2 * 730)
-    # Four containers of half a core and a GiB, one of them with a GPU.
-    given = 4 * (0.5 * 0.03 + 0.004) + 0.7
+    # Five containers of half a core and a GiB, one of them with a GPU.
+    given = 5 * (0.5 * 0.03 + 0.004) + 0.7
     assert number(simulation, COST, "Not allocated") == pytest.approx(1 - given / 2.4)
     assert number(simulation, COST, "By model service") == pytest.approx(
-        2 * (0.5 * 0.03 + 0.004) * 730
+        3 * (0.5 * 0.03 + 0.004) * 730
     )
-    # Two replicas answer 58 requests a minute each.
+
+
+def test_what_1000_predictions_cost_counts_rows_and_the_pods_before_the_replicas(
+    simulation: Simulation,
+) -> None:
+    # Two replicas and an activator; 58 requests of three rows a minute to each replica.
     assert number(simulation, COST, "Of 1,000 predictions") == pytest.approx(
-        1000 * 2 * (0.5 * 0.03 + 0.004) / (2 * 58 * 60)
+        1000 * 3 * (0.5 * 0.03 + 0.004) / (2 * 58 * 3 * 60)
     )
 
 
 def test_costs_have_their_figures_where_everything_is_exported(simulation: Simulation) -> None:
     found = got(simulation, asked_by_costs("1h"))
     assert "nil" not in found
+
+
+def test_costs_count_rows_and_the_hours_of_every_pod(simulation: Simulation) -> None:
+    (rows,) = [query for query in asked_by_costs("1h") if "batch_size" in query]
+    (hours,) = [query for query in asked_by_costs("1h") if "activator" in query]
+    assert number_of(simulation, f"sum({rows})") == pytest.approx(2 * 58 * 3 * 60)
+    assert number_of(simulation, f"count({hours})") == 3
+    assert number_of(simulation, f"sum({hours})") == pytest.approx(3, rel=0.02)
 
 
 def test_a_panel_without_data_is_noticed(simulation: Simulation) -> None:

@@ -39,7 +39,7 @@ def costs(
     """Show what each service, team and cost centre of an environment costs.
 
     That is known offline, from what is declared. With --live, or the address of a Prometheus, it
-    adds the cost of 1,000 requests, and what is paid for and not used with the saving.
+    adds the cost of 1,000 predictions, and what is paid for and not used with the saving.
     """
     from stanchion_cli import preview as offline
     from stanchion_cli.costs import allocation_of

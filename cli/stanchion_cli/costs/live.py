@@ -21,17 +21,18 @@ _GIB = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What a model service answered over the window, and what its replicas cost meanwhile.
+    """What a model service predicted over the window, and what its pods cost meanwhile.
 
     Attributes:
         title: Namespace and service.
-        requests: Requests answered.
-        floor: $ of 1,000 requests, on the cheapest node of its pool; None without requests.
+        predictions: Rows that its model was given.
+        floor: $ of 1,000 predictions, on the cheapest node of its pool; None without predictions,
+            or where one of its pods has no price.
         ceiling: Likewise on the dearest.
     """
 
     title: str
-    requests: float
+    predictions: float
     floor: float | None
     ceiling: float | None
 
@@ -76,7 +77,7 @@ def is_window(text: str) -> bool:
 
 
 def measure(allocation: Allocation, prometheus: Prometheus, window: str) -> Measured:
-    """Ask for what services answered and used.
+    """Ask for what services predicted and used.
 
     Args:
         allocation: What they cost.
@@ -107,7 +108,7 @@ def measure(allocation: Allocation, prometheus: Prometheus, window: str) -> Meas
     }
     return Measured(
         window,
-        tuple(_served(allocation.shares, prometheus, window)),
+        tuple(_served(pods, prometheus, window)),
         tuple(sorted(found, key=lambda each: -each.ceiling_monthly)),
         tuple(name for name, answer in missing.items() if not answer),
     )
@@ -129,30 +130,46 @@ class _Pods:
         return self._shares.get((namespace, name)) if len(parts) == 2 else None
 
 
-def _served(shares: Iterable[Share], prometheus: Prometheus, window: str) -> Iterator[Served]:
-    by_name = {(each.workload.namespace, each.workload.service): each for each in shares
-               if each.workload.replicated}  # fmt: skip
-    requests, replica_hours = (
-        {_service(series): series.last for series in prometheus.now(query)}
-        for query in (
-            "sum by (namespace, service) "
-            f'(increase(model_server_requests_total{{outcome="ok"}}[{window}]))',
-            # A minute of each replica, ready or not, since all of them are paid for.
-            "sum by (namespace, service) "
-            f"(sum_over_time((model_server_ready >= bool 0)[{window}:1m])) / 60",
+def _served(pods: _Pods, prometheus: Prometheus, window: str) -> Iterator[Served]:
+    predictions = {
+        _service(series): series.last
+        for series in prometheus.now(
+            f"sum by (namespace, service) (increase(model_server_batch_size_sum[{window}]))"
         )
+    }
+    spent = _spent(pods, prometheus, window)
+    for key, count in sorted(predictions.items()):
+        if key in spent:
+            low, high = (
+                None if cost is None or count <= 0 else 1000 * cost / count for cost in spent[key]
+            )
+            yield Served("/".join(key), count, low, high)
+
+
+def _spent(
+    pods: _Pods, prometheus: Prometheus, window: str
+) -> dict[tuple[str, str], tuple[float | None, float | None]]:
+    """$ of each service's replicas and activators in the window, at the least and at the most."""
+    # A minute of each pod, ready or not, since all of them are paid for.
+    hours = prometheus.now(
+        "sum by (namespace, service, pod) (sum_over_time("
+        f"(model_server_ready >= bool 0 or activator_active >= bool 0)[{window}:1m])) / 60"
     )
-    for key, count in sorted(requests.items()):
-        share = by_name.get(key)
-        if share is None:
-            continue
-        low, high = (
-            None
-            if price is None or count <= 0
-            else 1000 * price.hourly * replica_hours.get(key, 0.0) / count
-            for price in (share.cheapest, share.dearest)
-        )
-        yield Served("/".join(key), count, low, high)
+    spent: dict[tuple[str, str], tuple[float | None, float | None]] = {}
+    for series in hours:
+        key = _service(series)
+        share = pods.workload(key[0], series.labels.get("pod", ""))
+        if share is not None:
+            low, high = spent.get(key, (0.0, 0.0))
+            spent[key] = (
+                _plus(low, share.cheapest, series.last),
+                _plus(high, share.dearest, series.last),
+            )
+    return spent
+
+
+def _plus(before: float | None, price: PodPrice | None, hours: float) -> float | None:
+    return None if before is None or price is None else before + price.hourly * hours
 
 
 def _service(series: Series) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from stanchion_cli.estimate import Cost, total
 from stanchion_cli.report.cost import Row, cost_notes, monthly
 
 SERVICE_COLUMNS = ("", "team", "cost centre", "of", "floor $/month", "ceiling $/month")
-SERVED_COLUMNS = ("", "requests", "floor $/1,000", "ceiling $/1,000")
+SERVED_COLUMNS = ("", "predictions", "floor $/1,000", "ceiling $/1,000")
 FINDING_COLUMNS = ("paid for and not used", "", "floor $/month", "ceiling $/month")
 TEAM_COLUMNS = ("team", "cost centre", "floor $/month", "ceiling $/month")
 _UNKNOWN = "unknown"
@@ -54,9 +54,9 @@ def team_rows(allocation: Allocation) -> list[Row]:
 
 
 def served_rows(measured: Measured) -> list[Row]:
-    """One row per model service: what it answered, and what 1,000 of that cost."""
+    """One row per model service: what it predicted, and what 1,000 of that cost."""
     return [
-        Row((each.title, f"{each.requests:,.0f}", _per_thousand(each.floor),
+        Row((each.title, f"{each.predictions:,.0f}", _per_thousand(each.floor),
              _per_thousand(each.ceiling)))
         for each in measured.served
     ]  # fmt: skip
@@ -73,7 +73,7 @@ def finding_rows(measured: Measured) -> list[Row]:
 def measured_notes(measured: Measured) -> list[str]:
     """What to know about the figures that were measured, one line each."""
     return [
-        f"measured over the last {measured.window}; a request may hold many rows",
+        f"measured over the last {measured.window}; each row of a request is a prediction",
         *(f"nothing is found by {name}: nobody exports it there" for name in measured.missing),
     ]
 
@@ -85,7 +85,7 @@ def measured_json(measured: Measured) -> dict[str, Any]:
         "served": [
             {
                 "service": each.title,
-                "requests": round(each.requests),
+                "predictions": round(each.predictions),
                 "floorPerThousand": each.floor,
                 "ceilingPerThousand": each.ceiling,
             }

@@ -14,7 +14,7 @@ from stanchion_cli.deploy.prometheus import Prometheus
 from stanchion_cli.errors import InputError
 from stanchion_cli.report import costs as report
 from typer.testing import CliRunner
-from unit.costs.manifests import autoscaler, deployment
+from unit.costs.manifests import autoscaler, deployment, pods, workload
 from unit.costs.test_shares import NODE, PLATFORM
 from unit.deploy.prometheus_stand_in import Answers, answering
 from unit.estimate.samples import previewed
@@ -23,11 +23,12 @@ ROOT = Path(__file__).parents[3]
 POD, GIB = "namespace=demo,pod=web-6f7d-aaaaa", 2**30
 LLM = "exported_namespace=demo,exported_pod=llm-5c-%s"
 CPU, MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
-GPU, REQUESTS, REPLICAS = (
+GPU, ROWS, HOURS = (
     "DCGM_FI_DEV_GPU_UTIL",
-    "model_server_requests_total",
+    "model_server_batch_size_sum",
     "model_server_ready",
 )
+WEB_SERVICE = "namespace=demo,service=web"
 WEB = deployment("web", cpu="1", memory="4Gi")
 
 
@@ -42,24 +43,47 @@ def measured(answers: Answers, *resources: Any, window: str = "1d") -> Measured:
         return measure(allocation(*(resources or (WEB,))), Prometheus(there.address), window)
 
 
-def test_requests_cost_what_their_replicas_did_meanwhile() -> None:
-    of = "namespace=demo,service=web"
-    (served,) = measured({REQUESTS: {of: 50_000}, REPLICAS: {of: 48}}).served
+def test_predictions_cost_what_their_replicas_did_meanwhile() -> None:
+    found = {f"{WEB_SERVICE},pod=web-6f7d-{pod}": 24.0 for pod in ("aaaaa", "bbbbb")}
+    (served,) = measured({ROWS: {WEB_SERVICE: 50_000}, HOURS: found}).served
     # Two replicas for a day, each half of a node.
     assert served.floor == pytest.approx(1000 * 48 * NODE / 2 / 50_000)
     assert served.floor == served.ceiling
-    assert served.requests == 50_000
+    assert served.predictions == 50_000
 
 
-@pytest.mark.parametrize("requests", [{}, {"namespace=demo,service=web": 0}])
-def test_without_requests_there_is_no_cost_of_one(requests: dict[str, float]) -> None:
-    found = measured({REQUESTS: requests, REPLICAS: {"namespace=demo,service=web": 24}})
+def test_each_pod_of_a_service_costs_what_its_own_workload_asks_for() -> None:
+    spec = {"replicas": 2, "template": pods(cpu="200m", memory="256Mi")}
+    activator = workload("Deployment", "web-activator", spec, service="web")
+    hours = {f"{WEB_SERVICE},pod=web-6f7d-aaaaa": 24.0,
+             f"{WEB_SERVICE},pod=web-activator-5c-bbbbb": 20.0}  # fmt: skip
+    answers = {ROWS: {WEB_SERVICE: 1000}, HOURS: hours}
+    for declared in ((WEB, activator), (activator, WEB)):
+        (served,) = measured(answers, *declared).served
+        # A half of a node, and a tenth of one.
+        assert served.floor == pytest.approx(24 * NODE / 2 + 20 * NODE / 10)
+
+
+def test_a_pod_without_a_price_leaves_its_service_without_one() -> None:
+    strange = workload("Deployment", "web-activator", {"template": pods(pool="none")})
+    hours = {f"{WEB_SERVICE},pod=web-6f7d-aaaaa": 24.0,
+             f"{WEB_SERVICE},pod=web-activator-5c-bbbbb": 20.0}  # fmt: skip
+    (served,) = measured({ROWS: {WEB_SERVICE: 1000}, HOURS: hours}, WEB, strange).served
+    assert (served.floor, served.ceiling) == (None, None)
+
+
+@pytest.mark.parametrize("predictions", [{}, {"namespace=demo,service=web": 0}])
+def test_without_predictions_there_is_no_cost_of_one(predictions: dict[str, float]) -> None:
+    found = measured({ROWS: predictions, HOURS: {f"{WEB_SERVICE},pod=web-6f7d-aaaaa": 24}})
+    assert len(found.served) == len(predictions)
     assert all(served.floor is None for served in found.served)
     assert all(row.cells[2] == "-" for row in report.served_rows(found))
 
 
 def test_a_service_that_is_not_declared_is_nobodys_cost() -> None:
-    assert measured({REQUESTS: {"namespace=demo,service=else": 9}}).served == ()
+    of = "namespace=demo,service=else"
+    found = measured({ROWS: {of: 9}, HOURS: {f"{of},pod=else-6f7d-aaaaa": 24}})
+    assert found.served == ()
 
 
 def test_what_is_asked_for_and_not_used_is_told_with_the_saving() -> None:
@@ -170,8 +194,8 @@ def test_one_machine_has_nothing_that_is_paid_for() -> None:
 
 
 def test_the_command_shows_services_teams_and_what_was_measured() -> None:
-    with answering({REQUESTS: {"namespace=demo,service=wine": 1e6},
-                    REPLICAS: {"namespace=demo,service=wine": 48}}) as there:  # fmt: skip
+    wine = "namespace=demo,service=wine"
+    with answering({ROWS: {wine: 1e6}, HOURS: {f"{wine},pod=wine-6f7d-aaaaa": 48}}) as there:
         done = stanchion("prod-aws", "--prometheus", there.address)
     assert done.exit_code == 0, done.exception
     for shown in ("demo/wine", "demo-team", "not allocated: general", "total", "1,000,000"):

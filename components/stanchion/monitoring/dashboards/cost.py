@@ -47,15 +47,13 @@ def _allocated(matching: str) -> str:
 
 _EACH = _allocated(_OF)
 _ASKED = requested("cpu", _OF)
-_SERVERS = _allocated(f'{_OF},container="model-server"')
-# The pod's name without the two parts that its workload adds.
+_SERVERS = _allocated(f'{_OF},container=~"model-server|activator"')
+# The pod's name without the two parts that its workload adds, and what an activator's begins with.
 _BY_SERVICE = (
     f'sum by (namespace, service) (label_replace({_SERVERS}, "service", "$1", "pod", '
-    '"(.+)-[a-z0-9]+-[a-z0-9]+"))'
+    '"(.+?)(-activator)?-[a-z0-9]+-[a-z0-9]+"))'
 )
-_ANSWERED = (
-    f'sum by (namespace, service) (rate(model_server_requests_total{{{_OF},outcome="ok"}}[1h]))'
-)
+_PREDICTED = f"sum by (namespace, service) (rate(model_server_batch_size_sum{{{_OF}}}[1h]))"
 
 COST = Dashboard(
     "cost",
@@ -115,15 +113,15 @@ COST = Dashboard(
                 ),
                 table(
                     "By model service",
-                    "Dollars a month of each service's replicas of now.",
+                    "Dollars a month of each service's replicas and activators of now.",
                     f"{_BY_SERVICE} * {HOURS_PER_MONTH}",
                     Unit.DOLLARS,
                 ),
                 table(
                     "Of 1,000 predictions",
-                    "Dollars of each service's replicas by the requests that it answered, of the "
-                    "last hour. A request may hold many rows.",
-                    f"1000 * {_BY_SERVICE} / ({_ANSWERED} * 3600 > 0)",
+                    "Dollars of each service's replicas and activators by the rows that its model "
+                    "was given, of the last hour.",
+                    f"1000 * {_BY_SERVICE} / ({_PREDICTED} * 3600 > 0)",
                     Unit.DOLLARS,
                 ),
             ),
