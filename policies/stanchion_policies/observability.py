@@ -11,6 +11,7 @@ from typing import Any
 from stanchion_policies import promql
 from stanchion_policies.cluster import Cluster
 from stanchion_policies.inference import is_serving, model_servers, serves_llm
+from stanchion_policies.jobs import JOBS
 from stanchion_policies.kubernetes import REPLICATED, KubernetesObject
 from stanchion_policies.reading import entries, filled, get, items, present, selects, text, texts
 from stanchion_policies.rules import (
@@ -23,6 +24,9 @@ from stanchion_policies.rules import (
 )
 
 INSTANCE, COMPONENT = "app.kubernetes.io/instance", "app.kubernetes.io/component"
+NAME = "app.kubernetes.io/name"
+WATCHED = "SERVICE"
+"""Variable by which the job of a `DriftMonitor`, an instance of its own, is told its service."""
 WORD = re.compile(r"[\w-]+")
 """The names in a label's value, in a pattern too."""
 ANSWERS_NOBODY = frozenset({"shadow", "mirror"})
@@ -185,11 +189,13 @@ def _about(rule: Any) -> Iterator[str]:
     "drift-monitored",
     kinds=REPLICATED,
     severity=Severity.LOW,
-    fix="Add a job that compares what the model sees with what it was trained on, labelled with "
-    "the service's app.kubernetes.io/instance.",
+    fix="Add a DriftMonitor of the service, or another job that compares what the model sees with "
+    "what it was trained on, labelled with the service's app.kubernetes.io/instance or told it as "
+    "SERVICE.",
     settings={
         "components": strings(
-            "Values of app.kubernetes.io/component that a monitor of drift has.",
+            "Values of app.kubernetes.io/component that a monitor of drift has, or of "
+            "app.kubernetes.io/name that its job has.",
             "drift",
             "drift-monitor",
         )
@@ -200,20 +206,35 @@ def drift_monitored(item: KubernetesObject, cluster: Cluster, settings: Settings
     if item.pod is None or not is_serving(item) or _answers_nobody(item):
         return
     instance = text(item.pod.labels, INSTANCE, default=item.name)
-    parts = _parts(cluster)
+    watching = _watching(cluster)
     if not any(
-        (item.namespace, instance, part) in parts for part in settings.strings("components")
+        (item.namespace, instance, part) in watching for part in settings.strings("components")
     ):
         yield f"no job watches for drift of {instance}"
 
 
 @lru_cache(maxsize=1)
-def _parts(cluster: Cluster) -> frozenset[tuple[str, str, str]]:
-    """Namespace, instance and component of every workload."""
+def _watching(cluster: Cluster) -> frozenset[tuple[str, str, str]]:
+    """Namespace, what it is about, and what it is, of every workload."""
     return frozenset(
-        (each.namespace, text(each.labels, INSTANCE), text(each.labels, COMPONENT))
+        (each.namespace, about, part)
         for each in cluster.workloads
+        for about in _subjects(each)
+        for part in _parts(each)
     )
+
+
+def _subjects(item: KubernetesObject) -> Iterator[str]:
+    yield text(item.labels, INSTANCE)
+    for container in item.pod.main if item.pod else ():
+        yield from (text(entry, "value") for name, entry in container.env if name == WATCHED)
+
+
+def _parts(item: KubernetesObject) -> Iterator[str]:
+    yield text(item.labels, COMPONENT)
+    # What only shows a report has the name as well.
+    if item.is_a(*JOBS):
+        yield text(item.labels, NAME)
 
 
 @cluster_policy(

@@ -27,6 +27,13 @@ def server(image: str = "registry.example/model-server:1", **change: Any) -> Man
     return workload(server={"image": image}, **change)
 
 
+def of_drift_monitor(about: str, kind: str = "CronJob") -> Manifest:
+    """A workload of a `DriftMonitor`, which has a name of its own."""
+    named = {"app.kubernetes.io/name": "drift-monitor", "app.kubernetes.io/instance": "eye"}
+    told = {"env": [{"name": "SERVICE", "value": about}]}
+    return workload(kind, "eye", server=told, metadata={"labels": named})
+
+
 def monitor(kind: str = "ServiceMonitor", **change: Any) -> Manifest:
     """What collects the metrics of the service."""
     base = manifest(kind, apiVersion=MONITORING, spec={"selector": {"matchLabels": SELECTOR}})
@@ -189,6 +196,9 @@ WATCHED: list[Case] = [
         ),
         components=["eye"],
     ),
+    passes("drift-monitored", "by a DriftMonitor", server(), of_drift_monitor("churn")),
+    fails("drift-monitored", "another's DriftMonitor", server(), of_drift_monitor("fraud")),
+    fails("drift-monitored", "reports alone", server(), of_drift_monitor("churn", "Deployment")),
     fails("drift-monitored", "nothing", server()),
     fails(
         "drift-monitored",
