@@ -151,7 +151,7 @@ def metric(name: str) -> Metric | None:
     listed = _metrics()
     if name in listed:
         return listed[name]
-    # An exporter's own table decides about its prefixes, unless an open one is longer.
+    # Of an exporter whose table is not whole, what else it exports is known by how it begins.
     known = [entry for entry in _read("exporters")["open"]["names"] if _belongs(name, entry)]
     return Metric(None) if known else None
 

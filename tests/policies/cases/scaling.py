@@ -144,7 +144,7 @@ QUERIES: list[Case] = [
     passes(
         "query-exported",
         "known by its prefix",
-        alerts('rate(container_cpu_usage_seconds_total{pod="a"}[5m]) > 1', "up == 0"),
+        alerts('rate(container_network_receive_bytes_total{pod="a"}[5m]) > 1', "up == 0"),
     ),
     passes(
         "query-exported", "recorded in the stack", alerts(RECORDED, "churn:errors:rate5m > 0.1")
@@ -175,6 +175,12 @@ QUERIES: list[Case] = [
     ),
     undecided("query-exported", "unknown", asks(UNKNOWN)),
     fails("query-exported", "misspelt", asks("sum(vllm:num_requests_wating)")),
+    fails("query-exported", "misspelt of Kueue", alerts("kueue_pending_workload > 9")),
+    fails(
+        "query-exported",
+        "a label that the kubelet has no more",
+        alerts("sum by (pod_name) (container_memory_working_set_bytes) > 9e9"),
+    ),
     fails("query-exported", "nobody's", asks("sum(http_requests_in_flight_now)")),
     fails("query-exported", "another's label", asks('vllm:num_requests_waiting{model="llama"}')),
     fails(

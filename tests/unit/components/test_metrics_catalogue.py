@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from importlib.resources import files
 from typing import Any
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow.types.schema import ColSpec, Schema
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from stanchion_activator.metrics import Metrics as ActivatorMetrics
@@ -20,6 +21,7 @@ from stanchion_feature_store.metrics import Metrics as FeatureStoreMetrics
 from stanchion_feature_store.state import Checked, State
 from stanchion_llm_gateway.configuration import parse
 from stanchion_llm_gateway.metrics import Metrics as GatewayMetrics
+from stanchion_mlflow.app import Measured
 from stanchion_model_server.metrics import Metrics
 from stanchion_model_server.settings import from_environment
 from stanchion_model_server.signature import InputSignature
@@ -105,11 +107,27 @@ def _drift_monitor() -> bytes:
     return generate_latest(registry)
 
 
+def _mlflow() -> bytes:
+    asked = {"type": "http", "method": "GET", "path": "/health"}
+    asyncio.run(Measured(_answers)(asked, None, _heard))
+    # It counts in the process' own registry, where others may count as well.
+    lines = generate_latest(REGISTRY).decode().splitlines(keepends=True)
+    return "".join(line for line in lines if "mlflow_" in line).encode()
+
+
+async def _answers(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200})
+
+
+async def _heard(_message: Any) -> None: ...
+
+
 IMAGES = {
     "feature-store": _feature_store,
     "drift-monitor": _drift_monitor,
     "model-server": _model_server,
     "activator": _activator,
+    "mlflow": _mlflow,
     "llm-gateway": _llm_gateway,
     "retraining": _retraining,
 }
