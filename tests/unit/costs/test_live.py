@@ -57,7 +57,7 @@ def test_each_pod_of_a_service_costs_what_its_own_workload_asks_for() -> None:
     activator = workload("Deployment", "web-activator", spec, service="web")
     hours = {f"{WEB_SERVICE},pod=web-6f7d-aaaaa": 24.0,
              f"{WEB_SERVICE},pod=web-activator-5c-bbbbb": 20.0}  # fmt: skip
-    answers = {ROWS: {WEB_SERVICE: 1000}, HOURS: hours}
+    answers: Answers = {ROWS: {WEB_SERVICE: 1000}, HOURS: hours}
     for declared in ((WEB, activator), (activator, WEB)):
         (served,) = measured(answers, *declared).served
         # A half of a node, and a tenth of one.
