@@ -172,6 +172,7 @@ def _args(
         "min_rows": file.min_rows,
         "replicas": environment.min_replicas,
         "monitoring": environment.monitored,
+        "runbooks": environment.monitoring.links["runbooks"],
     }
     if file.labels is not None:
         found["labels"] = file.labels.arguments()

@@ -129,6 +129,7 @@ def _args(
         "overlap_minutes": config.overlap_minutes,
         "stale_minutes": config.stale_minutes,
         "monitoring": environment.monitored,
+        "runbooks": environment.monitoring.links["runbooks"],
     }
     if config.claim is not None:
         args["volume_claim_name"] = config.claim

@@ -75,6 +75,7 @@ def llm_args(
         "load_seconds": file.load_seconds,
         "stream_seconds": file.stream_seconds,
         "monitoring": environment.monitored,
+        **environment.monitoring.links,
     }
     if environment.monitored:
         args["slo"] = file.slo.at_model(guarded=file.gateway is not None)
@@ -164,6 +165,7 @@ def gateway_args(
         "stream_seconds": file.stream_seconds,
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
+        **environment.monitoring.links,
     }
     applied = {name: prompts[name] for name in file.prompts if name in prompts}
     if applied:

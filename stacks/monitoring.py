@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pulumi
 from environment import NAMESPACE, Environment, Profile
 from explain import problems_in_files
 from foundation import Foundation
 from monitoring_config import ReceiverConfig, external_name
 from provider import LocalProvider
+from pydantic.alias_generators import to_camel
 from secret_source import SecretSource
 from stanchion import GpuMetrics, MonitoringStack, MonitoringStackArgs, Operator
+from stanchion.monitoring.links import RUNBOOKS, RUNBOOKS_EXAMPLE
 from stanchion.monitoring.stack_arguments import checked
 from validation import InvalidFileError, Strict
+
+_OF_ALERTS = ("receivers", "routes", "heartbeat", "runbooks", "grafana_url")
+"""Settings that mean nothing where nothing sends alerts."""
 
 
 def check_monitoring(environment: Environment, name: str) -> None:
@@ -28,9 +34,13 @@ def check_monitoring(environment: Environment, name: str) -> None:
         problems += problems_in_files(
             lambda: checked("monitoring", monitoring_args(environment, name))
         )
-    elif config.receivers or config.routes or config.heartbeat:
+    else:
         lacking = environment.lacks_for_metrics
-        problems.append(f"receivers: nothing sends alerts; add {lacking}, or remove them")
+        problems += [
+            f"{to_camel(field)}: nothing sends alerts; add {lacking}, or remove it"
+            for field in _OF_ALERTS
+            if getattr(config, field)
+        ]
     if problems:
         raise InvalidFileError([f"{NAMESPACE}:monitoring.{problem}" for problem in problems])
 
@@ -46,6 +56,7 @@ def monitoring_args(environment: Environment, name: str) -> MonitoringStackArgs:
         "routes": [_written(each, environment, name) for each in config.routes],
         "paged_teams": teams if environment.profile is Profile.PROD else [],
         "replicas": 2 if environment.keep else 1,
+        **config.links,
     }
     if config.heartbeat is not None:
         args["heartbeat"] = config.heartbeat
@@ -68,9 +79,23 @@ def build_monitoring(environment: Environment, foundation: Foundation) -> None:
     if not environment.monitored:
         return
     args = monitoring_args(environment, foundation.environment)
+    if unlinked := _unlinked(environment):
+        pulumi.log.warn(unlinked)
     if foundation.site is not None:
         args["secret_store"] = foundation.site.secret_store
     MonitoringStack("monitoring", args, foundation.workloads)
+
+
+def _unlinked(environment: Environment) -> str:
+    """What is missing where people of prod are told of alerts and led nowhere; empty where not."""
+    config = environment.monitoring
+    prod = environment.profile is Profile.PROD
+    if not prod or not config.receivers or config.runbooks is not None:
+        return ""
+    return (
+        f"{NAMESPACE}:monitoring.runbooks: is not written, so whoever is told of an alert gets the "
+        f"name of a file and no link; write where {RUNBOOKS} is published, as {RUNBOOKS_EXAMPLE}"
+    )
 
 
 def _written(model: Strict, environment: Environment, name: str) -> Any:

@@ -5,12 +5,25 @@ from __future__ import annotations
 from typing import Annotated, Self
 
 from provider import LocalProvider, Provider
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from secret_source import SecretSource
 from stanchion import ManagedPrometheus, MetricsStorage, RemoteWrite, RemoteWriteLogin
+from stanchion.monitoring import RUNBOOKS, AlertLinks, unfit_address
+from stanchion.monitoring.links import GRAFANA_EXAMPLE, RUNBOOKS_EXAMPLE
 from validation import Label, ShortName, Strict, by_value
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+def _address(example: str) -> AfterValidator:
+    """Refuses what no page's name can follow."""
+
+    def fit(value: str) -> str:
+        if unfit := unfit_address(value, example):
+            raise ValueError("; ".join(unfit))
+        return value
+
+    return AfterValidator(fit)
 
 
 def external_name(source: SecretSource, provider: Provider, environment: str) -> str | None:
@@ -170,3 +183,18 @@ class MonitoringConfig(Strict):
     """Who is told of whose alerts; in prod every team's pages have to reach somebody."""
     heartbeat: ShortName | None = None
     """Receiver of the alert that always fires, which calls for help when that stops coming."""
+    runbooks: Annotated[_Text, _address(RUNBOOKS_EXAMPLE)] | None = None
+    """Address at which docs/runbooks is published, as
+    https://git.example.com/ml/platform/blob/main/docs/runbooks: every alert links to its page
+    there; default: none, and alerts name the page's file in this repository."""
+    grafana_url: Annotated[_Text, _address(GRAFANA_EXAMPLE)] | None = None
+    """Address of Grafana, as https://grafana.example.com: alerts link to their dashboards there;
+    default: none, and alerts have what follows it."""
+
+    @property
+    def links(self) -> AlertLinks:
+        """Where alerts lead, for components whose alerts have a dashboard."""
+        links: AlertLinks = {"runbooks": self.runbooks or RUNBOOKS}
+        if self.grafana_url is not None:
+            links["grafana_url"] = self.grafana_url
+        return links

@@ -222,6 +222,7 @@ def _build(
         "max_body_bytes": file.max_body_mebibytes * _MEBIBYTE,
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
+        **environment.monitoring.links,
     }
     if environment.monitored:
         args["slo"] = file.slo.arguments()

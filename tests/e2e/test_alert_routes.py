@@ -217,7 +217,8 @@ def test_a_message_says_what_is_wrong_where_and_what_to_do(
     assert slack["title"] == "ModelServiceNoReadyReplica wine in demo"
     for text in (slack["text"], messages["payload"]["payload"]["custom_details"]["alerts"]):
         assert "wine has no ready replica" in text
-        assert "docs/runbooks/ModelServiceNoReadyReplica.md" in text
+        assert "runbook: docs/runbooks/ModelServiceNoReadyReplica.md\n" in text
+        assert "dashboard: https://grafana.example.com/d/stanchion-model-service\n" in text
     assert messages["payload"]["payload"]["summary"] == slack["title"]
     assert messages["alerts"]["alerts"][0]["labels"]["owner"] == "team-a"
 
@@ -228,6 +229,7 @@ def post(url: str, *alerts: Mapping[str, str]) -> None:
         "summary": "wine has no ready replica",
         "description": "Every request fails.",
         "runbook_url": f"docs/runbooks/{name}.md",
+        "dashboard": "https://grafana.example.com/d/stanchion-model-service",
     }
     sent = [{"labels": dict(labels), "annotations": notes} for labels in alerts]
     httpx.post(f"{url}/api/v2/alerts", json=sent).raise_for_status()

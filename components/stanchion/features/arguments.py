@@ -8,6 +8,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
+from stanchion.monitoring.links import check_links
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.schedules import is_schedule
@@ -83,7 +84,8 @@ class FeatureStoreArgs(TypedDict):
     monitoring_namespace: NotRequired[str]
     """Namespace that may scrape metrics. Default: monitoring."""
     runbooks: NotRequired[str]
-    """Folder or address of the runbooks that alerts lead to. Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
 
@@ -100,6 +102,7 @@ def checked(name: str, args: FeatureStoreArgs) -> FeatureStoreArgs:
     check.label("owner", args["owner"])
     check.label("cost_center", args["cost_center"])
     check.image("image", args["image"])
+    check_links(check, args.get("runbooks"))
     check.between("replicas", args.get("replicas", 1), 1, 20)
     check.between("stale_minutes", args.get("stale_minutes", STALE_MINUTES), 5, 43_200)
     check.between("sample", args.get("sample", SAMPLE), 1, 100_000)

@@ -10,6 +10,7 @@ from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
 from stanchion.jobs._parts import check_queue
 from stanchion.monitoring.drift_limits import DEFAULT_PROBLEM_RATIO, DEFAULT_PSI
+from stanchion.monitoring.links import check_links
 from stanchion.owned import check_owned
 from stanchion.placement import Placement
 from stanchion.pods import ContainerResources, check_resources
@@ -147,7 +148,8 @@ class DriftMonitorArgs(TypedDict):
     monitoring_namespace: NotRequired[str]
     """Namespace of Prometheus. Default: monitoring."""
     runbooks: NotRequired[str]
-    """Folder or address of the runbooks that its alerts link to. Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
     placement: NotRequired[Placement]
     """Pool of nodes it runs on. Default: nodes of no pool."""
     volume_claim_name: NotRequired[pulumi.Input[str]]
@@ -168,6 +170,7 @@ def checked(name: str, args: DriftMonitorArgs) -> DriftMonitorArgs:
     check = Checks("DriftMonitor", name)
     args = check.arguments(DriftMonitorArgs, args)
     check_owned(check, name, args)
+    check_links(check, args.get("runbooks"))
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     for field, value in (
         ("model_service", args["model_service"]),

@@ -7,6 +7,7 @@ import pulumi
 
 from stanchion.checks import Checks
 from stanchion.folders import in_bucket, is_folder
+from stanchion.monitoring.links import check_links
 from stanchion.owned import check_owned
 from stanchion.placement import Placement
 from stanchion.pods import ContainerResources, check_resources
@@ -88,7 +89,8 @@ class RetrainingTriggerArgs(TypedDict):
     monitoring_namespace: NotRequired[str]
     """Namespace of Prometheus and Alertmanager. Default: monitoring."""
     runbooks: NotRequired[str]
-    """Folder or address of the runbooks that its alerts link to. Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
     volume_claim_name: NotRequired[pulumi.Input[str]]
     """PersistentVolumeClaim with the data, mounted read-only at /data. Default: none."""
     service_account_annotations: NotRequired[pulumi.Input[dict[str, str]]]
@@ -111,6 +113,7 @@ def checked(name: str, args: RetrainingTriggerArgs) -> RetrainingTriggerArgs:
     check = Checks("RetrainingTrigger", name)
     args = check.arguments(RetrainingTriggerArgs, args)
     check_owned(check, name, args)
+    check_links(check, args.get("runbooks"))
     check.name("training", args["training"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     for field, number, low, high in (

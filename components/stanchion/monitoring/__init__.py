@@ -6,6 +6,7 @@ from stanchion.monitoring.drift_limits import DriftLimits, check_drift
 from stanchion.monitoring.drift_monitor import WatchedMonitor, drift_monitor_rules
 from stanchion.monitoring.features import WatchedFeatures, feature_store_rules
 from stanchion.monitoring.gpu_counters import GpuMetrics
+from stanchion.monitoring.links import RUNBOOKS, AlertLinks, check_links, unfit_address
 from stanchion.monitoring.llm_alerts import (
     WatchedGateway,
     WatchedLlm,
@@ -46,7 +47,7 @@ from stanchion.monitoring.stack_arguments import (
     SlackTarget,
     WebhookTarget,
 )
-from stanchion.monitoring.watched import RUNBOOKS, WatchedService
+from stanchion.monitoring.watched import WatchedService
 
 __all__ = [
     "ALERTMANAGER_PODS",
@@ -58,6 +59,7 @@ __all__ = [
     "PROMETHEUS_PORT",
     "PROMETHEUS_URL",
     "RUNBOOKS",
+    "AlertLinks",
     "AlertReceiver",
     "AlertRoute",
     "AlertSecret",
@@ -81,6 +83,7 @@ __all__ = [
     "WebhookTarget",
     "check_drift",
     "check_gateway_objectives",
+    "check_links",
     "check_llm_objectives",
     "check_objectives",
     "drift_monitor_rules",
@@ -91,5 +94,6 @@ __all__ = [
     "retraining_rules",
     "service_monitor",
     "service_rules",
+    "unfit_address",
     "webhook_route",
 ]

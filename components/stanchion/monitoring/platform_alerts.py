@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stanchion.monitoring.burn_rates import INTERVAL_SECONDS
+from stanchion.monitoring.links import RUNBOOKS
 from stanchion.monitoring.rules import NOT_TO_ACT, AlertRule, AlertSeverity, RuleGroup
 from stanchion.monitoring.service_monitor import NAMESPACE
-from stanchion.monitoring.watched import RUNBOOKS
 
 WATCHDOG = "Watchdog"
 TARGETS_DOWN = "MonitoringTargetsDown"
@@ -32,11 +32,13 @@ class WatchedMonitoring:
         owner: Team that answers for it.
         replicas: Replicas that Alertmanager has.
         runbooks: Folder or address of the runbooks.
+        grafana: Grafana's own address; empty: it is not known.
     """
 
     owner: str
     replicas: int = 1
     runbooks: str = RUNBOOKS
+    grafana: str = ""
 
     def alert(
         self,
@@ -61,6 +63,7 @@ class WatchedMonitoring:
             labels={"namespace": NAMESPACE, "service": of, "owner": self.owner},
             hold_seconds=hold_seconds,
             dashboard=dashboard,
+            grafana=self.grafana,
         )
 
 

@@ -184,5 +184,6 @@ _TITLE = (
 )
 _TEXT = (
     "{{ range .Alerts }}{{ .Annotations.summary }}\n{{ .Annotations.description }}\n"
-    "{{ with .Annotations.runbook_url }}runbook: {{ . }}\n{{ end }}\n{{ end }}"
+    "{{ with .Annotations.runbook_url }}runbook: {{ . }}\n{{ end }}"
+    "{{ with .Annotations.dashboard }}dashboard: {{ . }}\n{{ end }}\n{{ end }}"
 )

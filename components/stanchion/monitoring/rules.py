@@ -56,6 +56,7 @@ class AlertRule:
         labels: What the alert is about, for routes.
         hold_seconds: How long the query must go on to answer first.
         dashboard: Where it is seen, below Grafana's own address; empty: nowhere.
+        grafana: Grafana's own address; empty: it is not known.
     """
 
     alert: str
@@ -67,9 +68,11 @@ class AlertRule:
     labels: Mapping[str, str]
     hold_seconds: int = 0
     dashboard: str = ""
+    grafana: str = ""
 
     def manifest(self) -> dict[str, Any]:
         """The rule as Prometheus reads it."""
+        seen = f"{self.grafana.rstrip('/')}{self.dashboard}"
         return {
             "alert": self.alert,
             "expr": self.expr,
@@ -79,7 +82,7 @@ class AlertRule:
                 "summary": self.summary,
                 "description": self.description,
                 "runbook_url": f"{self.runbooks.rstrip('/')}/{self.alert}.md",
-                **({"dashboard": self.dashboard} if self.dashboard else {}),
+                **({"dashboard": seen} if self.dashboard else {}),
             },
         }
 

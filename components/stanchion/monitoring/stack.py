@@ -12,6 +12,7 @@ from stanchion.labels import metadata
 from stanchion.monitoring import routing
 from stanchion.monitoring.gpu_alerts import gpu_rules
 from stanchion.monitoring.gpu_counters import NODE_LABEL, GpuMetrics
+from stanchion.monitoring.links import RUNBOOKS
 from stanchion.monitoring.platform_alerts import (
     ALERTMANAGER,
     WatchedMonitoring,
@@ -25,7 +26,6 @@ from stanchion.monitoring.service_monitor import (
     service_monitor,
 )
 from stanchion.monitoring.stack_arguments import MonitoringStackArgs, checked, secrets
-from stanchion.monitoring.watched import RUNBOOKS
 
 ALERTMANAGER_PORT = 9093
 ALERTMANAGER_URL = f"http://{ALERTMANAGER}.{NAMESPACE}.svc:{ALERTMANAGER_PORT}"
@@ -92,7 +92,10 @@ class MonitoringStack(pulumi.ComponentResource):
             opts=child_options(self, opts, depends_on=fetched),
         )
         watched = WatchedMonitoring(
-            args["owner"], args.get("replicas", 1), args.get("runbooks", RUNBOOKS)
+            args["owner"],
+            args.get("replicas", 1),
+            args.get("runbooks", RUNBOOKS),
+            args.get("grafana_url", ""),
         )
         prometheus_rule(
             f"{name}-rules",

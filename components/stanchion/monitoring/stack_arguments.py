@@ -9,6 +9,7 @@ import pulumi
 from stanchion.checks import Checks
 from stanchion.credentials import NO_NAME_OF_SECRET, names_secret
 from stanchion.monitoring.gpu_counters import GpuMetrics
+from stanchion.monitoring.links import check_links
 
 SECRET_KEYS = {"slack": "url", "pagerduty": "routing-key", "webhook": "url", "email": "password"}
 """Keys under which the secrets of each way to tell somebody are, where nothing else is said."""
@@ -122,7 +123,11 @@ class MonitoringStackArgs(TypedDict):
     replicas: NotRequired[int]
     """Replicas that Alertmanager has, 1 to 5: one that is missing is an alert. Default: 1."""
     runbooks: NotRequired[str]
-    """Folder or address of the alerts' runbooks. Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
     gpu_metrics: NotRequired[GpuMetrics]
     """Who exports counters of GPUs: gpu-operator, or gke, whose exporter has no counters of errors
     and throttling, and so no alerts about them. Default: nobody; then there are no alerts about
@@ -174,6 +179,7 @@ def checked(name: str, args: MonitoringStackArgs) -> MonitoringStackArgs:
     check.unique("receivers", [receiver["name"] for receiver in receivers])
     for at, receiver in enumerate(receivers):
         _check_receiver(check, f"receivers[{at}]", receiver)
+    check_links(check, args.get("runbooks"), args.get("grafana_url"))
     _check_routes(check, args, [receiver["name"] for receiver in receivers])
     check.done()
     return args

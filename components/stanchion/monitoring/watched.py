@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 
 from stanchion.monitoring.burn_rates import matchers
 from stanchion.monitoring.drift_limits import DriftLimits
+from stanchion.monitoring.links import RUNBOOKS
 from stanchion.monitoring.objectives import ServiceLevelObjectives
 from stanchion.monitoring.rules import AlertRule, AlertSeverity
-
-RUNBOOKS = "docs/runbooks"
-"""Where the platform's repository has the runbooks."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +21,7 @@ class Watched:
         owner: Team that answers for it.
         runbooks: Folder or address of the runbooks.
         dashboard: Where it is seen, below Grafana's own address; empty: nowhere.
+        grafana: Grafana's own address; empty: it is not known.
     """
 
     service: str
@@ -31,6 +30,7 @@ class Watched:
     owner: str
     runbooks: str = field(default=RUNBOOKS, kw_only=True)
     dashboard: str = field(default="", kw_only=True)
+    grafana: str = field(default="", kw_only=True)
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -63,6 +63,7 @@ class Watched:
             labels={**self.labels, "tenant": self.tenant, "owner": self.owner, **(labels or {})},
             hold_seconds=hold_seconds,
             dashboard=self.dashboard,
+            grafana=self.grafana,
         )
 
 

@@ -24,6 +24,8 @@ class ServedArgs(OwnedArgs):
     allow_from: NotRequired[list[str]]
     monitoring: NotRequired[bool]
     monitoring_namespace: NotRequired[str]
+    runbooks: NotRequired[str]
+    grafana_url: NotRequired[str]
 
 
 def check_served(check: Checks, name: str, args: ServedArgs) -> None:
@@ -39,6 +41,7 @@ def check_served(check: Checks, name: str, args: ServedArgs) -> None:
     for at, namespace in enumerate(allowed):
         check.name(f"allow_from[{at}]", namespace)
     check.unique("allow_from", allowed)
+    monitoring.check_links(check, args.get("runbooks"), args.get("grafana_url"))
 
 
 def check_judged(check: Checks, field: str, *, monitored: bool) -> None:

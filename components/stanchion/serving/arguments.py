@@ -144,8 +144,11 @@ class ModelServiceArgs(TypedDict):
     """From where on a difference of its traffic to its model's training is an alert; needs
     `monitoring`. Default: a population stability index of 0.2 over 24 hours."""
     runbooks: NotRequired[str]
-    """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
-    Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
     prediction_log: NotRequired[PredictionLog]
     """Where a sample of requests and answers is written, and without what. Default: nowhere."""
     service_account_annotations: NotRequired[pulumi.Input[dict[str, str]]]

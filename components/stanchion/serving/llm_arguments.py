@@ -295,7 +295,10 @@ class LlmServiceArgs(TypedDict):
     """What it promises its callers; needs `monitoring`. Default: without a `guardrail`, 99.5
     percent of requests do not fail, over 28 days."""
     runbooks: NotRequired[str]
-    """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
-    Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""

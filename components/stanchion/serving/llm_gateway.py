@@ -159,4 +159,5 @@ def _watched(service: str, namespace: str, args: LlmGatewayArgs) -> WatchedGatew
         least_grounded=scored.get("minimum") if scored is not None else None,
         runbooks=args.get("runbooks", RUNBOOKS),
         dashboard=LLM_SERVICE.path(tenant=namespace, model=service),
+        grafana=args.get("grafana_url", ""),
     )

@@ -324,7 +324,10 @@ class LlmGatewayArgs(TypedDict):
     """What it promises its callers; needs `monitoring`. Default: 99.5 percent of requests are
     answered by one of its models, over 28 days."""
     runbooks: NotRequired[str]
-    """Folder of the repository, or address, that has the alerts' runbooks, one `<alert>.md` each.
-    Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""

@@ -184,6 +184,7 @@ def _watched(service: str, namespace: str, args: LlmServiceArgs) -> WatchedLlm:
         guarded="guardrail" in args,
         runbooks=args.get("runbooks", RUNBOOKS),
         dashboard=LLM_SERVICE.path(tenant=namespace, service=service),
+        grafana=args.get("grafana_url", ""),
     )
 
 

@@ -193,6 +193,7 @@ def _watched(service: str, namespace: str, args: ModelServiceArgs) -> WatchedSer
         drift=args.get("drift", {}),
         hold_seconds=(args["cold_start"]["budget_seconds"] if rests(args["autoscaling"]) else None),
         dashboard=MODEL_SERVICE.path(tenant=namespace, service=service),
+        grafana=args.get("grafana_url", ""),
     )
 
 

@@ -86,6 +86,8 @@ ENVIRONMENTS = [
     _added("monitoring is text", "stanchion:monitoring: sure", f"{_E}monitoring", "mapping"),
     _added("monitoring is a switch", "stanchion:monitoring: true", f"{_E}monitoring", "mapping"),
     _added("monitoring is enabled by text", "stanchion:monitoring: {enabled: sure}", f"{_E}monitoring.enabled", "true or false"),
+    _added("runbooks at no address", "stanchion:monitoring: {runbooks: docs/runbooks}", f"{_E}monitoring.runbooks", "by HTTPS"),
+    _added("Grafana at an address without HTTPS", "stanchion:monitoring: {grafanaUrl: 'http://localhost:3000'}", f"{_E}monitoring.grafanaUrl", "by HTTPS"),
     _added("an address that is a secret, for its name", "stanchion:monitoring: {receivers: [{name: chat, slack: {channel: ml, webhookUrl: {kubernetesSecret: 'https://hooks.example.com/T0'}}}]}", f"{_E}monitoring.receivers[0].slack.webhookUrl.kubernetesSecret", "replace it"),
     _added("a key for the name of where it is kept", "stanchion:monitoring: {receivers: [{name: pager, pagerduty: {routingKey: {cloudSecret: 0123456789abcdef0123456789abcdef}}}]}", f"{_E}monitoring.receivers[0].pagerduty.routingKey.cloudSecret", "replace it"),
     _added("a secret in two places", "stanchion:monitoring: {receivers: [{name: pager, pagerduty: {routingKey: {cloudSecret: a, kubernetesSecret: b}}}]}", f"{_E}monitoring.receivers[0].pagerduty.routingKey", "exactly one"),

@@ -120,6 +120,48 @@ def test_a_cloud_secret_needs_what_reads_it() -> None:
     assert "add external-secrets under operators.enabled" in found
 
 
+PAGES = "https://git.example.com/ml/platform/blob/main/docs/runbooks"
+GRAFANA = "https://grafana.example.com"
+
+
+def test_alerts_lead_where_the_file_says() -> None:
+    made = monitoring_args(environment(), "local")
+    assert made["runbooks"] == "docs/runbooks"
+    assert "grafana_url" not in made
+    linked = environment(monitoring={"runbooks": PAGES, "grafanaUrl": GRAFANA})
+    made = monitoring_args(linked, "local")
+    assert (made["runbooks"], made["grafana_url"]) == (PAGES, GRAFANA)
+
+
+@pytest.mark.parametrize(
+    ("field", "address", "example"),
+    [
+        ("runbooks", "http://git.example.com/runbooks", "https://git.example.com/ml/platform"),
+        ("runbooks", "docs/runbooks", "https://git.example.com/ml/platform"),
+        ("runbooks", "https://me:hidden@git.example.com/x", "https://git.example.com/ml/platform"),
+        ("runbooks", "https://git.example.com/x?ref=main", "https://git.example.com/ml/platform"),
+        ("grafanaUrl", "http://localhost:3000", "https://grafana.example.com"),
+        ("grafanaUrl", "grafana.example.com", "https://grafana.example.com"),
+        ("grafanaUrl", "https://grafana.example.com/?orgId=2", "https://grafana.example.com"),
+    ],
+)
+def test_a_link_that_nobody_could_follow_is_refused_and_not_shown(
+    field: str, address: str, example: str
+) -> None:
+    with pytest.raises(InvalidFileError) as caught:
+        environment(monitoring={field: address})
+    (found,) = caught.value.problems
+    assert found.startswith(f"stanchion:monitoring.{field}: is no address by HTTPS")
+    assert f"; write one as {example}" in found
+    assert "hidden" not in found
+
+
+@pytest.mark.parametrize("field", ["runbooks", "grafanaUrl"])
+def test_links_of_alerts_that_nothing_sends_are_refused(field: str) -> None:
+    found = problem(operators={"enabled": ["keda"]}, monitoring={field: PAGES})
+    assert found.startswith(f"stanchion:monitoring.{field}: nothing sends alerts; add Prometheus")
+
+
 @pytest.mark.parametrize("name", ["prod-aws", "prod-gcp"])
 def test_in_prod_every_teams_pages_reach_somebody(name: str) -> None:
     assert monitoring_args(environment(name), name)["paged_teams"] == ["platform-team", "demo-team"]
