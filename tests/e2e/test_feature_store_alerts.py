@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import pytest
 from e2e.simulation import Simulation, gauge
-from e2e.test_service_alerts import fired
+from e2e.stories import Stage, Story
 from stanchion.monitoring import WatchedFeatures, feature_store_rules
 
 GROUPS = [
@@ -33,15 +30,6 @@ COMPARED, DIFFERING = VALUES % ("compared", "%s"), VALUES % ("inconsistent", "%s
 def every(minutes: int, *, until: int = 181) -> str:
     """A moment that follows the clock so often, and stands still after a minute."""
     return " ".join(str(min(at, until) // minutes * minutes * 60) for at in range(181))
-
-
-@dataclass(frozen=True)
-class Story:
-    """Series, and what alerts they give within three hours, with their minutes at the latest."""
-
-    told: str
-    series: Mapping[str, str]
-    alerts: Mapping[str, float]
 
 
 WELL = {
@@ -93,14 +81,10 @@ STORIES = [
 ]
 
 
+STAGE = Stage(STORIES, GROUPS, ALERTS, minutes=180, quiet=58)
+HELD = STAGE.held
+
+
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told)
 def test_what_happens_gives_its_alerts_and_no_others(simulation: Simulation, story: Story) -> None:
-    times = fired(simulation, story.series, 180, *ALERTS.items(), groups=GROUPS)
-    came = {name: at for name, at in zip(ALERTS, times, strict=True) if at is not None}
-    assert set(came) == set(story.alerts)
-    assert all(59 <= at <= story.alerts[name] for name, at in came.items())
-
-
-def test_every_alert_comes_in_one_story_and_stays_away_in_another() -> None:
-    named = {rule["alert"] for group in GROUPS for rule in group["rules"]}
-    assert named == set(ALERTS) == {name for story in STORIES for name in story.alerts}
+    STAGE.hold(simulation, story)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from e2e.simulation import Simulation, counter, gauge
-from e2e.test_other_alerts import Story
+from e2e.stories import Stage, Story, severities
 from stanchion.monitoring.gpu_alerts import FATAL_XIDS, PROGRAM_XIDS, gpu_rules
 from stanchion.monitoring.gpu_counters import GpuMetrics
 from stanchion.monitoring.kube_state import kube_state
@@ -159,31 +159,13 @@ STORIES = [
 ]
 
 
-def came(simulation: Simulation, story: Story) -> dict[str, float]:
-    """Minutes at which alerts fired first."""
-    queries = [
-        f'min(min_over_time(timestamp(ALERTS{{alertname="{name}",alertstate="firing"}})[{HOURS}h:1m]))'
-        " / 60"
-        for name in ALERTS
-    ]
-    found = simulation.answers(
-        queries, story.series, f"{MINUTES}m", groups=RULES, step="1m", evaluated_every="1m"
-    )
-    return {name: at for name, at in zip(ALERTS, found, strict=True) if at is not None}
+STAGE = Stage(STORIES, RULES, severities(RULES), minutes=MINUTES, quiet=119)
+HELD = STAGE.held
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told)
 def test_what_happens_gives_its_alerts_and_no_others(simulation: Simulation, story: Story) -> None:
-    found = came(simulation, story)
-    assert set(found) == set(story.alerts)
-    # Nothing happens before the hundred and twentieth minute.
-    assert all(119 < at <= story.alerts[name] for name, at in found.items()), found
-
-
-def test_every_alert_comes_in_one_story_and_stays_away_in_another() -> None:
-    come = {name for story in STORIES for name in story.alerts}
-    assert come == set(ALERTS)
-    assert any(not story.alerts for story in STORIES)
+    STAGE.hold(simulation, story)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import pytest
 from e2e.simulation import Simulation, counter, gauge
-from e2e.test_service_alerts import BUDGETS, DAY, OF, PAGE, RULES, TICKET, fired
+from e2e.stories import Stage, Story
+from e2e.test_service_alerts import DAY, OF, PAGE, RULES, TICKET
 from stanchion.monitoring.kube_state import kube_state
 
 READY = f'model_server_ready{{{OF},pod="wine-%s"}}'
@@ -31,21 +29,6 @@ SEVERITIES = {
     "ModelServiceAtMaximumReplicas": TICKET,
     "ModelServicePredictionLogLosesRows": TICKET,
 }
-
-
-@dataclass(frozen=True)
-class Story:
-    """Series, and the alerts that they give after an hour.
-
-    Attributes:
-        told: What happens.
-        series: Samples, one a minute.
-        alerts: What comes of it, with the minutes at which it is there at the latest.
-    """
-
-    told: str
-    series: Mapping[str, str]
-    alerts: Mapping[str, float]
 
 
 UP = {READY % "a": gauge((61, 1)), READY % "b": gauge((61, 1))}
@@ -167,14 +150,13 @@ STORIES = [
 ]
 
 
+STAGE = Stage(STORIES, RULES, SEVERITIES, minutes=60, quiet=20)
+HELD = STAGE.held
+
+
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.told)
 def test_what_happens_gives_its_alerts_and_no_others(simulation: Simulation, story: Story) -> None:
-    alerts = list(SEVERITIES.items())
-    times = fired(simulation, story.series, 60, *alerts)
-    came = {name: at for (name, _), at in zip(alerts, times, strict=True) if at is not None}
-    assert set(came) == set(story.alerts)
-    # Nothing happens before the twentieth minute.
-    assert all(20 < at <= story.alerts[name] for name, at in came.items())
+    STAGE.hold(simulation, story)
 
 
 def test_a_service_that_stays_down_for_days_goes_on_to_page(simulation: Simulation) -> None:
@@ -188,10 +170,3 @@ def test_a_service_that_stays_down_for_days_goes_on_to_page(simulation: Simulati
         evaluated_every="2m",
     )
     assert firing == 1
-
-
-def test_every_alert_comes_in_one_story_and_stays_away_in_another() -> None:
-    named = {rule["alert"] for group in RULES for rule in group["rules"] if "alert" in rule}
-    assert named == set(SEVERITIES) | set(BUDGETS)
-    come = {name for story in STORIES for name in story.alerts}
-    assert come == set(SEVERITIES)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from e2e.simulation import Simulation, counter
+from e2e.stories import Held, fired
 from stanchion.monitoring import ServiceLevelObjectives, WatchedService, service_rules
 from stanchion.monitoring.burn_rates import BURN_RATES, seconds
 from stanchion.monitoring.rules import AlertSeverity
@@ -79,27 +79,6 @@ def rules_about(alert: str) -> list[dict[str, Any]]:
     return [group for group in RULES if other not in group["name"]]
 
 
-def fired(
-    simulation: Simulation,
-    series: Mapping[str, str],
-    minutes: int,
-    *alerts: tuple[str, str],
-    since: int = 0,
-    groups: Sequence[Mapping[str, Any]] = RULES,
-    step: str = "1m",
-    every: str = "1m",
-) -> list[float | None]:
-    """Minutes after `since` at which each alert, of a severity, fired first; None: it did not."""
-    queries = [
-        f'min(min_over_time(timestamp(ALERTS{{alertname="{name}",severity="{severity}",'
-        f'alertstate="firing"}})[{minutes - since}m:1m])) / 60 - {since}'
-        for name, severity in alerts
-    ]
-    return simulation.answers(
-        queries, series, f"{minutes}m", groups=groups, step=step, evaluated_every=every
-    )
-
-
 def expected(alert: str, severity: AlertSeverity, share: float) -> float | None:
     """Minutes until a share of bad requests is an alert, by the workbook; None: it never is.
 
@@ -114,16 +93,13 @@ def expected(alert: str, severity: AlertSeverity, share: float) -> float | None:
     return min((t / share * long for t, long in thresholds if t < share), default=None)
 
 
+PAGED = [(ERRORS, 1.0, 30), (ERRORS, 0.2, 60), (ERRORS, 0.02, 420), (LATE, 0.2, 60)]
+PAGED_LATE = [(ERRORS, 0.05, 300), (LATE, 0.05, 420)]
+
+
 @pytest.mark.parametrize(
     ("alert", "share", "minutes"),
-    [
-        (ERRORS, 1.0, 30),
-        (ERRORS, 0.2, 60),
-        pytest.param(ERRORS, 0.05, 300, marks=pytest.mark.full),
-        (ERRORS, 0.02, 420),
-        (LATE, 0.2, 60),
-        pytest.param(LATE, 0.05, 420, marks=pytest.mark.full),
-    ],
+    [*PAGED, *(pytest.param(*case, marks=pytest.mark.full) for case in PAGED_LATE)],
 )
 def test_a_page_comes_when_the_budget_would_be_gone_in_days_at_the_time_that_its_rates_say(
     simulation: Simulation, alert: str, share: float, minutes: int
@@ -194,26 +170,34 @@ def test_few_requests_page_nobody_unless_many_of_them_fail(
     # Half a request a minute: each failure alone is more than 14.4 times the budget of an hour.
     few = Minutes(120, ok=0.5 - failed, failed=failed)
     series = served(Minutes(360, ok=0.5), few)
-    (found,) = fired(simulation, series, 480, (ERRORS, PAGE))
+    (found,) = fired(simulation, series, 480, (ERRORS, PAGE), groups=RULES)
     assert (found is not None) is comes
+
+
+BOTH = [(name, severity) for name in BUDGETS for severity in (PAGE, TICKET)]
+HELD = Held(
+    come=frozenset(name for name, _, _ in PAGED),
+    stay=frozenset(name for name, _ in BOTH),
+)
 
 
 def test_requests_that_clients_got_wrong_alarm_nobody_and_hide_nothing(
     simulation: Simulation,
 ) -> None:
     wrong = served(Minutes(360), Minutes(60, ok=10, refused=90))
-    both = [(name, severity) for name in BUDGETS for severity in (PAGE, TICKET)]
-    assert fired(simulation, wrong, 420, *both) == [None] * 4
+    assert fired(simulation, wrong, 420, *BOTH, groups=RULES) == [None] * 4
     flooded = served(Minutes(360), Minutes(60, ok=8, failed=2, refused=990))
-    (found,) = fired(simulation, flooded, 420, (ERRORS, PAGE), since=360)
+    (found,) = fired(simulation, flooded, 420, (ERRORS, PAGE), groups=RULES, since=360)
     assert found is not None
 
 
 def test_a_failure_is_not_late_and_a_late_answer_no_failure(simulation: Simulation) -> None:
     failing = served(Minutes(360), bad(ERRORS, 0.5, 60))
-    assert fired(simulation, failing, 420, (LATE, PAGE), (LATE, TICKET)) == [None, None]
+    about_late = [(LATE, PAGE), (LATE, TICKET)]
+    assert fired(simulation, failing, 420, *about_late, groups=RULES) == [None, None]
     late = served(Minutes(360), bad(LATE, 0.5, 60))
-    assert fired(simulation, late, 420, (ERRORS, PAGE), (ERRORS, TICKET)) == [None, None]
+    about_errors = [(ERRORS, PAGE), (ERRORS, TICKET)]
+    assert fired(simulation, late, 420, *about_errors, groups=RULES) == [None, None]
 
 
 @pytest.mark.full
