@@ -13,7 +13,8 @@ PROGRAMS = frozenset({"kubectl", "promtool", "stanchion"})
 WORDS: Mapping[str, str] = {
     "NS": "demo",
     "SERVICE": "wine",
-    "TRAINING": "wine",
+    "TRAINING": "wine-training",
+    "MONITOR": "wine-monitor",
     "MODEL": "wine-cultivar",
     "ENV": "local",
     "NODE": "node",
@@ -23,9 +24,12 @@ WORDS: Mapping[str, str] = {
     "VERSION": "1",
 }
 """What a page's variables and placeholders stand for."""
+SHELL = "console"
+"""The language of what is typed."""
 _VARIABLE = re.compile(r"\$\{?([A-Z]+)\}?|\b([A-Z]+)\b")
-_SECTION = re.compile(r"```console\n(.*?)```", re.DOTALL)
-_LINE = re.compile(r"^ *\$ (.*)$", re.MULTILINE)
+_FENCE = re.compile(r"^ *```(.*)\n((?:.*\n)*?) *```$", re.MULTILINE)
+_COMMAND = re.compile(r"^ *\$ ((?:.*\\\n)*.*)$", re.MULTILINE)
+_CONTINUED = re.compile(r"\\\n *")
 _INLINE = re.compile(r"`((?:kubectl|promtool|stanchion) [^`]+)`")
 
 
@@ -95,11 +99,26 @@ class Kubectl:
         return cls(verb, namespace, kinds, labels)
 
 
+def fences(text: str) -> list[tuple[str, str]]:
+    """What stands between fences, with the language that it is said to be in."""
+    return _FENCE.findall(text)
+
+
+def unread(block: str) -> str:
+    """What of a block of commands is none: neither typed after a `$` nor going on on a new line."""
+    return _COMMAND.sub("", block).strip()
+
+
 def commands() -> Iterator[Command]:
     """Every call of kubectl, promtool or stanchion in a runbook."""
     for page in PAGES:
         text = page.read_text("utf-8")
-        lines = [line for block in _SECTION.findall(text) for line in _LINE.findall(block)]
+        lines = [
+            _CONTINUED.sub("", line)
+            for language, block in fences(text)
+            if language == SHELL
+            for line in _COMMAND.findall(block)
+        ]
         for line in dict.fromkeys([*lines, *_INLINE.findall(text)]):
             words = tuple(shlex.split(_filled(line.split(" | ")[0].rstrip("& ")), comments=True))
             if words and words[0] in PROGRAMS:

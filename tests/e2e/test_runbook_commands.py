@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import typer
-from e2e.runbooks import PAGES, Command, commands
+from e2e.runbooks import PAGES, SHELL, Command, commands, fences, unread
 from stanchion.monitoring import ALERTMANAGER_PODS, PROMETHEUS_PODS
 from stanchion.operators.plans import PLANS
 from stanchion_cli import commands as cli_commands
@@ -71,7 +71,7 @@ NAMESPACES = {
     *(plan.namespace for plan in PLANS.values()),
 }
 SHORT = {"pvc": "persistentvolumeclaims", "quota": "resourcequotas"}
-PLACEHOLDERS = {"wine", "wine-1", "wine-0", "node"}
+PLACEHOLDERS = {"wine", "wine-1", "wine-0", "wine-training", "node"}
 
 
 @cache
@@ -184,7 +184,7 @@ def test_kubectl_looks_where_something_is(command: Command) -> None:
 @pytest.mark.parametrize("command", [each for each in OF_KUBECTL if each.kubectl.labels], ids=shown)
 def test_labels_are_those_that_objects_carry(command: Command) -> None:
     wanted = command.kubectl.labels
-    # A service's own name is anybody's.
+    # A service's or a training's own name is anybody's.
     free = {key for key, value in wanted.items() if value in PLACEHOLDERS}
 
     def fits(labels: Mapping[str, str]) -> bool:
@@ -212,6 +212,21 @@ def test_stanchion_takes_its_commands_options(command: Command) -> None:
             assert all(option in told.output for option in options), told.output
             return
     pytest.fail(f"no such command: {command.text}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_whatever_a_page_lets_somebody_type_is_read(page: Path) -> None:
+    found = fences(page.read_text("utf-8"))
+    assert page.read_text("utf-8").count("```") == 2 * len(found)
+    assert {language for language, _ in found} <= {SHELL, "promql"}
+    assert [unread(block) for language, block in found if language == SHELL and unread(block)] == []
+
+
+def test_what_would_escape_is_noticed() -> None:
+    fenced = "1. Look:\n\n   ```bash\n   kubectl get pods\n   ```\n"
+    assert fences(fenced) == [("bash", "   kubectl get pods\n")]
+    assert unread("$ kubectl get pods \\\n    -o wide\n") == ""
+    assert unread("$ kubectl get pods\nkubectl get jobs\n") == "kubectl get jobs"
 
 
 def test_every_page_but_the_first_has_something_to_look_at() -> None:
