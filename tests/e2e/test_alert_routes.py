@@ -55,6 +55,8 @@ ARGS: MonitoringStackArgs = {
 PAGE, TICKET = {"severity": "page"}, {"severity": "ticket"}
 WINE = {"namespace": "demo", "service": "wine", "owner": "team-a"}
 TEA = {"namespace": "demo", "service": "tea", "owner": "team-b"}
+NODE_GONE = {"alertname": "KubeNodeNotReady", "severity": "warning", "node": "node-a"}
+GPUS = {"alertname": "GpuNotReporting", "owner": "platform", **TICKET}
 DRIFT = {"alertname": "ModelServiceFeatureDrift", **TICKET}
 
 
@@ -147,16 +149,12 @@ def test_an_alert_goes_to_its_team_by_its_urgency(
             {**WINE, **TICKET, "alertname": "ModelServiceReplicaNotReady"},
             True,
         ),
-        (
-            {"alertname": "KubeNodeNotReady", "severity": "warning"},
-            {**WINE, **TICKET, "alertname": "ModelServiceReplicaNotReady"},
-            True,
-        ),
-        (
-            {"alertname": "KubeNodeNotReady", "severity": "warning"},
-            {**WINE, **PAGE, "alertname": "ModelServiceNoReadyReplica"},
-            False,
-        ),
+        (NODE_GONE, {**GPUS, "node": "node-a"}, True),
+        (NODE_GONE, {**GPUS, "node": "node-b"}, False),
+        # Of whichever node they are: it is not said.
+        (NODE_GONE, {**WINE, **TICKET, "alertname": "ModelServiceReplicaNotReady"}, False),
+        (NODE_GONE, {**WINE, **TICKET, "alertname": "ModelServiceReplicaCrashes"}, False),
+        (NODE_GONE, {**WINE, **PAGE, "alertname": "ModelServiceNoReadyReplica"}, False),
         (
             {"alertname": "MonitoringTargetsDown", "owner": "platform", **PAGE},
             {**WINE, **PAGE, "alertname": "ModelServiceNotScraped"},

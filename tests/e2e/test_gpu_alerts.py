@@ -12,6 +12,7 @@ from stanchion.monitoring.gpu_alerts import FATAL_XIDS, PROGRAM_XIDS, gpu_rules
 from stanchion.monitoring.gpu_counters import GpuMetrics
 from stanchion.monitoring.kube_state import kube_state
 from stanchion.monitoring.platform_alerts import WatchedMonitoring
+from stanchion.monitoring.routing import inhibitions
 
 HOURS = 6
 MINUTES = 60 * HOURS
@@ -148,7 +149,7 @@ STORIES = [
     Story(
         "the exporter of a node is gone",
         {**WELL, of("GPU_TEMP"): from_the_second_hour(70, None)},
-        {"GpuNotReporting": 140},
+        {"GpuNotReporting": 145},
     ),
     Story(
         "the exporter restarts",
@@ -187,6 +188,21 @@ def test_every_error_that_is_named_gives_its_alert(
         queries, series, "130m", groups=RULES, step="1m", evaluated_every="1m"
     )
     assert found == [1.0] * len(codes)
+
+
+def test_gpus_that_do_not_report_are_told_by_the_node_whose_outage_is_told_instead(
+    simulation: Simulation,
+) -> None:
+    (outage,) = (rule for rule in inhibitions() if "node" in rule.get("equal", []))
+    assert outage["targetMatch"] == [
+        {"name": "alertname", "value": "GpuNotReporting", "matchType": "="}
+    ]
+    series = {**WELL, of("GPU_TEMP"): from_the_second_hour(70, None)}
+    firing = 'count(ALERTS{alertname="GpuNotReporting",alertstate="firing",node="node-a"})'
+    found = simulation.answers(
+        [firing], series, "150m", groups=RULES, step="1m", evaluated_every="1m"
+    )
+    assert found == [1.0]
 
 
 def test_an_error_of_a_program_is_over_an_hour_later(simulation: Simulation) -> None:

@@ -30,6 +30,9 @@ _FULL = 0.98
 _IDLE_HOURS = 4
 _SLOWED_BY_POWER = 0.5
 _REPLAYS = 100
+_UNREPORTED_MINUTES = 20
+"""More than the 15 after which kube-prometheus-stack tells that a node is gone, which is told in
+place of it."""
 _MINUTES = 60
 _BY = "Hostname, gpu, modelName"
 _HELD_BY = f"{_BY}, exported_namespace, exported_pod"
@@ -198,5 +201,5 @@ def _use(watched: WatchedMonitoring) -> Iterator[AlertRule]:
         AlertSeverity.TICKET,
         summary='{{ printf "%.0f" $value }} GPUs of {{ $labels.node }} report no metrics',
         description="None of the alerts about GPUs can come for this node.",
-        hold_minutes=15,
+        hold_minutes=_UNREPORTED_MINUTES,
     )

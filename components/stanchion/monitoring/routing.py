@@ -21,9 +21,8 @@ NOBODY = "nobody"
 _PAGE = "page|critical"
 _SILENT = "info|none"
 _GROUP = ("alertname", "namespace", "service")
-_NODE_OUTAGES = "KubeNodeNotReady|KubeNodeUnreachable|KubeletDown"
-"""Alerts of kube-prometheus-stack about nodes."""
-_OF_REPLICAS = "ModelServiceReplicaNotReady|ModelServiceReplicaCrashes"
+_NODE_OUTAGES = "KubeNodeNotReady|KubeNodeUnreachable"
+"""Alerts of kube-prometheus-stack about a node, in its label `node`."""
 _ABOUT_THE_REST = "ModelServiceReplicaNotReady|ModelServiceAtMaximumReplicas"
 
 Spec = Mapping[str, Any]
@@ -52,7 +51,8 @@ def inhibitions() -> list[Spec]:
     """Which alerts tell of what another has told already.
 
     A page about users is never among the targets, but where the platform is paged for one cause of
-    many: a node that is gone is no reason to be silent about a service that fails.
+    many: a node that is gone is no reason to be silent about a service that fails. Nor is it one
+    for tickets about replicas: those of that node report nothing, so they are about others.
     """
     return [
         {
@@ -67,7 +67,8 @@ def inhibitions() -> list[Spec]:
         },
         {
             "sourceMatch": [_matcher("alertname", _NODE_OUTAGES, "=~")],
-            "targetMatch": [_matcher("alertname", _OF_REPLICAS, "=~")],
+            "targetMatch": [_matcher("alertname", "GpuNotReporting")],
+            "equal": ["node"],
         },
         {
             "sourceMatch": [_matcher("alertname", TARGETS_DOWN)],

@@ -9,6 +9,7 @@ import promql_parser
 import pytest
 import stanchion
 from stanchion.monitoring.platform_alerts import WatchedMonitoring, platform_rules
+from stanchion.monitoring.routing import inhibitions
 from stanchion_cli.preview import typecheck
 from unit.components.world import World, deploy
 
@@ -122,6 +123,13 @@ def test_nobody_is_to_act_on_the_one_that_always_fires() -> None:
     (group,) = platform_rules(WatchedMonitoring("platform"))
     severities = {rule["alert"]: rule["labels"]["severity"] for rule in group.manifest()["rules"]}
     assert [name for name, severity in severities.items() if severity == "none"] == ["Watchdog"]
+
+
+def test_an_alert_about_one_thing_silences_nothing_about_another() -> None:
+    """But for the one that says that Prometheus sees nothing at all."""
+    everywhere = [rule for rule in inhibitions() if not rule.get("equal")]
+    (cause,) = (rule["sourceMatch"] for rule in everywhere)
+    assert cause == [{"name": "alertname", "value": "MonitoringTargetsDown", "matchType": "="}]
 
 
 @pytest.mark.parametrize(
