@@ -119,6 +119,11 @@ def test_alertmanager_takes_every_way_of_telling_somebody(amtool: Callable[..., 
         # Of the charts: another scale, and nobody's.
         ({"alertname": "KubeNodeNotReady", "severity": "critical"}, "oncall"),
         ({"alertname": "KubeNodeNotReady", "severity": "warning"}, "channel"),
+        # About a tenant's pods as well.
+        (
+            {"alertname": "KubePodCrashLooping", "severity": "warning", "namespace": "demo"},
+            "channel",
+        ),
         ({"alertname": "CPUThrottlingHigh", "severity": "info"}, NOBODY),
         ({"alertname": "Watchdog", "severity": "none", "owner": "platform"}, "heartbeat"),
     ],

@@ -154,6 +154,24 @@ def documented() -> dict[str, set[str]]:
 
 
 @BOTH
+def test_the_page_on_alerts_is_about_the_pinned_chart_and_what_is_off_in_it(
+    base: Mapping[str, Any],
+) -> None:
+    page = (DOCS.parent / "monitoring.md").read_text(encoding="utf-8")
+    section = page.split("## The chart's own alerts")[1].split("\n## ")[0]
+    world, chart = operators(base), "kube-prometheus-stack"
+    assert f"{chart}-{releases(world)[chart].inputs['version']}/" in section
+    rules = values(world, chart)["defaultRules"]
+    assert not any(rules["rules"].values())
+    off = {*rules["rules"], *rules["disabled"]}
+    assert {name for name in off if name not in section} == set()
+    unscraped = {part for part in values(world, chart) if part.startswith("kube")}
+    assert unscraped - {"kube-state-metrics"} == {
+        *("kubeControllerManager", "kubeEtcd", "kubeProxy", "kubeScheduler"),
+    }
+
+
+@BOTH
 @pytest.mark.parametrize("more", [{}, {**HIGH, "keep": True, "mirror": "oci://r.example.com/c"}])
 @pytest.mark.parametrize("preview", [True, False])
 def test_every_input_is_one_that_the_provider_has(
