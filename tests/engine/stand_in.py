@@ -106,27 +106,28 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _moved(urn: str, found: Any) -> bool:
-    """Change what Argo Rollouts would, of the services whose names begin as STAND_IN_RELEASED says.
+    """Change what Argo Rollouts would, of the objects that STAND_IN_RELEASING names.
 
     A Service's selector and a route's weights are in what we applied, and other hands changed
     them. The number of replicas is in the object alone.
     """
-    of = os.environ.get("STAND_IN_RELEASED")
-    if of is None or not urn.rpartition("::")[2].startswith(of):
-        return False
+    releasing = json.loads(os.environ.get("STAND_IN_RELEASING", "[]"))
     kind = urn.split("::")[2].rpartition(":")[2]
-    for state in (found.properties, found.inputs):
-        spec = state["spec"] if "spec" in state.fields else {}
-        if kind == "Service" and "selector" in spec:
+    if [kind, _name(found.properties)] not in releasing:
+        return False
+    for spec in (found.properties["spec"], found.inputs["spec"]):
+        if kind == "Service":
             spec["selector"]["rollouts-pod-template-hash"] = "5d8c7b6f9"
         elif kind == "HTTPRoute":
-            for at, reference in enumerate(spec["rules"][0]["backendRefs"]):
-                reference["weight"] = (95, 5)[at]
-        elif kind == "Rollout":
-            found.properties["spec"]["replicas"] = 3
-        else:
-            return False
+            for weight, reference in zip((95, 5), spec["rules"][0]["backendRefs"], strict=False):
+                reference["weight"] = weight
+    if kind == "Rollout":
+        found.properties["spec"]["replicas"] = 3
     return True
+
+
+def _name(state: Any) -> str:
+    return str(state["metadata"]["name"]) if "metadata" in state.fields else ""
 
 
 def _difference(old: Any, new: Any) -> Any:
