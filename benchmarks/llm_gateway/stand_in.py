@@ -39,6 +39,8 @@ class Behaviour:
     """Instead of a message with `text`."""
     deltas: tuple[dict[str, Any], ...] = ()
     """Instead of pieces of text."""
+    ends_with_text: bool = False
+    """Whether a chat's last text tells its end, as of an answer cut off, or a piece of its own."""
 
 
 class StandIn:
@@ -151,11 +153,13 @@ def _choices(todo: Behaviour, *, is_chat: bool) -> list[dict[str, Any]]:
     if not is_chat:
         return [{"index": 0, "text": piece, "finish_reason": None} for piece in pieces]
     deltas = todo.deltas or tuple({"content": piece} for piece in pieces)
-    return [
+    choices = [
         {"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None},
         *({"index": 0, "delta": delta, "finish_reason": None} for delta in deltas),
-        {"index": 0, "delta": {}, "finish_reason": "stop"},
     ]
+    if todo.ends_with_text:
+        return [*choices[:-1], {**choices[-1], "finish_reason": "length"}]
+    return [*choices, {"index": 0, "delta": {}, "finish_reason": "stop"}]
 
 
 def _usage(todo: Behaviour) -> dict[str, int]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from stanchion_llm_gateway.guardrails.hits import Hit
+    from stanchion_llm_gateway.texts import Text
 
 Piece = dict[str, Any]
 
@@ -49,12 +50,16 @@ class GuardedStream:
         for choice in choices:
             index = choice.get("index", 0)
             choice.pop("logprobs", None)  # they spell the text out before it is safe
+            last: dict[str, Text] = {}
             for name, text in of_piece(choice):
                 window = self._windows.setdefault((index, name), Window(self._find, self._size))
                 text.value = window.push(text.value)
+                last[name] = text
                 worth_sending |= bool(text.value)
             if choice.get("finish_reason") is not None:
-                yield from self._rest(index)
+                for name, text in last.items():
+                    text.value += self._windows[index, name].flush()
+                yield from self._rest(index)  # of texts that this piece does not continue
                 worth_sending = True
             worth_sending |= _says_more(choice)
         if worth_sending:

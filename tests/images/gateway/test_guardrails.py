@@ -81,13 +81,14 @@ def test_personal_data_in_a_whole_answer_is_taken_out(
     assert told["tool_calls"][0]["function"]["arguments"] == '"<CREDIT_CARD>"'
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7, 19])
+@pytest.mark.parametrize("ends_with_text", [False, True])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 19, 90, 400])
 def test_a_match_over_several_pieces_of_a_stream_is_taken_out(
-    shared_gateway: Running, own: StandIn, size: int
+    shared_gateway: Running, own: StandIn, size: int, ends_with_text: bool
 ) -> None:
     text = f"Of course. {'Many words. ' * 30}The card is {CARD}, or write to ann@example.com. Bye."
     pieces = tuple(text[at : at + size] for at in range(0, len(text), size))
-    own.will(Behaviour(pieces=pieces))
+    own.will(Behaviour(pieces=pieces, ends_with_text=ends_with_text))
     _, _, events = chat(shared_gateway, stream=True)
     expected = text.replace(CARD, "<CREDIT_CARD>").replace("ann@example.com", "<EMAIL_ADDRESS>")
     assert said(events) == expected

@@ -17,6 +17,8 @@ from stanchion_llm_gateway.guardrails.window import Window
 from stanchion_llm_gateway.ledger import Key, Ledger, Usage, day, minute
 from stanchion_llm_gateway.sse import events
 from stanchion_llm_gateway.stores import SqliteStore
+from stanchion_llm_gateway.streaming import GuardedStream
+from stanchion_llm_gateway.texts import of_piece
 
 CARD = "4111111111111111"
 
@@ -136,6 +138,43 @@ def test_a_refusal_waits_for_what_follows_a_match() -> None:
     assert "assistant" in out
     with pytest.raises(BlockedError):
         Window(find, 32).push(text + " " + "c " * 60)
+
+
+@pytest.mark.parametrize("is_chat", [True, False], ids=["chat", "completion"])
+@pytest.mark.parametrize("ends_with_text", [True, False])
+def test_a_stream_keeps_its_order_whichever_piece_says_that_it_ends(
+    is_chat: bool, ends_with_text: bool
+) -> None:
+    """vLLM tells the reason together with the last words of an answer that it cut off."""
+    text = " ".join(f"word{at}" for at in range(40)) + f" {'x' * 13} and the end"
+    for size in range(1, 401):
+        parts = [text[at : at + size] for at in range(0, len(text), size)]
+        parts += [] if ends_with_text else [""]
+        stream = GuardedStream(find_secrets, 128, active=True)
+        sent: list[dict[str, Any]] = []
+        for at, part in enumerate(parts):
+            words: dict[str, Any] = {"delta": {"content": part}} if is_chat else {"text": part}
+            reason = "length" if at == len(parts) - 1 else None
+            choice = {"index": 0, "finish_reason": reason, **words}
+            sent += [*stream.push({"choices": [choice]})]
+        choices = [choice for piece in [*sent, *stream.finish()] for choice in piece["choices"]]
+        out = "".join(words.value for choice in choices for _, words in of_piece(choice))
+        assert out == redacted(text, find_secrets(text)), size
+        assert [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == [
+            "length"
+        ]
+        assert choices[-1]["finish_reason"], "nothing follows the end"
+
+
+def test_what_a_last_piece_does_not_continue_goes_out_before_it() -> None:
+    stream = GuardedStream(find_secrets, 128, active=True)
+    thought = {"index": 0, "delta": {"reasoning": "hm"}, "finish_reason": None}
+    last = {"index": 0, "delta": {"content": "yes"}, "finish_reason": "stop"}
+    assert [*stream.push({"choices": [thought]})] == []
+    before, piece = stream.push({"choices": [last]})
+    assert before["choices"][0]["delta"] == {"reasoning": "hm"}
+    assert piece["choices"] == [last]
+    assert last["delta"] == {"content": "yes"}
 
 
 class Reader:
