@@ -11,6 +11,7 @@ import json
 import sys
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class Behaviour:
     status: int = 200
     wait: float = 0.0
     """Seconds before the first byte."""
+    stall: float = 0.0
+    """Seconds between the headers of a whole answer and the rest."""
     pieces: tuple[str, ...] = ()
     """A streamed answer's pieces. Default: the words of `text`."""
     pause: float = 0.0
@@ -101,7 +104,15 @@ class StandIn:
             return web.json_response(error, status=todo.status)
         if body.get("stream"):
             return await self._stream(request, body, todo)
-        return web.json_response(_whole(request.path, body, todo))
+        whole = _whole(request.path, body, todo)
+        if not todo.stall:
+            return web.json_response(whole)
+        response = web.StreamResponse(headers={"content-type": "application/json"})
+        await response.prepare(request)
+        await asyncio.sleep(todo.stall)
+        with suppress(ConnectionError):
+            await response.write(json.dumps(whole).encode())
+        return response
 
     def _todo(self, body: dict[str, Any]) -> Behaviour:
         said = str((body.get("messages") or [{}])[-1].get("content"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -206,3 +207,16 @@ def test_a_guard_model_decides(
     provider.will(Behaviour(text="I cannot tell"))
     status, _, answer = chat(gateway, stream=stream)
     assert (status, "guard_model/no-verdict" in answer["error"]["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(("on_failure", "expected"), [("block", 400), ("allow", 200)])
+def test_a_guard_model_that_falls_silent_after_its_headers_gave_no_verdict(
+    started: Start, own: StandIn, provider: StandIn, on_failure: str, expected: int
+) -> None:
+    model = {"backend": "provider", "model": "guard", "seconds": 0.5, "on_failure": on_failure}
+    gateway = started(guardrails={"model": model})
+    provider.will(Behaviour(text="unsafe", stall=5))
+    began = time.monotonic()
+    status, _, _ = chat(gateway)
+    assert (status, len(own.seen)) == (expected, int(expected == 200))
+    assert time.monotonic() - began < 4

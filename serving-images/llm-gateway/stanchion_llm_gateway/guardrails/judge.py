@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -70,9 +71,10 @@ class Judge:
             update={"first_byte_seconds": configured.seconds}
         )
         data = msgspec.json.encode(body)
-        response = await self._backends.post(backend, "/chat/completions", data, request_id)
-        async with response:
-            return _read(await response.read())
+        async with asyncio.timeout(configured.seconds):
+            response = await self._backends.post(backend, "/chat/completions", data, request_id)
+            async with response:
+                return _read(await response.read())
 
 
 class _UnreadableError(Exception):
