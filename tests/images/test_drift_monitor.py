@@ -18,6 +18,7 @@ from typing import Any
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from mlflow.models import infer_signature
@@ -341,6 +342,39 @@ def test_contradicting_labels_count_for_no_row_and_are_told(
     judged(world.environment(folder, labels=labels(folder)))
     (only,) = report(folder)["versions"]
     assert (only["quality"]["labelled"], only["quality"]["contradicted"]) == (250, 50)
+
+
+def test_an_answer_that_is_none_is_counted_and_the_others_are_judged(
+    world: World, calm: Path, tmp_path: Path
+) -> None:
+    for path in calm.rglob("log/service=judge/*/*/*.parquet"):
+        copy = tmp_path / path.relative_to(calm)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        table = pq.ParquetFile(path).read()
+        at = table.column_names.index("output.prediction")
+        answers = table["output.prediction"].to_pylist()
+        for row, (request, number) in enumerate(
+            zip(table["request_id"].to_pylist(), table["row"].to_pylist(), strict=True)
+        ):
+            if (request, number) == ("r0", 3):
+                answers[row] = None
+        kind = table.schema.field(at)
+        pq.write_table(table.set_column(at, kind, pa.array(answers, kind.type)), copy)
+    write_labels(tmp_path, (asked(ROWS).sum(axis=1) > 0).astype(int).to_numpy()[:300])
+    judged(world.environment(tmp_path, labels=labels(tmp_path)))
+    (only,) = report(tmp_path)["versions"]
+    assert (only["quality"]["labelled"], only["quality"]["unusable"]) == (299, 1)
+    assert only["checks"]["quality"]["verdict"] == "ok"
+
+
+def test_text_labels_of_a_regression_end_the_job_for_good(
+    world: World, calm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = of_the_log(calm, tmp_path)
+    write_labels(folder, ["red"] * 300)
+    numbers = labels(folder, task="regression", metric="mae", max_drop=None, limit=1.0)
+    judged(world.environment(folder, labels=numbers), status=4)
+    assert "labels are as 'red'; name a column of numbers" in reason(caplog)
 
 
 def test_it_is_told_the_same_however_often_it_is_killed_and_repeated(

@@ -114,10 +114,14 @@ def measure(
         baseline: The metric in the evaluation of the promoted version, where there is one.
 
     Returns:
-        `rows`, `labelled`, `coverage` of all and by day, `metrics`, `standardError` and `slices`,
-        with `verdict` and `found`, its reasons in words.
+        `rows`, `labelled`, `coverage` of all and by day, `unusable`, `metrics`, `standardError`
+        and `slices`, with `verdict` and `found`, its reasons in words.
+
+    Raises:
+        InputRefusedError: Answers and labels are not of a kind that can be compared.
     """
-    joined = logged.merge(labels, on=_KEY, how="inner")
+    matched = logged.merge(labels, on=_KEY, how="inner")
+    joined = matched if matched.empty else _comparable(matched, wanted)
     days = logged["day"].value_counts().sort_index()
     known = joined["day"].value_counts()
     told: dict[str, Any] = {
@@ -125,6 +129,7 @@ def measure(
         "baseline": baseline,
         "rows": len(logged),
         "labelled": len(joined),
+        "unusable": len(matched) - len(joined),
         "coverage": _share(len(joined), len(logged)),
         "days": [
             {"day": day, "rows": int(rows), "labelled": int(known.get(day, 0))}
@@ -136,7 +141,10 @@ def measure(
     }
     if joined.empty:
         return {**told, **_judged(wanted, told)}
-    computed, scores = _metrics(joined, wanted)
+    try:
+        computed, scores = _metrics(joined, wanted)
+    except ValueError as error:
+        raise InputRefusedError(f"labels cannot be compared with answers: {error}") from error
     error = float(np.std(scores) / math.sqrt(len(scores)))
     told |= {"metrics": computed, "standardError": _digits(error)}
     for name in wanted.slices:
@@ -144,24 +152,53 @@ def measure(
     return {**told, **_judged(wanted, told)}
 
 
+def _comparable(matched: pd.DataFrame, wanted: Labels) -> pd.DataFrame:
+    """The rows whose answer and label are there and of the task's kind: no null, no NaN."""
+    outputs = _answers(matched)
+    if wanted.task == "regression" or wanted.probabilities:
+        numbers = outputs if wanted.probabilities else [*outputs, _TRUTH]
+        matched = matched.assign(**{name: _numbers(matched[name]) for name in numbers})
+        rows = matched.dropna(subset=numbers)
+        if not wanted.probabilities:
+            return rows
+        scores = rows[outputs]
+        return rows[scores.ge(0).all(axis=1) & scores.sum(axis=1).gt(0)]
+    pairs = matched[[_TRUTH, *outputs]].replace([np.inf, -np.inf], np.nan).dropna()
+    text = pairs.map(lambda value: isinstance(value, str))
+    alike = text[_TRUTH] == text[outputs[0]]
+    if not alike.any() and not pairs.empty:
+        truth, answer = pairs.astype(object).iloc[0]
+        raise InputRefusedError(
+            f"labels are as {truth!r} and the model answers as {answer!r}; give it its own labels"
+        )
+    return matched.loc[pairs.index[alike]].infer_objects()
+
+
+def _numbers(values: pd.Series[Any]) -> pd.Series[Any]:
+    found = pd.to_numeric(values, errors="coerce").astype(np.float64)
+    given = values.dropna()
+    if found.isna().all() and not given.empty:
+        what = "labels" if values.name == _TRUTH else f"answers in {values.name} of the log"
+        raise InputRefusedError(f"{what} are as {given.iloc[0]!r}; name a column of numbers")
+    return found.where(np.isfinite(found))
+
+
+def _answers(joined: pd.DataFrame) -> list[str]:
+    return [name for name in joined.columns if str(name).startswith("output.")]
+
+
 def _metrics(joined: pd.DataFrame, wanted: Labels) -> tuple[dict[str, float | None], Any]:
     """All metrics of the task, and the wanted one for each row."""
-    outputs = [name for name in joined.columns if str(name).startswith("output.")]
+    outputs = _answers(joined)
     truth = joined[_TRUTH].to_numpy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes that nobody predicted
         if wanted.task == "regression":
-            answers = joined[outputs[0]].to_numpy(np.float64)
-            known = truth.astype(np.float64)
-            found = {name: finite(score(known, answers)) for name, score in OF_NUMBERS.items()}
-            return _all_digits(found), np.abs(known - answers)
+            answers = joined[outputs[0]].to_numpy()
+            found = {name: finite(score(truth, answers)) for name, score in OF_NUMBERS.items()}
+            return _all_digits(found), np.abs(truth - answers)
         if not wanted.probabilities:
             answers = joined[outputs[0]].to_numpy()
-            if isinstance(answers[0], str) != isinstance(truth[0], str):
-                raise InputRefusedError(
-                    f"labels are as {truth[0]!r} and the model answers as {answers[0]!r}; give it "
-                    "its own labels"
-                )
             found = {name: finite(score(truth, answers)) for name, score in OF_LABELS.items()}
             return _all_digits(found), (truth == answers).astype(float)
         return _of_scores(joined, truth, wanted)

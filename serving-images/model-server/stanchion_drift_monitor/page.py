@@ -119,8 +119,9 @@ def _quality(quality: dict[str, Any] | None) -> str:
             f"{groups}</table>"
         )
     return (
-        f"<h3>Labels</h3><p>{quality['labelled']} of {quality['rows']} rows have a label "
-        f"({quality['coverage']:.2%}); {quality['contradicted']} have two that differ and count "
+        f"<h3>Labels</h3><p>{quality['labelled']} of {quality['rows']} rows are compared with a "
+        f"label ({quality['coverage']:.2%}); {quality['contradicted']} have two that differ and "
+        f"{quality['unusable']} an answer or a label that is null or of another kind, and count "
         f"for none. In the evaluation, {_text(quality['metric'])} was "
         f"{_number(quality['baseline'])}.</p>\n"
         f"<table><tr><th>Metric</th><th>Now</th></tr>{metrics}</table>{sliced}"

@@ -1,0 +1,94 @@
+"""Labels beside what was logged: rows that cannot be compared are counted and cost no report."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+from stanchion_drift_monitor.feedback import measure
+from stanchion_drift_monitor.settings import Labels
+from stanchion_model_server.batch.errors import InputRefusedError
+
+ROWS = 300
+REGRESSION = {"task": "regression", "metric": "mae"}
+CLASSIFICATION = {"task": "classification", "metric": "accuracy"}
+PROBABILITIES = {**CLASSIFICATION, "probabilities": {"a": "of-a", "b": "of-b"}}
+
+
+def measured(labels: list[Any], wanted: dict[str, Any], **outputs: list[Any]) -> dict[str, Any]:
+    """What is thought of answers whose labels are known, one row a request."""
+    ids = {"request_id": [f"r{at}" for at in range(len(labels))], "row": 0}
+    named = {f"output.{name}": values for name, values in outputs.items()}
+    logged = pd.DataFrame({**ids, "day": "2026-11-20", **named})
+    truth = pd.DataFrame({**ids, "label of the row": labels})
+    settings = {"location": "s3://labels", "column": "truth", "limit": 0.5, **wanted}
+    return measure(logged, truth, Labels.model_validate(settings), None)
+
+
+def with_one(values: list[Any], odd: Any) -> list[Any]:
+    """The values, the third replaced."""
+    return [*values[:2], odd, *values[3:]]
+
+
+@pytest.mark.parametrize("odd", [None, math.nan, math.inf])
+@pytest.mark.parametrize("wanted", [REGRESSION, CLASSIFICATION], ids=["regression", "classes"])
+@pytest.mark.parametrize("whose", ["answer", "label"])
+def test_a_value_that_is_none_costs_its_row_alone(
+    odd: float | None, wanted: dict[str, Any], whose: str
+) -> None:
+    right = [float(at % 2) for at in range(ROWS)]
+    answers, labels = right, right
+    if whose == "answer":
+        answers = with_one(right, odd)
+    else:
+        labels = with_one(right, odd)
+    found = measured(labels, wanted, prediction=answers)
+    assert (found["labelled"], found["unusable"]) == (ROWS - 1, 1)
+    assert found["days"] == [{"day": "2026-11-20", "rows": ROWS, "labelled": ROWS - 1}]
+    assert found["metrics"][wanted["metric"]] == (0 if wanted is REGRESSION else 1)
+
+
+@pytest.mark.parametrize("answer", [True, 1, "yes"])
+def test_a_null_among_answers_of_any_kind_costs_its_row_alone(answer: object) -> None:
+    found = measured([answer] * ROWS, CLASSIFICATION, prediction=with_one([answer] * ROWS, None))
+    assert (found["labelled"], found["metrics"]["accuracy"]) == (ROWS - 1, 1)
+
+
+@pytest.mark.parametrize("odd", [math.nan, -1.0, 0.0])
+def test_what_is_no_probability_costs_its_row_alone(odd: float) -> None:
+    likely, rest = [0.75] * ROWS, with_one([0.25] * ROWS, 0.0)
+    named = {"of-a": with_one(likely, odd), "of-b": rest}
+    found = measured(["a"] * ROWS, PROBABILITIES, **named)
+    assert (found["labelled"], found["unusable"]) == (ROWS - 1, 1)
+    assert found["metrics"]["logLoss"] == pytest.approx(-math.log(0.75), abs=1e-5)
+
+
+@pytest.mark.parametrize("wanted", [REGRESSION, CLASSIFICATION], ids=["regression", "classes"])
+def test_a_text_among_numbers_costs_its_row_alone(wanted: dict[str, Any]) -> None:
+    right = [float(at % 2) for at in range(ROWS)]
+    found = measured(with_one(right, "n/a"), wanted, prediction=right)
+    assert (found["labelled"], found["unusable"]) == (ROWS - 1, 1)
+
+
+def test_answers_that_are_all_none_are_inconclusive() -> None:
+    found = measured([1.0] * ROWS, REGRESSION, prediction=[math.nan] * ROWS)
+    assert (found["labelled"], found["unusable"]) == (0, ROWS)
+    assert found["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("label", "wanted", "answer", "reason"),
+    [
+        ("red", REGRESSION, 1.5, "labels are as 'red'; name a column of numbers"),
+        (1.5, REGRESSION, "red", "answers in output.prediction of the log are as 'red'; name"),
+        ("red", CLASSIFICATION, 1, "labels are as 'red' and the model answers as 1; give"),
+        (1, CLASSIFICATION, 0.3, "labels cannot be compared with answers: .*continuous"),
+    ],
+)
+def test_labels_of_another_kind_than_the_answers_are_refused(
+    label: object, wanted: dict[str, Any], answer: object, reason: str
+) -> None:
+    with pytest.raises(InputRefusedError, match=reason):
+        measured([label] * ROWS, wanted, prediction=[answer] * ROWS)
