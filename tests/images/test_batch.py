@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from stanchion_model_server.batch import manifest
 from stanchion_model_server.batch.errors import InputRefusedError
 from stanchion_model_server.batch.plan import Plan, Source, read_plan
 from stanchion_model_server.batch.run import run, score_day
-from stanchion_model_server.batch.settings import BatchSettings
+from stanchion_model_server.batch.settings import BatchSettings, scheduled_day
 from stanchion_model_server.batch.storage import TEMPORARY, Folder
 from stanchion_model_server.loading import ServedModel
 from stanchion_model_server.settings import SettingsError, read
@@ -330,6 +330,21 @@ def test_without_a_schedules_name_the_day_is_that_before_today(tmp_path: Path) -
     (day, _), *_ = settings(tmp_path, **dated, job_name="by-hand", days_back=0).tasks()
     assert day is not None
     assert abs((datetime.now(UTC).date() - day).days) <= 1
+
+
+@pytest.mark.parametrize("days", [0, 2, 20])
+def test_a_late_run_is_about_the_day_before_that_of_its_schedule(days: int) -> None:
+    scheduled = datetime.now(UTC) - timedelta(days=days)
+    name = f"wine-scores-{int(scheduled.timestamp()) // 60}"
+    assert scheduled_day(name, 1) == scheduled.date() - timedelta(days=1)
+
+
+@pytest.mark.parametrize("ending", ["20261123", "20301231", "12345678", "999999999"])
+def test_other_digits_at_a_names_end_are_no_time_of_a_schedule(ending: str) -> None:
+    """Of `kubectl create job --from=cronjob/x x-20261123` is yesterday, no day of 2008."""
+    before = datetime.now(UTC).date()
+    day = scheduled_day(f"x-{ending}", 1) + timedelta(days=1)
+    assert before <= day <= datetime.now(UTC).date()
 
 
 def command(folder: Path, store: Store, **changes: Any) -> dict[str, str]:

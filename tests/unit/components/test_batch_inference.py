@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -105,9 +105,10 @@ def test_a_scheduled_run_scores_the_day_before_its_schedule_however_late_it_is_t
     (name,) = [each for each in container(world)["env"] if each["name"] == "JOB_NAME"]
     label = "metadata.labels['batch.kubernetes.io/job-name']"
     assert name["valueFrom"] == {"fieldRef": {"fieldPath": label}}
-    minutes = 29_698_757  # 2026-06-20 03:17 UTC, as the controller names its Jobs
+    scheduled = datetime.now(UTC) - timedelta(days=9)
+    minutes = int(scheduled.timestamp()) // 60  # as the controller names its Jobs
     found = settings(world, JOB_NAME=f"scores-{minutes}", JOB_COMPLETION_INDEX="1")
-    assert found.tasks() == [(date(2026, 6, 19), 1)]
+    assert found.tasks() == [(scheduled.date() - timedelta(days=1), 1)]
 
 
 def test_one_run_at_a_time() -> None:

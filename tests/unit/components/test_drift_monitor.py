@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -107,10 +107,12 @@ def test_mlflow_writes_no_line_of_its_own_into_logs_of_json() -> None:
 
 
 def test_a_run_judges_the_day_before_its_schedule_however_late_it_is_tried() -> None:
-    minutes = 29_698_757  # 2026-06-20 03:17 UTC, as the controller names its Jobs
+    scheduled = datetime.now(UTC) - timedelta(days=9)
+    minutes = int(scheduled.timestamp()) // 60  # as the controller names its Jobs
     found = told(monitor(), JOB_NAME=f"wine-monitor-{minutes}")
-    assert found.last == date(2026, 6, 19)
-    assert found.days(2) == [date(2026, 6, 18), date(2026, 6, 19)]
+    last = scheduled.date() - timedelta(days=1)
+    assert found.last == last
+    assert found.days(2) == [last - timedelta(days=1), last]
 
 
 def test_the_exporter_understands_what_it_is_told_and_may_only_read() -> None:

@@ -15,6 +15,9 @@ DATE: Final = "{date}"
 """What stands for the day in an address."""
 _SCHEDULED: Final = re.compile(r"-(\d{8,9})$")
 """How a CronJob names its Jobs: minutes since 1970 of the time for which it was scheduled."""
+_LATE, _EARLY = timedelta(days=31), timedelta(days=1)
+"""How long a run may have waited, and a clock be behind: other digits are no minutes. A date that
+somebody ends a name in would be minutes of 2008."""
 
 
 def _listed(value: Any) -> Any:
@@ -99,9 +102,12 @@ def scheduled_day(job_name: str, days_back: int) -> date:
         job_name: The run's Job; one that no CronJob named is about today's past.
         days_back: How many days before the one of its schedule.
     """
-    scheduled = _SCHEDULED.search(job_name)
-    now = datetime.fromtimestamp(int(scheduled[1]) * 60, UTC) if scheduled else datetime.now(UTC)
-    return now.date() - timedelta(days=days_back)
+    when = now = datetime.now(UTC)
+    if digits := _SCHEDULED.search(job_name):
+        scheduled = datetime.fromtimestamp(int(digits[1]) * 60, UTC)
+        if now - _LATE < scheduled < now + _EARLY:
+            when = scheduled
+    return when.date() - timedelta(days=days_back)
 
 
 def on(day: date | None, address: str) -> str:
