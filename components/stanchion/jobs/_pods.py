@@ -109,7 +109,8 @@ def job_spec(
         completions=parts,
         parallelism=min(args.get("parallelism", 1), parts),
         backoff_limit_per_index=_TRIES,
-        backoff_limit=_TRIES * parts,
+        # Every failure that the parts may have: the sum never ends the Job before they do.
+        backoff_limit=(_TRIES + 1) * parts,
         pod_failure_policy=failure_policy(),
         active_deadline_seconds=deadline_seconds,
         ttl_seconds_after_finished=keep_seconds,

@@ -139,6 +139,13 @@ def test_failures_are_told_apart_by_the_statuses_that_the_scorer_ends_with() -> 
     assert found["backoffLimitPerIndex"] > 0
 
 
+@pytest.mark.parametrize("shards", [1, 20])
+def test_parts_that_fail_for_good_never_end_the_job_before_the_others_ran(shards: int) -> None:
+    found = spec(batch(shards=shards))
+    failures = (1 + found["backoffLimitPerIndex"]) * found["completions"]
+    assert found["backoffLimit"] >= failures
+
+
 def test_kueue_starts_what_waits_in_a_queue() -> None:
     world = batch(queue="demo")
     job = world.object("Job")
