@@ -126,3 +126,16 @@ def test_costs_count_rows_and_the_hours_of_every_pod(simulation: Simulation) -> 
 
 def test_a_panel_without_data_is_noticed(simulation: Simulation) -> None:
     assert got(simulation, ["model_server_ready", "model_server_redy"])[1:] == ["nil"]
+
+
+def test_costs_count_the_idle_gpus_of_pods_that_still_are_there(simulation: Simulation) -> None:
+    """Every release leaves pods behind whose series are within the window for a day."""
+    idle = {
+        "released": gauge((30, 0.0), (91, None)),
+        "killed": gauge((60, None), (41, 0.0), (20, None)),
+        "serving": gauge((90, None), (31, 0.0)),
+    }
+    of = 'Hostname="node-a",gpu="0",exported_namespace="demo",exported_pod='
+    series = {f'DCGM_FI_DEV_GPU_UTIL{{{of}"{pod}"}}': use for pod, use in idle.items()}
+    (query,) = [query for query in asked_by_costs("2h") if "DCGM" in query]
+    assert simulation.answers([f"count({query})"], series, AT, step="1m") == [1]

@@ -96,9 +96,10 @@ def measure(allocation: Allocation, prometheus: Prometheus, window: str) -> Meas
         "max by (namespace, pod) (max_over_time(sum by (namespace, pod) "
         f'(container_memory_working_set_bytes{{container=~".+"}})[{window}:5m]))'
     )
+    use, held_by = 'DCGM_FI_DEV_GPU_UTIL{exported_pod=~".+"}', "(exported_namespace, exported_pod)"
     gpus = prometheus.now(
-        "avg by (exported_namespace, exported_pod) "
-        f'(avg_over_time(DCGM_FI_DEV_GPU_UTIL{{exported_pod=~".+"}}[{window}]))'
+        # Of pods that are there now: one that is gone holds no GPU any more.
+        f"avg by {held_by} (avg_over_time({use}[{window}])) and on {held_by} {use}"
     )
     found = [*_over_asked(pods, cpu, memory), *_idle(pods, gpus)]
     missing = {
