@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import select
 import subprocess
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from stanchion_cli.errors import StanchionError
 
@@ -34,30 +34,48 @@ def forward(kubectl: list[str], namespace: str, service: str, port: int) -> Iter
         f"service/{service}", f":{port}",
     ]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None  # noqa: S101 - it was asked for
     try:
-        yield f"http://127.0.0.1:{_listening_port(process, f'service {namespace}/{service}')}"
+        listening = _Output(process.stdout).listening_port(f"service {namespace}/{service}")
+        yield f"http://127.0.0.1:{listening}"
     finally:
         process.terminate()
         process.wait(timeout=10)
 
 
-def _listening_port(process: subprocess.Popen[str], where: str) -> int:
-    assert process.stdout is not None  # noqa: S101 - it was asked for
-    deadline, said = time.monotonic() + _TIMEOUT_SECONDS, ""
-    while time.monotonic() < deadline:
-        if not select.select([process.stdout], [], [], 1.0)[0]:
-            continue
-        line = process.stdout.readline()
-        said += line
-        if match := _LISTENING.search(line):
-            return int(match[1])
-        if not line and process.poll() is not None:
-            break
-    raise StanchionError(
-        f"cannot be reached: {said.strip() or 'no answer from kubectl port-forward'}",
-        where=where,
-        fix="see what it is waiting for with `stanchion status` or `kubectl describe`",
-    )
+class _Output:
+    """What kubectl prints, read to its end.
+
+    It prints a line for every connection, and forwards nothing more once nobody takes them.
+    """
+
+    def __init__(self, printed: IO[str]) -> None:
+        self._said = ""
+        self._port: int | None = None
+        self._known = threading.Event()
+        threading.Thread(target=self._read, args=(printed,), daemon=True).start()
+
+    def listening_port(self, where: str) -> int:
+        """The port on this machine, once there is one."""
+        self._known.wait(_TIMEOUT_SECONDS)
+        if self._port is not None:
+            return self._port
+        raise StanchionError(
+            f"cannot be reached: {self._said.strip() or 'no answer from kubectl port-forward'}",
+            where=where,
+            fix="see what it is waiting for with `stanchion status` or `kubectl describe`",
+        )
+
+    def _read(self, printed: IO[str]) -> None:
+        with printed:
+            for line in printed:
+                if self._port is not None:
+                    continue
+                self._said += line
+                if match := _LISTENING.search(line):
+                    self._port = int(match[1])
+                    self._known.set()
+        self._known.set()
 
 
 def kubectl_command(kubectl: Path | str, kubeconfig: Path | None, context: str | None) -> list[str]:
