@@ -13,7 +13,7 @@ from e2e.simulation import Simulation, counter, gauge
 from e2e.stories import Held, Stage, Story, fired
 from e2e.test_service_alerts import PAGE, TICKET, Minutes, assert_came
 from stanchion.monitoring import WatchedGateway, WatchedLlm, gateway_rules, llm_rules
-from stanchion.monitoring.burn_rates import BURN_RATES, seconds
+from stanchion.monitoring.burn_rates import BUDGET_LEFT, BURN_RATES, errors, seconds
 
 OF = 'namespace="demo",service="llama"'
 LLAMA = WatchedLlm(
@@ -174,6 +174,22 @@ def test_what_callers_got_wrong_or_left_is_no_failure(simulation: Simulation, se
         groups=rules,
     )
     assert set(found) == {None}
+
+
+def test_the_whole_budget_is_left_where_nothing_has_failed_yet(simulation: Simulation) -> None:
+    """vLLM counts by status, and has no series of one that it never answered."""
+    series = {
+        name: values for name, values in served(Minutes(60)).items() if 'status="5xx"' not in name
+    }
+    recorded = [
+        f'{record}{{{OF},slo="{slo}"}}'
+        for slo in ("availability", "first-token", "token-time")
+        for record in (BUDGET_LEFT, errors("5m"))
+    ]
+    found = simulation.answers(
+        recorded, series, "60m", groups=LLM_RULES, step="1m", evaluated_every="1m"
+    )
+    assert found == [1, 0] * 3
 
 
 RUNNING = f'vllm:num_requests_running{{{OF},engine="0",pod="%s"}}'

@@ -195,14 +195,18 @@ def _llm_promises(watched: WatchedLlm) -> list[Promise]:
 def _availability(watched: WatchedLlm) -> Iterator[Promise]:
     if watched.guarded and "availability" not in watched.slo:
         return
+    every, failed = (
+        counted(watched, "http_requests_total", matching) for matching in (_COUNTED, _FAILED)
+    )
     yield Promise(
         objective(
             watched,
             "availability",
             watched.slo.get("availability", DEFAULT_AVAILABILITY),
             watched.slo,
-            requests=counted(watched, "http_requests_total", _COUNTED),
-            failures=counted(watched, "http_requests_total", _FAILED),
+            requests=every,
+            # Until the first failure vLLM has no series of them, as our own servers do.
+            failures=lambda window: f"({failed(window)} or 0 * {every(window)})",
         ),
         "LlmServiceErrorBudgetBurn",
         "fails requests",
