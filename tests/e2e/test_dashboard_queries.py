@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pytest
 from e2e.exported import AT, EVERYTHING, MINUTES
-from e2e.simulation import Simulation
+from e2e.simulation import Simulation, gauge
 from stanchion.monitoring.dashboards import DASHBOARDS, Dashboard, queries
 from stanchion.monitoring.dashboards.batch_training import BATCH_TRAINING
 from stanchion.monitoring.dashboards.cost import COST

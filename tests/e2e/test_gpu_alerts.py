@@ -21,7 +21,7 @@ RULES = [
 ]
 ALERTS = {rule["alert"]: rule for group in RULES for rule in group["rules"]}
 OF = 'gpu="%s",Hostname="node-a",node="node-a",modelName="NVIDIA L4",UUID="GPU-%s"'
-HELD = ',exported_namespace="demo",exported_pod="llama-0"'
+BOUND = ',exported_namespace="demo",exported_pod="llama-0"'
 NODE = kube_state("kube_node_status_allocatable", 'node="node-a",resource="nvidia_com_gpu"')
 
 
@@ -61,10 +61,10 @@ WELL = {
     xid(0): always(0),
     of("GPU_TEMP"): always(70),
     of("MEMORY_TEMP"): always(80),
-    of("GPU_UTIL", more=HELD): always(60),
+    of("GPU_UTIL", more=BOUND): always(60),
     # What vLLM takes at its start.
-    of("FB_USED", more=HELD): always(21_000),
-    of("FB_FREE", more=HELD): always(2_000),
+    of("FB_USED", more=BOUND): always(21_000),
+    of("FB_FREE", more=BOUND): always(2_000),
     of("THERMAL_VIOLATION"): counter((MINUTES, 0)),
     # A third of a minute at the limit of its power: usual under load.
     of("POWER_VIOLATION"): counter((MINUTES, 20e9)),
@@ -120,19 +120,19 @@ STORIES = [
         "memory is full",
         {
             **WELL,
-            of("FB_USED", more=HELD): from_the_second_hour(21_000, 22_900),
-            of("FB_FREE", more=HELD): from_the_second_hour(2_000, 100),
+            of("FB_USED", more=BOUND): from_the_second_hour(21_000, 22_900),
+            of("FB_FREE", more=BOUND): from_the_second_hour(2_000, 100),
         },
         {"GpuMemoryNearlyFull": 136},
     ),
     Story(
         "a pod that never computes",
-        {**WELL, of("GPU_UTIL", more=HELD): always(1)},
+        {**WELL, of("GPU_UTIL", more=BOUND): always(1)},
         {"GpuIdle": 241},
     ),
     Story(
         "a pod that came three hours ago and waits for its weights",
-        {**WELL, of("GPU_UTIL", more=HELD): gauge((180, None), (MINUTES + 1 - 180, 0))},
+        {**WELL, of("GPU_UTIL", more=BOUND): gauge((180, None), (MINUTES + 1 - 180, 0))},
         {},
     ),
     Story("a GPU that nobody holds", {**WELL, of("GPU_UTIL", gpu=1): always(0)}, {}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,7 +14,7 @@ from engine.world import NEEDS_ENGINE, ROOT, World, copy_of_the_checkout
 pytestmark = NEEDS_ENGINE
 ENVIRONMENT = "prod-aws"
 GATEWAY = {"name": "public", "namespace": "gateways"}
-RELEASED = {
+RELEASED: dict[str, dict[str, Any]] = {
     "wine-weighed": {
         "gateway": {"hostnames": ["wine.models.example.com"]},
         "rollout": {"strategy": "canary", "traffic": "gateway"},
@@ -48,7 +49,7 @@ def test_a_refresh_and_an_up_change_nothing_that_a_controller_moved(world: World
     variables = {**world.variables, "STAND_IN_RELEASING": json.dumps(releasing)}
     amid = replace(world, variables=variables)
     amid.pulumi("refresh", "--yes")
-    assert len(amid.noted("moved")) == len(releasing) == len(RELEASED) * 2 + 3
+    assert len({*amid.noted("moved")}) == len(releasing) == 7
     amid.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
     assert amid.noted("update") == []
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from preview.conftest import ROOT, as_yaml, copied
+from preview.checkouts import ROOT, copied
+from preview.conftest import as_yaml
 from preview.test_llm import QUOTA
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview

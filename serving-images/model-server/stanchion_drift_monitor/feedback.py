@@ -145,8 +145,8 @@ def measure(
         computed, scores = _metrics(joined, wanted)
     except ValueError as error:
         raise InputRefusedError(f"labels cannot be compared with answers: {error}") from error
-    error = float(np.std(scores) / math.sqrt(len(scores)))
-    told |= {"metrics": computed, "standardError": _digits(error)}
+    spread = float(np.std(scores) / math.sqrt(len(scores)))
+    told |= {"metrics": computed, "standardError": _digits(spread)}
     for name in wanted.slices:
         told["slices"].append({"column": name, "groups": _groups(joined, name, scores)})
     return {**told, **_judged(wanted, told)}
