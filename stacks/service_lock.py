@@ -24,6 +24,9 @@ class Pin(Strict):
     model: Annotated[str, Field(min_length=1)]
     version: Annotated[str, Field(pattern=r"^[1-9]\d*$")]
     digest: Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+    attempt: Annotated[int, Field(ge=1)] = 1
+    """Which trial of the version a model service runs; one after a trial that was taken back is
+    judged anew by a higher number."""
 
 
 class LockFile(Strict):

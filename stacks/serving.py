@@ -206,7 +206,12 @@ def _build(
         "owner": file.owner,
         "cost_center": file.cost_center,
         "image": model_server,
-        "model": {"name": pin.model, "version": pin.version, "digest": pin.digest},
+        "model": {
+            "name": pin.model,
+            "version": pin.version,
+            "digest": pin.digest,
+            "attempt": pin.attempt,
+        },
         "registry": platform.tracking.registry,
         "autoscaling": file.autoscaling.arguments(environment.min_replicas),
         "rollout": file.rollout.arguments(),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from preview.checkouts import ROOT, copied
+from preview.checkouts import ROOT, changed, copied
 from stanchion_cli import preview
 from stanchion_cli.preview import Preview
 
@@ -36,8 +36,13 @@ def previewed(stack: str, checkout: Path, **changes: dict[str, Any] | None) -> P
 def test_it_keeps_every_rule_and_every_type(
     stack: str, rollout: dict[str, Any] | None, tmp_path: Path
 ) -> None:
-    evaluated = previewed(stack, tmp_path, rollout=rollout)
-    assert any(item.type.endswith(":Rollout") for item in evaluated.resources)
+    with_the_example(tmp_path, rollout=rollout)
+    with changed(tmp_path / "stacks" / "services" / f"{stack}.lock.yaml") as lock:
+        lock["services"]["wine"]["attempt"] = 2
+    evaluated = preview.run(stack, root=tmp_path)
+    (made,) = (item.inputs for item in evaluated.resources if item.type.endswith(":Rollout"))
+    annotations = made["spec"]["template"]["metadata"]["annotations"]
+    assert annotations == {"stanchion.dev/attempt": "2"}
     assert [str(found) for found in evaluated.findings if "wine" in str(found)] == []
     assert evaluated.problems == ()
 

@@ -25,6 +25,13 @@ class Pin:
     model: str
     version: str
     digest: str
+    attempt: int = 1
+    """Which trial of the version it is; see `attempts`."""
+
+    def __str__(self) -> str:
+        """`wine-cultivar version 3`, and which trial of it that is after the first."""
+        tried = f", attempt {self.attempt}" if self.attempt > 1 else ""
+        return f"{self.model} version {self.version}{tried}"
 
 
 @dataclass(frozen=True)
@@ -203,7 +210,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _write(root: Path, environment: str, lock: _Lock) -> Path:
     file = path(root, environment)
-    services = {name: vars(pin) for name, pin in sorted(lock.services.items())}
+    services = {name: _document(pin) for name, pin in sorted(lock.services.items())}
     document: dict[str, Any] = {"services": services, **lock.beside}
     pinned: dict[str, Mapping[str, Mapping[str, PromptPin | AdapterPin]]] = {
         "prompts": lock.prompts,
@@ -227,7 +234,10 @@ def _write(root: Path, environment: str, lock: _Lock) -> Path:
     return file
 
 
-def _document(pin: PromptPin | AdapterPin) -> dict[str, Any]:
+def _document(pin: Pin | PromptPin | AdapterPin) -> dict[str, Any]:
+    if isinstance(pin, Pin):
+        told = asdict(pin)
+        return told if pin.attempt > 1 else {key: told[key] for key in told if key != "attempt"}
     if isinstance(pin, AdapterPin):
         return asdict(pin)
     messages = [dict(message) for message in pin.messages]

@@ -12,7 +12,7 @@ from stanchion_models import ModelVersion, Registry
 
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError
-from stanchion_cli.models import gates, lease, lockfile, trial
+from stanchion_cli.models import attempts, gates, lease, lockfile, trial
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.records import Records
 from stanchion_cli.models.registry_access import champion_of, move_champion, open_registry
@@ -109,14 +109,14 @@ def promote_version(
     doing = f"promotes {request.model} version {request.version}"
     with release(request.root, request.environment, services, preview, target, doing=doing) as held:
         with held.registry() as registry:
-            version, digest, before = _gate(request, held, registry)
-            pin = Pin(request.model, version.version, digest)
+            version, pin, before = _gate(request, held, registry)
             records = Records(registry.client(), version, request.environment)
             trial.begin(records, pin, held.pins(), before)
+            records.keep_attempts(records.attempts().begin(pin.attempt))
             path = held.pin(dict.fromkeys(services, pin))
-            console.print(f"  pinned {request.model} version {version.version} in {path.name}")
+            console.print(f"  pinned {pin} in {path.name}")
         if roll_out is not None:
-            _trial(held, before, version).bring_out(roll_out)
+            _trial(held, before, version, pin.attempt).bring_out(roll_out)
     return path
 
 
@@ -140,12 +140,15 @@ def services_of(preview: Preview, model: str, environment: str) -> dict[str, Map
 
 def _gate(
     request: Request, held: Release, registry: Registry
-) -> tuple[ModelVersion, str, Mapping[str, Pin | None]]:
-    """The version, its digest, and what was pinned before it; all gates passed."""
+) -> tuple[ModelVersion, Pin, Mapping[str, Pin | None]]:
+    """The version, what to pin of it, and what was pinned before it; all gates passed."""
     with step(f"gate: {request.model} version {request.version} is registered with a digest"):
         version, digest = gates.candidate(registry, request.model, request.version)
-    client, pin = registry.client(), Pin(request.model, version.version, digest)
+    client = registry.client()
     records = Records(client, version, request.environment)
+    # One that is pinned goes on: its pods are those that are there, or on their way.
+    attempt = attempts.pinned(held.pins().values(), request.model, version.version)
+    pin = Pin(request.model, version.version, digest, attempt or records.attempts().next)
     before = trial.served_before(
         held.pins(), pin, lambda found: Records.of(client, found, request.environment)
     )
@@ -156,7 +159,7 @@ def _gate(
     passed = records.passed()
     if passed is not None and passed.holds_for(digest, settings):
         console.print(f"  gates: passed before, see MLflow's run {passed.run_id}")
-        return version, digest, before
+        return version, pin, before
     outcomes = gates.run(
         held.target.api(),
         registry,
@@ -171,10 +174,12 @@ def _gate(
     except gates.GateError as error:
         records.say(f"refused: {error.reason}")
         raise
-    return version, digest, before
+    return version, pin, before
 
 
-def _trial(held: Release, before: Mapping[str, Pin | None], version: ModelVersion) -> Trial[Pin]:
+def _trial(
+    held: Release, before: Mapping[str, Pin | None], version: ModelVersion, attempt: int
+) -> Trial[Pin]:
     def move(registry: Registry) -> str | None:
         return move_champion(registry.client(), version.name, version.version)
 
@@ -187,4 +192,5 @@ def _trial(held: Release, before: Mapping[str, Pin | None], version: ModelVersio
         registry=held.registry,
         records=lambda registry: Records(registry.client(), version, held.environment),
         move_champion=move,
+        attempt=attempt,
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mlflow.exceptions import MlflowException
 from stanchion_models import ModelVersion
 
+from stanchion_cli.models.attempts import Attempts
 from stanchion_cli.models.judging import Outcome
 from stanchion_cli.models.lease import who
 from stanchion_cli.models.lockfile import Pin
@@ -123,6 +124,19 @@ class Records:
             return {name: Pin(**pin) if pin else None for name, pin in found.items()}
         except (TypeError, AttributeError):  # edited by hand
             return {}
+
+    def attempts(self) -> Attempts:
+        """The trials of the version in this environment, as `keep_attempts` recorded them."""
+        found = _parsed(self._read(".attempts")).get(self._environment)
+        try:
+            return Attempts(int(found["begun"]), int(found["healthy"])) if found else Attempts()
+        except (KeyError, TypeError, ValueError):  # edited by hand
+            return Attempts()
+
+    def keep_attempts(self, attempts: Attempts) -> None:
+        """Record the trials of the version in this environment."""
+        elsewhere = _parsed(self._read(".attempts"))
+        self._tag(".attempts", json.dumps({**elsewhere, self._environment: asdict(attempts)}))
 
     def _model_id(self) -> str | None:
         """The logged model behind the version: MLflow's pages of both show metrics tied to it."""

@@ -10,7 +10,7 @@ from stanchion_models import Registry
 
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError, StanchionError
-from stanchion_cli.models import gates
+from stanchion_cli.models import attempts, gates
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import Release, release, services_of
 from stanchion_cli.models.records import HEALTHY, Records
@@ -58,11 +58,14 @@ def roll_back(
     doing = f"rolls back {model}"
     with release(request.root, request.environment, services, preview, target, doing=doing) as held:
         with held.registry() as registry:
-            left = held.pins()[request.service]
+            pinned = held.pins()
+            left = pinned[request.service]
             aliases = aliases_of(registry.client(), model)
             wanted = request.version or _version_before(request, left, aliases, held, registry)
             version, digest = gates.candidate(registry, model, wanted)
-            pin = Pin(model, version.version, digest)
+            kept = Records(registry.client(), version, request.environment).attempts()
+            attempt = attempts.pinned(pinned.values(), model, version.version) or kept.served
+            pin = Pin(model, version.version, digest, attempt)
             if left is not None and (left.model, left.version) != (model, pin.version):
                 records = Records.of(registry.client(), left, request.environment)
                 if records.lost():
@@ -70,7 +73,7 @@ def roll_back(
                 else:
                     records.say(f"rolled back to version {pin.version}: {request.reason}")
         path = held.pin(dict.fromkeys(services, pin))
-        console.print(f"  pinned {model} version {pin.version} in {path.name}")
+        console.print(f"  pinned {pin} in {path.name}")
         if roll_out is not None:
             with step(f"roll back {', '.join(services)} to version {pin.version}"):
                 roll_out()
@@ -78,7 +81,10 @@ def roll_back(
             with held.registry() as registry:
                 if aliases.get("champion") != pin.version:
                     take_back_champion(registry.client(), model, pin.version)
-                Records(registry.client(), version, request.environment).say(HEALTHY)
+                records = Records(registry.client(), version, request.environment)
+                records.say(HEALTHY)
+                if pin.attempt > kept.begun:  # one that only the lock file knew of
+                    records.keep_attempts(kept.end(pin.attempt, healthy=True))
     return pin
 
 

@@ -45,6 +45,8 @@ class Trial(Generic[_P]):
     """What is kept of the version."""
     move_champion: Callable[[Registry], str | None]
     """Lets the alias mean the version; what it meant before."""
+    attempt: int = 0
+    """Which trial of the version it is; 0 where that makes no difference."""
 
     def bring_out(self, roll_out: RollOut) -> None:
         """Roll the version out, and let `champion` mean it then.
@@ -65,6 +67,7 @@ class Trial(Generic[_P]):
             records = self.records(registry)
             records.say(HEALTHY)
             records.keep_before({})
+            self._end(records, healthy=True)
 
     def _take_back(self, roll_out: RollOut, error: StanchionError) -> NoReturn:
         # Whoever holds the lock: this is our own file, and the version in it is not fit to serve.
@@ -81,7 +84,9 @@ class Trial(Generic[_P]):
         kept = "the reason stands as a tag on the version"
         try:
             with self.registry() as registry:
-                self.records(registry).say(f"aborted: {error.reason}")
+                records = self.records(registry)
+                records.say(f"aborted: {error.reason}")
+                self._end(records, healthy=False)
         except StanchionError as unrecorded:
             kept = f"the reason could not be recorded ({unrecorded.reason})"
         raise StanchionError(
@@ -89,6 +94,10 @@ class Trial(Generic[_P]):
             where=self.where,
             fix=f"{kept}; the alias has not moved{onward}",
         ) from None
+
+    def _end(self, records: Records, *, healthy: bool) -> None:
+        if self.attempt:
+            records.keep_attempts(records.attempts().end(self.attempt, healthy=healthy))
 
 
 def served_before(

@@ -26,6 +26,8 @@ _IMAGE_PULL_SECONDS = 300
 _NODE_START_SECONDS = 600
 """For a node that a pool starts from nothing, with its drivers."""
 _EXIT_MARGIN_SECONDS = 10
+ATTEMPT = "stanchion.dev/attempt"
+"""Annotation of pods: which trial of their version they are, after the first."""
 
 
 def deployment_spec(
@@ -44,8 +46,10 @@ def pod_template(
     service: str, args: ModelServiceArgs, labelled: dict[str, str], selected: dict[str, str]
 ) -> k8s.core.v1.PodTemplateSpecArgs:
     """One replica, whatever controller makes it."""
+    attempt = args["model"].get("attempt", 1)
+    again = {ATTEMPT: str(attempt)} if attempt > 1 else None
     return _CORE.PodTemplateSpecArgs(
-        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
+        metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled, annotations=again),
         spec=_pod(service, args, selected),
     )
 

@@ -46,7 +46,9 @@ hundreds of times, and chance, or one failed request, must not end it."""
 _PAST_SECONDS = 3600
 """How far back the version before is asked about once it gets no requests any more."""
 _ROLLBACK_REVISIONS = 3
-"""Former versions that are gone back to at once: they were judged when they came."""
+"""Former versions that are gone back to at once: they were judged when they came.
+
+One that was not found good then does not count among them: it comes again as another `attempt`."""
 
 
 @dataclass(frozen=True)

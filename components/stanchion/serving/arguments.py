@@ -65,6 +65,10 @@ class ModelPin(TypedDict):
     """Version number in the registry, as 3. Never an alias: that moves."""
     digest: str
     """Digest of the model's files that registration recorded, as sha256: and 64 hex digits."""
+    attempt: NotRequired[int]
+    """Which trial of the version a `ModelService` runs, at least 1. After one that was taken back,
+    a higher number has it judged anew: Argo Rollouts goes back without a judgement to pods that it
+    knows. Default: 1."""
 
 
 class ModelRegistryAccess(TypedDict):
@@ -241,6 +245,8 @@ def check_model(check: Checks, model: ModelPin, *, at: str = "model") -> None:
             f"'{model['digest']}' is no digest",
             "write sha256: and the 64 hexadecimal digits that registration recorded",
         )
+    if model.get("attempt", 1) < 1:
+        check.refuse(f"{at}.attempt", f"{model['attempt']} is out of range", "write 1 or more")
 
 
 def _check_gateway(check: Checks, args: ModelServiceArgs) -> None:

@@ -80,6 +80,30 @@ def test_a_new_pin_is_a_new_pod() -> None:
     assert second.object("Deployment")["spec"]["selector"] == selector
 
 
+@pytest.mark.parametrize("kind", ["Deployment", "Rollout"])
+def test_another_attempt_at_a_version_is_another_pod_and_the_first_says_nothing(kind: str) -> None:
+    pin = {"name": "wine cultivar", "version": "3", "digest": DIGEST}
+    strategy = "rolling" if kind == "Deployment" else "canary"
+
+    def template(**attempt: int) -> dict[str, Any]:
+        world = model_service(
+            model={**pin, **attempt}, rollout={"strategy": strategy}, monitoring=True
+        )
+        found: dict[str, Any] = world.object(kind)["spec"]["template"]
+        return found
+
+    first, second = template(), template(attempt=2)
+    assert template(attempt=1) == first
+    assert "annotations" not in first["metadata"]
+    assert second["metadata"].pop("annotations") == {"stanchion.dev/attempt": "2"}
+    assert second == first
+
+
+def test_an_attempt_that_is_no_number_of_one_is_refused() -> None:
+    with pytest.raises(ArgumentsError, match=r"model\.attempt: 0 is out of range"):
+        model_service(model={"name": "m", "version": "3", "digest": DIGEST, "attempt": 0})
+
+
 def test_an_old_replica_stays_until_a_new_one_is_ready() -> None:
     spec = model_service().object("Deployment")["spec"]
     assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}

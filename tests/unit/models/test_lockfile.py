@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,17 @@ def test_what_promote_writes_is_what_the_program_reads(tmp_path: Path) -> None:
     pins = load_pins(path.parent, "local")
     assert {name: pin.model_dump() for name, pin in pins.items()} == {"wine": vars(PIN)}
     assert lockfile.read(root, "local") == {"wine": PIN}
+
+
+def test_a_first_attempt_is_not_written_and_a_later_one_is_what_the_program_reads(
+    tmp_path: Path,
+) -> None:
+    root = _root(tmp_path)
+    path = lockfile.write(root, "local", {"wine": PIN})
+    assert "attempt" not in path.read_text()
+    lockfile.write(root, "local", {"wine": replace(PIN, attempt=2)})
+    assert load_pins(path.parent, "local")["wine"].attempt == 2
+    assert lockfile.read(root, "local")["wine"].attempt == 2
 
 
 def test_an_environment_without_a_lock_file_has_no_pins(tmp_path: Path) -> None:
