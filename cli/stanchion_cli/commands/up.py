@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,13 +47,22 @@ def roll_out(root: Path, environment: str, *, engine: bool | None = None) -> Non
     """Preview the environment with its policies, then bring it to what is declared.
 
     Raises:
+        BusyError: when somebody else does so for over ten minutes; nothing was changed.
         StanchionError: naming what failed and the way out.
     """
+    from stanchion_cli.deploy.turns import alone
+
+    with_engine = use_engine(environment, engine)
+    # The engine has a lock of its own.
+    with nullcontext() if with_engine else alone(root, environment):
+        _roll_out(root, environment, with_engine=with_engine)
+
+
+def _roll_out(root: Path, environment: str, *, with_engine: bool) -> None:
     from stanchion_cli.cluster import ClusterError
     from stanchion_cli.deploy.environment import bring_up, checked_preview, drop_operators
     from stanchion_cli.models import lockfile
 
-    with_engine = use_engine(environment, engine)
     preview = checked_preview(root, environment)
     if _registry_is_gone(preview) and lockfile.forget(root, environment):
         console.print(f"{environment}: its pins are of a node that is gone with its registry")

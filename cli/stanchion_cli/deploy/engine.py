@@ -12,6 +12,7 @@ from stanchion_cli.deploy.environment import prepare
 from stanchion_cli.deploy.local_backend import LocalBackend
 from stanchion_cli.deploy.state import State
 from stanchion_cli.deploy.target import Target
+from stanchion_cli.deploy.turns import BusyError, in_turn
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.preview import Preview
 from stanchion_cli.preview.config import load_project
@@ -30,9 +31,11 @@ def available() -> bool:
 def up(root: Path, preview: Preview) -> None:
     """Run `pulumi up` through the Automation API, with the policy pack.
 
-    A bundled node is started and has its images by then, as on the other way.
+    A bundled node is started and has its images by then, as on the other way. While another run
+    of the engine changes the stack, it waits.
 
     Raises:
+        BusyError: when that one takes over ten minutes; nothing was changed.
         StanchionError: when uv is not on PATH, by which Pulumi.yaml has the program started, when
             the environment was brought up without the engine, or the engine fails; its own output
             has been shown by then.
@@ -49,13 +52,20 @@ def up(root: Path, preview: Preview) -> None:
 
     console.print(f"{preview.environment}: `pulumi up` runs")
     pack, levels = root / "policies", root / "policies" / "environments" / f"{preview.profile}.json"
+
+    def begin() -> None:
+        try:
+            _stack(root, preview.environment).up(
+                on_output=_show,
+                on_error=_show,
+                policy_packs=[str(pack)],
+                policy_pack_configs=[str(levels)],
+            )
+        except automation.ConcurrentUpdateError:
+            raise _busy(preview.environment) from None
+
     try:
-        _stack(root, preview.environment).up(
-            on_output=_show,
-            on_error=_show,
-            policy_packs=[str(pack)],
-            policy_pack_configs=[str(levels)],
-        )
+        in_turn(preview.environment, begin)
     except automation.CommandError as error:
         raise _failed(preview.environment, "up", error) from None
 
@@ -206,6 +216,13 @@ def _refuse_applyset(target: Target, environment: str) -> None:
             fix=f"go on that way with `stanchion up {environment} --no-engine`, "
             f"or give it up first with `stanchion down {environment} --no-engine`",
         )
+
+
+def _busy(environment: str) -> BusyError:
+    fix = "wait until that has ended, then run this again"
+    if not LocalBackend.of(environment):  # there the next run takes away what a killed one left
+        fix += f" (the lock of one that was killed goes with `pulumi cancel -s {environment}`)"
+    return BusyError("another run of the engine is changing it", where=environment, fix=fix)
 
 
 def _show(line: str) -> None:

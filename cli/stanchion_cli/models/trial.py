@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
+from stanchion_cli.deploy.turns import BusyError
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.records import HEALTHY, PINNED, Records
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 RollOut = Callable[[], None]
 """Brings the environment to what is pinned. Returns when it is healthy at full weight; raises a
-`StanchionError`, with the reason, when it is not and will not be."""
+`BusyError` when somebody else is at it, so that nothing was begun, and another `StanchionError`,
+with the reason, when it is not healthy and will not be."""
 _P = TypeVar("_P")
 
 
@@ -53,10 +55,18 @@ class Trial(Generic[_P]):
 
         Raises:
             StanchionError: when the rollout fails: what served before is pinned and rolled out
-                again, and the alias has not moved; or when the lock was lost meanwhile.
+                again, and the alias has not moved; when somebody else changes the environment: the
+                pin stays, to go on with; or when the lock was lost meanwhile.
         """
         try:
             roll_out()
+        except BusyError as error:
+            # It may be on its way already: the other one may have read the pin.
+            raise StanchionError(
+                f"is pinned, and was not rolled out: {error.reason}",
+                where=self.where,
+                fix=f"{error.fix}; the promotion then goes on, and the alias has not moved",
+            ) from None
         except StanchionError as error:
             self._take_back(roll_out, error)
         self.hold.check()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from mlflow.exceptions import MlflowException
 from stanchion_cli.deploy import task
+from stanchion_cli.deploy.turns import BusyError
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import lockfile
 from stanchion_cli.models.gates import GateError
@@ -221,6 +222,30 @@ def test_a_rollout_that_fails_is_taken_back_and_its_reason_kept(world: World) ->
     assert world.pinned() == served
     assert (world.alias("champion"), world.alias("previous")) == ("1", None)
     assert world.tags(second)["stanchion.promotion"] == "aborted: 7 of 10 requests failed"
+
+
+def test_somebody_elses_update_is_no_failure_of_the_version_whose_promotion_goes_on(
+    world: World,
+) -> None:
+    world.promote(world.register())
+    second = world.register()
+
+    def busy() -> None:
+        raise BusyError("another run of the engine is changing it", fix="wait, then run this again")
+
+    with pytest.raises(
+        StanchionError, match="is pinned, and was not rolled out: another run"
+    ) as told:
+        world.promote(second, roll_out=busy)
+    assert "wait, then run this again; the promotion then goes on" in str(told.value)
+    assert (world.served, world.alias("champion")) == (second, "1")
+    assert world.tags(second)["stanchion.promotion"].startswith("pinned")
+    asked = len(world.measured)
+    world.promote(second)
+    pin = world.pinned()
+    assert pin is not None
+    assert (pin.version, pin.attempt) == (second, 1)
+    assert (world.alias("champion"), len(world.measured)) == (second, asked)
 
 
 def test_a_pin_that_does_not_roll_out_again_either_is_said(world: World) -> None:
