@@ -26,6 +26,7 @@ from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.models import lease, lockfile, trial
 from stanchion_cli.models.candidate import Candidate, candidate_of
+from stanchion_cli.models.former import version_before
 from stanchion_cli.models.gates import GateError, candidate
 from stanchion_cli.models.lockfile import AdapterPin, Pin
 from stanchion_cli.models.records import HEALTHY, Records
@@ -159,10 +160,19 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
     """
     asked, doing = release.request, f"rolls back adapter {release.request.model}"
     with lease.held(release.target.api, release.namespaces, doing) as hold:
-        left = next((pin for pin in release.versions().values() if pin), None)
+        service, left = next(
+            ((name, pin) for name, pin in release.versions().items() if pin), ("", None)
+        )
         with release.registry() as registry:
             client = registry.client()
-            wanted = asked.version or aliases_of(client, asked.model).get("previous")
+            aliases = aliases_of(client, asked.model)
+            wanted = asked.version or version_before(
+                service,
+                left,
+                champion=aliases.get("champion"),
+                previous=aliases.get("previous"),
+                records=lambda found: Records.of(client, found, asked.environment),
+            )
             if wanted is None:
                 raise StanchionError(
                     "has no version that served before",
@@ -180,7 +190,8 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
             roll_out()
             hold.check()
             with release.registry() as registry:
-                take_back_champion(registry.client(), asked.model, pin.version)
+                if aliases.get("champion") != pin.version:
+                    take_back_champion(registry.client(), asked.model, pin.version)
                 Records(registry.client(), version, asked.environment).say(HEALTHY)
     return pin
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from stanchion_models import Registry
+from typing import TYPE_CHECKING
 
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import attempts, gates
+from stanchion_cli.models.former import version_before
 from stanchion_cli.models.lockfile import Pin
-from stanchion_cli.models.promotion import Release, release, services_of
+from stanchion_cli.models.promotion import release, services_of
 from stanchion_cli.models.records import HEALTHY, Records
 from stanchion_cli.models.registry_access import aliases_of, take_back_champion
 from stanchion_cli.models.trial import RollOut
 from stanchion_cli.preview import Preview
 from stanchion_cli.progress import console, step
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,15 @@ def roll_back(
         with held.registry() as registry:
             pinned = held.pins()
             left = pinned[request.service]
-            aliases = aliases_of(registry.client(), model)
-            wanted = request.version or _version_before(request, left, aliases, held, registry)
+            client = registry.client()
+            aliases = aliases_of(client, model)
+            wanted = request.version or _version_before(request, left, aliases, client)
             version, digest = gates.candidate(registry, model, wanted)
-            kept = Records(registry.client(), version, request.environment).attempts()
+            kept = Records(client, version, request.environment).attempts()
             attempt = attempts.pinned(pinned.values(), model, version.version) or kept.served
             pin = Pin(model, version.version, digest, attempt)
             if left is not None and (left.model, left.version) != (model, pin.version):
-                records = Records.of(registry.client(), left, request.environment)
+                records = Records.of(client, left, request.environment)
                 if records.lost():
                     console.print(f"  version {left.version} is gone: no reason is kept on it")
                 else:
@@ -108,27 +112,25 @@ def _version_before(
     request: Request,
     pinned: Pin | None,
     aliases: Mapping[str, str],
-    held: Release,
-    registry: Registry,
+    client: MlflowClient,
 ) -> str:
-    """The version to go back to: what the one that is pinned now replaced, or was to replace.
+    """The version to go back to.
 
     Raises:
         StanchionError: when nothing says which.
     """
-    champion, previous = aliases.get("champion"), aliases.get("previous")
-    if pinned is not None and pinned.version == champion and previous is not None:
-        return previous
-    if pinned is not None and pinned.version == previous:
-        return previous  # pinned by hand already: what remains is the rollout and the alias
-    if pinned is not None and pinned.version != champion:
-        before = Records.of(registry.client(), pinned, held.environment).before()
-        replaced = before.get(request.service)
-        if replaced is not None:
-            return replaced.version  # in trial: its promotion has not ended
-    serves = f"version {pinned.version} is pinned" if pinned else "no version is pinned"
-    raise StanchionError(
-        f"{serves} and no version is known to have served before it",
-        where=f"service {request.service}",
-        fix="name the version to go back to with --to",
+    found = version_before(
+        request.service,
+        pinned,
+        champion=aliases.get("champion"),
+        previous=aliases.get("previous"),
+        records=lambda pin: Records.of(client, pin, request.environment),
     )
+    if found is None:
+        serves = f"version {pinned.version} is pinned" if pinned else "no version is pinned"
+        raise StanchionError(
+            f"{serves} and no version is known to have served before it",
+            where=f"service {request.service}",
+            fix="name the version to go back to with --to",
+        )
+    return found

@@ -168,6 +168,19 @@ def test_a_rollback_goes_to_the_version_before_and_keeps_the_reason(world: World
         adapter_release.roll_back(world.release(""), reason="rude", roll_out=world.roll_out)
 
 
+def test_one_in_trial_is_left_for_the_one_that_it_was_to_replace(
+    world: World, tmp_path: Path
+) -> None:
+    for version in ("1", "2"):
+        adapter_release.promote(world.release(version), roll_out=world.roll_out)
+    fitting = registered(world.registry.client(), adapter(tmp_path / "fitting", r=8)).version
+    adapter_release.promote(world.release(fitting), roll_out=None)
+    for before in ("2", "1"):
+        pin = adapter_release.roll_back(world.release(""), reason="rude", roll_out=world.roll_out)
+        assert (pin.version, world.alias("champion")) == (before, before)
+    assert world.alias("previous") is None
+
+
 def test_a_rollback_to_what_does_not_go_with_the_model_any_more_is_refused(world: World) -> None:
     adapter_release.promote(world.release("1"), roll_out=None)
     with pytest.raises(GateError, match="has rank 16, and there is room for 8"):
