@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stanchion_cli.deploy.target import Target
-from stanchion_cli.errors import InputError
+from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.llm import gates, prompts
 from stanchion_cli.llm.prompts import PromptRecords
 from stanchion_cli.models import lease, lockfile, trial
+from stanchion_cli.models.former import version_before
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lockfile import Pin, PromptPin
 from stanchion_cli.models.records import HEALTHY
@@ -100,21 +101,36 @@ def roll_back(
     services = services_of(outputs, request)
     doing = f"rolls back prompt {request.prompt}"
     with lease.held(target.api, _namespaces(services), doing) as hold:
-        left = next((pin for pin in pinned(request, services).values() if pin), None)
+        service, left = next(
+            ((name, pin) for name, pin in _versions(request, services).items() if pin), ("", None)
+        )
         with open_registry(target, target.api(), outputs["tracking"]) as registry:
             client = registry.client()
-            wanted = request.version or prompts.before(client, request.prompt, left)
+            champion = prompts.alias(client, request.prompt, prompts.CHAMPION)
+            wanted = request.version or version_before(
+                service,
+                left,
+                champion=champion,
+                previous=prompts.alias(client, request.prompt, prompts.PREVIOUS),
+                records=partial(_records, request, client),
+            )
+            if wanted is None:
+                raise StanchionError(
+                    "no version is known to have served before",
+                    where=f"prompt {request.prompt}",
+                    fix="name the version to go back to with --to",
+                )
             version = prompts.read(client, request.prompt, wanted)
             if left is not None and left.version != wanted:
-                records = _records(request, client, _named(request, left))
-                records.say(f"rolled back to version {wanted}: {reason}")
+                _records(request, client, left).say(f"rolled back to version {wanted}: {reason}")
         hold.check()
         _pin(request, dict.fromkeys(services, version.pin))
         if roll_out is not None:
             roll_out()
             hold.check()
             with open_registry(target, target.api(), outputs["tracking"]) as registry:
-                prompts.take_back_champion(registry.client(), request.prompt, wanted)
+                if champion != wanted:
+                    prompts.take_back_champion(registry.client(), request.prompt, wanted)
                 _records(request, registry.client(), _named(request, version.pin)).say(HEALTHY)
     return version.pin
 

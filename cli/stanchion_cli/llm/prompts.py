@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stanchion_serving.prompts import PromptError, digest, filled, messages_of, variables
 
-from stanchion_cli.errors import InputError, StanchionError
+from stanchion_cli.errors import InputError
 from stanchion_cli.llm import gates
 from stanchion_cli.llm.endpoint import Endpoint
 from stanchion_cli.llm.evaluating import Measured
@@ -194,23 +194,3 @@ def take_back_champion(client: MlflowClient, name: str, version: str) -> None:
     client.set_prompt_alias(name, CHAMPION, int(version))
     if alias(client, name, PREVIOUS) is not None:
         client.delete_prompt_alias(name, PREVIOUS)
-
-
-def before(client: MlflowClient, name: str, pinned: PromptPin | None) -> str:
-    """The version to go back to.
-
-    Raises:
-        StanchionError: when nothing says which.
-    """
-    champion, previous = alias(client, name, CHAMPION), alias(client, name, PREVIOUS)
-    if pinned is not None and pinned.version == previous:
-        return previous  # pinned already: what remains is the rollout and the alias
-    if pinned is not None and champion not in (None, pinned.version):
-        return str(champion)  # the pinned one was never brought to its end
-    if previous is None:
-        raise StanchionError(
-            "no version is known to have served before",
-            where=f"prompt {name}",
-            fix="name the version to go back to with --to",
-        )
-    return previous

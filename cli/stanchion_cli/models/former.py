@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stanchion_cli.models.lockfile import Pin
-from stanchion_cli.models.records import Records
+from stanchion_cli.models.records import PINNED, Records
 
 
 def version_before(
@@ -16,10 +16,10 @@ def version_before(
     previous: str | None,
     records: Callable[[Pin], Records],
 ) -> str | None:
-    """The version that served before the one that is pinned now; None where nothing says which.
+    """The version that served before the one that is pinned now; None where nothing tells.
 
-    One in trial is left for the one that it was to replace. One that is `previous` was pinned by
-    hand already: what remains is the rollout and the alias.
+    One in trial is left for the one that it was to replace. One that is `previous` and not in trial
+    was pinned by hand already: what remains is the rollout and the alias.
 
     Args:
         service: Name of a service that it is pinned for.
@@ -28,9 +28,12 @@ def version_before(
         previous: The version with that alias.
         records: What the registry keeps of a version.
     """
-    if pinned is None or pinned.version in (champion, previous):
-        return previous
-    found = records(pinned).before().get(service)
+    if pinned is None:
+        return None
+    kept = records(pinned)
+    found, replaced = kept.before().get(service), None
     if found is not None and found.model == pinned.model and found.version != pinned.version:
-        return found.version
-    return champion or previous
+        replaced = found.version
+    if pinned.version in (champion, previous) and (replaced is None or kept.state() != PINNED):
+        return previous
+    return replaced or champion or previous

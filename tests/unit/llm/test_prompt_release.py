@@ -58,6 +58,16 @@ class World:
             roll_out=None if only_pin else self.roll_out,
         )
 
+    def roll_back(self, to: str = "") -> str:
+        target: Any = SimpleNamespace(api=lambda: self.cluster, environment="local")
+        return prompt_release.roll_back(
+            prompt_release.Request(self.root, "local", PROMPT, to),
+            OUTPUTS,
+            target,
+            reason="too wordy",
+            roll_out=self.roll_out,
+        ).version
+
     def alias(self, name: str) -> str | None:
         return prompts.alias(self.registry.client(), PROMPT, name)
 
@@ -114,6 +124,35 @@ def test_a_failure_never_goes_back_to_one_that_was_only_in_trial(
     with pytest.raises(StanchionError, match="taken back"):
         world.promote(promoted)
     assert world.pinned() == before
+
+
+def test_a_rollback_goes_to_the_one_before_and_keeps_the_reason(world: World) -> None:
+    world.promote("1")
+    world.promote("2")
+    assert world.roll_back() == "1"
+    assert world.rolled_out[-1] == "1"
+    assert (world.alias("champion"), world.alias("previous")) == ("1", None)
+    assert world.state("2") == "rolled back to version 1: too wordy"
+    with pytest.raises(StanchionError, match=r"no version is known to have served before.*--to"):
+        world.roll_back()
+
+
+@pytest.mark.parametrize("tried", ["1", "3"], ids=["the one before again", "a new one"])
+def test_one_in_trial_is_left_for_the_one_that_serves(world: World, tried: str) -> None:
+    world.promote("1")
+    world.promote("2")
+    world.promote(tried, only_pin=True)
+    assert world.roll_back() == "2"
+    assert (world.alias("champion"), world.alias("previous")) == ("2", "1")
+
+
+def test_one_that_a_person_pinned_again_is_rolled_out_and_its_alias_follows(world: World) -> None:
+    world.promote("1")
+    first = world.pinned()
+    world.promote("2")
+    lockfile.write_prompt(world.root, "local", PROMPT, {SERVICE: first})
+    assert world.roll_back() == "1"
+    assert (world.alias("champion"), world.rolled_out[-1]) == ("1", "1")
 
 
 def test_the_first_one_that_fails_leaves_none(world: World) -> None:

@@ -84,6 +84,16 @@ def test_a_version_in_trial_is_left_for_the_one_it_was_to_replace(world: World) 
     assert (world.served, world.alias("champion")) == ("1", "1")
 
 
+def test_the_version_before_in_trial_again_is_left_for_the_one_that_serves(world: World) -> None:
+    for _ in range(3):
+        world.promote(world.register())
+    request = Promotion(world.root, ENVIRONMENT, MODEL, "2")
+    promote_version(request, world.preview, world.target, roll_out=None)
+    assert _back(world) == "3"
+    assert (world.served, world.alias("champion"), world.alias("previous")) == ("3", "3", "2")
+    assert _back(world) == "2"
+
+
 def test_a_pin_that_was_edited_by_hand_is_rolled_out_and_its_alias_follows(world: World) -> None:
     world.promote(world.register())
     first = world.pinned()
