@@ -26,7 +26,7 @@ from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.models import lease, lockfile, trial
 from stanchion_cli.models.candidate import Candidate, candidate_of
-from stanchion_cli.models.former import version_before
+from stanchion_cli.models.former import leave, version_before
 from stanchion_cli.models.gates import GateError, candidate
 from stanchion_cli.models.lockfile import AdapterPin, Pin
 from stanchion_cli.models.records import HEALTHY, Records
@@ -181,9 +181,7 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
                 )
             version, pin = gated(registry, asked.model, wanted, release.services)
             if left is not None and left.version != pin.version:
-                before = Records.of(client, left, asked.environment)
-                if not before.lost():
-                    before.say(f"rolled back to version {pin.version}: {reason}")
+                leave(Records.of(client, left, asked.environment), left, pin.version, reason)
         hold.check()
         release.pin(dict.fromkeys(release.services, pin))
         if roll_out is not None:

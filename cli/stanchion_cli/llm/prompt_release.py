@@ -13,7 +13,7 @@ from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.llm import gates, prompts
 from stanchion_cli.llm.prompts import PromptRecords
 from stanchion_cli.models import lease, lockfile, trial
-from stanchion_cli.models.former import version_before
+from stanchion_cli.models.former import leave, version_before
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lockfile import Pin, PromptPin
 from stanchion_cli.models.records import HEALTHY
@@ -122,7 +122,7 @@ def roll_back(
                 )
             version = prompts.read(client, request.prompt, wanted)
             if left is not None and left.version != wanted:
-                _records(request, client, left).say(f"rolled back to version {wanted}: {reason}")
+                leave(_records(request, client, left), left, wanted, reason)
         hold.check()
         _pin(request, dict.fromkeys(services, version.pin))
         if roll_out is not None:

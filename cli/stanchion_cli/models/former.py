@@ -1,4 +1,4 @@
-"""What a rollback goes back to: the same for models, adapters and prompts."""
+"""What a rollback goes back to, and what it leaves: the same for models, adapters and prompts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.records import PINNED, Records
+from stanchion_cli.progress import console
 
 
 def version_before(
@@ -37,3 +38,11 @@ def version_before(
     if pinned.version in (champion, previous) and (replaced is None or kept.state() != PINNED):
         return previous
     return replaced or champion or previous
+
+
+def leave(records: Records, left: Pin, to: str, reason: str) -> None:
+    """Keep on a version why it is left for version `to`, where the registry still has it."""
+    if records.lost():
+        console.print(f"  version {left.version} is gone: no reason is kept on it")
+    else:
+        records.say(f"rolled back to version {to}: {reason}")

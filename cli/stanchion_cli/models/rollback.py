@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import attempts, gates
-from stanchion_cli.models.former import version_before
+from stanchion_cli.models.former import leave, version_before
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import release, services_of
 from stanchion_cli.models.records import HEALTHY, Records
@@ -72,10 +72,7 @@ def roll_back(
             pin = Pin(model, version.version, digest, attempt)
             if left is not None and (left.model, left.version) != (model, pin.version):
                 records = Records.of(client, left, request.environment)
-                if records.lost():
-                    console.print(f"  version {left.version} is gone: no reason is kept on it")
-                else:
-                    records.say(f"rolled back to version {pin.version}: {request.reason}")
+                leave(records, left, pin.version, request.reason)
         path = held.pin(dict.fromkeys(services, pin))
         console.print(f"  pinned {pin} in {path.name}")
         if roll_out is not None:

@@ -155,6 +155,17 @@ def test_one_that_a_person_pinned_again_is_rolled_out_and_its_alias_follows(worl
     assert (world.alias("champion"), world.rolled_out[-1]) == ("1", "1")
 
 
+def test_one_that_was_deleted_from_the_registry_can_be_left(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.promote("1")
+    world.promote("2")
+    world.registry.client().delete_prompt_version(PROMPT, "2")
+    assert world.roll_back() == "1"
+    assert (world.alias("champion"), world.rolled_out[-1]) == ("1", "1")
+    assert "version 2 is gone" in capsys.readouterr().err
+
+
 def test_the_first_one_that_fails_leaves_none(world: World) -> None:
     world.fails = True
     with pytest.raises(StanchionError, match="taken back"):
