@@ -165,6 +165,6 @@ def _await_ready(api: Api, ref: Ref) -> None:
             raise StanchionError(
                 "\n".join(filter(None, [f"did not become ready: {hopeless or reason}", found])),
                 where=str(ref),
-                fix="mend the cause and run the same command again",
+                fix=readiness.remedy(live),
             )
         time.sleep(_POLL_SECONDS)

@@ -33,7 +33,7 @@ def failed(api: Api, live: Live) -> str:
             return f"the job failed: {condition.get('message', condition.get('reason', ''))}"
         if condition.get("reason") == "ProgressDeadlineExceeded":
             return str(condition.get("message", "its progress deadline is exceeded"))
-    if live["kind"] == "Rollout" and (live.get("status") or {}).get("phase") == "Degraded":
+    if _is_taken_back(live):
         return f"its new version was taken back: {live['status'].get('message', '')}"
     for pod in _pods(api, live):
         for status in _container_statuses(pod):
@@ -45,6 +45,21 @@ def failed(api: Api, live: Live) -> str:
             if reason in _HOPELESS_REASONS or crashed:
                 return f"{status['name']} of pod {pod['metadata']['name']} is in {reason}"
     return ""
+
+
+def remedy(live: Live | None) -> str:
+    """What to do about an object that did not become ready, or is gone."""
+    if live is not None and _is_taken_back(live):
+        return (
+            "the lock file pins that version still: "
+            f"`stanchion rollback {live['metadata']['name']}` pins the one before, and its "
+            "`stanchion promote` run again also keeps the reason on it"
+        )
+    return "mend the cause and run the same command again"
+
+
+def _is_taken_back(live: Live) -> bool:
+    return live["kind"] == "Rollout" and (live.get("status") or {}).get("phase") == "Degraded"
 
 
 def obstacle(api: Api, live: Live) -> str:

@@ -78,6 +78,23 @@ def test_a_failure_that_stands_ends_the_waiting(clock: Clock) -> None:
     assert apply.HOPELESS_SECONDS <= clock.now < apply.HOPELESS_SECONDS + 2
 
 
+def test_a_version_that_was_taken_back_is_told_with_the_commands_that_leave_it(
+    clock: Clock,
+) -> None:
+    taken_back = {
+        "observedGeneration": "2",
+        "phase": "Degraded",
+        "message": "RolloutAborted: Rollout aborted update to revision 2",
+    }
+    cluster: Any = Cluster(lambda: taken_back)
+    ref = Ref("argoproj.io/v1alpha1", "Rollout", "demo", "wine")
+    with pytest.raises(StanchionError, match="its new version was taken back: Roll") as told:
+        apply._await_ready(cluster, ref)
+    assert "`stanchion rollback wine`" in told.value.fix
+    assert "`stanchion promote` run again" in told.value.fix
+    assert "mend" not in told.value.fix
+
+
 def test_what_the_program_leaves_to_others_is_applied_as_it_was_found() -> None:
     """Left out, the server would take it for removed; declared again, it would be taken back."""
     declared = {"spec": {"selector": {"app": "wine"}, "ports": [80]}}
