@@ -3,14 +3,25 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from heapq import merge
 from itertools import pairwise
 
-_MACROS = frozenset(
-    {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
-)
-_A_YEAR = {"@hourly": 8760, "@weekly": 52, "@monthly": 12, "@yearly": 1, "@annually": 1}
-"""How often the words come in a year that do not come daily."""
+_WORDS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+"""What the words stand for."""
+_FIRST_DAY = datetime(2028, 1, 1)
+"""Of a leap year."""
+_TWO_YEARS = 731
+_ALL_CALENDARS = 28 * 365 + 7
+"""Days after which the days of the week fall on the same days of the year again."""
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
 _FIELDS: tuple[tuple[int, int, list[str]], ...] = (
@@ -30,7 +41,7 @@ def is_schedule(text: str) -> bool:
     A CronJob's Sunday is 0 and never 7, and its fields have no L, W or #.
     """
     fields = text.split(" ")
-    return text in _MACROS or (
+    return text in _WORDS or (
         len(fields) == len(_FIELDS)
         and all(
             _is_item(item, *bounds)
@@ -47,7 +58,7 @@ def take_turns(start: str, end: str) -> bool:
     takes no turn.
 
     Args:
-        start: A schedule that `is_schedule` finds good, and no word as @daily.
+        start: A schedule that `is_schedule` finds good.
         end: Likewise.
     """
     times = merge(
@@ -67,28 +78,62 @@ def runs_per_month(text: str) -> float:
     Args:
         text: A schedule that `is_schedule` finds good.
     """
-    if text in _MACROS:
-        return _A_YEAR.get(text, 365) / 12
     return sum(1 for _ in _times(text)) / 24
+
+
+@cache
+def longest_gap(text: str) -> timedelta | None:
+    """The longest time from one run to the next; None for a schedule that never comes.
+
+    Args:
+        text: A schedule that `is_schedule` finds good.
+    """
+    days, times = [*_days(text, _ALL_CALENDARS)], _times_of_day(text)
+    if not days:
+        return None
+    overnight = times[0] - times[-1]
+    within = (then - now for now, then in pairwise(times))
+    return max(*(then - now + overnight for now, then in pairwise(days)), *within)
 
 
 def _times(text: str) -> Iterator[datetime]:
     """When a schedule comes, in a leap year and the year after, in order."""
-    fields = text.split(" ")
-    minutes, hours, days, months, weekdays = (
-        {value for item in field.split(",") for value in _values(item, *bounds)}
-        for field, bounds in zip(fields, _FIELDS, strict=True)
-    )
+    times = _times_of_day(text)
+    return (day + time for day in _days(text, _TWO_YEARS) for time in times)
+
+
+def _times_of_day(text: str) -> list[timedelta]:
+    """When a schedule comes on each of its days, in order."""
+    minutes, hours, *_ = _fields(text)
+    return [
+        timedelta(hours=hour, minutes=minute)
+        for hour in sorted(hours)
+        for minute in sorted(minutes)
+    ]
+
+
+def _days(text: str, many: int) -> Iterator[datetime]:
+    """The days on which a schedule comes, of so many."""
+    _, _, days, months, weekdays = _fields(text)
     # Where either says nothing both must hold, else one of them does: so cron has it.
-    both = any({"*", "?"} & set(field.split(",")) for field in (fields[2], fields[4]))
-    day, last = datetime(2028, 1, 1), datetime(2029, 12, 31)
-    while day <= last:
+    plain = _plain(text)
+    both = any({"*", "?"} & set(field.split(",")) for field in (plain[2], plain[4]))
+    for day in (_FIRST_DAY + timedelta(days=each) for each in range(many)):
         fits = (day.day in days, day.isoweekday() % 7 in weekdays)
         if day.month in months and (all(fits) if both else any(fits)):
-            for hour in sorted(hours):
-                for minute in sorted(minutes):
-                    yield day + timedelta(hours=hour, minutes=minute)
-        day += timedelta(days=1)
+            yield day
+
+
+def _fields(text: str) -> list[set[int]]:
+    """What each of the five fields stands for."""
+    return [
+        {value for item in field.split(",") for value in _values(item, *bounds)}
+        for field, bounds in zip(_plain(text), _FIELDS, strict=True)
+    ]
+
+
+def _plain(text: str) -> list[str]:
+    return _WORDS.get(text, text).split(" ")
 
 
 def _values(item: str, least: int, most: int, names: list[str]) -> range:

@@ -1,7 +1,9 @@
 """Schedules of CronJobs: what Kubernetes takes, and nothing else."""
 
+from datetime import timedelta
+
 import pytest
-from stanchion.schedules import is_schedule, runs_per_month, take_turns
+from stanchion.schedules import is_schedule, longest_gap, runs_per_month, take_turns
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,30 @@ def test_and_where_they_do_not_it_is_seen(start: str, end: str) -> None:
 )  # fmt: skip
 def test_a_schedule_comes_so_often_in_a_month(text: str, runs: float) -> None:
     assert runs_per_month(text) == pytest.approx(runs, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("text", "gap"),
+    [
+        ("17 3 * * *", timedelta(days=1)),
+        ("@daily", timedelta(days=1)),
+        ("17 */6 * * *", timedelta(hours=6)),
+        ("*/10 * * * *", timedelta(minutes=10)),
+        ("*/25 * * * *", timedelta(minutes=25)),
+        ("0 8,18 * * *", timedelta(hours=14)),
+        ("0 6 * * MON-FRI", timedelta(days=3)),
+        ("@weekly", timedelta(days=7)),
+        ("0 0 1 * *", timedelta(days=31)),
+        ("0 0 1,15 * MON", timedelta(days=7)),
+        ("@yearly", timedelta(days=366)),
+        ("0 0 29 2 *", timedelta(days=4 * 365 + 1)),
+        # As from 22 February 2027 to 7 February 2028.
+        ("0 0 * 2 MON", timedelta(days=350)),
+    ],
+)
+def test_no_two_runs_are_further_apart_than_the_longest_gap(text: str, gap: timedelta) -> None:
+    assert longest_gap(text) == gap
+
+
+def test_a_schedule_that_never_comes_has_no_gap() -> None:
+    assert longest_gap("0 0 31 2 *") is None
