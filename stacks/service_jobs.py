@@ -31,6 +31,7 @@ class JobArgs(TypedDict):
     deadline_seconds: int
     resources: ContainerResources
     gpus: int
+    monitoring: bool
     schedule: NotRequired[str]
     queue: NotRequired[str]
     queue_priority: NotRequired[str]
@@ -43,7 +44,7 @@ def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placem
 
     Args:
         file: The file.
-        environment: The environment, whose tenants may have queues.
+        environment: The environment, whose tenants may have queues and which may be monitored.
         pools: Placement on the environment's pools, by their names.
     """
     args: JobArgs = {
@@ -57,6 +58,7 @@ def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placem
             "memory": file.resources.memory,
         },
         "gpus": file.resources.gpus,
+        "monitoring": environment.monitored,
     }
     if file.schedule is not None:
         args["schedule"] = file.schedule

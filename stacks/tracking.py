@@ -186,6 +186,7 @@ def _back_up(environment: Environment, foundation: Foundation, server: MlflowSer
         "database": server["database"],
         "destination": store.destination,
         "schedule": environment.backup_schedule,
+        "monitoring": environment.monitored,
     }
     if store.volume_claim_name is not None:
         args["volume_claim_name"] = store.volume_claim_name

@@ -30,6 +30,7 @@ from unit.components.test_model_rest import resting
 from unit.components.test_monitoring_stack import stack
 from unit.components.test_operators import AWS, operators
 from unit.components.test_retraining_trigger import trigger
+from unit.components.test_tracking_backup import backup
 from unit.components.test_training_job import training
 from unit.components.world import World
 
@@ -84,6 +85,8 @@ def worlds() -> tuple[World, ...]:
         llm_gateway(monitoring=True),
         batch(),
         training(),
+        training(nodes=2),
+        backup(),
         trigger(),
         monitor(),
         features(),

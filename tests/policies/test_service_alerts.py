@@ -16,11 +16,17 @@ from policies.manifests import Manifest, manifest, resource
 from stanchion.monitoring import (
     GpuMetrics,
     LlmObjectives,
+    Once,
+    Watched,
     WatchedGateway,
+    WatchedJobs,
     WatchedLlm,
     WatchedService,
+    backup_rules,
     gateway_rules,
+    job_rules,
     llm_rules,
+    mlflow_rules,
     service_rules,
 )
 from stanchion.monitoring.gpu_alerts import gpu_rules
@@ -53,7 +59,7 @@ def counters() -> Manifest:
 
 
 def watched() -> list[dict[str, Any]]:
-    """Every rule about GPUs, language models and gateways."""
+    """Every rule about GPUs, language models, gateways, jobs and MLflow."""
     platform = WatchedMonitoring("platform")
     told: LlmObjectives = {
         "first_token": {"milliseconds": 1000, "percent": 99.0},
@@ -63,8 +69,25 @@ def watched() -> list[dict[str, Any]]:
         *gpu_rules(platform, GpuMetrics.GPU_OPERATOR),
         *llm_rules(WatchedLlm("llama", "demo", "growth", "team-a", told)),
         *gateway_rules(WatchedGateway("assistant", "demo", "growth", "team-a", {})),
+        *(group for once in Once for group in job_rules(jobs(once))),
+        *mlflow_rules(Watched("mlflow", "tracking", "", "platform"), 2),
+        *backup_rules(Watched("mlflow-backup", "tracking", "", "platform"), "@daily", 7200),
     ]
     return [rule.manifest() for group in groups for rule in group.rules]
+
+
+def jobs(once: Once) -> WatchedJobs:
+    """What runs once, with a CronJob beside it."""
+    return WatchedJobs(
+        "scores",
+        "demo",
+        "growth",
+        "team-a",
+        deadline_seconds=600,
+        once=once,
+        repeats=True,
+        schedule="@daily",
+    )
 
 
 def complaints(policy: str, *objects: Manifest) -> list[str]:
@@ -97,7 +120,7 @@ def test_every_query_asks_for_what_somebody_exports_or_the_service_records() -> 
     assert complaints("query-exported", alerts(*rules())) == []
 
 
-def test_gpus_language_models_and_gateways_ask_for_what_somebody_exports() -> None:
+def test_gpus_language_models_jobs_and_mlflow_ask_for_what_somebody_exports() -> None:
     assert complaints("query-exported", alerts(*watched()), counters()) == []
 
 

@@ -46,6 +46,6 @@ def test_it_keeps_every_rule_and_every_type(
         if "wine-scores" in str(each["metadata"]["name"])
     }
     assert ("Job", "wine-scores") in rendered
-    assert {"CronJob", "NetworkPolicy", "ServiceAccount", "Secret"} <= {
+    assert {"CronJob", "NetworkPolicy", "PrometheusRule", "ServiceAccount", "Secret"} <= {
         kind for kind, _ in rendered
     }

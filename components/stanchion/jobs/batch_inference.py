@@ -5,7 +5,7 @@ import pulumi
 from stanchion import labels, pods
 from stanchion.children import child_options, once_made
 from stanchion.credentials import secret
-from stanchion.jobs import _parts, _pods
+from stanchion.jobs import _alerts, _parts, _pods
 from stanchion.jobs.arguments import (
     BatchInferenceArgs,
     checked,
@@ -14,6 +14,7 @@ from stanchion.jobs.arguments import (
     needs_cloud,
 )
 from stanchion.labels import metadata
+from stanchion.monitoring import Once
 from stanchion.names import label_value
 from stanchion.tracking.access import way_to_mlflow
 
@@ -27,8 +28,9 @@ class BatchInference(pulumi.ComponentResource):
     writes the same bytes. A new model version, image or input is scored anew.
 
     With `schedule` a CronJob scores the day before, and `dates` beside it fills in days once.
-    With `queue` Kueue says when pods start. It deliberately makes no queue, no bucket and no
-    claim, reads nothing but Parquet, and deletes no output of other days.
+    With `queue` Kueue says when pods start, with `monitoring` its owner hears of runs that fail or
+    are late. It deliberately makes no queue, no bucket and no claim, reads nothing but Parquet, and
+    deletes no output of other days.
     """
 
     namespace: pulumi.Output[str]
@@ -116,6 +118,15 @@ class BatchInference(pulumi.ComponentResource):
                 opts=ready,
             )
             self.job_name = once_made(called, job)
+        _alerts.watch(
+            name,
+            args,
+            metadata(service, namespace, labelled),
+            child,
+            deadline_seconds=deadline_seconds(args),
+            once=Once.JOB if self.job_name is not None else None,
+            repeats="schedule" in args,
+        )
         self.namespace = pulumi.Output.from_input(namespace)
         self.pod_labels = pulumi.Output.from_input(selected)
         self.register_outputs(

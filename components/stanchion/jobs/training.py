@@ -8,15 +8,17 @@ import pulumi_kubernetes as k8s
 
 from stanchion import labels, pods
 from stanchion.children import child_options, once_made
-from stanchion.jobs import _parts, _ray_job, _training_pods
+from stanchion.jobs import _alerts, _parts, _ray_job, _training_pods
 from stanchion.jobs.training_arguments import (
     DEFAULT_KEPT_RUNS,
     TrainingJobArgs,
     checked,
+    deadline_seconds,
     needs_cloud,
     repeats,
 )
 from stanchion.labels import metadata
+from stanchion.monitoring import Once
 from stanchion.names import label_value, short_hash
 from stanchion.tracking.access import way_to_mlflow
 
@@ -32,8 +34,9 @@ class TrainingJob(pulumi.ComponentResource):
 
     With `schedule` a CronJob trains, with `on_demand` it waits to be asked, with `queue` Kueue says
     when pods start, with `nodes` several pods train together as a JobSet, with `ray` in a cluster
-    of Ray that a RayJob makes and ends. It deliberately makes no queue, bucket, claim, MLflow user
-    or Secret, and promotes nothing: what it registers goes through the gates like any version.
+    of Ray that a RayJob makes and ends. With `monitoring` its owner hears of runs that fail or are
+    late, those with Ray excepted. It deliberately makes no queue, bucket, claim, MLflow user or
+    Secret, and promotes nothing: what it registers goes through the gates like any version.
     """
 
     namespace: pulumi.Output[str]
@@ -116,6 +119,18 @@ class TrainingJob(pulumi.ComponentResource):
         else:
             called, made = _trained_once(name, args, labelled, code, ready)
             self.job_name = once_made(called, made)
+        # Ray's command is no Job's: nothing that Prometheus reads says what became of it.
+        if "ray" not in args:
+            once = Once.JOB_SET if several else Once.JOB
+            _alerts.watch(
+                name,
+                args,
+                metadata(service, namespace, labelled),
+                child,
+                deadline_seconds=deadline_seconds(args),
+                once=None if repeats(args) else once,
+                repeats=repeats(args),
+            )
         self.namespace = pulumi.Output.from_input(namespace)
         self.pod_labels = pulumi.Output.from_input(selected)
         self.register_outputs(

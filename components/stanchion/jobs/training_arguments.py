@@ -117,6 +117,11 @@ class TrainingJobArgs(TypedDict):
     output `annotations`. Default: none."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
+    monitoring: NotRequired[bool]
+    """Whether Prometheus Operator is there: then there are alerts of runs that fail or are late,
+    those with `ray` excepted. Default: false."""
+    runbooks: NotRequired[str]
+    """Folder or address of the runbooks that its alerts link to. Default: docs/runbooks."""
 
 
 def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:

@@ -6,6 +6,7 @@ from stanchion.monitoring.drift_limits import DriftLimits, check_drift
 from stanchion.monitoring.drift_monitor import WatchedMonitor, drift_monitor_rules
 from stanchion.monitoring.features import WatchedFeatures, feature_store_rules
 from stanchion.monitoring.gpu_counters import GpuMetrics
+from stanchion.monitoring.jobs import WatchedJobs, job_rules
 from stanchion.monitoring.links import RUNBOOKS, AlertLinks, check_links, unfit_address
 from stanchion.monitoring.llm_alerts import (
     WatchedGateway,
@@ -24,6 +25,7 @@ from stanchion.monitoring.objectives import (
 )
 from stanchion.monitoring.retraining import WatchedTrigger, retraining_rules
 from stanchion.monitoring.rules import prometheus_rule
+from stanchion.monitoring.runs import Once
 from stanchion.monitoring.service_monitor import (
     INTERVAL_SECONDS,
     NAMESPACE,
@@ -47,7 +49,8 @@ from stanchion.monitoring.stack_arguments import (
     SlackTarget,
     WebhookTarget,
 )
-from stanchion.monitoring.watched import WatchedService
+from stanchion.monitoring.tracking import backup_rules, mlflow_rules
+from stanchion.monitoring.watched import Watched, WatchedService
 
 __all__ = [
     "ALERTMANAGER_PODS",
@@ -71,16 +74,20 @@ __all__ = [
     "LlmObjectives",
     "MonitoringStack",
     "MonitoringStackArgs",
+    "Once",
     "PagerDutyTarget",
     "ServiceLevelObjectives",
     "SlackTarget",
+    "Watched",
     "WatchedFeatures",
     "WatchedGateway",
+    "WatchedJobs",
     "WatchedLlm",
     "WatchedMonitor",
     "WatchedService",
     "WatchedTrigger",
     "WebhookTarget",
+    "backup_rules",
     "check_drift",
     "check_gateway_objectives",
     "check_links",
@@ -89,7 +96,9 @@ __all__ = [
     "drift_monitor_rules",
     "feature_store_rules",
     "gateway_rules",
+    "job_rules",
     "llm_rules",
+    "mlflow_rules",
     "prometheus_rule",
     "retraining_rules",
     "service_monitor",

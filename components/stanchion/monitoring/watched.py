@@ -17,7 +17,7 @@ class Watched:
     Attributes:
         service: Its name.
         namespace: Its namespace.
-        tenant: Whose it is.
+        tenant: Whose it is; empty: the platform's.
         owner: Team that answers for it.
         runbooks: Folder or address of the runbooks.
         dashboard: Where it is seen, below Grafana's own address; empty: nowhere.
@@ -53,6 +53,7 @@ class Watched:
         labels: Mapping[str, str] | None = None,
     ) -> AlertRule:
         """An alert about it."""
+        whose = {"tenant": self.tenant} if self.tenant else {}
         return AlertRule(
             name,
             expr,
@@ -60,7 +61,7 @@ class Watched:
             summary=f"{self.service} in {self.namespace} {summary}",
             description=description,
             runbooks=self.runbooks,
-            labels={**self.labels, "tenant": self.tenant, "owner": self.owner, **(labels or {})},
+            labels={**self.labels, **whose, "owner": self.owner, **(labels or {})},
             hold_seconds=hold_seconds,
             dashboard=self.dashboard,
             grafana=self.grafana,

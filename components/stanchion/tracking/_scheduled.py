@@ -12,6 +12,8 @@ from stanchion.labels import metadata
 from stanchion.schedules import is_schedule
 from stanchion.tracking import _pods
 
+RUN_SECONDS = 2 * 60 * 60
+"""Longest time of a run."""
 _MISSED_SECONDS = 6 * 60 * 60
 """One that was missed is made up for while it is still of its day."""
 
@@ -45,6 +47,21 @@ def check_schedule(check: Checks, schedule: str) -> None:
         check.refuse("schedule", f"'{schedule}' is no schedule", "write five fields, as 17 2 * * *")
 
 
+def labels_of(args: CommonArgs, part: str) -> dict[str, str]:
+    """Labels of a job's objects.
+
+    Args:
+        args: What the component is told.
+        part: What the job does.
+    """
+    return labels.standard(
+        labels.selector("mlflow", server_of(args), part),
+        owner=args["owner"],
+        cost_center=args["cost_center"],
+        version=args["image"].rpartition(":")[2],
+    )
+
+
 def cron_job(
     parent: pulumi.ComponentResource,
     name: str,
@@ -75,21 +92,16 @@ def cron_job(
         priority_class: PriorityClass of its pods.
     """
     called, namespace = f"{server_of(args)}-{part}", args["namespace"]
-    selected = labels.selector("mlflow", server_of(args), part)
-    labelled = labels.standard(
-        selected,
-        owner=args["owner"],
-        cost_center=args["cost_center"],
-        version=args["image"].rpartition(":")[2],
-    )
-    child = child_options(parent, opts)
+    labelled, child = labels_of(args, part), child_options(parent, opts)
     account = pods.service_account(
         f"{name}-account", metadata(called, namespace, labelled, annotations), child
     )
     walls = k8s.networking.v1.NetworkPolicy(
         f"{name}-network",
         metadata=metadata(called, namespace, labelled),
-        spec=network.policy_spec(selected, admit=[], allow=allow),
+        spec=network.policy_spec(
+            labels.selector("mlflow", server_of(args), part), admit=[], allow=allow
+        ),
         opts=child,
     )
     pod = _pods.pod_spec(
@@ -110,7 +122,7 @@ def cron_job(
 def _spec(
     schedule: str, labelled: dict[str, str], pod: k8s.core.v1.PodSpecArgs
 ) -> k8s.batch.v1.CronJobSpecArgs:
-    """One at a time, in UTC, for two hours at most."""
+    """One at a time, in UTC."""
     return k8s.batch.v1.CronJobSpecArgs(
         schedule=schedule,
         time_zone="Etc/UTC",
@@ -122,7 +134,7 @@ def _spec(
             metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled),
             spec=k8s.batch.v1.JobSpecArgs(
                 backoff_limit=2,
-                active_deadline_seconds=2 * 60 * 60,
+                active_deadline_seconds=RUN_SECONDS,
                 template=k8s.core.v1.PodTemplateSpecArgs(
                     metadata=k8s.meta.v1.ObjectMetaArgs(labels=labelled), spec=pod
                 ),

@@ -73,9 +73,12 @@ class MlflowServerArgs(TypedDict):
     """Addresses that load balancers outside the cluster connect from, for a `PrivateIngress`:
     `Network`'s output `balancer_cidrs`. Default: none, no way in from outside."""
     monitoring: NotRequired[bool]
-    """Whether to create a ServiceMonitor, which needs Prometheus Operator. Default: false."""
+    """Whether to create a ServiceMonitor and an alert, which need Prometheus Operator. Default:
+    false."""
     monitoring_namespace: NotRequired[str]
     """Namespace that may scrape metrics. Default: monitoring."""
+    runbooks: NotRequired[str]
+    """Folder or address of the runbooks that its alert links to. Default: docs/runbooks."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
 

@@ -6,10 +6,12 @@ from typing import NotRequired, TypedDict
 import pulumi
 import pulumi_kubernetes as k8s
 
-from stanchion import pods
+from stanchion import monitoring, pods
 from stanchion.checks import Checks
-from stanchion.children import once_made
+from stanchion.children import child_options, once_made
 from stanchion.foundation.artifact_store.contract import mount_path
+from stanchion.labels import metadata
+from stanchion.monitoring.dashboards.mlflow import MLFLOW
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.tracking import _pods, _scheduled, _walls
 from stanchion.tracking.arguments import MlflowDatabase, check_access
@@ -18,6 +20,7 @@ SCHEDULE = "17 2 * * *"
 KEEP_DAYS = 30
 BACKUPS = "backups"
 """Purpose of the `ArtifactStore` that backups are written to."""
+_PART = "backup"
 DEFAULT_RESOURCES: ContainerResources = {
     "cpu": "100m",
     "cpu_limit": "1",
@@ -62,6 +65,11 @@ class TrackingBackupArgs(TypedDict):
     100m up to 1 core, 1Gi, 4Gi of disk."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
+    monitoring: NotRequired[bool]
+    """Whether Prometheus Operator is there: then there are alerts of backups that fail or are late.
+    Default: false."""
+    runbooks: NotRequired[str]
+    """Folder or address of the runbooks that its alerts link to. Default: docs/runbooks."""
 
 
 class TrackingBackup(pulumi.ComponentResource):
@@ -70,7 +78,8 @@ class TrackingBackup(pulumi.ComponentResource):
     It reads as the server does and never as the administrator. A backup is independent of
     PostgreSQL's release and of the cloud: one file, restored by the image's `restore` into
     databases that its migration has made. It stands beside a managed database's own backups,
-    which go with their account and restore nowhere else.
+    which go with their account and restore nowhere else. With `monitoring` its owner hears of
+    backups that fail or are late.
 
     It deliberately copies no artifacts, whose store keeps versions, and restores nothing.
     """
@@ -86,11 +95,12 @@ class TrackingBackup(pulumi.ComponentResource):
         args = checked(name, args)
         super().__init__("stanchion:index:TrackingBackup", name, {}, opts)
         service = _scheduled.server_of(args)
+        called = f"{service}-{_PART}"
         container, volumes = _container(service, args)
         job = _scheduled.cron_job(
             self,
             name,
-            "backup",
+            _PART,
             args,
             opts,
             container=container,
@@ -100,7 +110,9 @@ class TrackingBackup(pulumi.ComponentResource):
             annotations=args.get("service_account_annotations"),
             priority_class=args.get("priority_class"),
         )
-        self.cron_job_name = once_made(f"{service}-backup", job)
+        if args.get("monitoring", False):
+            _watch(name, called, args, child_options(self, opts))
+        self.cron_job_name = once_made(called, job)
         self.namespace = pulumi.Output.from_input(args["namespace"])
         self.register_outputs({"cronJobName": self.cron_job_name, "namespace": self.namespace})
 
@@ -173,3 +185,24 @@ def _container(
         volume_mounts=mounts,
     )
     return container, volumes
+
+
+def _watch(name: str, called: str, args: TrackingBackupArgs, opts: pulumi.ResourceOptions) -> None:
+    monitoring.prometheus_rule(
+        f"{name}-rules",
+        metadata(called, args["namespace"], _scheduled.labels_of(args, _PART)),
+        lambda inside: monitoring.backup_rules(
+            monitoring.Watched(
+                called,
+                inside,
+                tenant="",
+                owner=args["owner"],
+                runbooks=args.get("runbooks", monitoring.RUNBOOKS),
+                dashboard=MLFLOW.path(),
+            ),
+            args.get("schedule", SCHEDULE),
+            _scheduled.RUN_SECONDS,
+        ),
+        args["namespace"],
+        opts,
+    )

@@ -3,11 +3,11 @@
 import pulumi
 import pulumi_kubernetes as k8s
 
-from stanchion import labels, network, pods
+from stanchion import labels, monitoring, network, pods
 from stanchion.children import child_options, once_made
 from stanchion.credentials import generated_password, secret
 from stanchion.labels import metadata
-from stanchion.monitoring import service_monitor
+from stanchion.monitoring.dashboards.mlflow import MLFLOW
 from stanchion.names import service_host, service_hosts
 from stanchion.tracking import _pods, _walls
 from stanchion.tracking.arguments import MlflowServerArgs, checked
@@ -154,13 +154,11 @@ class MlflowServer(pulumi.ComponentResource):
                 opts=child,
             )
         if args.get("monitoring", False):
-            service_monitor(
-                f"{name}-monitor",
-                metadata(service, namespace, labelled),
-                selected,
-                "metrics",
-                child,
-            )
+            described = metadata(service, namespace, labelled)
+            monitoring.service_monitor(f"{name}-monitor", described, selected, "metrics", child)
+            # Made once it answers, so that nobody is paged for its first start.
+            there = child_options(self, opts, depends_on=[server])
+            _watch(name, service, args, described, there)
 
         self.url = once_made(namespace, server, endpoint).apply(
             lambda inside: f"http://{service_host(service, inside)}:{_pods.PORT}"
@@ -194,3 +192,29 @@ def _allowed_hosts(args: MlflowServerArgs) -> pulumi.Output[str]:
         return ",".join([*both, "localhost:*", "127.0.0.1:*", *further])
 
     return pulumi.Output.from_input(args["namespace"]).apply(listed)
+
+
+def _watch(
+    name: str,
+    service: str,
+    args: MlflowServerArgs,
+    called: k8s.meta.v1.ObjectMetaArgs,
+    opts: pulumi.ResourceOptions,
+) -> None:
+    monitoring.prometheus_rule(
+        f"{name}-rules",
+        called,
+        lambda inside: monitoring.mlflow_rules(
+            monitoring.Watched(
+                service,
+                inside,
+                tenant="",
+                owner=args["owner"],
+                runbooks=args.get("runbooks", monitoring.RUNBOOKS),
+                dashboard=MLFLOW.path(),
+            ),
+            args.get("replicas", 1),
+        ),
+        args["namespace"],
+        opts,
+    )
