@@ -54,6 +54,7 @@ ARGS: MonitoringStackArgs = {
 }
 PAGE, TICKET = {"severity": "page"}, {"severity": "ticket"}
 WINE = {"namespace": "demo", "service": "wine", "owner": "team-a"}
+NIGHTLY = {**WINE, "cronjob": "wine"}
 TEA = {"namespace": "demo", "service": "tea", "owner": "team-b"}
 NODE_GONE = {"alertname": "KubeNodeNotReady", "severity": "warning", "node": "node-a"}
 GPUS = {"alertname": "GpuNotReporting", "owner": "platform", **TICKET}
@@ -104,7 +105,7 @@ def test_alertmanager_takes_every_way_of_telling_somebody(amtool: Callable[..., 
     said = amtool("check-config", "FILE")
     assert "SUCCESS" in said
     assert f"{len(ARGS['receivers']) + 2} receivers" in said
-    assert "4 inhibit rules" in said
+    assert "6 inhibit rules" in said
 
 
 @pytest.mark.parametrize(
@@ -168,6 +169,22 @@ def test_an_alert_goes_to_its_team_by_its_urgency(
         (
             {"alertname": "MonitoringTargetsDown", "owner": "platform", **PAGE},
             {**WINE, **PAGE, "alertname": "ModelServiceErrorBudgetBurn"},
+            False,
+        ),
+        (
+            {**NIGHTLY, **TICKET, "alertname": "RetrainingFailed", "service": "wine-retraining"},
+            {**NIGHTLY, **TICKET, "alertname": "JobFailed"},
+            True,
+        ),
+        (
+            {**NIGHTLY, **TICKET, "alertname": "JobFailed"},
+            {**NIGHTLY, **TICKET, "alertname": "ScheduleLate"},
+            True,
+        ),
+        (
+            # Of what ran once, beside the schedule.
+            {**WINE, **TICKET, "alertname": "JobFailed"},
+            {**NIGHTLY, **TICKET, "alertname": "ScheduleLate"},
             False,
         ),
     ],

@@ -57,7 +57,7 @@ def retraining_rules(watched: WatchedTrigger) -> list[RuleGroup]:
             summary=f"{subject} {summary}",
             description=description,
             runbooks=watched.runbooks,
-            labels={**about, "training": watched.training},
+            labels={**about, "training": watched.training, "cronjob": watched.training},
             hold_seconds=hold_seconds,
         )
 

@@ -23,6 +23,8 @@ _SILENT = "info|none"
 _GROUP = ("alertname", "namespace", "service")
 _NODE_OUTAGES = "KubeNodeNotReady|KubeNodeUnreachable"
 """Alerts of kube-prometheus-stack about a node, in its label `node`."""
+_RUNS_FAILED = "JobFailed|TrackingBackupFailed"
+_RUNS_LATE = "ScheduleLate|TrackingBackupLate"
 _ABOUT_THE_REST = "ModelServiceReplicaNotReady|ModelServiceAtMaximumReplicas"
 
 Spec = Mapping[str, Any]
@@ -73,6 +75,16 @@ def inhibitions() -> list[Spec]:
         {
             "sourceMatch": [_matcher("alertname", TARGETS_DOWN)],
             "targetMatch": [_matcher("alertname", "ModelServiceNotScraped")],
+        },
+        {
+            "sourceMatch": [_matcher("alertname", "RetrainingFailed")],
+            "targetMatch": [_matcher("alertname", "JobFailed")],
+            "equal": ["namespace", "cronjob"],
+        },
+        {
+            "sourceMatch": [_matcher("alertname", _RUNS_FAILED, "=~")],
+            "targetMatch": [_matcher("alertname", _RUNS_LATE, "=~")],
+            "equal": ["namespace", "cronjob"],
         },
     ]
 
