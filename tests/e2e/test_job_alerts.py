@@ -141,13 +141,13 @@ class Story:
     groups: Groups = tuple(SCORING)
 
 
-ONCE = {"name": "scores-0123abcd", "owner": 'owner_kind="",owner_name=""'}
-SET = {
+ONCE: dict[str, Any] = {"name": "scores-0123abcd", "owner": 'owner_kind="",owner_name=""'}
+SET: dict[str, Any] = {
     "name": "scores-0123abcd-node-0",
     "owner": 'owner_kind="JobSet",owner_name="scores-0123abcd"',
 }
-BACKUPS = {"name": "mlflow-backup", "of": OF % "tracking"}
-OF_BACKUP = {
+BACKUPS: dict[str, Any] = {"name": "mlflow-backup", "of": OF % "tracking"}
+OF_BACKUP: dict[str, Any] = {
     "owner": 'owner_kind="CronJob",owner_name="mlflow-backup"',
     "of": OF % "tracking",
 }
@@ -157,7 +157,11 @@ READY = (
     'deployment="mlflow"}'
 )
 STORIES = [
-    Story("runs succeed, some of their pods at a second try", {**cron_job(*every_hour())}, {}),
+    Story(
+        "runs succeed, though pods of one failed before",
+        {**cron_job(*every_hour()), **job(120)},
+        {},
+    ),
     Story(
         "one gives up, and the next one succeeds while the failed Job is kept",
         {**cron_job(*every_hour(until=100), *range(185, LONG, HOUR)), **job(120, failed=125)},

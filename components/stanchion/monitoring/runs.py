@@ -16,6 +16,7 @@ _WAITING_SECONDS = 60 * 60
 """What a run may wait for room, beside the time that it may take."""
 _RESTART_SECONDS = 300
 """A JobSet that begins again has deleted its failed Job before."""
+_NEWEST = "failed: {{ $labels.job_name }}, begun {{ humanizeDuration $value }} ago, gave up"
 
 
 class Once(StrEnum):
@@ -100,9 +101,6 @@ def late(
         description=description,
         labels={"cronjob": watched.service},
     )
-
-
-_NEWEST = "failed: {{ $labels.job_name }}, begun {{ humanizeDuration $value }} ago, gave up"
 
 
 def _failed(watched: Watched, owned: str) -> str:

@@ -14,7 +14,7 @@ from unit.components.test_training_job import training
 from unit.components.test_training_on_ray import on_ray
 from unit.components.world import World
 
-WATCHED = {"monitoring": True, "runbooks": "https://example.com/runbooks"}
+WATCHED: dict[str, Any] = {"monitoring": True, "runbooks": "https://example.com/runbooks"}
 ONCE, AGAIN, LATE = ("JobFailed", False), ("JobFailed", True), ("ScheduleLate", True)
 
 
