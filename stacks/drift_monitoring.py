@@ -171,7 +171,6 @@ def _args(
         "problem_ratio": service.drift.problem_ratio,
         "min_rows": file.min_rows,
         "replicas": environment.min_replicas,
-        "runbooks": environment.monitoring.links["runbooks"],
     }
     if file.labels is not None:
         found["labels"] = file.labels.arguments()

@@ -32,6 +32,7 @@ class JobArgs(TypedDict):
     resources: ContainerResources
     gpus: int
     monitoring: bool
+    runbooks: str
     schedule: NotRequired[str]
     queue: NotRequired[str]
     queue_priority: NotRequired[str]
@@ -59,6 +60,7 @@ def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placem
         },
         "gpus": file.resources.gpus,
         "monitoring": environment.monitored,
+        "runbooks": environment.monitoring.links["runbooks"],
     }
     if file.schedule is not None:
         args["schedule"] = file.schedule

@@ -6,7 +6,6 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import monitoring
-from stanchion.monitoring.dashboards.batch_training import BATCH_TRAINING
 from stanchion.owned import OwnedArgs
 
 
@@ -56,7 +55,6 @@ def watch(
                 repeats=repeats,
                 schedule=args.get("schedule"),
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),
-                dashboard=BATCH_TRAINING.path(tenant=inside),
             )
         ),
         args["namespace"],

@@ -8,6 +8,7 @@ import pulumi
 from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
 from stanchion.jobs._parts import check_queue
+from stanchion.monitoring.links import check_links
 from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
@@ -100,7 +101,8 @@ class BatchInferenceArgs(TypedDict):
     """Whether Prometheus Operator is there: then there are alerts of runs that fail or are late.
     Default: false."""
     runbooks: NotRequired[str]
-    """Folder or address of the runbooks that its alerts link to. Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
 
 
 def checked(name: str, args: BatchInferenceArgs) -> BatchInferenceArgs:
@@ -111,6 +113,7 @@ def checked(name: str, args: BatchInferenceArgs) -> BatchInferenceArgs:
     """
     check = Checks("BatchInference", name)
     args = check.arguments(BatchInferenceArgs, args)
+    check_links(check, args.get("runbooks"))
     check_owned(check, name, args)
     check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))

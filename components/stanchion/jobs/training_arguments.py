@@ -9,6 +9,7 @@ from stanchion.checks import Checks
 from stanchion.folders import check_folder, in_bucket
 from stanchion.jobs._parts import check_queue
 from stanchion.jobs.ray_arguments import RayCluster, check_ray
+from stanchion.monitoring.links import check_links
 from stanchion.owned import check_owned
 from stanchion.placement import Placement, check_gpus
 from stanchion.pods import ContainerResources, check_resources
@@ -121,7 +122,8 @@ class TrainingJobArgs(TypedDict):
     """Whether Prometheus Operator is there: then there are alerts of runs that fail or are late,
     those with `ray` excepted. Default: false."""
     runbooks: NotRequired[str]
-    """Folder or address of the runbooks that its alerts link to. Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
 
 
 def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
@@ -132,6 +134,7 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
     """
     check = Checks("TrainingJob", name)
     args = check.arguments(TrainingJobArgs, args)
+    check_links(check, args.get("runbooks"))
     check_owned(check, name, args)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_gpus(check, args.get("gpus", 0), args.get("placement"))

@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 import pulumi
 
 from stanchion.checks import Checks
+from stanchion.monitoring.links import check_links
 from stanchion.network import NetworkPeer
 from stanchion.pods import ContainerResources, check_resources
 
@@ -78,7 +79,8 @@ class MlflowServerArgs(TypedDict):
     monitoring_namespace: NotRequired[str]
     """Namespace that may scrape metrics. Default: monitoring."""
     runbooks: NotRequired[str]
-    """Folder or address of the runbooks that its alert links to. Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
 
@@ -91,6 +93,7 @@ def checked(name: str, args: MlflowServerArgs) -> MlflowServerArgs:
     """
     check = Checks("MlflowServer", name)
     args = check.arguments(MlflowServerArgs, args)
+    check_links(check, args.get("runbooks"))
     check.name("service_name", args.get("service_name", "mlflow"))
     check.label("owner", args["owner"])
     check.label("cost_center", args["cost_center"])

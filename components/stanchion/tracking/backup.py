@@ -11,7 +11,7 @@ from stanchion.checks import Checks
 from stanchion.children import child_options, once_made
 from stanchion.foundation.artifact_store.contract import mount_path
 from stanchion.labels import metadata
-from stanchion.monitoring.dashboards.mlflow import MLFLOW
+from stanchion.monitoring.links import check_links
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.tracking import _pods, _scheduled, _walls
 from stanchion.tracking.arguments import MlflowDatabase, check_access
@@ -69,7 +69,8 @@ class TrackingBackupArgs(TypedDict):
     """Whether Prometheus Operator is there: then there are alerts of backups that fail or are late.
     Default: false."""
     runbooks: NotRequired[str]
-    """Folder or address of the runbooks that its alerts link to. Default: docs/runbooks."""
+    """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
+    `<alert>.md` each. Default: docs/runbooks."""
 
 
 class TrackingBackup(pulumi.ComponentResource):
@@ -125,6 +126,7 @@ def checked(name: str, args: TrackingBackupArgs) -> TrackingBackupArgs:
     """
     check = Checks("TrackingBackup", name)
     args = check.arguments(TrackingBackupArgs, args)
+    check_links(check, args.get("runbooks"))
     _scheduled.check_common(check, args)
     check.between("keep_days", args.get("keep_days", KEEP_DAYS), 1, 3650)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
@@ -198,7 +200,6 @@ def _watch(name: str, called: str, args: TrackingBackupArgs, opts: pulumi.Resour
                 tenant="",
                 owner=args["owner"],
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),
-                dashboard=MLFLOW.path(),
             ),
             args.get("schedule", SCHEDULE),
             _scheduled.RUN_SECONDS,

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from unit.components.programs import llm_gateway, model_service
+from unit.components.programs import llm_gateway, mlflow, model_service
+from unit.components.test_batch_inference import NIGHTLY, batch
 from unit.components.test_drift_monitor import monitor
 from unit.components.test_feature_store import features
 from unit.components.test_llm_objectives import EACH, FIRST, TRACES
@@ -15,23 +16,29 @@ from unit.components.test_model_alerts import LATENCY
 from unit.components.test_model_rest import resting
 from unit.components.test_monitoring_stack import stack
 from unit.components.test_retraining_trigger import trigger
+from unit.components.test_tracking_backup import backup
+from unit.components.test_training_job import training
 from unit.components.world import World
 
 Make = Callable[..., World]
 
 ALERTING: Mapping[str, tuple[Make, ...]] = {
+    "BatchInference": (partial(batch, **NIGHTLY, monitoring=True),),
     "DriftMonitor": (monitor,),
     "FeatureStore": (partial(features, monitoring=True),),
     "LlmGateway": (
         partial(llm_gateway, monitoring=True, traces={**TRACES, "groundedness": {"minimum": 0.6}}),
     ),
     "LlmService": (partial(llm, slo={"first_token": FIRST, "token_time": EACH}),),
+    "MlflowServer": (partial(mlflow, monitoring=True),),
     "ModelService": (
         partial(model_service, monitoring=True, slo=LATENCY),
         partial(resting, monitoring=True, slo=LATENCY),
     ),
     "MonitoringStack": (partial(stack, gpu_metrics="gpu-operator"),),
     "RetrainingTrigger": (trigger,),
+    "TrackingBackup": (partial(backup, monitoring=True),),
+    "TrainingJob": (partial(training, schedule="0 3 * * 1", monitoring=True),),
 }
 """By component; several where one cannot have all of them at once."""
 
