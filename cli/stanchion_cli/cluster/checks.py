@@ -9,6 +9,7 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ DISK_COLD = 15 * _GIB
 DISK_WARM = 5 * _GIB
 """With all programs built."""
 MEMORY = 6 * _GIB
+# The kernel takes a killed node's network apart behind its back: a loaded machine needs seconds.
+_LEFTOVER_ROUTES_SECONDS = 10.0
 # A socket's path may have 107 bytes; containerd adds `.ttrpc` to its own.
 _LONGEST_STATE = 107 - len("/run/containerd.sock.ttrpc")
 _UNFIT_FILESYSTEMS = {"overlay", "nfs", "nfs4", "vfat", "9p", "virtiofs", "fuse.sshfs"}
@@ -223,6 +226,8 @@ def _addresses(name: str) -> Check:
 def plan_for(layout: Layout) -> ranges.Ranges:
     """The cluster's recorded address plan, else the first that is free.
 
+    A recorded one may be routed still for moments after its node was killed: waits for that to go.
+
     Raises:
         ClusterError: None is free, or something else has taken the recorded one.
     """
@@ -231,11 +236,14 @@ def plan_for(layout: Layout) -> ranges.Ranges:
     if own is None:
         others = [plan.index for other in recorded() if (plan := other.ranges())]
         return ranges.choose(occupied, others)
-    for network in occupied:
-        if own.whole.overlaps(network):
+    limit = time.monotonic() + _LEFTOVER_ROUTES_SECONDS
+    while taken := [network for network in occupied if own.whole.overlaps(network)]:
+        if time.monotonic() > limit:
             raise ClusterError(
-                f"the cluster's addresses {own.whole} are now routed elsewhere, to {network}",
+                f"the cluster's addresses {own.whole} are now routed elsewhere, to {taken[0]}",
                 fix=f"remove that route, or the cluster: "
                 f"`stanchion cluster down --name {layout.name}`",
             )
+        time.sleep(0.2)
+        occupied = ranges.occupied(ignored_interface=layout.link)
     return own

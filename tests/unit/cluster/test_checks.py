@@ -124,10 +124,22 @@ def test_a_recorded_plan_that_something_else_has_taken_is_refused(
     layout = Layout.of("local")
     write(layout.record, '{"index": 0}')
     plan = ranges.Ranges(0)
+    monkeypatch.setattr(checks, "_LEFTOVER_ROUTES_SECONDS", 0.0)
     monkeypatch.setattr(ranges, "occupied", lambda **_: [plan.pods])
     with pytest.raises(ClusterError, match="are now routed elsewhere"):
         checks.plan_for(layout)
     monkeypatch.setattr(ranges, "occupied", lambda **_: [])
+    assert checks.plan_for(layout) == plan
+
+
+def test_a_route_that_a_killed_node_left_is_waited_for(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = Layout.of("local")
+    write(layout.record, '{"index": 0}')
+    plan = ranges.Ranges(0)
+    seen = iter([[plan.pods], [plan.pods], []])
+    monkeypatch.setattr(ranges, "occupied", lambda **_: next(seen))
     assert checks.plan_for(layout) == plan
 
 
