@@ -39,6 +39,13 @@ def promote(
     prompt: Annotated[
         bool, typer.Option("--prompt", help="Promote a version of a prompt of MLflow's registry.")
     ] = False,
+    propose: Annotated[
+        bool,
+        typer.Option(
+            "--propose",
+            help="Pin on a branch, with a pull request where `gh` is, and roll nothing out.",
+        ),
+    ] = False,
 ) -> None:
     """Run a version's gates, pin it, roll it out, and move the alias when it is healthy.
 
@@ -48,6 +55,8 @@ def promote(
     A LoRA adapter that a language model's service declares is held to its base model and rank.
 
     With --prompt it is a version of a prompt, judged by the answers to it.
+
+    With --propose the pin is a commit on a branch of its own, and nothing is rolled out from here.
 
     Run again after an interruption or --no-wait, it goes on: gates passed once are not run again.
     """
@@ -60,7 +69,7 @@ def promote(
     if prompt and candidate:
         raise InputError("has no --candidate", where=f"prompt {model}", fix="write a version")
     pin = partial(_prompt if prompt else _model, model, version)
-    release(environment, context, pin, wait=wait)
+    release(environment, context, pin, wait=wait and not propose, propose=propose)
 
 
 def _model(model: str, version: str, place: Place) -> Pinned | None:
@@ -82,6 +91,7 @@ def _model(model: str, version: str, place: Place) -> Pinned | None:
         place.preview,
         place.target,
         roll_out=place.roll_out_model(model),
+        destination=place.destination(model, version),
     )
     return Pinned(f"{model} version {version}")
 
@@ -102,8 +112,13 @@ def _adapter(
             _say_it_serves(adapter, found.version, place)
             return None
         asking = replace(asking, request=replace(asked, version=found.version))
-    adapter_release.promote(asking, roll_out=place.roll_out_environment())
-    return Pinned(f"{adapter} version {asking.request.version}")
+    version = asking.request.version
+    adapter_release.promote(
+        asking,
+        roll_out=place.roll_out_environment(),
+        destination=place.destination(adapter, version),
+    )
+    return Pinned(f"{adapter} version {version}")
 
 
 def _say_it_serves(model: str, version: str, place: Place) -> None:
@@ -118,5 +133,6 @@ def _prompt(prompt: str, version: str, place: Place) -> Pinned:
         place.preview.outputs,
         place.target,
         roll_out=place.roll_out_environment(),
+        destination=place.destination(prompt, version, "--prompt"),
     )
     return Pinned(f"prompt {prompt} version {version}")

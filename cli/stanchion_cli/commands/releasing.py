@@ -15,6 +15,7 @@ from stanchion_cli.project import find_root
 
 if TYPE_CHECKING:
     from stanchion_cli.deploy.target import Target
+    from stanchion_cli.models.pinning import Destination
     from stanchion_cli.models.trial import RollOut
     from stanchion_cli.preview import Preview
 
@@ -33,6 +34,35 @@ class Place:
     target: Target
     wait: bool
     """Whether the pin is rolled out from here, too."""
+    propose: bool = False
+    """Whether it is written onto a branch for others to merge."""
+
+    def destination(self, name: str, version: str, option: str = "") -> Destination:
+        """Where a version's pin is written.
+
+        Args:
+            name: The model, adapter or prompt.
+            version: Its version.
+            option: What `promote` needs to tell them apart, as `--prompt`.
+
+        Raises:
+            StanchionError: when nothing can be proposed from this checkout.
+        """
+        from stanchion_cli.models.pinning import Here
+        from stanchion_cli.models.proposal import Proposal
+
+        if not self.propose:
+            return Here(self.root)
+        kind = option.strip("-")
+        options = f" {option}" if option else ""
+        proposal = Proposal(
+            self.root,
+            self.environment,
+            what=f"{kind} {name} {version}".strip(),
+            command=f"stanchion promote {name} {version}{options} --env {self.environment}",
+        )
+        proposal.check()
+        return proposal
 
     @property
     def stack(self) -> str:
@@ -71,7 +101,12 @@ class Pinned:
 
 
 def release(
-    environment: str, context: str, pin: Callable[[Place], Pinned | None], *, wait: bool
+    environment: str,
+    context: str,
+    pin: Callable[[Place], Pinned | None],
+    *,
+    wait: bool,
+    propose: bool = False,
 ) -> None:
     """Reach an environment, pin there, and say what serves or what is left to do.
 
@@ -80,6 +115,7 @@ def release(
         context: A context of the user's own kubeconfig; empty: the environment's own.
         pin: Writes the pin, and rolls it out where the place says so; None: nothing was to do.
         wait: Whether it is rolled out from here.
+        propose: Whether it is proposed to others instead.
 
     Raises:
         StanchionError: before anything is begun, when it cannot be rolled out from here; and what
@@ -93,8 +129,14 @@ def release(
     if wait:
         _needs_engine_or_no_wait(preview.environment)
     with reached(root, environment, preview, context) as target:
-        pinned = pin(Place(root, environment, preview, target, wait))
+        pinned = pin(Place(root, environment, preview, target, wait, propose))
     if pinned is None:
+        return
+    if propose:
+        console.print(
+            f"once it is merged, the next `up` of {preview.environment} rolls it out, and this "
+            "command again without --propose moves the alias"
+        )
         return
     if wait:
         console.print(f"{pinned.what} serves in {environment}", style="bold")

@@ -29,6 +29,7 @@ from stanchion_cli.models.candidate import Candidate, candidate_of
 from stanchion_cli.models.former import leave, version_before
 from stanchion_cli.models.gates import GateError, candidate
 from stanchion_cli.models.lockfile import AdapterPin, Pin
+from stanchion_cli.models.pinning import Destination, Here
 from stanchion_cli.models.records import HEALTHY, Records
 from stanchion_cli.models.registry_access import (
     aliases_of,
@@ -80,10 +81,10 @@ class Release:
         """Where each of the services is."""
         return {name: str(each["namespace"]) for name, each in self.services.items()}
 
-    def pin(self, pins: Mapping[str, AdapterPin | None]) -> Path:
-        """Write the pins."""
+    def pin(self, pins: Mapping[str, AdapterPin | None], root: Path | None = None) -> Path:
+        """Write the pins into a checkout, by default the one that was asked for; the lock file."""
         asked = self.request
-        return lockfile.write_adapter(asked.root, asked.environment, asked.model, pins)
+        return lockfile.write_adapter(root or asked.root, asked.environment, asked.model, pins)
 
 
 def services_of(outputs: Mapping[str, Any], adapter: str) -> Services:
@@ -103,15 +104,15 @@ def proposed(release: Release) -> Candidate:
         return candidate_of(registry, asked.model, release.versions(), asked.environment)
 
 
-def promote(release: Release, *, roll_out: RollOut | None) -> Path:
+def promote(
+    release: Release, *, roll_out: RollOut | None, destination: Destination | None = None
+) -> None:
     """Run the gates, pin the version for every service that serves the adapter, and roll it out.
 
     Args:
         release: The version, and where to.
         roll_out: How to roll out; None: only pin.
-
-    Returns:
-        The lock file that was written.
+        destination: Where the pin is written; None: into the checkout.
 
     Raises:
         GateError: when the version does not pass; nothing is pinned.
@@ -120,13 +121,16 @@ def promote(release: Release, *, roll_out: RollOut | None) -> Path:
     """
     asked = release.request
     doing = f"promotes adapter {asked.model} version {asked.version}"
+    destination = destination or Here(asked.root)
     with lease.held(release.target.api, release.namespaces, doing) as hold:
         with release.registry() as registry:
             version, pin = gated(registry, asked.model, asked.version, release.services)
-            before = _begin(release, registry, version, pin)
+            before = _begin(release, registry, version, pin, destination.state)
         hold.check()
-        file = release.pin(dict.fromkeys(release.services, pin))
-        console.print(f"  pinned adapter {asked.model} version {pin.version} in {file.name}")
+        told = [f"{name}: base model and rank: {pin.base}, {pin.rank}" for name in release.services]
+        with destination.checkout(_where(version), told) as root:
+            file = release.pin(dict.fromkeys(release.services, pin), root)
+        console.print(f"  {destination.done} {_where(version)} in {file.name}")
         if roll_out is not None:
             Trial(
                 where=_where(version),
@@ -140,7 +144,6 @@ def promote(release: Release, *, roll_out: RollOut | None) -> Path:
                     found.client(), version.name, version.version
                 ),
             ).bring_out(roll_out)
-    return file
 
 
 def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> AdapterPin:
@@ -224,7 +227,7 @@ def gated(
 
 
 def _begin(
-    release: Release, registry: Registry, version: ModelVersion, pin: AdapterPin
+    release: Release, registry: Registry, version: ModelVersion, pin: AdapterPin, state: str
 ) -> dict[str, AdapterPin | None]:
     """Record that the version is about to be pinned; what each service served before, healthy."""
     asked, client, current = release.request, registry.client(), release.versions()
@@ -242,7 +245,7 @@ def _begin(
         return AdapterPin(found.version, digest, adapter.base, adapter.rank)
 
     served = {name: whole(name, earlier) for name, earlier in before.items()}
-    trial.begin(Records(client, version, asked.environment), wanted, current, before)
+    trial.begin(Records(client, version, asked.environment), wanted, current, before, state)
     return served
 
 

@@ -16,6 +16,7 @@ from stanchion_cli.models import lease, lockfile, trial
 from stanchion_cli.models.former import leave, version_before
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lockfile import Pin, PromptPin
+from stanchion_cli.models.pinning import Destination, Here
 from stanchion_cli.models.records import HEALTHY
 from stanchion_cli.models.registry_access import open_registry
 from stanchion_cli.models.trial import RollOut, Trial
@@ -38,9 +39,21 @@ class Request:
 
 
 def promote(
-    request: Request, outputs: Mapping[str, Any], target: Target, *, roll_out: RollOut | None
-) -> Path:
+    request: Request,
+    outputs: Mapping[str, Any],
+    target: Target,
+    *,
+    roll_out: RollOut | None,
+    destination: Destination | None = None,
+) -> None:
     """Run the gates of every service that declares the prompt, pin the version, and roll it out.
+
+    Args:
+        request: The version, and where to.
+        outputs: What the environment's program says of its services.
+        target: The cluster that they run on.
+        roll_out: How to roll out; None: only pin.
+        destination: Where the pin is written; None: into the checkout.
 
     Raises:
         InputError: when no service declares it.
@@ -50,6 +63,7 @@ def promote(
     """
     services = services_of(outputs, request)
     doing = f"promotes prompt {request.prompt} version {request.version}"
+    destination = destination or Here(request.root)
     with lease.held(target.api, _namespaces(services), doing) as hold:
         with open_registry(target, target.api(), outputs["tracking"]) as registry:
             client = registry.client()
@@ -59,14 +73,16 @@ def promote(
             served = _pins(client, request, services, before)
             records = _records(request, client, wanted)
             try:
-                _gate(request, outputs, target, registry, version=version, live=served)
+                told = _gate(request, outputs, target, registry, version=version, live=served)
             except GateError as error:
                 records.say(f"refused: {error.reason}")
                 raise
             prompts.keep_digest(client, version)
-            trial.begin(records, wanted, current, before)
+            trial.begin(records, wanted, current, before, destination.state)
         hold.check()
-        file = _pin(request, dict.fromkeys(services, version.pin))
+        with destination.checkout(version.where, told) as root:
+            file = _pin(request, dict.fromkeys(services, version.pin), root)
+        console.print(f"  {destination.done} {version.where} in {file.name}")
         if roll_out is not None:
             Trial(
                 where=version.where,
@@ -80,7 +96,6 @@ def promote(
                     found.client(), request.prompt, version.pin.version
                 ),
             ).bring_out(roll_out)
-    return file
 
 
 def roll_back(
@@ -124,7 +139,8 @@ def roll_back(
             if left is not None and left.version != wanted:
                 leave(_records(request, client, left), left, wanted, reason)
         hold.check()
-        _pin(request, dict.fromkeys(services, version.pin))
+        file = _pin(request, dict.fromkeys(services, version.pin))
+        console.print(f"  pinned {version.where} in {file.name}")
         if roll_out is not None:
             roll_out()
             hold.check()
@@ -168,7 +184,8 @@ def _gate(
     *,
     version: prompts.Version,
     live: Mapping[str, PromptPin | None],
-) -> None:
+) -> list[str]:
+    """Refuse a version that does not pass; what was found of one that does, one a line."""
     client, outcomes = registry.client(), []
     for name, serving in live.items():
         if outputs["llmServices"][name]["gates"] is None:
@@ -183,6 +200,7 @@ def _gate(
             running.note("does not pass" if outcome.failures else outcome.figures)
         outcomes.append(outcome)
     prompts.refuse(version, outcomes)
+    return [f"{each.service}: {each.gate}: {each.figures}" for each in outcomes]
 
 
 def _named(request: Request, pin: PromptPin) -> Pin:
@@ -217,10 +235,9 @@ def _pins(
     return {name: whole(name, wanted) for name, wanted in versions.items()}
 
 
-def _pin(request: Request, pins: Mapping[str, PromptPin | None]) -> Path:
-    file = lockfile.write_prompt(request.root, request.environment, request.prompt, pins)
-    console.print(f"  pinned prompt {request.prompt} in {file.name}")
-    return file
+def _pin(request: Request, pins: Mapping[str, PromptPin | None], root: Path | None = None) -> Path:
+    """Write the pins into a checkout, by default the one that was asked for; the lock file."""
+    return lockfile.write_prompt(root or request.root, request.environment, request.prompt, pins)
 
 
 def _namespaces(services: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from stanchion_cli.errors import StanchionError
 from stanchion_cli.models import lockfile
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import services_of
-from stanchion_cli.models.records import HEALTHY, PINNED, Records
+from stanchion_cli.models.records import HEALTHY, IN_TRIAL, Records
 from stanchion_cli.models.registry_access import aliases_of, champion_of, open_registry
 from stanchion_cli.preview import Preview
 
@@ -81,7 +81,7 @@ def candidate_of(
     if served and champion is not None and champion.version == version:
         return Candidate(version, serves=True)
     state = Records(registry.client(), registry.resolve(model, version), environment).state()
-    if state not in {"", PINNED, HEALTHY}:
+    if state not in {"", HEALTHY} | IN_TRIAL:
         raise StanchionError(
             f"is the candidate, and was tried before: {state}",
             where=where,

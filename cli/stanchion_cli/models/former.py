@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from stanchion_cli.models.lockfile import Pin
-from stanchion_cli.models.records import PINNED, Records
+from stanchion_cli.models.records import IN_TRIAL, Records
 from stanchion_cli.progress import console
 
 
@@ -35,7 +35,8 @@ def version_before(
     found, replaced = kept.before().get(service), None
     if found is not None and found.model == pinned.model and found.version != pinned.version:
         replaced = found.version
-    if pinned.version in (champion, previous) and (replaced is None or kept.state() != PINNED):
+    confirmed = replaced is None or kept.state() not in IN_TRIAL
+    if confirmed and pinned.version in (champion, previous):
         return previous
     return replaced or champion or previous
 

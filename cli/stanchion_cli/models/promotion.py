@@ -14,6 +14,7 @@ from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError
 from stanchion_cli.models import attempts, gates, lease, lockfile, trial
 from stanchion_cli.models.lockfile import Pin
+from stanchion_cli.models.pinning import Destination, Here
 from stanchion_cli.models.records import Records
 from stanchion_cli.models.registry_access import champion_of, move_champion, open_registry
 from stanchion_cli.models.trial import RollOut, Trial
@@ -54,10 +55,10 @@ class Release:
         found = lockfile.read(self.root, self.environment)
         return {name: found.get(name) for name in self.services}
 
-    def pin(self, pins: Mapping[str, Pin | None]) -> Path:
-        """Write the pins, if the lock is still held."""
+    def pin(self, pins: Mapping[str, Pin | None], root: Path) -> Path:
+        """Write the pins into a checkout, if the lock is still held; the lock file."""
         self.hold.check()
-        return lockfile.write(self.root, self.environment, pins)
+        return lockfile.write(root, self.environment, pins)
 
 
 @contextmanager
@@ -81,8 +82,13 @@ def release(
 
 
 def promote_version(
-    request: Request, preview: Preview, target: Target, *, roll_out: RollOut | None
-) -> Path:
+    request: Request,
+    preview: Preview,
+    target: Target,
+    *,
+    roll_out: RollOut | None,
+    destination: Destination | None = None,
+) -> None:
     """Run the gates, pin the version for every service of the model, and roll it out.
 
     Run again after an interruption, or with `roll_out` after without, it goes on: gates that the
@@ -93,9 +99,7 @@ def promote_version(
         preview: The environment's services as they are declared now.
         target: The cluster that they run on.
         roll_out: How to roll out; None: only pin.
-
-    Returns:
-        The lock file that was written.
+        destination: Where the pin is written; None: into the checkout.
 
     Raises:
         InputError: when no service of the environment serves the model, or evaluation data are
@@ -107,17 +111,18 @@ def promote_version(
     """
     services = services_of(preview, request.model, request.environment)
     doing = f"promotes {request.model} version {request.version}"
+    destination = destination or Here(request.root)
     with release(request.root, request.environment, services, preview, target, doing=doing) as held:
         with held.registry() as registry:
-            version, pin, before = _gate(request, held, registry)
+            version, pin, before = _gate(request, held, registry, destination)
             records = Records(registry.client(), version, request.environment)
-            trial.begin(records, pin, held.pins(), before)
+            trial.begin(records, pin, held.pins(), before, destination.state)
             records.keep_attempts(records.attempts().begin(pin.attempt))
-            path = held.pin(dict.fromkeys(services, pin))
-            console.print(f"  pinned {pin} in {path.name}")
+            with destination.checkout(str(pin), records.told()) as root:
+                path = held.pin(dict.fromkeys(services, pin), root)
+            console.print(f"  {destination.done} {pin} in {path.name}")
         if roll_out is not None:
             _trial(held, before, version, pin.attempt).bring_out(roll_out)
-    return path
 
 
 def services_of(preview: Preview, model: str, environment: str) -> dict[str, Mapping[str, Any]]:
@@ -139,7 +144,7 @@ def services_of(preview: Preview, model: str, environment: str) -> dict[str, Map
 
 
 def _gate(
-    request: Request, held: Release, registry: Registry
+    request: Request, held: Release, registry: Registry, destination: Destination
 ) -> tuple[ModelVersion, Pin, Mapping[str, Pin | None]]:
     """The version, what to pin of it, and what was pinned before it; all gates passed."""
     with step(f"gate: {request.model} version {request.version} is registered with a digest"):
@@ -147,7 +152,8 @@ def _gate(
     client = registry.client()
     records = Records(client, version, request.environment)
     # One that is pinned goes on: its pods are those that are there, or on their way.
-    attempt = attempts.pinned(held.pins().values(), request.model, version.version)
+    known = [*held.pins().values(), *destination.pending().values()]
+    attempt = attempts.pinned(known, request.model, version.version)
     pin = Pin(request.model, version.version, digest, attempt or records.attempts().next)
     before = trial.served_before(
         held.pins(), pin, lambda found: Records.of(client, found, request.environment)

@@ -28,6 +28,9 @@ STATE = "stanchion.promotion"
 """Tag with where the version stands, in words; `aborted: …` and `rolled back: …` say why."""
 EXPERIMENT = "promotions"
 PINNED = "pinned, and not yet healthy at full weight"
+PROPOSED = "proposed, and not yet healthy at full weight"
+IN_TRIAL = frozenset({PINNED, PROPOSED})
+"""States of a version that is pinned, or will be, and has not shown yet that it is healthy."""
 HEALTHY = "healthy at full weight"
 _LONGEST = 4000
 _LOGGED = "models:/"
@@ -124,6 +127,12 @@ class Records:
             return {name: Pin(**pin) if pin else None for name, pin in found.items()}
         except (TypeError, AttributeError):  # edited by hand
             return {}
+
+    def told(self) -> list[str]:
+        """What the gates found that were run last, one a line, and the run with every figure."""
+        gates = _parsed(self._read(".gates")).get("gates") or []
+        found = [f"{gate['service']}: {gate['gate']}: {gate['figures']}" for gate in gates]
+        return [*found, f"every figure: MLflow's run {self._read('.evaluation_run')}"]
 
     def attempts(self) -> Attempts:
         """The trials of the version in this environment, as `keep_attempts` recorded them."""

@@ -73,7 +73,7 @@ def roll_back(
             if left is not None and (left.model, left.version) != (model, pin.version):
                 records = Records.of(client, left, request.environment)
                 leave(records, left, pin.version, request.reason)
-        path = held.pin(dict.fromkeys(services, pin))
+        path = held.pin(dict.fromkeys(services, pin), request.root)
         console.print(f"  pinned {pin} in {path.name}")
         if roll_out is not None:
             with step(f"roll back {', '.join(services)} to version {pin.version}"):

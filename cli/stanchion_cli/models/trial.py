@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 from stanchion_cli.deploy.turns import BusyError
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.models.lockfile import Pin
-from stanchion_cli.models.records import HEALTHY, PINNED, Records
+from stanchion_cli.models.records import HEALTHY, IN_TRIAL, Records
 from stanchion_cli.progress import step
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def served_before(
         if found is None or found.model != pin.model:
             return found
         kept = records(found)
-        in_trial = found == pin or kept.state() == PINNED
+        in_trial = found == pin or kept.state() in IN_TRIAL
         return kept.before().get(name, found) if in_trial else found
 
     return {name: settled(name, found) for name, found in current.items()}
@@ -137,11 +137,12 @@ def begin(
     pin: Pin,
     current: Mapping[str, Pin | None],
     before: Mapping[str, Pin | None],
+    state: str,
 ) -> None:
-    """Record that a version is about to be pinned, and what it replaces.
+    """Record that a version is about to be pinned or proposed, and what it replaces.
 
     Where every service is pinned to it already, what is recorded stays.
     """
     if dict.fromkeys(current, pin) != current:
         records.keep_before(before)
-        records.say(PINNED)
+        records.say(state)

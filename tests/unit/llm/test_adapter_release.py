@@ -18,9 +18,10 @@ from stanchion_cli.models import lockfile
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lockfile import AdapterPin
 from stanchion_cli.models.promotion import Request
+from stanchion_cli.models.records import PROPOSED
 from stanchion_models import CANDIDATE, Registry
 from unit.models.adapters import BASE, adapter, registered
-from unit.models.conftest import Cluster
+from unit.models.conftest import Cluster, Elsewhere
 
 ADAPTER = "assistant-lora"
 
@@ -154,6 +155,14 @@ def test_one_that_goes_on_and_fails_is_taken_back_to_what_it_replaced(world: Wor
     with pytest.raises(StanchionError, match="taken back"):
         adapter_release.promote(world.release("2"), roll_out=world.roll_out)
     assert world.pinned() == before
+
+
+def test_one_that_is_proposed_leaves_the_checkout_as_it_is(world: World, tmp_path: Path) -> None:
+    proposal = Elsewhere(tmp_path / "proposal")
+    adapter_release.promote(world.release("1"), roll_out=None, destination=proposal)
+    assert (world.pinned(), world.state("1")) == (None, PROPOSED)
+    assert lockfile.read_adapters(proposal.root, "local")["assistant"][ADAPTER].version == "1"
+    assert proposal.told == [f"assistant: base model and rank: {BASE}, 16"]
 
 
 def test_a_rollback_goes_to_the_version_before_and_keeps_the_reason(world: World) -> None:

@@ -15,8 +15,9 @@ from stanchion_cli.llm import prompt_release, prompts
 from stanchion_cli.models import lockfile
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lockfile import PromptPin
+from stanchion_cli.models.records import PROPOSED
 from stanchion_models import Registry
-from unit.models.conftest import Cluster
+from unit.models.conftest import Cluster, Elsewhere
 
 PROMPT, SERVICE = "faq", "assistant"
 OUTPUTS: dict[str, Any] = {
@@ -49,13 +50,16 @@ class World:
             self.fails = False
             raise StanchionError("does not become ready")
 
-    def promote(self, version: str, *, only_pin: bool = False) -> None:
+    def promote(
+        self, version: str, *, only_pin: bool = False, destination: Elsewhere | None = None
+    ) -> None:
         target: Any = SimpleNamespace(api=lambda: self.cluster, environment="local")
         prompt_release.promote(
             prompt_release.Request(self.root, "local", PROMPT, version),
             OUTPUTS,
             target,
             roll_out=None if only_pin else self.roll_out,
+            destination=destination,
         )
 
     def roll_back(self, to: str = "") -> str:
@@ -101,6 +105,13 @@ def test_one_that_is_healthy_is_champion_and_the_one_before_previous(world: Worl
     assert world.rolled_out == ["1", "2"]
     assert (world.alias("champion"), world.alias("previous")) == ("2", "1")
     assert world.state("2") == "healthy at full weight"
+
+
+def test_one_that_is_proposed_leaves_the_checkout_as_it_is(world: World, tmp_path: Path) -> None:
+    proposal = Elsewhere(tmp_path / "proposal")
+    world.promote("1", only_pin=True, destination=proposal)
+    assert (world.pinned(), world.state("1")) == (None, PROPOSED)
+    assert lockfile.read_prompts(proposal.root, "local")[SERVICE][PROMPT].version == "1"
 
 
 def test_one_that_does_not_roll_out_is_taken_back_and_its_reason_kept(world: World) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from stanchion_cli.deploy.api import Manifest, Ref
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.models import lockfile, promotion
 from stanchion_cli.models.lockfile import Pin
+from stanchion_cli.models.records import PROPOSED
 from stanchion_model_server.measure import measure
 from stanchion_model_server.settings import from_environment
 from stanchion_model_server.wanted import Wanted
@@ -72,6 +73,25 @@ class Cluster:
         kept["metadata"]["resourceVersion"] = str(self._versions)
         self._objects[Ref.of(manifest)] = kept
         return True
+
+
+@dataclass
+class Elsewhere:
+    """A destination that is not the checkout, without the git of a real proposal."""
+
+    root: Path
+    told: list[str] = field(default_factory=list)
+    state: str = PROPOSED
+    done: str = "proposed"
+
+    def pending(self) -> Mapping[str, Pin]:
+        return {}
+
+    @contextmanager
+    def checkout(self, _what: str, told: Sequence[str]) -> Iterator[Path]:
+        self.told.extend(told)
+        (self.root / "stacks" / "services").mkdir(parents=True)
+        yield self.root
 
 
 class Flipped:
@@ -170,9 +190,9 @@ class World:
 
         return roll_out
 
-    def promote(self, version: str, *, roll_out: Callable[[], None] | None = None) -> Path:
+    def promote(self, version: str, *, roll_out: Callable[[], None] | None = None) -> None:
         request = promotion.Request(self.root, ENVIRONMENT, MODEL, version)
-        return promotion.promote_version(
+        promotion.promote_version(
             request, self.preview, self.target, roll_out=roll_out or self.roll_out
         )
 

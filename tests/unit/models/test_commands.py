@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +52,7 @@ class World:
         self.requests: list[promotion.Request] = []
         self.rolled_back: list[rollbacks.Request] = []
         self.prompts: list[prompt_release.Request] = []
+        self.destinations: list[Any] = []
         self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
         self.rollout: dict[str, Any] | None = None
 
@@ -71,18 +73,23 @@ class World:
         self.context = context
         yield Target("prod", bundled=None, kubeconfig=None, context=context)
 
-    def promote(self, request: Any, _preview: Any, target: Target, *, roll_out: Any) -> Path:
+    def promote(
+        self, request: Any, _preview: Any, target: Target, *, roll_out: Any, destination: Any
+    ) -> None:
         assert target.context == self.context
         self.requests.append(request)
+        self.destinations.append(destination)
         if roll_out is not None:
             roll_out()
-        return lockfile.path(self.root, request.environment)
 
-    def promote_adapter(self, release: adapter_release.Release, *, roll_out: Any) -> Path:
+    def promote_adapter(
+        self, release: adapter_release.Release, *, roll_out: Any, destination: Any
+    ) -> None:
         assert list(release.services) == ["assistant"]
         self.requests.append(release.request)
-        roll_out()
-        return lockfile.path(self.root, release.request.environment)
+        self.destinations.append(destination)
+        if roll_out is not None:
+            roll_out()
 
     def roll_back_adapter(
         self, release: adapter_release.Release, *, reason: str, roll_out: Any
@@ -98,15 +105,18 @@ class World:
             roll_out()
         return lockfile.Pin("wine-cultivar", "1", f"sha256:{'a' * 64}")
 
-    def promote_prompt(self, request: Any, _outputs: Any, _target: Any, *, roll_out: Any) -> None:
+    def promote_prompt(
+        self, request: Any, _outputs: Any, _target: Any, *, roll_out: Any, destination: Any
+    ) -> None:
         self.prompts.append(request)
+        self.destinations.append(destination)
         if roll_out is not None:
             roll_out()
 
     def roll_back_prompt(
         self, request: Any, outputs: Any, target: Any, *, reason: str, roll_out: Any
     ) -> lockfile.PromptPin:
-        self.promote_prompt(request, outputs, target, roll_out=roll_out)
+        self.promote_prompt(request, outputs, target, roll_out=roll_out, destination=None)
         assert reason == "by hand"
         return lockfile.PromptPin("2", f"sha256:{'a' * 64}", ())
 
@@ -160,6 +170,34 @@ def test_an_adapter_that_a_service_declares_is_promoted_by_the_same_command(worl
     rollback("assistant-lora", to="2", environment="prod", reason="rude")
     assert world.requests[-1].version == "2"
     assert world.rolled_back == []
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt", "branch"),
+    [
+        ("wine-cultivar", False, "promote/prod/wine-cultivar-2"),
+        ("assistant-lora", False, "promote/prod/assistant-lora-2"),
+        ("faq", True, "promote/prod/prompt-faq-2"),
+    ],
+)
+def test_a_proposal_takes_no_engine_and_rolls_nothing_out(
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    prompt: bool,
+    branch: str,
+) -> None:
+    monkeypatch.setattr(engine, "available", lambda: False)
+    subprocess.run(["git", "init", "--quiet"], cwd=world.root, check=True)
+    promote(name, "2", "prod", propose=True, prompt=prompt)
+    (destination,) = world.destinations
+    assert destination.branch == branch
+    assert world.rolled_out == []
+    said = capsys.readouterr().err
+    assert "this command again without --propose moves the alias" in said
+    again = f"stanchion promote {name} 2{' --prompt' if prompt else ''} --env prod"
+    assert destination.command == again
 
 
 def test_without_the_engine_nothing_is_begun_and_the_way_on_is_told(
