@@ -74,9 +74,9 @@ class Proposal:
             git(self.root, "fetch", "--quiet", "--prune", remote, refs)
 
     def pending(self) -> Mapping[str, Pin]:
-        """What the branch pins; nothing where the lock file was changed since it began."""
-        head = self._head()
-        if not head or git(self.root, "log", "--format=%h", f"{head}~1..HEAD", "--", self._lock):
+        """What the branch pins, where it stands."""
+        head = self._standing()
+        if not head:
             return {}
         with tempfile.TemporaryDirectory(prefix="stanchion-proposal-") as folder:
             copy = lockfile.path(Path(folder), self.environment)
@@ -113,11 +113,16 @@ class Proposal:
         remotes = git(self.root, "remote").split()
         return "origin" if "origin" in remotes else "".join(remotes[:1])
 
-    def _head(self) -> str:
-        """The branch's commit, as others have it; empty where there is no such branch."""
+    def _standing(self) -> str:
+        """The branch's commit, as others have it, while nobody has changed the lock file since.
+
+        Empty where there is no such branch, or it has to be made anew.
+        """
         remote = self._remote
         under = f"refs/remotes/{remote}" if remote else "refs/heads"
-        return git(self.root, "for-each-ref", "--format=%(objectname)", f"{under}/{self.branch}")
+        head = git(self.root, "for-each-ref", "--format=%(objectname)", f"{under}/{self.branch}")
+        since = ("log", "--format=%h", f"{head}~1..HEAD", "--", self._lock)
+        return head if head and not git(self.root, *since) else ""
 
     def _body(self, told: Sequence[str]) -> str:
         found = "\n".join(f"    {line}" for line in told)
@@ -136,9 +141,9 @@ class Proposal:
                 where=self.what,
                 fix=f"run `{self.command}` to roll it out and move the alias",
             )
-        pending = self._head() if self.pending() else ""
+        standing = self._standing()
         staged = git(project, "rev-parse", f":./{self._lock}")
-        if pending and staged == git(project, "rev-parse", f"{pending}:./{self._lock}"):
+        if standing and staged == git(project, "rev-parse", f"{standing}:./{self._lock}"):
             return False
         git(project, "commit", "--quiet", "--message", title, "--message", body)
         git(project, "branch", "--force", self.branch, "HEAD")
