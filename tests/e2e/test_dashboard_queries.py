@@ -58,15 +58,21 @@ def test_series_of_kubernetes_state_that_another_exporter_has_too_change_no_answ
     assert got(simulation, queried, both) == got(simulation, queried)
 
 
-def number(simulation: Simulation, dashboard: Dashboard, title: str, **chosen: str) -> float:
+def number(
+    simulation: Simulation,
+    dashboard: Dashboard,
+    title: str,
+    series: Mapping[str, str] = EVERYTHING,
+    **chosen: str,
+) -> float:
     """The one number of a panel, for some values of the dashboard's variables."""
     (panel,) = [panel for panel in dashboard.panels if panel.title == title]
-    return number_of(simulation, panel.queries[0].filled(chosen))
+    return number_of(simulation, panel.queries[0].filled(chosen), series)
 
 
-def number_of(simulation: Simulation, query: str) -> float:
+def number_of(simulation: Simulation, query: str, series: Mapping[str, str] = EVERYTHING) -> float:
     """The one number that a query yields."""
-    (found,) = got(simulation, [query])
+    (found,) = got(simulation, [query], series)
     return float(found.split()[-1])
 
 
@@ -75,6 +81,14 @@ def test_a_gpu_that_is_held_and_does_not_compute_is_counted_with_its_cost(
 ) -> None:
     assert number(simulation, GPU_FLEET, "Held and idle") == 1
     assert number(simulation, COST, "GPUs that idle") == pytest.approx(0.7 * 730)
+
+
+def test_a_gpu_whose_pod_is_gone_is_held_by_nobody(simulation: Simulation) -> None:
+    of = 'Hostname="node-a",gpu="7",exported_namespace="demo",exported_pod="gone"'
+    gone = {f"DCGM_FI_DEV_GPU_UTIL{{{of}}}": gauge((MINUTES - 30, 0.0), (31, None))}
+    series = {**EVERYTHING, **gone}
+    assert number(simulation, GPU_FLEET, "Held and idle", series) == 1
+    assert number(simulation, COST, "GPUs that idle", series) == pytest.approx(0.7 * 730)
 
 
 def test_a_job_that_survived_a_kill_did_not_give_up(simulation: Simulation) -> None:

@@ -135,6 +135,11 @@ STORIES = [
         {**WELL, of("GPU_UTIL", more=BOUND): gauge((180, None), (MINUTES + 1 - 180, 0))},
         {},
     ),
+    Story(
+        "a pod that never computed and is gone",
+        {**WELL, of("GPU_UTIL", more=BOUND): gauge((200, 0), (MINUTES + 1 - 200, None))},
+        {},
+    ),
     Story("a GPU that nobody holds", {**WELL, of("GPU_UTIL", gpu=1): always(0)}, {}),
     Story(
         "packets are sent again over PCIe",

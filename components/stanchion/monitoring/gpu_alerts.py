@@ -11,6 +11,7 @@ from stanchion.catalog.machines import IDLE_PERCENT
 from stanchion.monitoring.burn_rates import INTERVAL_SECONDS
 from stanchion.monitoring.dashboards.gpu_fleet import GPU_FLEET
 from stanchion.monitoring.gpu_counters import GpuMetrics, asked, exported
+from stanchion.monitoring.gpu_use import GPU_USE, HELD, mean_use
 from stanchion.monitoring.kube_state import kube_state
 from stanchion.monitoring.platform_alerts import WatchedMonitoring
 from stanchion.monitoring.rules import AlertRule, AlertSeverity, RuleGroup
@@ -181,9 +182,8 @@ def _use(watched: WatchedMonitoring) -> Iterator[AlertRule]:
         description="The next larger batch or longer prompt ends with out of memory.",
         hold_minutes=15,
     )
-    use = 'DCGM_FI_DEV_GPU_UTIL{exported_pod=~".+"}'
-    mean = _each(f"avg_over_time({use}[{_IDLE_HOURS}h])", _HELD_BY)
-    before = _each(f"{use} offset {_IDLE_HOURS}h", _HELD_BY)
+    mean = _each(mean_use(HELD, f"{_IDLE_HOURS}h"), _HELD_BY)
+    before = _each(f"{GPU_USE}{{{HELD}}} offset {_IDLE_HOURS}h", _HELD_BY)
     yield _alert(
         watched,
         "GpuIdle",

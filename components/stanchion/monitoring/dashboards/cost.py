@@ -1,5 +1,6 @@
 """What the running platform costs, by tenant and service, and what is paid for and unused."""
 
+from stanchion.catalog.machines import IDLE_PERCENT
 from stanchion.catalog.prices import HOURS_PER_MONTH
 from stanchion.monitoring.dashboards.model import (
     Dashboard,
@@ -13,6 +14,7 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
+from stanchion.monitoring.gpu_use import HELD, mean_use
 from stanchion.monitoring.kube_state import requested
 
 _GIB = 1024**3
@@ -88,12 +90,11 @@ COST = Dashboard(
                 ),
                 stat(
                     "GPUs that idle",
-                    "Dollars a month of GPUs that a pod holds and that computed less than 5 "
-                    "percent of the last hour.",
+                    "Dollars a month of GPUs that a pod holds and that computed less than "
+                    f"{IDLE_PERCENT} percent of the last hour.",
                     "sum(avg by (Hostname) (label_replace(node_gpu_hourly_cost, "
                     '"Hostname", "$1", "node", "(.+)")) * on (Hostname) '
-                    "count by (Hostname) (avg_over_time("
-                    'DCGM_FI_DEV_GPU_UTIL{exported_pod=~".+"}[1h]) < 5)) * '
+                    f"count by (Hostname) ({mean_use(HELD, '1h')} < {IDLE_PERCENT})) * "
                     f"{HOURS_PER_MONTH} or vector(0)",
                     Unit.DOLLARS,
                     Limits(1000, 1),

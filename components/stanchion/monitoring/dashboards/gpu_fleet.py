@@ -13,6 +13,7 @@ from stanchion.monitoring.dashboards.model import (
     stat,
     table,
 )
+from stanchion.monitoring.gpu_use import HELD, mean_use
 from stanchion.monitoring.kube_state import kube_state, requested
 
 # The exporter's own pod is the target; whose GPU it is comes with a prefix.
@@ -20,6 +21,10 @@ _OF = 'Hostname=~"$node",exported_namespace=~"$tenant"'
 _ASKED = requested("nvidia_com_gpu")
 _THERE = kube_state("kube_node_status_allocatable", 'resource="nvidia_com_gpu"')
 _BY = "{{Hostname}} {{gpu}}"
+
+
+def _last_hour(more: str = "") -> str:
+    return mean_use(f"{_OF}{more}", "1h")
 
 
 def _each(metric: str) -> str:
@@ -43,8 +48,7 @@ GPU_FLEET = Dashboard(
                     "Held and idle",
                     f"GPUs that a pod holds and that computed less than {IDLE_PERCENT} percent of "
                     "the last hour: `stanchion costs --live` says what they cost.",
-                    f'count(avg_over_time(DCGM_FI_DEV_GPU_UTIL{{{_OF},exported_pod=~".+"}}[1h]) '
-                    f"< {IDLE_PERCENT}) or vector(0)",
+                    f"count({_last_hour(f',{HELD}')} < {IDLE_PERCENT}) or vector(0)",
                     limits=Limits(1),
                 ),
                 stat(
@@ -82,7 +86,7 @@ GPU_FLEET = Dashboard(
                     "Who has which",
                     "Share of each GPU's time in the last hour, with its pod.",
                     "avg by (Hostname, gpu, modelName, exported_namespace, exported_pod) "
-                    f"(avg_over_time(DCGM_FI_DEV_GPU_UTIL{{{_OF}}}[1h])) / 100",
+                    f"{_last_hour()} / 100",
                     Unit.RATIO,
                 ),
             ),
