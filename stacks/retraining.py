@@ -148,7 +148,7 @@ def build_trigger(
         "settle_minutes": retrain.settle_minutes,
         "replicas": environment.min_replicas,
         "monitoring": environment.monitored,
-        "runbooks": environment.monitoring.links["runbooks"],
+        **environment.monitoring.links,
     }
     if retrain.service is not None:
         args["model_service"] = retrain.service

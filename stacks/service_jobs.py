@@ -33,6 +33,7 @@ class JobArgs(TypedDict):
     gpus: int
     monitoring: bool
     runbooks: str
+    grafana_url: NotRequired[str]
     schedule: NotRequired[str]
     queue: NotRequired[str]
     queue_priority: NotRequired[str]
@@ -60,7 +61,7 @@ def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placem
         },
         "gpus": file.resources.gpus,
         "monitoring": environment.monitored,
-        "runbooks": environment.monitoring.links["runbooks"],
+        **environment.monitoring.links,
     }
     if file.schedule is not None:
         args["schedule"] = file.schedule

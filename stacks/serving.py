@@ -227,10 +227,8 @@ def _build(
         "max_body_bytes": file.max_body_mebibytes * _MEBIBYTE,
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
-        "runbooks": environment.monitoring.links["runbooks"],
+        **environment.monitoring.links,
     }
-    if "grafana_url" in environment.monitoring.links:
-        args["grafana_url"] = environment.monitoring.links["grafana_url"]
     if environment.monitored:
         args["slo"] = file.slo.arguments()
         args["drift"] = file.drift.arguments()

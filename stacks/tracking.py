@@ -103,7 +103,7 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         "resources": {"cpu": "250m", "cpu_limit": "2", "memory": settings.memory},
         "allowed_hosts": list(settings.allowed_hosts),
         "monitoring": environment.monitored,
-        "runbooks": environment.monitoring.links["runbooks"],
+        **environment.monitoring.links,
     }
     if database.cidr is None:
         mlflow_args["database"]["pods"] = {"namespace": TRACKING}
@@ -188,7 +188,7 @@ def _back_up(environment: Environment, foundation: Foundation, server: MlflowSer
         "destination": store.destination,
         "schedule": environment.backup_schedule,
         "monitoring": environment.monitored,
-        "runbooks": environment.monitoring.links["runbooks"],
+        **environment.monitoring.links,
     }
     if store.volume_claim_name is not None:
         args["volume_claim_name"] = store.volume_claim_name

@@ -20,14 +20,13 @@ GROUPS = [
     group.manifest()
     for group in drift_monitor_rules(
         WatchedMonitor(
-            "wine-monitor",
-            "demo",
             "wine",
+            "demo",
             "growth",
             "team-a",
+            "wine-monitor",
             metric="accuracy",
             overdue_seconds=OVERDUE,
-            runbooks="docs/runbooks",
         )
     )
 ]

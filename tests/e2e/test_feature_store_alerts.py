@@ -10,7 +10,7 @@ from stanchion.monitoring import WatchedFeatures, feature_store_rules
 GROUPS = [
     group.manifest()
     for group in feature_store_rules(
-        WatchedFeatures("features", "tracking", "team-a", 1800, "docs/runbooks")
+        WatchedFeatures("features", "tracking", "", "team-a", stale_seconds=1800)
     )
 ]
 ALERTS = {

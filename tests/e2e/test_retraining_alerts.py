@@ -23,7 +23,6 @@ GROUPS = [
             "wine-training",
             poll_seconds=300,
             repeat_seconds=3600,
-            runbooks="docs/runbooks",
         )
     )
 ]

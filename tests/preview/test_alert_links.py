@@ -108,8 +108,11 @@ def test_every_dashboard_of_an_alert_is_a_link(linked: Preview) -> None:
     found = {rule["annotations"].get("dashboard", "") for rule in alerts(linked)} - {""}
     assert {address.partition("/d/")[0] for address in found} == {LINKS["grafanaUrl"]}
     assert {address.partition("?")[0].rpartition("/")[2] for address in found} == {
+        "stanchion-batch-training",
+        "stanchion-drift",
         "stanchion-gpu-fleet",
         "stanchion-llm-service",
+        "stanchion-mlflow",
         "stanchion-model-service",
     }
 

@@ -236,6 +236,7 @@ def _watch(
             monitoring.WatchedFeatures(
                 service,
                 inside,
+                tenant="",
                 owner=args["owner"],
                 stale_seconds=args.get("stale_minutes", STALE_MINUTES) * 60,
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),

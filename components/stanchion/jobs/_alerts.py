@@ -6,6 +6,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import monitoring
+from stanchion.monitoring.dashboards.batch_training import BATCH_TRAINING
 from stanchion.owned import OwnedArgs
 
 
@@ -16,6 +17,7 @@ class WatchedArgs(OwnedArgs):
     schedule: NotRequired[str]
     monitoring: NotRequired[bool]
     runbooks: NotRequired[str]
+    grafana_url: NotRequired[str]
 
 
 def watch(
@@ -55,6 +57,8 @@ def watch(
                 repeats=repeats,
                 schedule=args.get("schedule"),
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),
+                grafana=args.get("grafana_url", ""),
+                dashboard=BATCH_TRAINING.path(tenant=inside),
             )
         ),
         args["namespace"],

@@ -103,6 +103,9 @@ class BatchInferenceArgs(TypedDict):
     runbooks: NotRequired[str]
     """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
     `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
 
 
 def checked(name: str, args: BatchInferenceArgs) -> BatchInferenceArgs:
@@ -113,7 +116,7 @@ def checked(name: str, args: BatchInferenceArgs) -> BatchInferenceArgs:
     """
     check = Checks("BatchInference", name)
     args = check.arguments(BatchInferenceArgs, args)
-    check_links(check, args.get("runbooks"))
+    check_links(check, args.get("runbooks"), args.get("grafana_url"))
     check_owned(check, name, args)
     check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))

@@ -14,6 +14,7 @@ from stanchion.jobs.drift_monitor_arguments import (
     overdue_hours,
 )
 from stanchion.labels import metadata
+from stanchion.monitoring.dashboards.drift import DRIFT_OF_MODELS
 from stanchion.names import label_value
 from stanchion.serving._served import endpoint
 from stanchion.tracking.access import way_to_mlflow
@@ -156,14 +157,16 @@ def _exporter(
         called,
         lambda inside: monitoring.drift_monitor_rules(
             monitoring.WatchedMonitor(
-                service,
+                args["model_service"],
                 inside,
-                model_service=args["model_service"],
+                monitor=service,
                 tenant=args["tenant"],
                 owner=args["owner"],
                 metric=str(metric),
                 overdue_seconds=overdue_hours(args) * 3600,
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),
+                grafana=args.get("grafana_url", ""),
+                dashboard=DRIFT_OF_MODELS.path(tenant=inside, service=args["model_service"]),
             )
         ),
         namespace,

@@ -150,6 +150,9 @@ class DriftMonitorArgs(TypedDict):
     runbooks: NotRequired[str]
     """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
     `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
     placement: NotRequired[Placement]
     """Pool of nodes it runs on. Default: nodes of no pool."""
     volume_claim_name: NotRequired[pulumi.Input[str]]
@@ -170,7 +173,7 @@ def checked(name: str, args: DriftMonitorArgs) -> DriftMonitorArgs:
     check = Checks("DriftMonitor", name)
     args = check.arguments(DriftMonitorArgs, args)
     check_owned(check, name, args)
-    check_links(check, args.get("runbooks"))
+    check_links(check, args.get("runbooks"), args.get("grafana_url"))
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     for field, value in (
         ("model_service", args["model_service"]),

@@ -15,6 +15,7 @@ from stanchion.jobs.retraining_arguments import (
     watches_data,
 )
 from stanchion.labels import metadata
+from stanchion.monitoring.dashboards.batch_training import BATCH_TRAINING
 from stanchion.names import service_host
 from stanchion.serving._served import endpoint
 
@@ -178,6 +179,8 @@ def _watch(
                 poll_seconds=poll_seconds,
                 repeat_seconds=_REPEAT_SECONDS,
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),
+                grafana=args.get("grafana_url", ""),
+                dashboard=BATCH_TRAINING.path(tenant=inside),
             )
         ),
         args["namespace"],

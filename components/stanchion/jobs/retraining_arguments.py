@@ -91,6 +91,9 @@ class RetrainingTriggerArgs(TypedDict):
     runbooks: NotRequired[str]
     """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
     `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
     volume_claim_name: NotRequired[pulumi.Input[str]]
     """PersistentVolumeClaim with the data, mounted read-only at /data. Default: none."""
     service_account_annotations: NotRequired[pulumi.Input[dict[str, str]]]
@@ -113,7 +116,7 @@ def checked(name: str, args: RetrainingTriggerArgs) -> RetrainingTriggerArgs:
     check = Checks("RetrainingTrigger", name)
     args = check.arguments(RetrainingTriggerArgs, args)
     check_owned(check, name, args)
-    check_links(check, args.get("runbooks"))
+    check_links(check, args.get("runbooks"), args.get("grafana_url"))
     check.name("training", args["training"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     for field, number, low, high in (

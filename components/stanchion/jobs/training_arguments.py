@@ -124,6 +124,9 @@ class TrainingJobArgs(TypedDict):
     runbooks: NotRequired[str]
     """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
     `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
 
 
 def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
@@ -134,7 +137,7 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
     """
     check = Checks("TrainingJob", name)
     args = check.arguments(TrainingJobArgs, args)
-    check_links(check, args.get("runbooks"))
+    check_links(check, args.get("runbooks"), args.get("grafana_url"))
     check_owned(check, name, args)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
     check_gpus(check, args.get("gpus", 0), args.get("placement"))

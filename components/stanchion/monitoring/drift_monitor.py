@@ -1,10 +1,10 @@
 """What comes of the reports of a drift monitor, and how it is known that they come at all."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stanchion.monitoring.burn_rates import matchers
 from stanchion.monitoring.rules import AlertRule, AlertSeverity, RuleGroup
+from stanchion.monitoring.watched import Watched
 
 _INTERVAL_SECONDS = 60
 _UNSEEN_SECONDS = 900
@@ -13,33 +13,18 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class WatchedMonitor:
-    """A drift monitor as its alerts know it.
+class WatchedMonitor(Watched):
+    """A drift monitor as its alerts know it: by the model service whose log it judges.
 
     Attributes:
-        monitor: Its name.
-        namespace: Its namespace.
-        model_service: The model service whose log it judges.
-        tenant: Whose it is.
-        owner: Team that answers for it.
+        monitor: Its own name.
         metric: What its labels are judged by; empty where there are none.
         overdue_seconds: How old the end of the newest judged window may be.
-        runbooks: Folder or address of the runbooks.
     """
 
     monitor: str
-    namespace: str
-    model_service: str
-    tenant: str
-    owner: str
     metric: str
     overdue_seconds: int
-    runbooks: str
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """Labels of its metrics: those of the model service's own."""
-        return {"namespace": self.namespace, "service": self.model_service}
 
 
 def drift_monitor_rules(watched: WatchedMonitor) -> list[RuleGroup]:
@@ -60,19 +45,13 @@ def _alert(
     description: str,
     hold_seconds: int = 0,
 ) -> AlertRule:
-    return AlertRule(
+    return watched.alert(
         name,
         expr,
         AlertSeverity.TICKET,
-        summary=f"{watched.model_service} in {watched.namespace} {summary}",
+        summary=summary,
         description=description,
-        runbooks=watched.runbooks,
-        labels={
-            **watched.labels,
-            "tenant": watched.tenant,
-            "owner": watched.owner,
-            "monitor": watched.monitor,
-        },
+        labels={"monitor": watched.monitor},
         hold_seconds=hold_seconds,
     )
 

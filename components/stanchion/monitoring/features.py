@@ -1,62 +1,34 @@
 """What is watched about a feature store."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stanchion.monitoring.burn_rates import matchers
-from stanchion.monitoring.rules import AlertRule, AlertSeverity, RuleGroup
+from stanchion.monitoring.rules import AlertSeverity, RuleGroup
+from stanchion.monitoring.watched import Watched
 
 _INTERVAL_SECONDS = 60
 _UNANSWERED_SECONDS = 300
 
 
 @dataclass(frozen=True)
-class WatchedFeatures:
+class WatchedFeatures(Watched):
     """A feature store as its alerts know it.
 
     Attributes:
-        service: Name of its Service.
-        namespace: Its namespace.
-        owner: Team that answers for it.
         stale_seconds: How old served values may be; a check may be twice as old.
-        runbooks: Folder or address of the runbooks.
     """
 
-    service: str
-    namespace: str
-    owner: str
     stale_seconds: int
-    runbooks: str
 
     @property
-    def labels(self) -> Mapping[str, str]:
-        """Labels of its metrics."""
-        return {"namespace": self.namespace, "service": self.service}
+    def subject(self) -> str:
+        """The store, of which something is said then."""
+        return f"{super().subject}:"
 
 
 def feature_store_rules(watched: WatchedFeatures) -> list[RuleGroup]:
     """The alerts of a feature store: it does not answer, is old, differs, or nobody looked."""
     own = matchers(watched.labels)
-    subject = f"{watched.service} in {watched.namespace}"
-
-    def alert(  # noqa: PLR0917 - an alert's own parts
-        name: str,
-        expr: str,
-        severity: AlertSeverity,
-        summary: str,
-        description: str,
-        hold_seconds: int = 0,
-    ) -> AlertRule:
-        return AlertRule(
-            name,
-            expr,
-            severity,
-            summary=f"{subject}: {summary}",
-            description=description,
-            runbooks=watched.runbooks,
-            labels={**watched.labels, "owner": watched.owner},
-            hold_seconds=hold_seconds,
-        )
 
     def age(metric: str) -> str:
         return f"time() - max by (feature_view) ({metric}{{{own}}})"
@@ -72,40 +44,42 @@ def feature_store_rules(watched: WatchedFeatures) -> list[RuleGroup]:
         RuleGroup(
             f"{watched.namespace}-{watched.service}",
             [
-                alert(
+                watched.alert(
                     "FeatureStoreUnavailable",
                     f"absent({ready}) or {ready} == 0",
                     AlertSeverity.PAGE,
-                    "no replica answers with features",
-                    "Callers get no features: no replica runs, none can be scraped, or the "
-                    "database does not answer any of them.",
+                    summary="no replica answers with features",
+                    description="Callers get no features: no replica runs, none can be scraped, "
+                    "or the database does not answer any of them.",
                     hold_seconds=_UNANSWERED_SECONDS,
                 ),
-                alert(
+                watched.alert(
                     "FeatureStoreStale",
                     f"{until} > {watched.stale_seconds}",
                     AlertSeverity.TICKET,
-                    "{{ $labels.feature_view }} was brought up to date "
+                    summary="{{ $labels.feature_view }} was brought up to date "
                     "{{ humanizeDuration $value }} ago",
-                    "Materialisation does not run, fails, or cannot keep up. The old values are "
-                    "served until they expire; then none are.",
+                    description="Materialisation does not run, fails, or cannot keep up. The old "
+                    "values are served until they expire; then none are.",
                 ),
-                alert(
+                watched.alert(
                     "FeatureStoreInconsistent",
                     f"{differing} / {compared} > 0",
                     AlertSeverity.TICKET,
-                    "{{ humanizePercentage $value }} of the compared values of "
+                    summary="{{ humanizePercentage $value }} of the compared values of "
                     "{{ $labels.feature_view }}:{{ $labels.feature }} are not served as training "
                     "reads them",
-                    "Models get other values than they were trained on, and no error says so.",
+                    description="Models get other values than they were trained on, and no error "
+                    "says so.",
                 ),
-                alert(
+                watched.alert(
                     "FeatureStoreUnchecked",
                     f"{checked} > {2 * watched.stale_seconds}",
                     AlertSeverity.TICKET,
-                    "{{ $labels.feature_view }} was checked {{ humanizeDuration $value }} ago",
-                    "The consistency check does not run or fails: that nothing is inconsistent "
-                    "says nothing.",
+                    summary="{{ $labels.feature_view }} was checked "
+                    "{{ humanizeDuration $value }} ago",
+                    description="The consistency check does not run or fails: that nothing is "
+                    "inconsistent says nothing.",
                 ),
             ],
             _INTERVAL_SECONDS,

@@ -1,10 +1,10 @@
 """What is watched about a model that is trained again by itself."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stanchion.monitoring.burn_rates import matchers
 from stanchion.monitoring.rules import AlertRule, AlertSeverity, RuleGroup
+from stanchion.monitoring.watched import Watched
 
 _INTERVAL_SECONDS = 60
 _UNSEEN_SECONDS = 900
@@ -12,52 +12,39 @@ _UNSEEN_SECONDS = 900
 
 
 @dataclass(frozen=True)
-class WatchedTrigger:
-    """A retraining trigger as its alerts know it.
+class WatchedTrigger(Watched):
+    """A retraining trigger as its alerts know it: by the name of its Service.
 
     Attributes:
-        service: Name of its Service.
-        namespace: Its namespace.
-        tenant: Whose it is.
-        owner: Team that answers for it.
         training: Name of the CronJob that it starts.
         poll_seconds: How often it looks.
         repeat_seconds: How soon an alert that fires on is told again.
-        runbooks: Folder or address of the runbooks.
     """
 
-    service: str
-    namespace: str
-    tenant: str
-    owner: str
     training: str
     poll_seconds: int
     repeat_seconds: int
-    runbooks: str
 
     @property
-    def labels(self) -> Mapping[str, str]:
-        """Labels of its metrics."""
-        return {"namespace": self.namespace, "service": self.service}
+    def subject(self) -> str:
+        """The training, not what starts it."""
+        return f"{self.training} in {self.namespace}"
 
 
 def retraining_rules(watched: WatchedTrigger) -> list[RuleGroup]:
     """The alerts of a trigger: its training failed, may not start any more, or it sees nothing."""
     own = matchers(watched.labels)
-    subject = f"{watched.training} in {watched.namespace}"
 
     def alert(
         name: str, expr: str, summary: str, description: str, hold_seconds: int = 0
     ) -> AlertRule:
-        about = {**watched.labels, "tenant": watched.tenant, "owner": watched.owner}
-        return AlertRule(
+        return watched.alert(
             name,
             expr,
             AlertSeverity.TICKET,
-            summary=f"{subject} {summary}",
+            summary=summary,
             description=description,
-            runbooks=watched.runbooks,
-            labels={**about, "training": watched.training, "cronjob": watched.training},
+            labels={"training": watched.training, "cronjob": watched.training},
             hold_seconds=hold_seconds,
         )
 

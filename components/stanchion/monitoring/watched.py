@@ -37,6 +37,11 @@ class Watched:
         """Labels of its metrics, and of what is recorded about it."""
         return {"namespace": self.namespace, "service": self.service}
 
+    @property
+    def subject(self) -> str:
+        """What its alerts are about, as their summaries begin."""
+        return f"{self.service} in {self.namespace}"
+
     def selector(self, more: str = "") -> str:
         """Matchers of its metrics, in braces."""
         return "{" + ",".join(filter(None, (matchers(self.labels), more))) + "}"
@@ -58,7 +63,7 @@ class Watched:
             name,
             expr,
             severity,
-            summary=f"{self.service} in {self.namespace} {summary}",
+            summary=f"{self.subject} {summary}",
             description=description,
             runbooks=self.runbooks,
             labels={**self.labels, **whose, "owner": self.owner, **(labels or {})},

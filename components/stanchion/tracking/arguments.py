@@ -81,6 +81,9 @@ class MlflowServerArgs(TypedDict):
     runbooks: NotRequired[str]
     """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
     `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
     priority_class: NotRequired[str]
     """PriorityClass of its pods. Default: none."""
 
@@ -93,7 +96,7 @@ def checked(name: str, args: MlflowServerArgs) -> MlflowServerArgs:
     """
     check = Checks("MlflowServer", name)
     args = check.arguments(MlflowServerArgs, args)
-    check_links(check, args.get("runbooks"))
+    check_links(check, args.get("runbooks"), args.get("grafana_url"))
     check.name("service_name", args.get("service_name", "mlflow"))
     check.label("owner", args["owner"])
     check.label("cost_center", args["cost_center"])

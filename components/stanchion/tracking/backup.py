@@ -11,6 +11,7 @@ from stanchion.checks import Checks
 from stanchion.children import child_options, once_made
 from stanchion.foundation.artifact_store.contract import mount_path
 from stanchion.labels import metadata
+from stanchion.monitoring.dashboards.mlflow import MLFLOW
 from stanchion.monitoring.links import check_links
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.tracking import _pods, _scheduled, _walls
@@ -71,6 +72,9 @@ class TrackingBackupArgs(TypedDict):
     runbooks: NotRequired[str]
     """Folder of the repository, or address by HTTPS, that has the alerts' runbooks, one
     `<alert>.md` each. Default: docs/runbooks."""
+    grafana_url: NotRequired[str]
+    """Address of Grafana, by HTTPS, before the dashboard that an alert names. Default: none; then
+    the alert has what follows it alone."""
 
 
 class TrackingBackup(pulumi.ComponentResource):
@@ -126,7 +130,7 @@ def checked(name: str, args: TrackingBackupArgs) -> TrackingBackupArgs:
     """
     check = Checks("TrackingBackup", name)
     args = check.arguments(TrackingBackupArgs, args)
-    check_links(check, args.get("runbooks"))
+    check_links(check, args.get("runbooks"), args.get("grafana_url"))
     _scheduled.check_common(check, args)
     check.between("keep_days", args.get("keep_days", KEEP_DAYS), 1, 3650)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
@@ -200,6 +204,8 @@ def _watch(name: str, called: str, args: TrackingBackupArgs, opts: pulumi.Resour
                 tenant="",
                 owner=args["owner"],
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),
+                grafana=args.get("grafana_url", ""),
+                dashboard=MLFLOW.path(),
             ),
             args.get("schedule", SCHEDULE),
             _scheduled.RUN_SECONDS,

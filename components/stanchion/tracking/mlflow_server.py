@@ -7,6 +7,7 @@ from stanchion import labels, monitoring, network, pods
 from stanchion.children import child_options, once_made
 from stanchion.credentials import generated_password, secret
 from stanchion.labels import metadata
+from stanchion.monitoring.dashboards.mlflow import MLFLOW
 from stanchion.names import service_host, service_hosts
 from stanchion.tracking import _pods, _walls
 from stanchion.tracking.arguments import MlflowServerArgs, checked
@@ -210,6 +211,8 @@ def _watch(
                 tenant="",
                 owner=args["owner"],
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),
+                grafana=args.get("grafana_url", ""),
+                dashboard=MLFLOW.path(),
             ),
             args.get("replicas", 1),
         ),
