@@ -26,14 +26,13 @@ pytestmark = [
 ]
 
 _NO_OPENCOST = "one machine has no price, so there is no OpenCost"
-_NO_KUBELET = "the node's Prometheus scrapes neither kubelet nor API server"
 UNFED = {
     "DCGM_": "the node has no GPU",
     "kube_": "kube-state-metrics is not among the node's controllers",
     "kueue_": "Kueue is not among the node's controllers",
-    "container_": _NO_KUBELET,
-    "kubelet_": _NO_KUBELET,
-    "apiserver_": _NO_KUBELET,
+    "kubelet_volume_": "the node's volumes are folders, which nobody measures",
+    "container_cpu_allocation": _NO_OPENCOST,
+    "container_memory_allocation_": _NO_OPENCOST,
     "node_total_hourly_cost": _NO_OPENCOST,
     "node_gpu_": _NO_OPENCOST,
     "vllm:": "a language model's server needs a GPU",

@@ -188,5 +188,6 @@ class Proposal:
         except subprocess.TimeoutExpired:
             raise StanchionError(f"gh took over {_GH_SECONDS} s") from None
         if done.returncode != 0:
-            raise StanchionError(f"gh {arguments[0]} {arguments[1]}: {done.stderr.strip()}")
+            said = " ".join(done.stderr.split())
+            raise StanchionError(f"gh {arguments[0]} {arguments[1]}: {said}")
         return done.stdout.strip()

@@ -164,7 +164,7 @@ PLATFORM = Dashboard(
                 lines(
                     "API server errors",
                     "Share of requests that the API server fails.",
-                    'sum(rate(apiserver_request_total{code=~"5.."}[5m])) / '
+                    '(sum(rate(apiserver_request_total{code=~"5.."}[5m])) or vector(0)) / '
                     "sum(rate(apiserver_request_total[5m]))",
                     "errors",
                     Unit.RATIO,
