@@ -64,6 +64,8 @@ class Engine:
             "bud",
             "--isolation=chroot",
             "--network=host",
+            # Or /etc/cni is made, which a build on the machine's own network has no use for.
+            f"--cni-config-dir={cache_directory() / 'cni'}",
             "--layers",
             "--pull-never",
             "--ulimit=nofile=1024:1024",  # some package scripts close every possible descriptor
