@@ -56,8 +56,8 @@ def monitoring_args(environment: Environment, name: str) -> MonitoringStackArgs:
         "routes": [_written(each, environment, name) for each in config.routes],
         "paged_teams": teams if environment.profile is Profile.PROD else [],
         "replicas": 2 if environment.keep else 1,
-        **config.links,
     }
+    config.link(args)
     if config.heartbeat is not None:
         args["heartbeat"] = config.heartbeat
     if (gpus := _gpu_metrics(environment)) is not None:

@@ -198,3 +198,7 @@ class MonitoringConfig(Strict):
         if self.grafana_url is not None:
             links["grafana_url"] = self.grafana_url
         return links
+
+    def link(self, args: AlertLinks) -> None:
+        """Write them into a component's arguments."""
+        args.update(self.links)

@@ -148,8 +148,8 @@ def build_trigger(
         "settle_minutes": retrain.settle_minutes,
         "replicas": environment.min_replicas,
         "monitoring": environment.monitored,
-        **environment.monitoring.links,
     }
+    environment.monitoring.link(args)
     if retrain.service is not None:
         args["model_service"] = retrain.service
         if retrain.service in pins:

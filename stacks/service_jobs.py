@@ -32,7 +32,7 @@ class JobArgs(TypedDict):
     resources: ContainerResources
     gpus: int
     monitoring: bool
-    runbooks: str
+    runbooks: NotRequired[str]
     grafana_url: NotRequired[str]
     schedule: NotRequired[str]
     queue: NotRequired[str]
@@ -61,8 +61,8 @@ def job_args(file: JobFile, environment: Environment, pools: Mapping[str, Placem
         },
         "gpus": file.resources.gpus,
         "monitoring": environment.monitored,
-        **environment.monitoring.links,
     }
+    environment.monitoring.link(args)
     if file.schedule is not None:
         args["schedule"] = file.schedule
     if environment.has_queues:

@@ -227,8 +227,8 @@ def _build(
         "max_body_bytes": file.max_body_mebibytes * _MEBIBYTE,
         "allow_from": list(file.allow_from),
         "monitoring": environment.monitored,
-        **environment.monitoring.links,
     }
+    environment.monitoring.link(args)
     if environment.monitored:
         args["slo"] = file.slo.arguments()
         args["drift"] = file.drift.arguments()

@@ -103,8 +103,8 @@ def build_tracking(environment: Environment, foundation: Foundation) -> Tracking
         "resources": {"cpu": "250m", "cpu_limit": "2", "memory": settings.memory},
         "allowed_hosts": list(settings.allowed_hosts),
         "monitoring": environment.monitored,
-        **environment.monitoring.links,
     }
+    environment.monitoring.link(mlflow_args)
     if database.cidr is None:
         mlflow_args["database"]["pods"] = {"namespace": TRACKING}
     else:
@@ -188,8 +188,8 @@ def _back_up(environment: Environment, foundation: Foundation, server: MlflowSer
         "destination": store.destination,
         "schedule": environment.backup_schedule,
         "monitoring": environment.monitored,
-        **environment.monitoring.links,
     }
+    environment.monitoring.link(args)
     if store.volume_claim_name is not None:
         args["volume_claim_name"] = store.volume_claim_name
     if foundation.site is not None:

@@ -50,8 +50,8 @@ class Proposal:
         """Make sure, before any gate is run, that a pin can be proposed from this checkout.
 
         Raises:
-            InputError: it is no repository, git ignores the environment's lock file, or the stacks
-                hold changes that the proposal would not carry.
+            InputError: it is no repository, git ignores the environment's lock file or knows nobody
+                to commit as, or the stacks hold changes that the proposal would not carry.
             StanchionError: the remote does not answer.
         """
         prefix(self.root)
@@ -68,6 +68,16 @@ class Proposal:
                 where=", ".join(line[3:] for line in changed.splitlines()),
                 fix="commit or stash it first",
             )
+        git(
+            self.root,
+            "var",
+            "GIT_COMMITTER_IDENT",
+            refused=InputError(
+                "has nobody to commit as",
+                where=str(self.root),
+                fix="set `git config user.name` and `git config user.email`",
+            ),
+        )
         if remote := self._remote:
             there = f"promote/{self.environment}/*"
             refs = f"+refs/heads/{there}:refs/remotes/{remote}/{there}"

@@ -15,7 +15,7 @@ _ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~@%+:-]+)
 class AlertLinks(TypedDict):
     """What components whose alerts have a dashboard take of it."""
 
-    runbooks: str
+    runbooks: NotRequired[str]
     grafana_url: NotRequired[str]
 
 

@@ -248,6 +248,12 @@ def test_no_gate_is_run_where_nothing_could_be_proposed(
     (checkout.root / "stacks" / "services" / "wine.yaml").write_text("kind: Other\n")
     with pytest.raises(InputError, match=r"wine.yaml: is not committed"):
         propose(checkout, version)
+    git(checkout.root, "checkout", "--quiet", "stacks")
+    with monkeypatch.context() as nobody:
+        nobody.setenv("GIT_COMMITTER_EMAIL", "")
+        nobody.setenv("GIT_COMMITTER_NAME", "")
+        with pytest.raises(InputError, match="has nobody to commit as"):
+            propose(checkout, version)
     monkeypatch.setenv("GIT_DIR", os.devnull)
     with pytest.raises(InputError, match="is not in a git repository"):
         propose(checkout, version)
