@@ -51,7 +51,8 @@ def test_a_service_becomes_a_canary_without_dropping_a_request(platform: Platfor
         platform.stanchion("up", "local")
         time.sleep(3)
     assert traffic.failures == []
-    assert phase(platform) == "Healthy"
+    # The autoscaler brings the new workload from one replica to its fewest, perhaps after `up`.
+    eventually(lambda: phase(platform) == "Healthy", seconds=60, what="its fewest replicas")
     assert platform.get("deployments", "-n", "demo")["items"] == []
 
 

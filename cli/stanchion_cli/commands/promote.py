@@ -15,6 +15,7 @@ from stanchion_cli.progress import console
 
 if TYPE_CHECKING:
     from stanchion_cli.llm import adapter_release
+    from stanchion_cli.models.candidate import Candidate
 
 
 def promote(
@@ -81,17 +82,23 @@ def _model(model: str, version: str, place: Place) -> Pinned | None:
     if served_by:
         return _adapter(model, version, served_by, place)
     if not version:
-        found = proposed(place.root, place.environment, model, place.preview, place.target)
+        found = proposed(
+            place.root,
+            place.environment,
+            model,
+            place.preview,
+            place.target,
+            stands=partial(place.stands, "models", model),
+        )
         version = found.version
-        if found.serves:
-            _say_it_serves(model, version, place)
+        if _is_done(found, model, place):
             return None
     promote_version(
         Request(place.root, place.environment, model, version),
         place.preview,
         place.target,
         roll_out=place.roll_out_model(model),
-        destination=place.destination(model, version),
+        destination=place.destination("models", model, version),
     )
     return Pinned(f"{model} version {version}")
 
@@ -107,22 +114,29 @@ def _adapter(
         asked, services, place.target, place.preview.outputs["tracking"]
     )
     if not version:
-        found = adapter_release.proposed(asking)
-        if found.serves:
-            _say_it_serves(adapter, found.version, place)
+        stands = partial(place.stands, "adapters", adapter)
+        found = adapter_release.proposed(asking, stands=stands)
+        if _is_done(found, adapter, place):
             return None
         asking = replace(asking, request=replace(asked, version=found.version))
     version = asking.request.version
     adapter_release.promote(
         asking,
         roll_out=place.roll_out_environment(),
-        destination=place.destination(adapter, version),
+        destination=place.destination("adapters", adapter, version),
     )
     return Pinned(f"{adapter} version {version}")
 
 
-def _say_it_serves(model: str, version: str, place: Place) -> None:
-    console.print(f"{model} version {version}, the candidate, serves in {place.environment}")
+def _is_done(found: Candidate, model: str, place: Place) -> bool:
+    """Whether nothing is left to do for a candidate, which is told then."""
+    pinned = place.propose and found.pinned
+    if found.serves or pinned:
+        state = "serves" if found.serves else "is pinned"
+        console.print(
+            f"{model} version {found.version}, the candidate, {state} in {place.environment}"
+        )
+    return found.serves or pinned
 
 
 def _prompt(prompt: str, version: str, place: Place) -> Pinned:
@@ -133,6 +147,6 @@ def _prompt(prompt: str, version: str, place: Place) -> Pinned:
         place.preview.outputs,
         place.target,
         roll_out=place.roll_out_environment(),
-        destination=place.destination(prompt, version, "--prompt"),
+        destination=place.destination("prompts", prompt, version),
     )
     return Pinned(f"prompt {prompt} version {version}")

@@ -16,6 +16,7 @@ from stanchion_cli.project import find_root
 if TYPE_CHECKING:
     from stanchion_cli.deploy.target import Target
     from stanchion_cli.models.pinning import Destination
+    from stanchion_cli.models.proposal import Proposal
     from stanchion_cli.models.trial import RollOut
     from stanchion_cli.preview import Preview
 
@@ -37,32 +38,39 @@ class Place:
     propose: bool = False
     """Whether it is written onto a branch for others to merge."""
 
-    def destination(self, name: str, version: str, option: str = "") -> Destination:
+    def destination(self, kind: str, name: str, version: str) -> Destination:
         """Where a version's pin is written.
 
         Args:
-            name: The model, adapter or prompt.
+            kind: models, adapters or prompts.
+            name: Its name in the registry.
             version: Its version.
-            option: What `promote` needs to tell them apart, as `--prompt`.
 
         Raises:
             StanchionError: when nothing can be proposed from this checkout.
         """
         from stanchion_cli.models.pinning import Here
-        from stanchion_cli.models.proposal import Proposal
 
+        proposal = self._proposal(kind, name, version)
         if not self.propose:
-            return Here(self.root)
-        kind = option.strip("-")
-        options = f" {option}" if option else ""
-        proposal = Proposal(
-            self.root,
-            self.environment,
-            what=f"{kind} {name} {version}".strip(),
-            command=f"stanchion promote {name} {version}{options} --env {self.environment}",
-        )
+            return Here(self.root, proposal)
         proposal.check()
         return proposal
+
+    def stands(self, kind: str, name: str, version: str) -> bool:
+        """Whether a version's proposal is there, where it is to be proposed."""
+        if not self.propose:
+            return False
+        proposal = self._proposal(kind, name, version)
+        proposal.check()
+        return proposal.exists
+
+    def _proposal(self, kind: str, name: str, version: str) -> Proposal:
+        from stanchion_cli.models.proposal import Proposal
+
+        options = " --prompt" if kind == "prompts" else ""
+        command = f"stanchion promote {name} {version}{options} --env {self.environment}"
+        return Proposal(self.root, self.environment, kind, name, version, command)
 
     @property
     def stack(self) -> str:
@@ -134,8 +142,8 @@ def release(
         return
     if propose:
         console.print(
-            f"once it is merged, the next `up` of {preview.environment} rolls it out, and this "
-            "command again without --propose moves the alias"
+            f"once it is merged, the next `up` of {preview.environment} rolls it out; after a "
+            "pull this command again without --propose moves the alias"
         )
         return
     if wait:

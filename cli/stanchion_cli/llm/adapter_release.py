@@ -7,8 +7,9 @@ served, by `stanchion evaluate`; there is no canary, and no version of it runs b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from stanchion_cli.models.former import leave, version_before
 from stanchion_cli.models.gates import GateError, candidate
 from stanchion_cli.models.lockfile import AdapterPin, Pin
 from stanchion_cli.models.pinning import Destination, Here
-from stanchion_cli.models.records import HEALTHY, Records
+from stanchion_cli.models.records import Records
 from stanchion_cli.models.registry_access import (
     aliases_of,
     move_champion,
@@ -93,7 +94,7 @@ def services_of(outputs: Mapping[str, Any], adapter: str) -> Services:
     return {name: each for name, each in known.items() if adapter in each["adapters"]}
 
 
-def proposed(release: Release) -> Candidate:
+def proposed(release: Release, *, stands: Callable[[str], bool] = lambda _: False) -> Candidate:
     """The version that the adapter's training proposes.
 
     Raises:
@@ -101,7 +102,9 @@ def proposed(release: Release) -> Candidate:
     """
     asked = release.request
     with release.registry() as registry:
-        return candidate_of(registry, asked.model, release.versions(), asked.environment)
+        return candidate_of(
+            registry, asked.model, release.versions(), asked.environment, stands=stands
+        )
 
 
 def promote(
@@ -125,11 +128,11 @@ def promote(
     with lease.held(release.target.api, release.namespaces, doing) as hold:
         with release.registry() as registry:
             version, pin = gated(registry, asked.model, asked.version, release.services)
-            before = _begin(release, registry, version, pin, destination.state)
-        hold.check()
-        told = [f"{name}: base model and rank: {pin.base}, {pin.rank}" for name in release.services]
-        with destination.checkout(_where(version), told) as root:
-            file = release.pin(dict.fromkeys(release.services, pin), root)
+            before, record = _before(release, registry, version, pin, destination.state)
+            hold.check()
+            told = [f"{each}: base model and rank: {pin.base}, {pin.rank}" for each in before]
+            with destination.checkout(_where(version), told, record) as root:
+                file = release.pin(dict.fromkeys(release.services, pin), root)
         console.print(f"  {destination.done} {_where(version)} in {file.name}")
         if roll_out is not None:
             Trial(
@@ -193,7 +196,7 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
             with release.registry() as registry:
                 if aliases.get("champion") != pin.version:
                     take_back_champion(registry.client(), asked.model, pin.version)
-                Records(registry.client(), version, asked.environment).say(HEALTHY)
+                Records(registry.client(), version, asked.environment).settle()
     return pin
 
 
@@ -226,10 +229,10 @@ def gated(
     return found, AdapterPin(found.version, digest, adapter.base, adapter.rank)
 
 
-def _begin(
+def _before(
     release: Release, registry: Registry, version: ModelVersion, pin: AdapterPin, state: str
-) -> dict[str, AdapterPin | None]:
-    """Record that the version is about to be pinned; what each service served before, healthy."""
+) -> tuple[dict[str, AdapterPin | None], Callable[[], None]]:
+    """What each service served before and was healthy, and what records that it is replaced."""
     asked, client, current = release.request, registry.client(), release.versions()
     wanted = release.version(pin)
     before = trial.served_before(
@@ -245,8 +248,8 @@ def _begin(
         return AdapterPin(found.version, digest, adapter.base, adapter.rank)
 
     served = {name: whole(name, earlier) for name, earlier in before.items()}
-    trial.begin(Records(client, version, asked.environment), wanted, current, before, state)
-    return served
+    records = Records(client, version, asked.environment)
+    return served, partial(trial.begin, records, wanted, current, before, state)
 
 
 def _read(registry: Registry, version: ModelVersion) -> Adapter:

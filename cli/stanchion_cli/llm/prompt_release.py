@@ -17,7 +17,6 @@ from stanchion_cli.models.former import leave, version_before
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lockfile import Pin, PromptPin
 from stanchion_cli.models.pinning import Destination, Here
-from stanchion_cli.models.records import HEALTHY
 from stanchion_cli.models.registry_access import open_registry
 from stanchion_cli.models.trial import RollOut, Trial
 from stanchion_cli.progress import console, step
@@ -78,10 +77,10 @@ def promote(
                 records.say(f"refused: {error.reason}")
                 raise
             prompts.keep_digest(client, version)
-            trial.begin(records, wanted, current, before, destination.state)
-        hold.check()
-        with destination.checkout(version.where, told) as root:
-            file = _pin(request, dict.fromkeys(services, version.pin), root)
+            hold.check()
+            record = partial(trial.begin, records, wanted, current, before, destination.state)
+            with destination.checkout(version.where, told, record) as root:
+                file = _pin(request, dict.fromkeys(services, version.pin), root)
         console.print(f"  {destination.done} {version.where} in {file.name}")
         if roll_out is not None:
             Trial(
@@ -147,7 +146,7 @@ def roll_back(
             with open_registry(target, target.api(), outputs["tracking"]) as registry:
                 if champion != wanted:
                     prompts.take_back_champion(registry.client(), request.prompt, wanted)
-                _records(request, registry.client(), _named(request, version.pin)).say(HEALTHY)
+                _records(request, registry.client(), _named(request, version.pin)).settle()
     return version.pin
 
 

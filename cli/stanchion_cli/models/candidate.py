@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +25,18 @@ class Candidate:
     version: str
     serves: bool
     """Whether it is what is pinned and `champion` already, so that there is nothing to do."""
+    pinned: bool = False
+    """Whether it is pinned for all its services."""
 
 
 def proposed(
-    root: Path, environment: str, model: str, preview: Preview, target: Target
+    root: Path,
+    environment: str,
+    model: str,
+    preview: Preview,
+    target: Target,
+    *,
+    stands: Callable[[str], bool],
 ) -> Candidate:
     """The version of a model that its training proposes to an environment; see `candidate_of`.
 
@@ -40,21 +48,28 @@ def proposed(
     found = lockfile.read(root, environment)
     pins = {name: found.get(name) for name in services}
     with open_registry(target, target.api(), preview.outputs["tracking"]) as registry:
-        return candidate_of(registry, model, pins, environment)
+        return candidate_of(registry, model, pins, environment, stands=stands)
 
 
 def candidate_of(
-    registry: Registry, model: str, pins: Mapping[str, Pin | None], environment: str
+    registry: Registry,
+    model: str,
+    pins: Mapping[str, Pin | None],
+    environment: str,
+    *,
+    stands: Callable[[str], bool] = lambda _: False,
 ) -> Candidate:
     """The version of a model that its training proposes.
 
-    One that is pinned and not yet healthy is a candidate still: its promotion goes on.
+    One that is pinned and not yet healthy is a candidate still: its promotion goes on. One that was
+    proposed is one while its branch is there.
 
     Args:
         registry: The environment's registry.
         model: The registered model.
         pins: What its services are pinned to.
         environment: The environment.
+        stands: Whether a version's proposal is still there.
 
     Raises:
         StanchionError: when there is none, it is older than what is pinned, or its promotion
@@ -80,11 +95,13 @@ def candidate_of(
     served = all(pin is not None and pin.version == version for pin in pins.values())
     if served and champion is not None and champion.version == version:
         return Candidate(version, serves=True)
-    state = Records(registry.client(), registry.resolve(model, version), environment).state()
-    if state not in {"", HEALTHY} | IN_TRIAL:
+    records = Records(registry.client(), registry.resolve(model, version), environment)
+    state = records.state()
+    declined = records.is_proposed() and not (served or stands(version))
+    if declined or state not in {"", HEALTHY} | IN_TRIAL:
         raise StanchionError(
             f"is the candidate, and was tried before: {state}",
             where=where,
             fix=f"train a better one, or run `stanchion promote {model} {version}` to try it again",
         )
-    return Candidate(version, serves=False)
+    return Candidate(version, serves=False, pinned=served)

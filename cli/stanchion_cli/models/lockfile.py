@@ -244,6 +244,43 @@ def _document(pin: Pin | PromptPin | AdapterPin) -> dict[str, Any]:
     return {"version": pin.version, "digest": pin.digest, "messages": messages}
 
 
+Changes = Mapping[tuple[str, ...], tuple[object, object]]
+"""What changed, by its place in a lock file: before and after; None: not there."""
+
+
+def changes(before: str, after: str) -> Changes:
+    """What differs between two texts of a lock file.
+
+    Raises:
+        InputError: when one of them is none.
+    """
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    return {
+        place: (old.get(place), new.get(place))
+        for place in old.keys() | new.keys()
+        if old.get(place) != new.get(place)
+    }
+
+
+def _leaves(text: str) -> Iterator[tuple[tuple[str, ...], object]]:
+    def each(value: object, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+        if not isinstance(value, Mapping):
+            yield place, value
+            return
+        for key, inner in value.items():
+            yield from each(inner, (*place, str(key)))
+
+    try:
+        parsed = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise InputError(
+            f"is not a lock file: {str(error).splitlines()[0]}",
+            where="a commit's lock file",
+            fix="mend it in a new commit",
+        ) from None
+    return each(parsed, ())
+
+
 def forget(root: Path, environment: str) -> bool:
     """Delete the lock file; whether there was one."""
     file = path(root, environment)

@@ -116,9 +116,12 @@ def promote_version(
         with held.registry() as registry:
             version, pin, before = _gate(request, held, registry, destination)
             records = Records(registry.client(), version, request.environment)
-            trial.begin(records, pin, held.pins(), before, destination.state)
-            records.keep_attempts(records.attempts().begin(pin.attempt))
-            with destination.checkout(str(pin), records.told()) as root:
+
+            def record() -> None:
+                trial.begin(records, pin, held.pins(), before, destination.state)
+                records.keep_attempts(records.attempts().begin(pin.attempt))
+
+            with destination.checkout(str(pin), records.told(), record) as root:
                 path = held.pin(dict.fromkeys(services, pin), root)
             console.print(f"  {destination.done} {pin} in {path.name}")
         if roll_out is not None:
@@ -154,6 +157,8 @@ def _gate(
     # One that is pinned goes on: its pods are those that are there, or on their way.
     known = [*held.pins().values(), *destination.pending().values()]
     attempt = attempts.pinned(known, request.model, version.version)
+    if not attempt and records.is_proposed():
+        destination.check_merged(f"{request.model} version {version.version}")
     pin = Pin(request.model, version.version, digest, attempt or records.attempts().next)
     before = trial.served_before(
         held.pins(), pin, lambda found: Records.of(client, found, request.environment)

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 import re
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from stanchion_cli import github
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.git import detached, git, ignores, prefix
 from stanchion_cli.models import lockfile
-from stanchion_cli.models.lockfile import Pin
+from stanchion_cli.models.lockfile import Changes, Pin
 from stanchion_cli.models.records import PROPOSED
 from stanchion_cli.progress import console
 
 _NOT_IN_A_BRANCH = re.compile(r"[^A-Za-z0-9_-]+")
-_GH_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Proposal:
     """A branch with one commit, pushed where there is a remote, with a pull request where `gh` is.
 
-    The branch begins at the commit that is checked out. Working tree, index and the branch that is
-    checked out stay as they are. The same proposal again changes nothing, until somebody else has
-    changed the lock file.
+    The branch begins at the commit that is checked out. Working tree, index and branches of the
+    checkout stay as they are, but where there is no remote: the branch is one of the checkout then.
+    It stands while it makes the change that would be made now, and is never overwritten.
     """
 
     root: Path
     environment: str
-    what: str
-    """What the branch is called after: `wine-cultivar 3`."""
+    kind: str
+    """models, adapters or prompts."""
+    name: str
+    version: str
     command: str
     """The command that goes on once it is merged."""
     state: str = PROPOSED
@@ -43,8 +43,11 @@ class Proposal:
 
     @property
     def branch(self) -> str:
-        """`promote/prod-aws/wine-cultivar-3`."""
-        return f"promote/{self.environment}/{_NOT_IN_A_BRANCH.sub('-', self.what).strip('-')}"
+        """`promote/prod-aws/models/wine-cultivar/3`; no two names have one branch."""
+        name = _NOT_IN_A_BRANCH.sub("-", self.name)
+        if name != self.name:
+            name = f"{name.strip('-')}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+        return f"promote/{self.environment}/{self.kind}/{name.lstrip('-')}/{self.version}"
 
     def check(self) -> None:
         """Make sure, before any gate is run, that a pin can be proposed from this checkout.
@@ -78,40 +81,80 @@ class Proposal:
                 fix="set `git config user.name` and `git config user.email`",
             ),
         )
-        if remote := self._remote:
-            there = f"promote/{self.environment}/*"
-            refs = f"+refs/heads/{there}:refs/remotes/{remote}/{there}"
-            git(self.root, "fetch", "--quiet", "--prune", remote, refs)
+        self._fetch()
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a branch, as `check` has found it."""
+        return bool(self._head())
 
     def pending(self) -> Mapping[str, Pin]:
-        """What the branch pins, where it stands."""
-        head = self._standing()
+        """What the branch pins that main has left as it was since the branch began."""
+        head = self._head()
         if not head:
             return {}
-        with tempfile.TemporaryDirectory(prefix="stanchion-proposal-") as folder:
-            copy = lockfile.path(Path(folder), self.environment)
-            copy.parent.mkdir(parents=True)
-            copy.write_text(git(self.root, "show", f"{head}:./{self._lock}"), "utf-8")
-            return lockfile.read(Path(folder), self.environment)
+        base = self._base(head)
+        pins = self._read(base)
+        return {
+            name: pin
+            for name, pin in self._read(head).items()
+            if pin != pins.get(name)
+            and all(self._read(commit).get(name) == pins.get(name) for commit in self._since(base))
+        }
 
-    @contextmanager
-    def checkout(self, what: str, told: Sequence[str]) -> Iterator[Path]:
-        """A worktree of the commit that is checked out; what the block writes there is proposed.
+    def check_merged(self, what: str) -> None:
+        """Nothing has to be settled: the same is proposed again, or anew."""
+        del what
+
+    def check_withdrawn(self, what: str) -> None:
+        """Make sure that nobody is still to merge the branch, or to pull its merge.
+
+        Args:
+            what: The version, as people call it.
 
         Raises:
-            StanchionError: the pin is in that commit already, or git does not commit or push it.
+            StanchionError: with what is to be done first; the remote does not answer.
         """
-        title = f"Promote {what} in {self.environment}"
+        self._fetch()
+        if self.exists:
+            raise StanchionError(
+                f"waits on branch {self.branch}",
+                where=what,
+                fix="merge it and pull, or delete the branch where it is not to be merged",
+            )
+        upstream = git(self.root, "for-each-ref", "--format=%(upstream)", self._checked_out)
+        if upstream and git(self.root, "log", "--format=%h", f"HEAD..{upstream}", "--", self._lock):
+            raise StanchionError(
+                f"was proposed, and {upstream.removeprefix('refs/remotes/')} has changes of "
+                f"{self._lock} that are not in this checkout",
+                where=what,
+                fix="pull them first",
+            )
+
+    @contextmanager
+    def checkout(
+        self, what: str, told: Sequence[str], record: Callable[[], None]
+    ) -> Iterator[Path]:
+        """A worktree of the commit that is checked out; what the block writes there is proposed.
+
+        It is recorded once the branch is there: until then nothing was proposed.
+
+        Raises:
+            StanchionError: the pin is in that commit already, another change is on the branch, or
+                git does not commit or push it.
+        """
+        title, body = f"Promote {what} in {self.environment}", self._body(told)
         with detached(self.root, "HEAD") as project:
             yield project
-            is_new = self._commit(project, title, self._body(told))
+            stands = self._stands(project, what)
+            head = self._head() if stands else self._publish(project, title, body)
+        record()
         remote = self._remote
-        if is_new and remote:
-            self._push(remote)
         where = f" of {remote}" if remote else ""
-        console.print(f"  branch {self.branch}{where}{'' if is_new else ', as it was'}")
+        console.print(f"  branch {self.branch}{where}{', as it was' if stands else ''}")
         if remote:
-            self._open_pull_request(title, self._body(told))
+            told_by = github.pull_request(self.root, self.branch, head, title=title, body=body)
+            console.print(f"  {told_by}", markup=False)
 
     @property
     def _lock(self) -> str:
@@ -123,81 +166,103 @@ class Proposal:
         remotes = git(self.root, "remote").split()
         return "origin" if "origin" in remotes else "".join(remotes[:1])
 
-    def _standing(self) -> str:
-        """The branch's commit, as others have it, while nobody has changed the lock file since.
+    @property
+    def _checked_out(self) -> str:
+        """The branch that is checked out; its commit's own name where it is none."""
+        return git(self.root, "rev-parse", "--symbolic-full-name", "HEAD")
 
-        Empty where there is no such branch, or it has to be made anew.
-        """
+    def _fetch(self) -> None:
+        """Learn what the remote has: history to compare with, and proposals of the environment."""
+        remote = self._remote
+        if not remote:
+            return
+        there = f"promote/{self.environment}/*"
+        shallow = git(self.root, "rev-parse", "--is-shallow-repository") == "true"
+        git(self.root, "fetch", "--quiet", *(["--unshallow"] if shallow else []), remote)
+        refs = f"+refs/heads/{there}:refs/remotes/{remote}/{there}"
+        git(self.root, "fetch", "--quiet", "--prune", remote, refs)
+
+    def _head(self) -> str:
+        """The branch's commit, as others have it; empty where there is no such branch."""
         remote = self._remote
         under = f"refs/remotes/{remote}" if remote else "refs/heads"
-        head = git(self.root, "for-each-ref", "--format=%(objectname)", f"{under}/{self.branch}")
-        since = ("log", "--format=%h", f"{head}~1..HEAD", "--", self._lock)
-        return head if head and not git(self.root, *since) else ""
+        return git(self.root, "for-each-ref", "--format=%(objectname)", f"{under}/{self.branch}")
+
+    def _base(self, head: str) -> str:
+        return git(self.root, "merge-base", head, "HEAD")
+
+    def _since(self, base: str) -> list[str]:
+        """What is checked out, and each commit since `base` that has changed the lock file."""
+        found = git(self.root, "log", "--format=%H", f"{base}..HEAD", "--", self._lock)
+        return ["HEAD", *found.split()]
+
+    def _text(self, commit: str) -> str:
+        """The lock file in a commit; empty where it has none."""
+        listed = git(self.root, "ls-tree", "--name-only", commit, "--", self._lock)
+        return git(self.root, "show", f"{commit}:./{self._lock}") if listed else ""
+
+    def _read(self, commit: str) -> dict[str, Pin]:
+        with tempfile.TemporaryDirectory(prefix="stanchion-proposal-") as folder:
+            copy = lockfile.path(Path(folder), self.environment)
+            copy.parent.mkdir(parents=True)
+            if text := self._text(commit):
+                copy.write_text(text, "utf-8")
+            return lockfile.read(Path(folder), self.environment)
 
     def _body(self, told: Sequence[str]) -> str:
         found = "\n".join(f"    {line}" for line in told)
         return (
             f"Gates, all of them passed:\n\n{found}\n\n"
-            f"Once this is merged, the next `up` rolls it out. `{self.command}`\n"
-            "then waits until it is healthy at full weight and moves the alias."
+            f"Once this is merged, the next `up` rolls it out. After a pull,\n`{self.command}`\n"
+            "waits until it is healthy at full weight and moves the alias."
         )
 
-    def _commit(self, project: Path, title: str, body: str) -> bool:
-        """Put the branch where the pin is committed; False where it pins that already."""
-        git(project, "add", "--", self._lock)
-        if not git(project, "status", "--porcelain"):
+    def _stands(self, project: Path, what: str) -> bool:
+        """Whether the branch makes the change already that was made in a worktree.
+
+        Raises:
+            StanchionError: nothing was changed there, or the branch makes another change.
+        """
+        text = (project / self._lock).read_text("utf-8")
+        wanted = lockfile.changes(self._text("HEAD"), text)
+        if not wanted:
             raise StanchionError(
                 "is pinned already in the commit that is checked out",
-                where=self.what,
+                where=what,
                 fix=f"run `{self.command}` to roll it out and move the alias",
             )
-        standing = self._standing()
-        staged = git(project, "rev-parse", f":./{self._lock}")
-        if standing and staged == git(project, "rev-parse", f"{standing}:./{self._lock}"):
+        head = self._head()
+        if not head:
             return False
-        git(project, "commit", "--quiet", "--message", title, "--message", body)
-        git(project, "branch", "--force", self.branch, "HEAD")
-        return True
+        base = self._base(head)
+        before = self._text(base)
+        if lockfile.changes(before, self._text(head)) == wanted and not any(
+            wanted.keys() & self._changed(before, commit).keys() for commit in self._since(base)
+        ):
+            return True
+        raise StanchionError(
+            f"is not what branch {self.branch} proposes, or main has changed since it did",
+            where=what,
+            fix="merge that branch or delete it, and run this again",
+        )
 
-    def _push(self, remote: str) -> None:
+    def _changed(self, before: str, commit: str) -> Changes:
+        return lockfile.changes(before, self._text(commit))
+
+    def _publish(self, project: Path, title: str, body: str) -> str:
+        """Commit what was changed and make it the branch; the commit."""
+        git(project, "add", "--", self._lock)
+        git(project, "commit", "--quiet", "--message", title, "--message", body)
+        head, remote = git(project, "rev-parse", "HEAD"), self._remote
+        if not remote:
+            git(project, "branch", self.branch, head)
+            return head
         try:
-            git(self.root, "push", "--quiet", "--force-with-lease", remote, self.branch)
+            git(project, "push", "--quiet", remote, f"{head}:refs/heads/{self.branch}")
         except StanchionError as error:
             raise StanchionError(
-                f"is committed and was not pushed: {error.reason}",
+                f"could not be pushed: {error.reason}",
                 where=f"branch {self.branch}",
-                fix=f"push it to {remote}, or run the same command again",
+                fix="nothing was proposed; mend the cause and run the same command again",
             ) from None
-
-    def _open_pull_request(self, title: str, body: str) -> None:
-        """Open one, or find the one that is open; where `gh` cannot, a person does."""
-        try:
-            known = self._gh("pr", "list", "--head", self.branch, "--json", "url", "-q", ".[].url")
-            told = known or self._gh(
-                "pr", "create", "--head", self.branch, "--title", title, "--body", body
-            )
-        except StanchionError as error:
-            console.print(f"  no pull request was opened: {error}", markup=False)
-        else:
-            console.print(f"  pull request {told}", markup=False)
-
-    def _gh(self, *arguments: str) -> str:
-        program = shutil.which("gh")
-        if program is None:
-            raise StanchionError("GitHub's `gh` is not installed")
-        try:
-            done = subprocess.run(
-                [program, *arguments],
-                cwd=self.root,
-                env=os.environ | {"GH_PROMPT_DISABLED": "1"},
-                capture_output=True,
-                text=True,
-                timeout=_GH_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise StanchionError(f"gh took over {_GH_SECONDS} s") from None
-        if done.returncode != 0:
-            said = " ".join(done.stderr.split())
-            raise StanchionError(f"gh {arguments[0]} {arguments[1]}: {said}")
-        return done.stdout.strip()
+        return head

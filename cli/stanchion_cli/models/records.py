@@ -72,9 +72,18 @@ class Records:
         self._tag(".by", who())
         self._tag(".at", datetime.now(UTC).isoformat(timespec="seconds"))
 
+    def settle(self) -> None:
+        """Record that the version serves and is healthy: an abort of it goes back to nothing."""
+        self.say(HEALTHY)
+        self.keep_before({})
+
     def state(self) -> str:
         """Where the version stands; empty when nothing was recorded, or the version is gone."""
         return self._read("")
+
+    def is_proposed(self) -> bool:
+        """Whether it was proposed to this environment, and nothing has become of that yet."""
+        return self.state() == PROPOSED and self._read(".environment") == self._environment
 
     def keep_gates(self, digest: str, settings: str, outcomes: Sequence[Outcome]) -> str:
         """Log every figure as a run that is tied to the version, and return the run's id."""

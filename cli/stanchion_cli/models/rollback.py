@@ -13,7 +13,7 @@ from stanchion_cli.models import attempts, gates
 from stanchion_cli.models.former import leave, version_before
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import release, services_of
-from stanchion_cli.models.records import HEALTHY, Records
+from stanchion_cli.models.records import Records
 from stanchion_cli.models.registry_access import aliases_of, take_back_champion
 from stanchion_cli.models.trial import RollOut
 from stanchion_cli.preview import Preview
@@ -83,7 +83,7 @@ def roll_back(
                 if aliases.get("champion") != pin.version:
                     take_back_champion(registry.client(), model, pin.version)
                 records = Records(registry.client(), version, request.environment)
-                records.say(HEALTHY)
+                records.settle()
                 if pin.attempt > kept.begun:  # one that only the lock file knew of
                     records.keep_attempts(kept.end(pin.attempt, healthy=True))
     return pin

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 from stanchion_cli.deploy.turns import BusyError
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.models.lockfile import Pin
-from stanchion_cli.models.records import HEALTHY, IN_TRIAL, Records
+from stanchion_cli.models.records import IN_TRIAL, Records
 from stanchion_cli.progress import step
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ class Trial(Generic[_P]):
                 previous = self.move_champion(registry)
                 running.note(f"previous → version {previous}" if previous else "")
             records = self.records(registry)
-            records.say(HEALTHY)
-            records.keep_before({})
+            records.settle()
             self._end(records, healthy=True)
 
     def _take_back(self, roll_out: RollOut, error: StanchionError) -> NoReturn:

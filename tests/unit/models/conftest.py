@@ -87,11 +87,17 @@ class Elsewhere:
     def pending(self) -> Mapping[str, Pin]:
         return {}
 
+    def check_merged(self, what: str) -> None:
+        del what
+
     @contextmanager
-    def checkout(self, _what: str, told: Sequence[str]) -> Iterator[Path]:
+    def checkout(
+        self, _what: str, told: Sequence[str], record: Callable[[], None]
+    ) -> Iterator[Path]:
         self.told.extend(told)
         (self.root / "stacks" / "services").mkdir(parents=True)
         yield self.root
+        record()
 
 
 class Flipped:

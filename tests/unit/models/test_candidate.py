@@ -87,7 +87,7 @@ def test_one_whose_promotion_was_interrupted_goes_on(world: World) -> None:
     with pytest.raises(KeyboardInterrupt):
         world.promote("1", roll_out=interrupted)
     assert world.pinned() is not None
-    assert found(world) == Candidate("1", serves=False)
+    assert found(world) == Candidate("1", serves=False, pinned=True)
 
 
 @pytest.mark.parametrize(("version", "candidate"), [("", False), ("2", True)])

@@ -175,9 +175,9 @@ def test_an_adapter_that_a_service_declares_is_promoted_by_the_same_command(worl
 @pytest.mark.parametrize(
     ("name", "prompt", "branch"),
     [
-        ("wine-cultivar", False, "promote/prod/wine-cultivar-2"),
-        ("assistant-lora", False, "promote/prod/assistant-lora-2"),
-        ("faq", True, "promote/prod/prompt-faq-2"),
+        ("wine-cultivar", False, "promote/prod/models/wine-cultivar/2"),
+        ("assistant-lora", False, "promote/prod/adapters/assistant-lora/2"),
+        ("faq", True, "promote/prod/prompts/faq/2"),
     ],
 )
 def test_a_proposal_takes_no_engine_and_rolls_nothing_out(
