@@ -21,6 +21,11 @@ class Dates(Strict):
     last: Annotated[date, Field(alias="to")]
     """Last day."""
 
+    @property
+    def days(self) -> int:
+        """How many they are."""
+        return (self.last - self.first).days + 1
+
 
 class BatchInferenceFile(Strict):
     """Files scored with a registered model."""
@@ -81,6 +86,11 @@ class BatchInferenceFile(Strict):
     pool: Annotated[ShortName, Field(max_length=28)] | None = None
     """Pool of nodes, declared in the environment, that it runs on; default: nodes of no pool."""
     resources: Resources = Resources(memory="1Gi")
+
+    @property
+    def at_once(self) -> int:
+        """Pods that run at most at the same time."""
+        return min(self.parallelism, self.shards * (self.dates.days if self.dates else 1))
 
     @model_validator(mode="before")
     @classmethod

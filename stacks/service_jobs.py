@@ -111,7 +111,10 @@ def job_place_problems(
 def _beyond_quota(
     job: JobFile, environment: Environment, stack: str, pools: Mapping[str, Placement]
 ) -> list[str]:
-    """What of the tenant's quota the pods that begin together would go beyond."""
+    """What of the tenant's quota the pods that begin together would go beyond.
+
+    Kueue begins all that a Job has at once, or none; without it they come as there is room.
+    """
     tenant = next((each for each in environment.tenants if each.name == job.tenant), None)
     at, size = pools.get(job.pool or ""), job.resources
     counted = at is not None and at["device"] == COUNTED_DEVICE
@@ -122,6 +125,8 @@ def _beyond_quota(
         field, pods = "ray.workers", [(1, head), (job.ray.workers, each)]
     elif isinstance(job, TrainingJobFile) and job.nodes > 1:
         field, pods = "nodes", [(job.nodes, each)]
+    elif isinstance(job, BatchInferenceFile) and environment.has_queues and job.at_once > 1:
+        field, pods = "parallelism", [(job.at_once, each)]
     return begun_together_problems(field, pods, tenant, stack)
 
 

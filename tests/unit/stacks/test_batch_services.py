@@ -149,6 +149,26 @@ def test_an_environment_with_queues_has_one_for_each_tenant(tmp_path: Path) -> N
     assert "queue" not in job_args(file, environment("local"), {})
 
 
+def test_pods_that_kueue_begins_together_fit_into_the_quota(tmp_path: Path) -> None:
+    (folder := tmp_path / "queues").mkdir()
+    many = edited(("parallelism: 4", "parallelism: 40"))
+    demo = {"name": "demo", "owner": "demo-team", "costCenter": "demo"}
+    quota = {"cpu": "64", "memory": "39Gi", "pods": 64}
+    (told,) = problems(folder, many, tenants=[{**demo, "quota": quota}])
+    assert told == (
+        "services/wine-scores: parallelism: all pods together ask for 40Gi of memory, and tenant "
+        "'demo' of prod-aws may have 39Gi; raise quota.memory of the tenant to 40Gi, or lower "
+        "parallelism"
+    )
+    # Seven days of one shard are no more than seven pods.
+    (file,) = files(
+        folder, edited(("parallelism: 4", "parallelism: 40"), ("shards: 8", "shards: 1"))
+    )
+    assert file.at_once == 7
+    (file,) = files(folder, many)
+    assert file.at_once == 40
+
+
 def test_a_share_may_be_written_as_a_whole_number(tmp_path: Path) -> None:
     (file,) = files(tmp_path, edited(("refusedShare: 0.001", "refusedShare: 1")))
     assert file.refused_share == 1.0
