@@ -23,6 +23,7 @@ from stanchion.serving.arguments import (
     DEFAULT_REQUEST_TIMEOUT_SECONDS,
     ModelServiceArgs,
 )
+from stanchion.serving.autoscaling import rests
 from stanchion.serving.gateway import DEFAULT_MIRROR_PERCENT, ModelGateway, class_of
 from stanchion.serving.rollout import weighs_at_gateway
 
@@ -37,6 +38,8 @@ PORT = 8080
 _PORT = 80
 _SLACK_SECONDS = 5
 """The server itself answers a late request with 504; the Gateway waits for that."""
+_ACTIVATOR_MARGIN_SECONDS = 5
+"""So much longer an activator waits for a replica's answer than the replica may take."""
 _HASH_DIGITS = 8
 
 
@@ -176,4 +179,8 @@ def _is_googles(gateway: ModelGateway) -> bool:
 
 
 def _timeout(args: ModelServiceArgs) -> int:
-    return args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS) + _SLACK_SECONDS
+    longest = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    if rests(args["autoscaling"]):
+        # A request may be held first, and both ends of the wait are the activator's to tell.
+        longest += args["cold_start"]["budget_seconds"] + _ACTIVATOR_MARGIN_SECONDS
+    return longest + _SLACK_SECONDS

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from stanchion import ArgumentsError
 from stanchion.catalog.machines import load
+from stanchion_activator.app import _MARGIN_SECONDS
 from stanchion_activator.settings import Settings
 from stanchion_model_server.settings import read
 from unit.components.programs import model_service
+from unit.components.test_model_gateway import GATEWAY, rule
 from unit.components.test_operators import AWS, operators
 from unit.components.test_operators_walls import walls
 from unit.components.world import World
@@ -36,6 +38,13 @@ def asked(world: World) -> dict[str, dict[str, str]]:
     return {each["metadata"]["valueLocation"]: each["metadata"] for each in found}
 
 
+def settings_of(world: World) -> Settings:
+    """What the activator reads from its environment."""
+    pod = world.object("Deployment", "wine-activator")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    return read({each["name"]: each["value"] for each in container["env"]}, Settings)
+
+
 def test_the_address_leads_to_the_activator_and_another_to_the_replicas() -> None:
     world = resting()
     address, behind = (world.object("Service", name) for name in ("wine", "wine-replicas"))
@@ -51,7 +60,7 @@ def test_the_activator_takes_the_environment_that_it_is_given() -> None:
     world = resting(request_timeout_seconds=40, drain_seconds=7)
     pod = world.object("Deployment", "wine-activator")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    settings = read({each["name"]: each["value"] for each in container["env"]}, Settings)
+    settings = settings_of(world)
     assert settings.hold_seconds == BUDGET
     assert settings.replicas_host == "wine-replicas"
     assert (settings.request_timeout_seconds, settings.drain_seconds) == (40, 7)
@@ -59,6 +68,15 @@ def test_the_activator_takes_the_environment_that_it_is_given() -> None:
     assert ports == {"http": settings.port, "metrics": settings.metrics_port}
     assert container["command"] == ["stanchion-activator"]
     assert pod["terminationGracePeriodSeconds"] > BUDGET + 40 + 7
+
+
+def test_a_gateway_waits_for_all_that_the_activator_waits_for() -> None:
+    world = resting(gateway=GATEWAY, request_timeout_seconds=40)
+    settings = settings_of(world)
+    longest = settings.hold_seconds + settings.request_timeout_seconds + _MARGIN_SECONDS
+    assert int(rule(world)["timeouts"]["request"].removesuffix("s")) > longest
+    kept = resting(gateway=GATEWAY, autoscaling={"min_replicas": 1})
+    assert rule(kept)["timeouts"] == {"request": "35s"}
 
 
 def test_one_activator_may_go_without_the_address_going() -> None:
