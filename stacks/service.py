@@ -146,6 +146,7 @@ def check_services(
                     min_replicas,
                     environment,
                     lacks_for_scaling,
+                    request_timeout_seconds=service.request_timeout_seconds,
                     budgeted=service.cold_start is not None,
                     measured=is_measured(service.rollout.arguments()),
                 ),

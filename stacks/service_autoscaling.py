@@ -49,8 +49,10 @@ class Autoscaling(Strict):
     """Requests accepted and not yet answered that one replica takes; needs the operators keda and,
     unless minReplicas is 0, kube-prometheus-stack; default: not followed."""
     target_latency_ms: Annotated[int, Field(ge=1, le=LONGEST_LATENCY_MS)] | None = None
-    """95th percentile of answers, in milliseconds, above which replicas grow in proportion; needs
-    the operators keda and kube-prometheus-stack; default: not followed."""
+    """95th percentile of answers, in milliseconds, above which replicas grow in proportion; a bound
+    of the server's histogram below requestTimeoutSeconds: 1, 5, 10, 25, 50, 100, 250, 500, 1000,
+    2500, 5000 or 10000; needs the operators keda and kube-prometheus-stack; default: not followed.
+    """
     schedules: Annotated[tuple[Schedule, ...], Field(max_length=20)] = ()
     """Times of known demand; they need the operator keda."""
 
@@ -93,6 +95,7 @@ def autoscaling_problems(
     environment: str,
     lacks: Mapping[str, str],
     *,
+    request_timeout_seconds: int,
     budgeted: bool,
     measured: bool,
 ) -> list[str]:
@@ -103,6 +106,7 @@ def autoscaling_problems(
         by_profile: Fewest replicas there where the file does not say.
         environment: Name of the environment.
         lacks: What fields of it lack there, where something; `minReplicas` of 0.
+        request_timeout_seconds: When the server gives a request up.
         budgeted: Whether the file says how long a cold start may take.
         measured: Whether a new version is judged by metrics.
     """
@@ -128,6 +132,6 @@ def autoscaling_problems(
         return missing
     check = Checks("ModelService", "")
     args = autoscaling.arguments(by_profile)
-    check_autoscaling(check, args, monitored=True)
+    check_autoscaling(check, args, monitored=True, request_timeout_seconds=request_timeout_seconds)
     check_rest(check, args, budgeted=budgeted, measured=measured)
     return problems_in_files(check.done)

@@ -113,7 +113,7 @@ def test_a_release_is_what_argo_rollouts_takes(rollout: dict[str, Any]) -> None:
     "program",
     [
         llm,
-        lambda: scaled(in_flight_per_replica=4, target_latency_ms=400, schedules=[PEAK]),
+        lambda: scaled(in_flight_per_replica=4, target_latency_ms=500, schedules=[PEAK]),
         resting,
     ],
     ids=["a language model", "a model", "a model at rest"],

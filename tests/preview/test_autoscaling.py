@@ -18,7 +18,7 @@ SCALED: dict[str, Any] = {
     "minReplicas": 4,
     "maxReplicas": 8,
     "inFlightPerReplica": 4,
-    "targetLatencyMs": 400,
+    "targetLatencyMs": 500,
     "schedules": [PEAK],
 }
 

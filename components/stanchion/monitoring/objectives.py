@@ -180,7 +180,25 @@ def _check_latency(
     longest: tuple[str, int],
 ) -> None:
     _check_percent(check, f"{path}.percent", promised["percent"])
-    field, milliseconds = f"{path}.milliseconds", promised["milliseconds"]
+    check_bound(check, f"{path}.milliseconds", promised["milliseconds"], seconds, longest)
+
+
+def check_bound(
+    check: Checks,
+    field: str,
+    milliseconds: float,
+    seconds: Sequence[float],
+    longest: tuple[str, int],
+) -> None:
+    """Refuse a latency that the server's histogram cannot tell, or that no answer can have.
+
+    Args:
+        check: Where it is noted.
+        field: Where the latency is written.
+        milliseconds: The latency.
+        seconds: Bounds of the histogram, growing.
+        longest: What limits an answer, and to how many seconds.
+    """
     bounds, (limit, limit_seconds) = [1000 * bound for bound in seconds], longest
     if milliseconds not in bounds:
         at = bisect(bounds, milliseconds)

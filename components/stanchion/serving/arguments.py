@@ -173,7 +173,13 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
     check_served(check, name, args)
     check_model(check, args["model"])
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
-    check_autoscaling(check, args["autoscaling"], monitored=args.get("monitoring", False))
+    timeout = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
+    check_autoscaling(
+        check,
+        args["autoscaling"],
+        monitored=args.get("monitoring", False),
+        request_timeout_seconds=timeout,
+    )
     check_rest(
         check,
         args["autoscaling"],
@@ -190,7 +196,6 @@ def checked(name: str, args: ModelServiceArgs) -> ModelServiceArgs:
             "judges by metrics, and without monitoring nobody reads them",
             "set monitoring, or write strategy: rolling",
         )
-    timeout = args.get("request_timeout_seconds", DEFAULT_REQUEST_TIMEOUT_SECONDS)
     if "slo" in args:
         check_objectives(check, args["slo"], request_timeout_seconds=timeout)
     if "drift" in args:

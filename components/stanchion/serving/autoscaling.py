@@ -6,12 +6,14 @@ from zoneinfo import available_timezones
 import pulumi
 
 from stanchion.checks import Checks
+from stanchion.monitoring.objectives import check_bound, latency_bounds
 from stanchion.schedules import is_schedule, take_turns
 
 DEFAULT_CPU_UTILIZATION = 70
 DEFAULT_SCALE_DOWN_SECONDS = 300
-LONGEST_LATENCY_MS = 30_000
-"""The largest bound of the model server's histogram: what took longer counts as that."""
+LONGEST_LATENCY_MS = 10_000
+"""The largest bound but one of the model server's histogram: no answer counts for more than the
+largest, so that nothing would ever be above it."""
 ACTIVATOR_PODS = {
     "app.kubernetes.io/name": "model-server",
     "app.kubernetes.io/component": "activator",
@@ -54,11 +56,12 @@ class ModelAutoscaling(TypedDict):
     `ModelService`, and needs KEDA in the cluster and, unless min_replicas is 0, its `monitoring`.
     Default: not followed."""
     target_latency_ms: NotRequired[int]
-    """95th percentile of answers in milliseconds above which replicas grow in proportion, 1 to
-    30000; of a `ModelService`, and needs KEDA in the cluster and `monitoring`. It tells that
-    replicas are too few, or that the model or what it asks is slow, and not which: then they grow
-    to max_replicas and help nobody. Requests in flight tell how many are missing. Default: not
-    followed."""
+    """95th percentile of answers in milliseconds above which replicas grow in proportion: a bound
+    of the server's histogram, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000 or 10000, below
+    the request timeout; of a `ModelService`, and needs KEDA in the cluster and `monitoring`. It
+    tells that replicas are too few, or that the model or what it asks is slow, and not which: then
+    they grow to max_replicas and help nobody. Requests in flight tell how many are missing.
+    Default: not followed."""
     schedules: NotRequired[list[PeakSchedule]]
     """Times of known demand; of a `ModelService`, and needs KEDA in the cluster. Default: none."""
     prometheus_url: NotRequired[pulumi.Input[str]]
@@ -106,13 +109,20 @@ def check_cpu_autoscaling(check: Checks, autoscaling: ModelAutoscaling) -> None:
             check.refuse(f"autoscaling.{field}", "is for a ModelService alone", "remove it")
 
 
-def check_autoscaling(check: Checks, autoscaling: ModelAutoscaling, *, monitored: bool) -> None:
+def check_autoscaling(
+    check: Checks,
+    autoscaling: ModelAutoscaling,
+    *,
+    monitored: bool,
+    request_timeout_seconds: int,
+) -> None:
     """Refuse numbers that contradict each other, and what would never be measured or never come.
 
     Args:
         check: Where it is noted.
         autoscaling: What is asked for.
         monitored: Whether Prometheus reads the replicas' metrics.
+        request_timeout_seconds: When the server gives a request up.
     """
     _check_numbers(check, autoscaling, least=0)
     if "in_flight_per_replica" in autoscaling:
@@ -120,8 +130,7 @@ def check_autoscaling(check: Checks, autoscaling: ModelAutoscaling, *, monitored
         check.between("autoscaling.in_flight_per_replica", each, 1, 10000)
         _check_read(check, "in_flight_per_replica", monitored or rests(autoscaling))
     if follows_latency(autoscaling):
-        most = autoscaling["target_latency_ms"]
-        check.between("autoscaling.target_latency_ms", most, 1, LONGEST_LATENCY_MS)
+        _check_latency(check, autoscaling["target_latency_ms"], request_timeout_seconds)
         _check_read(check, "target_latency_ms", monitored)
     for at, schedule in enumerate(autoscaling.get("schedules", [])):
         _check_schedule(check, f"autoscaling.schedules[{at}]", schedule, autoscaling)
@@ -170,6 +179,20 @@ def _check_numbers(check: Checks, autoscaling: ModelAutoscaling, *, least: int) 
             f"{low} is above autoscaling.max_replicas, {high}",
             "lower one or raise the other",
         )
+
+
+def _check_latency(check: Checks, most: int, request_timeout_seconds: int) -> None:
+    """Refuse a target beside the bounds: between two of them a percentile is only guessed.
+
+    Answers that all take a little more than one bound would read as nearly the next.
+    """
+    field = "autoscaling.target_latency_ms"
+    if not 1 <= most <= LONGEST_LATENCY_MS:
+        check.between(field, most, 1, LONGEST_LATENCY_MS)
+        return
+    whole = [bound for bound in latency_bounds() if 1000 * bound % 1 == 0]
+    longest = "request_timeout_seconds", request_timeout_seconds
+    check_bound(check, field, most, whole, longest)
 
 
 def _check_read(check: Checks, field: str, read: bool) -> None:

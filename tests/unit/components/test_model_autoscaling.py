@@ -19,7 +19,7 @@ PEAK = {
     "replicas": 5,
 }
 BOTH: dict[str, Any] = {"in_flight_per_replica": 4, "schedules": [PEAK]}
-LATENCY: dict[str, Any] = {"target_latency_ms": 400}
+LATENCY: dict[str, Any] = {"target_latency_ms": 500}
 
 
 def scaled(**autoscaling: Any) -> World:
@@ -88,17 +88,43 @@ def test_latency_is_asked_for_by_metric_and_labels_that_are_exported() -> None:
 def test_latency_is_not_divided_among_replicas_and_changes_no_faster_than_it_shows() -> None:
     world = scaled(**LATENCY)
     asked = triggers(world)["prometheus"]
-    assert (asked["metricType"], asked["metadata"]["threshold"]) == ("Value", "400")
+    assert (asked["metricType"], asked["metadata"]["threshold"]) == ("Value", "500")
     (seconds,) = re.findall(r"\[(\d+)s\]", asked["metadata"]["query"])
     spec = world.object("ScaledObject")["spec"]
     behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
     assert {each["periodSeconds"] for each in behavior["scaleUp"]["policies"]} == {int(seconds)}
 
 
-def test_the_longest_latency_to_follow_is_the_longest_that_is_told_apart() -> None:
+def test_the_longest_latency_to_follow_is_the_longest_that_an_answer_can_be_above() -> None:
     metrics = load("metrics.yaml")["images"]["model-server"]["metrics"]
-    longest = metrics["model_server_request_duration_seconds"]["buckets"][-1]
+    longest = metrics["model_server_request_duration_seconds"]["buckets"][-2]
     assert longest * 1000 == LONGEST_LATENCY_MS
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "told"),
+    [
+        (400, "is no bound of the histogram by which the server measures; write 250 or 500"),
+        (2, "is no bound of the histogram by which the server measures; write 1 or 5"),
+        (5000, "is not below request_timeout_seconds: 5, after which there is no answer that"),
+        (30_000, "is out of range; write 1 to 10000"),
+    ],
+)
+def test_a_latency_to_follow_is_one_that_the_histogram_tells(milliseconds: int, told: str) -> None:
+    with pytest.raises(ArgumentsError) as refused:
+        model_service(
+            monitoring=True,
+            request_timeout_seconds=5,
+            autoscaling=_from_2_to_6(target_latency_ms=milliseconds),
+        )
+    (problem,) = refused.value.problems
+    assert problem.startswith(f"autoscaling.target_latency_ms: {milliseconds} {told}")
+
+
+@pytest.mark.parametrize("bound", [1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000])
+def test_every_bound_that_is_documented_can_be_followed(bound: int) -> None:
+    asked = triggers(scaled(target_latency_ms=bound))["prometheus"]
+    assert asked["metadata"]["threshold"] == str(bound)
 
 
 def test_an_unanswered_query_is_an_error_and_no_number_is_served_in_its_place() -> None:
@@ -158,7 +184,7 @@ def test_a_service_may_change_its_autoscaler_with_both_there_for_a_moment() -> N
         ({"in_flight_per_replica": 0}, "autoscaling.in_flight_per_replica: 0 is out of range"),
         (
             {"target_latency_ms": 60_000},
-            "autoscaling.target_latency_ms: 60000 is out of range; write 1 to 30000",
+            "autoscaling.target_latency_ms: 60000 is out of range; write 1 to 10000",
         ),
         (
             {"schedules": [{**PEAK, "start": "25 61 * * *"}]},
@@ -196,7 +222,7 @@ def test_what_cannot_be_is_refused_with_the_reason(autoscaling: dict[str, Any], 
 @pytest.mark.parametrize("field", ["in_flight_per_replica", "target_latency_ms"])
 def test_what_prometheus_measures_is_followed_only_where_somebody_reads_it(field: str) -> None:
     with pytest.raises(ArgumentsError, match=f"{field}: is measured by Prometheus"):
-        model_service(monitoring=False, autoscaling=_from_2_to_6(**{field: 4}))
+        model_service(monitoring=False, autoscaling=_from_2_to_6(**{field: 5}))
     model_service(monitoring=False, autoscaling=_from_2_to_6(schedules=[PEAK]))
 
 

@@ -146,10 +146,10 @@ def test_requests_in_flight_are_those_that_the_activator_counts_without_promethe
 
 
 def test_latency_is_the_replicas_own_and_prometheus_tells_it() -> None:
-    world = resting(monitoring=True, autoscaling={"target_latency_ms": 400})
+    world = resting(monitoring=True, autoscaling={"target_latency_ms": 500})
     assert {each["type"] for each in _triggers(world)} == {"cpu", "metrics-api", "prometheus"}
     with pytest.raises(ArgumentsError, match="target_latency_ms: is measured by Prometheus"):
-        resting(monitoring=False, autoscaling={"target_latency_ms": 400})
+        resting(monitoring=False, autoscaling={"target_latency_ms": 500})
 
 
 def test_that_somebody_asked_lately_wakes_it_and_asks_for_no_second_replica() -> None:

@@ -48,7 +48,7 @@ def problems(folder: Path, autoscaling: str, *operators: str) -> tuple[str, ...]
     [
         ("{minReplicas: 2, maxReplicas: 6}", []),
         ("{inFlightPerReplica: 4}", [KEDA, PROMETHEUS]),
-        ("{targetLatencyMs: 400}", [KEDA, PROMETHEUS]),
+        ("{targetLatencyMs: 500}", [KEDA, PROMETHEUS]),
         (f"{{maxReplicas: 5, schedules: [{PEAK}]}}", [KEDA]),
     ],
 )
@@ -76,7 +76,7 @@ def test_without_a_list_the_bundled_node_has_no_controllers_and_a_cluster_of_one
 
 def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
     (tmp_path / "wine.yaml").write_text(
-        f"{SERVICE}autoscaling: {{maxReplicas: 6, inFlightPerReplica: 4, targetLatencyMs: 400, "
+        f"{SERVICE}autoscaling: {{maxReplicas: 6, inFlightPerReplica: 4, targetLatencyMs: 500, "
         f"schedules: [{PEAK}]}}\n"
     )
     (file,) = load_services(tmp_path, "local")
@@ -86,7 +86,7 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
         "target_cpu_utilization": 70,
         "scale_down_seconds": 300,
         "in_flight_per_replica": 4,
-        "target_latency_ms": 400,
+        "target_latency_ms": 500,
         "schedules": [
             {
                 "start": "30 7 * * MON-FRI",
@@ -115,7 +115,7 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
             "inFlightPerReplica",
         ),
         (
-            "{targetLatencyMs: 400}",
+            "{targetLatencyMs: 500}",
             [KEDA],
             "services/wine: autoscaling.targetLatencyMs: needs what local lacks: Prometheus "
             "Operator (kube-prometheus-stack under operators.enabled); add it, or remove "
@@ -145,6 +145,19 @@ def test_what_a_file_says_is_what_the_component_gets(tmp_path: Path) -> None:
             [KEDA],
             "services/wine: autoscaling.schedules[0].timezone: 'Europe/Bärlin' is no time zone; "
             "write a name of the IANA database, as Europe/Berlin or UTC",
+        ),
+        (
+            "{targetLatencyMs: 400}",
+            [KEDA, PROMETHEUS],
+            "services/wine: autoscaling.targetLatencyMs: 400 is no bound of the histogram by which "
+            "the server measures; write 250 or 500",
+        ),
+        (
+            "{targetLatencyMs: 10000}\nrequestTimeoutSeconds: 10",
+            [KEDA, PROMETHEUS],
+            "services/wine: autoscaling.targetLatencyMs: 10000 is not below "
+            "requestTimeoutSeconds: 10, after which there is no answer that could be late; lower "
+            "it, or raise requestTimeoutSeconds",
         ),
         (
             "{minReplicas: 0}",
