@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from e2e.simulation import Simulation, counter, gauge
 from stanchion.serving._release_queries import Queries
+from unit.components.test_model_rollout import metrics, released
 
 ANALYSIS: Any = {"interval_seconds": 60, "min_requests": 30, "latency_floor_ms": 25}
 COMMON = 'namespace="demo",service="wine",rollouts_pod_template_hash'
@@ -133,6 +134,19 @@ def test_what_lasts_is_weighed_over_all_its_intervals_and_asks_for_as_many_reque
     one, four = simulation.answers(both, {**given, **begun}, "5m")
     assert one is not None
     assert four is None
+
+
+def test_a_switch_with_long_intervals_is_compared_to_the_end(simulation: Simulation) -> None:
+    analysis = {"interval_seconds": 1800, "deadline_seconds": 7200}
+    world = released({"strategy": "blueGreen", "analysis": analysis})
+    told = metrics(world, "wine-release")["traffic"]["provider"]["prometheus"]["query"]
+    query = told.replace("{{args.canary-hash}}", "new").replace("{{args.stable-hash}}", "old")
+    before, after = (next(iter(requests(version, 0))) for version in ("old", "new"))
+    # An hour of the one, and then, minute by minute, as long of the other as a release may take.
+    given = {before: counter((60, 600), (120, 0)), after: counter((60, 0), (120, 600))}
+    at = [f"{60 + minutes}m" for minutes in (30, 60, 90, 119)]
+    found = [simulation.answers([query], given, moment, step="1m")[0] for moment in at]
+    assert None not in found
 
 
 def test_a_server_that_comes_back_after_the_interval_it_went_in_has_restarted(

@@ -44,7 +44,8 @@ _WATCHED_INTERVALS = 10
 """How many are looked at together as long as a release lasts: a release with pauses is measured
 hundreds of times, and chance, or one failed request, must not end it."""
 _PAST_SECONDS = 3600
-"""How far back the version before is asked about once it gets no requests any more."""
+"""How much of the version before is still looked at when the deadline of a release comes that has
+all requests, so that nothing more of it is counted meanwhile."""
 _ROLLBACK_REVISIONS = 3
 """Former versions that are gone back to at once: they were judged when they came.
 
@@ -184,7 +185,8 @@ def _analyses(replicas: Replicas, rollout: ModelRollout) -> dict[str, _analysis.
         return [*_analysis.health(queries, lasting=True), *_analysis.deadline(analysis, pauses)]
 
     def switched(namespace: str) -> list[dict[str, Any]]:
-        queries = queries_of(namespace, past_seconds=_PAST_SECONDS)
+        longest = analysis.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
+        queries = queries_of(namespace, past_seconds=_PAST_SECONDS + longest)
         # One run after the switch, and none in the background that could end it.
         return [*_analysis.health(queries), *_analysis.numbers(queries)]
 

@@ -107,6 +107,14 @@ def test_a_switch_that_sees_too_few_numbers_ends_at_its_deadline() -> None:
     assert made["accepted.unknown"]["provider"] == made["accepted"]["provider"]
 
 
+def test_after_a_switch_the_version_before_is_looked_at_until_the_deadline() -> None:
+    analysis = {"interval_seconds": 1800, "deadline_seconds": 7200}
+    made = metrics(released({**BLUE_GREEN, "analysis": analysis}), "wine-release")
+    query = made["traffic"]["provider"]["prometheus"]["query"]
+    seconds = dict(re.findall(r"args\.(canary|stable)-hash\}\}\"\}\[(\d+)s\]", query))
+    assert seconds == {"canary": "1800", "stable": str(3600 + 7200)}
+
+
 @pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
 def test_one_bad_interval_ends_a_release_and_an_empty_one_does_not(rollout: dict[str, Any]) -> None:
     world = released(rollout)
