@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from environment import Environment
+from explain import in_the_notation_of_files
 from llm_service import LlmServiceFile
 from service import ModelServiceFile
 from service_place import PoolOffer
-from stanchion.serving.rollout import DEFAULT_SURGE, surge_of
+from stanchion.serving.rollout import DEFAULT_SURGE, beyond_for, beyond_of
 from tenants_config import QuotaConfig, TenantConfig
 from validation import InvalidFileError, amount
 
@@ -44,8 +45,9 @@ class Demand:
         fewest: Always there.
         most: As many as it may scale to.
         surge: Beyond them, while a version takes over.
-        beside: Of a shadow, always there; and the one more that its own update takes.
         each: One of them.
+        beside: Of a shadow, always there; and the one more that its own update takes.
+        surge_for: What the surge is needed by, in words.
     """
 
     field: str
@@ -54,6 +56,7 @@ class Demand:
     surge: int
     each: Replica
     beside: int = 0
+    surge_for: str = "a rollout needs"
 
     @property
     def peak(self) -> int:
@@ -65,7 +68,7 @@ class Demand:
         """The peak in words."""
         shadow = f" and the {self.beside} of the shadow" if self.beside else ""
         return (
-            f"{self.most} and the {self.surge} more that a rollout needs{shadow} take {self.peak}"
+            f"{self.most} and the {self.surge} more that {self.surge_for}{shadow} take {self.peak}"
         )
 
 
@@ -107,16 +110,17 @@ def model(
     most = file.autoscaling.max_replicas
     offer = pools.get(file.pool) if file.pool else None
     counted = offer is None or offer.placement["device"] == COUNTED_DEVICE
-    beside = 0
+    beside, rollout = 0, file.rollout.arguments()
     if file.shadow is not None and file.name in shadowed:
         beside = (file.shadow.replicas or environment.min_replicas) + 1
     return Demand(
         "autoscaling.maxReplicas",
         file.autoscaling.floor(environment.min_replicas),
         most,
-        surge_of(file.rollout.arguments(), most),
+        beyond_of(rollout, most),
         Replica(file.resources.cpu, file.resources.memory, file.resources.gpus if counted else 0),
         beside,
+        in_the_notation_of_files(beyond_for(rollout)),
     )
 
 

@@ -89,7 +89,8 @@ class Rollout(Strict):
     surge: Annotated[int, Field(ge=1, le=100)] | None = None
     """Replicas beyond their number while a version takes over; default: 1."""
     scale_down_delay_seconds: Annotated[int, Field(ge=30, le=86400)] | None = None
-    """With blueGreen, how long the version before stays up after the new one; default: 60."""
+    """With blueGreen, how long the version before stays up after the new one; above 60, three
+    versions must fit in the pool and the quota; default: 60."""
     analysis: Analysis | None = None
     """What it is judged by; default: all defaults."""
 

@@ -257,6 +257,8 @@ def _blue_green(service: str, rollout: ModelRollout) -> dict[str, Any]:
         "previewService": service + PREVIEW_SUFFIX,
         "autoPromotionEnabled": True,
         "scaleDownDelaySeconds": delay,
+        # Of versions before, one is kept and no more: `beyond_of` counts as many.
+        "scaleDownDelayRevisionLimit": 1,
         "postPromotionAnalysis": _run(service, DEFAULT_GOOD_INTERVALS),
     }
 

@@ -70,7 +70,8 @@ class ModelRollout(TypedDict):
     included. Default: 1. With blueGreen, and by a gateway, it is as many again as there are."""
     scale_down_delay_seconds: NotRequired[int]
     """With blueGreen, how long the version before stays up after the new one was found good, 30
-    to 86400. Default: 60."""
+    to 86400. Above the default a release within that time has three versions there at once, GPUs
+    of the pool included. Default: 60."""
     analysis: NotRequired[ReleaseAnalysis]
     """What it is judged by. Default: all defaults."""
 
@@ -95,6 +96,31 @@ def surge_of(rollout: ModelRollout | None, replicas: int) -> int:
         # Argo Rollouts keeps the version before at its full number until the end, to go back to.
         return replicas
     return rollout.get("surge", DEFAULT_SURGE)
+
+
+def beyond_of(rollout: ModelRollout | None, replicas: int) -> int:
+    """Replicas beyond `replicas` at the most, those that a release before still keeps included."""
+    kept = replicas if _kept_for_long(rollout) else 0
+    return surge_of(rollout, replicas) + kept
+
+
+def beyond_for(rollout: ModelRollout | None) -> str:
+    """What `beyond_of` are needed by, in words."""
+    if rollout is None or not _kept_for_long(rollout):
+        return "a rollout needs"
+    delay = rollout["scale_down_delay_seconds"]
+    return f"a rollout within rollout.scale_down_delay_seconds, {delay}, of another needs"
+
+
+def _kept_for_long(rollout: ModelRollout | None) -> bool:
+    """Whether a release may find two versions there, and not come up before one of them goes.
+
+    Up to the default it waits for that, and no progress deadline is as short.
+    """
+    if rollout is None or rollout["strategy"] is not RolloutStrategy.BLUE_GREEN:
+        return False
+    delay = rollout.get("scale_down_delay_seconds", DEFAULT_SCALE_DOWN_DELAY_SECONDS)
+    return delay > DEFAULT_SCALE_DOWN_DELAY_SECONDS
 
 
 def steps_of(rollout: ModelRollout, replicas: int) -> list[CanaryStep]:
@@ -194,18 +220,22 @@ def check_room(
         beside: Replicas of a shadow, which are there at the same time.
     """
     room = at["max_devices"] // at["devices_per_node"] * (at["devices_per_node"] // gpus)
-    surge = surge_of(rollout, replicas)
-    if replicas + surge + beside > room:
-        fits = (few for few in range(replicas) if few + surge_of(rollout, few) + beside <= room)
+    more = beyond_of(rollout, replicas)
+    if replicas + more + beside > room:
+        fits = (few for few in range(replicas) if few + beyond_of(rollout, few) + beside <= room)
         most = max(fits, default=0)
-        fewer = f"lower it to {most}, or " if most else ""
+        fewer = f"lower it to {most}, " if most else ""
+        if replicas + surge_of(rollout, replicas) + beside <= room:
+            fewer += (
+                f"lower rollout.scale_down_delay_seconds to {DEFAULT_SCALE_DOWN_DELAY_SECONDS}, "
+            )
         shadows = f" and {beside} of the shadow" if beside else ""
         check.refuse(
             "autoscaling.max_replicas",
-            f"{replicas} and the {surge} more that a rollout needs{shadows} are "
-            f"{replicas + surge + beside} replicas with gpus: {gpus}, and the "
+            f"{replicas} and the {more} more that {beyond_for(rollout)}{shadows} are "
+            f"{replicas + more + beside} replicas with gpus: {gpus}, and the "
             f"{at['max_devices']} GPUs or slices of pool '{at['pool']}' at its largest hold {room}",
-            f"{fewer}raise max_nodes of the pool",
+            f"{fewer}{'or ' if fewer else ''}raise max_nodes of the pool",
         )
 
 

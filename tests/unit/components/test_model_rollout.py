@@ -169,6 +169,17 @@ def test_which_pods_a_switched_service_selects_is_left_to_the_controller() -> No
     assert released(CANARY).registered("Service", "wine").ignores == ()
 
 
+@pytest.mark.parametrize("delay", [{}, {"scale_down_delay_seconds": 30}])
+def test_a_version_that_is_kept_for_a_moment_needs_no_room(delay: dict[str, int]) -> None:
+    fits = {"min_replicas": 2, "max_replicas": 4}
+    released({**BLUE_GREEN, **delay}, gpus=2, placement=ON_L4, autoscaling=fits)
+
+
+def test_of_versions_before_one_is_kept() -> None:
+    made = strategy(released({**BLUE_GREEN, "scale_down_delay_seconds": 3600}), "blueGreen")
+    assert (made["scaleDownDelaySeconds"], made["scaleDownDelayRevisionLimit"]) == (3600, 1)
+
+
 def test_pods_behind_two_services_are_scraped_once() -> None:
     world = released(BLUE_GREEN)
     wanted = world.object("ServiceMonitor")["spec"]["selector"]["matchLabels"]
@@ -295,6 +306,14 @@ def test_default_steps_are_within_reach_of_any_number_of_replicas(replicas: int)
             "autoscaling.max_replicas: 6 and the 6 more that a rollout needs are 12 replicas with "
             "gpus: 2, and the 16 GPUs or slices of pool 'l4' at its largest hold 8; lower it to 4, "
             "or raise max_nodes of the pool",
+        ),
+        (
+            {**BLUE_GREEN, "scale_down_delay_seconds": 3600},
+            {"gpus": 2, "placement": ON_L4, "autoscaling": {"min_replicas": 2, "max_replicas": 4}},
+            "autoscaling.max_replicas: 4 and the 8 more that a rollout within "
+            "rollout.scale_down_delay_seconds, 3600, of another needs are 12 replicas with gpus: "
+            "2, and the 16 GPUs or slices of pool 'l4' at its largest hold 8; lower "
+            "it to 2, lower rollout.scale_down_delay_seconds to 60, or raise max_nodes of the pool",
         ),
     ],
 )

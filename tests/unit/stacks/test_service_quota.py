@@ -84,6 +84,16 @@ def wine(**changes: Any) -> dict[str, Any]:
             "10 and the 10 more that a rollout needs take 20 times 250m of cpu",
         ),
         (
+            {
+                "autoscaling": {"maxReplicas": 8},
+                "rollout": {"strategy": "blueGreen", "scaleDownDelaySeconds": 120},
+            },
+            (),
+            "8 and the 16 more that a rollout within rollout.scaleDownDelaySeconds, 120, of "
+            "another needs take 24 times 250m of cpu, and tenant 'demo' of prod-aws may have 4; "
+            "raise quota.cpu of the tenant to 6, or lower autoscaling.maxReplicas",
+        ),
+        (
             {"autoscaling": {"maxReplicas": 10}, "rollout": CANARY_BY_GATEWAY},
             (),
             "10 and the 10 more that a rollout needs take 20 times 250m of cpu",
