@@ -259,6 +259,68 @@ async def test_a_store_that_is_away_delays_no_answer_and_gets_the_rows_when_it_i
     assert not [*waiting.iterdir()]
 
 
+def logged_long_ago(folder: Path) -> Path:
+    """A row of a former version, older than it may be."""
+    path = folder / "log/service=classifier/version=0/date=2020-01-01/a.parquet"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return path
+
+
+async def test_a_model_that_cannot_be_logged_does_not_keep_what_others_logged(
+    clerk: ServedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = logged_long_ago(tmp_path)
+    environment = {**told(tmp_path, hash=["customer"]), "PREDICTION_LOG_SECONDS": "0.1"}
+    client, service = await started(monkeypatch, clerk, **environment)
+    assert (await client("POST", "/invocations", people())).status == 200
+    until(lambda: not old.exists())
+    service.close()
+    assert not written(tmp_path)
+    assert await results(client) == {"refused": 1}
+
+
+async def test_a_store_that_takes_no_files_lets_old_ones_go(
+    classifier: ServedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    old = logged_long_ago(tmp_path)
+    (old.parents[2] / "version=1").write_text("in the way")
+    left = Spool(tmp_path / "tmp" / "prediction-log", "file:///nowhere", "classifier", "1")
+    left.add(pa.table({"row": [1]}), datetime.now(UTC))
+    environment = {**told(tmp_path), "PREDICTION_LOG_SECONDS": "0.1"}
+    _, service = await started(monkeypatch, classifier, **environment)
+    until(lambda: not old.exists())
+    service.close()
+    assert "predictions cannot be written" in caplog.messages
+    assert "predictions are written again" not in caplog.messages
+
+
+async def test_a_store_that_lets_nothing_go_is_told_once_and_tried_again(
+    classifier: ServedModel,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    old, delete, tries = logged_long_ago(tmp_path), Spool.expire, []
+
+    def refused(spool: Spool, days: int) -> int:
+        tries.append(days)
+        if len(tries) < 3:
+            raise OSError("access denied")
+        return delete(spool, days)
+
+    monkeypatch.setattr(Spool, "expire", refused)
+    environment = {**told(tmp_path), "PREDICTION_LOG_SECONDS": "0.1"}
+    _, service = await started(monkeypatch, classifier, **environment)
+    until(lambda: not old.exists())
+    service.close()
+    assert caplog.messages.count("old predictions cannot be deleted") == 1
+    assert len(tries) == 3, "once a day is enough"
+
+
 def test_the_disk_has_a_bound_and_the_oldest_rows_go_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

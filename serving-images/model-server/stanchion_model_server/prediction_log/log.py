@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ from stanchion_model_server.logs import log
 from stanchion_model_server.metrics import LogResult
 from stanchion_model_server.prediction_log import records
 from stanchion_model_server.prediction_log.redaction import LogRefusedError, Redaction
+from stanchion_model_server.prediction_log.retention import Retention
 from stanchion_model_server.prediction_log.spool import Spool
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _ROWS_AT_ONCE: Final = 5_000
 """Rows at which they are written before their time."""
 _IN_MEMORY: Final = 4
 """Bytes in memory for one of JSON."""
-_EXPIRE_SECONDS: Final = 24 * 60 * 60
 
 
 class PredictionLog:
@@ -40,7 +39,8 @@ class PredictionLog:
 
     Nothing that a request waits for happens here but a copy of its rows: what does not fit into
     memory, or onto the disk while the store does not answer, is left out and counted. A model
-    that the log is not told rightly about is served all the same, and not logged.
+    that the log is not told rightly about is served all the same, and not logged; what was logged
+    before is deleted in time by whichever replica runs.
     """
 
     def __init__(
@@ -67,6 +67,7 @@ class PredictionLog:
             settings.name,
             settings.model_version,
         )
+        self._retention = Retention(self._spool, settings.prediction_log_retention_days)
         self._about = {
             "service": settings.name,
             "model": settings.model_name,
@@ -82,10 +83,8 @@ class PredictionLog:
         self._rows = self._bytes = 0
         self._stopping = False
         self._failing = False
-        self._expired: float | None = None
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
-        if self._redaction is not None:
-            self._thread.start()
+        self._thread.start()
 
     def _compiled(self, served: ServedModel) -> Redaction | None:
         settings = self._settings
@@ -183,18 +182,21 @@ class PredictionLog:
                 self._rows = self._bytes = 0
                 stopping = self._stopping
             try:
-                self._write(waiting)
-                self._upload()
+                if self._redaction is not None:
+                    self._write(waiting, self._redaction)
+                    self._upload()
             except Exception as error:  # noqa: BLE001 - the thread goes on, whatever happens
                 self._tell(error)
+            # A store that takes no file may let some go all the same.
+            if not self._stopping:
+                self._retention.look()
 
-    def _write(self, waiting: list[tuple[Taken, Any]]) -> None:
+    def _write(self, waiting: list[tuple[Taken, Any]], redaction: Redaction) -> None:
         """Rows that wait become files on the disk, one for each day and form."""
-        assert self._redaction is not None  # noqa: S101 - there is no thread without one
         tables: dict[Any, list[pa.Table]] = {}
         for taken, answers in waiting:
             try:
-                made = records.table(taken, answers, self._outputs, self._redaction)
+                made = records.table(taken, answers, self._outputs, redaction)
             except (ValueError, TypeError, InputRefusedError):
                 self._count(LogResult.UNREADABLE, taken.rows)
                 continue
@@ -212,14 +214,6 @@ class PredictionLog:
     def _upload(self) -> None:
         for rows in self._spool.upload():
             self._count(LogResult.WRITTEN, rows)
-        days = self._settings.prediction_log_retention_days
-        now = time.monotonic()
-        due = self._expired is None or now - self._expired > _EXPIRE_SECONDS
-        if days is not None and due and not self._stopping:
-            gone = self._spool.expire(days)
-            self._expired = now
-            if gone:
-                log.info("old predictions deleted", extra={"fields": {"files": gone}})
         if self._failing:
             self._failing = False
             log.info("predictions are written again")
