@@ -367,14 +367,56 @@ def test_an_answer_that_is_none_is_counted_and_the_others_are_judged(
     assert only["checks"]["quality"]["verdict"] == "ok"
 
 
-def test_text_labels_of_a_regression_end_the_job_for_good(
-    world: World, calm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def of_quality(folder: Path) -> str:
+    """Why the newest report cannot judge quality; it has judged everything else."""
+    (only,) = report(folder)["versions"]
+    others = {"features", "predictions", "data-quality", "schema"}
+    assert {only["checks"][name]["verdict"] for name in others} == {"ok"}
+    assert (only["checks"]["quality"]["verdict"], only["quality"]) == ("inconclusive", None)
+    (why,) = only["checks"]["quality"]["found"]
+    return str(why)
+
+
+def test_files_of_a_log_that_was_told_to_keep_too_little_are_counted_and_left_out(
+    world: World, calm: Path, tmp_path: Path
+) -> None:
+    write_labels(tmp_path, answered(calm))
+    for path in calm.rglob("log/service=judge/*/*/*.parquet"):
+        today = tmp_path / path.relative_to(calm)
+        before = today.parents[1] / f"date={TODAY - timedelta(days=5)}" / path.name
+        for each in (today, before):
+            each.parent.mkdir(parents=True, exist_ok=True)
+        table = pq.ParquetFile(path).read()
+        pq.write_table(table, today)
+        pq.write_table(table.drop_columns(["output.prediction"]), before)
+    said = judged(world.environment(tmp_path, labels=labels(tmp_path, output="prediction")))
+    assert checks(said)["quality"] == "ok"
+    quality = said["versions"][0]["quality"]
+    assert (quality["labelled"], quality["rows"]) == (ROWS, ROWS)
+    assert quality["notLogged"] == ROWS
+    shown = (tmp_path / f"reports/service=judge/date={TODAY}/report.html").read_text()
+    assert f"{ROWS} rows were logged without" in shown
+
+
+def test_a_slice_that_a_version_never_had_costs_its_quality_alone(
+    world: World, calm: Path, tmp_path: Path
+) -> None:
+    folder = of_the_log(calm, tmp_path)
+    write_labels(folder, answered(folder))
+    wanted = labels(folder, slices=["region"])
+    said = judged(world.environment(folder, labels=wanted))
+    assert said["verdict"] == "inconclusive"
+    assert "the log of version 1 has no column input.region" in of_quality(folder)
+
+
+def test_text_labels_of_a_regression_cost_quality_alone(
+    world: World, calm: Path, tmp_path: Path
 ) -> None:
     folder = of_the_log(calm, tmp_path)
     write_labels(folder, ["red"] * 300)
     numbers = labels(folder, task="regression", metric="mae", max_drop=None, limit=1.0)
-    judged(world.environment(folder, labels=numbers), status=4)
-    assert "labels are as 'red'; name a column of numbers" in reason(caplog)
+    judged(world.environment(folder, labels=numbers))
+    assert "labels are as 'red'; name a column of numbers" in of_quality(folder)
 
 
 def test_it_is_told_the_same_however_often_it_is_killed_and_repeated(
@@ -432,18 +474,18 @@ def test_a_log_of_another_model_under_the_same_version_is_refused(
     assert "wrote the log" in reason(caplog)
 
 
-def test_labels_that_no_reader_understands_end_the_job_for_good(
-    world: World, calm: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_labels_that_no_reader_understands_cost_quality_alone(
+    world: World, calm: Path, tmp_path: Path
 ) -> None:
     folder = of_the_log(calm, tmp_path)
     (folder / "labels").mkdir()
     (folder / "labels/a.parquet").write_bytes(b"no parquet at all")
     environment = world.environment(folder, labels=labels(folder))
-    judged(environment, status=4)
-    assert "is no Parquet" in reason(caplog)
+    judged(environment)
+    assert "is no Parquet" in of_quality(folder)
     pd.DataFrame({"id": ["r0"]}).to_parquet(folder / "labels/a.parquet")
-    judged(environment, status=4)
-    assert "has no column request_id, truth" in reason(caplog)
+    judged(environment)
+    assert "has no column request_id, truth" in of_quality(folder)
 
 
 def test_wrong_settings_are_told_all_at_once(world: World, tmp_path: Path) -> None:

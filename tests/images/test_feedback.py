@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from stanchion_drift_monitor.answered import logged_rows
 from stanchion_drift_monitor.feedback import measure
+from stanchion_drift_monitor.prediction_files import LogFile
 from stanchion_drift_monitor.settings import Labels
 from stanchion_model_server.batch.errors import InputRefusedError
+from stanchion_model_server.batch.storage import Folder
 
 ROWS = 300
 REGRESSION = {"task": "regression", "metric": "mae"}
@@ -92,3 +96,43 @@ def test_labels_of_another_kind_than_the_answers_are_refused(
 ) -> None:
     with pytest.raises(InputRefusedError, match=reason):
         measured([label] * ROWS, wanted, prediction=[answer] * ROWS)
+
+
+def files(folder: Path, *columns: list[str]) -> list[LogFile]:
+    """Files of a log, ten rows each, with columns beside what tells their rows apart."""
+    found = []
+    for at, names in enumerate(columns):
+        frame = pd.DataFrame({"request_id": [f"{at}-{row}" for row in range(10)], "row": 0})
+        frame.assign(**dict.fromkeys(names, 1.0)).to_parquet(folder / f"{at}.parquet")
+        found.append(LogFile("1", "2026-11-20", Folder(f"file://{folder}"), f"{at}.parquet", 0, 0))
+    return found
+
+
+def read(log: list[LogFile], **wanted: Any) -> tuple[pd.DataFrame, int]:
+    settings = {"location": "s3://labels", "column": "truth", "max_drop": 0.1, **CLASSIFICATION}
+    return logged_rows(log, Labels.model_validate(settings | wanted))
+
+
+@pytest.mark.parametrize("named", [{"output": "label"}, {}], ids=["named", "the only one"])
+def test_files_from_before_an_output_was_kept_are_left_out(
+    tmp_path: Path, named: dict[str, str]
+) -> None:
+    log = files(tmp_path, ["input.a"], ["input.a", "output.label"])
+    rows, left_out = read(log, **named)
+    assert (len(rows), left_out) == (10, 10)
+    assert rows["request_id"].str.startswith("1-").all()
+
+
+def test_a_column_that_no_file_has_is_refused_by_its_name(tmp_path: Path) -> None:
+    log = files(tmp_path, ["output.label"], ["input.region"])
+    with pytest.raises(InputRefusedError, match=r"no column input\.region, output\.label"):
+        read(log, output="label", slices=("region",))
+    with pytest.raises(InputRefusedError, match="no column of an output"):
+        read(log[1:])
+
+
+def test_of_several_outputs_over_all_files_one_must_be_named(tmp_path: Path) -> None:
+    log = files(tmp_path, ["output.score"], ["output.label"])
+    with pytest.raises(InputRefusedError, match=r"outputs output\.label, output\.score; name"):
+        read(log)
+    assert read(log, output="score")[1] == 10

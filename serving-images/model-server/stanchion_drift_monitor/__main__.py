@@ -26,7 +26,7 @@ def main() -> None:
 
     Exit status of `compare`: 0 when the window is judged or was before, whatever was found; 1 when
     another try may help; 2 for wrong settings; 3 for a version that is not the one that wrote the
-    log; 4 for a log or labels that cannot be read.
+    log; 4 for a log that cannot be read.
     """
     parser = argparse.ArgumentParser(prog="stanchion-drift-monitor", description=__doc__)
     parser.add_argument("command", choices=["compare", "serve"])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from stanchion_model_server.batch.errors import InputRefusedError
 from stanchion_model_server.quality import (
     OF_LABELS,
@@ -18,17 +17,14 @@ from stanchion_model_server.quality import (
     of_probabilities,
 )
 
+from stanchion_drift_monitor.answered import KEY
 from stanchion_drift_monitor.prediction_files import read_parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stanchion_model_server.batch.storage import Folder
 
-    from stanchion_drift_monitor.prediction_files import LogFile
     from stanchion_drift_monitor.settings import Labels
 
-_KEY: Final = ["request_id", "row"]
 _TRUTH: Final = "label of the row"
 _MOST_GROUPS: Final = 50
 _DEVIATIONS: Final = 2
@@ -47,7 +43,7 @@ def read_labels(folder: Folder, wanted: Labels, ids: set[str]) -> tuple[pd.DataF
     pieces = []
     for info in folder.data(".parquet"):
         name = folder.name(info.path)
-        table = read_parquet(folder, name, [*_KEY, wanted.column])
+        table = read_parquet(folder, name, [*KEY, wanted.column])
         lacking = {"request_id", wanted.column} - {*table.column_names}
         if lacking:
             raise InputRefusedError(
@@ -57,49 +53,12 @@ def read_labels(folder: Folder, wanted: Labels, ids: set[str]) -> tuple[pd.DataF
         frame["row"] = frame["row"].fillna(0).astype(np.int64) if "row" in frame else 0
         frame["request_id"] = frame["request_id"].astype(str)
         known = frame["request_id"].isin(ids) & frame[_TRUTH].notna()
-        pieces.append(frame.loc[known, [*_KEY, _TRUTH]])
+        pieces.append(frame.loc[known, [*KEY, _TRUTH]])
     if not pieces:
         return pd.DataFrame({"request_id": [], "row": [], _TRUTH: []}), 0
     labels = pd.concat(pieces, ignore_index=True).drop_duplicates()
-    contradicted = labels.duplicated(_KEY, keep=False)
-    return labels[~contradicted], len(labels[contradicted].drop_duplicates(_KEY))
-
-
-def logged_rows(files: Sequence[LogFile], wanted: Labels) -> pd.DataFrame:
-    """What a version answered, with what tells its rows apart and its slices.
-
-    Raises:
-        InputRefusedError: The log lacks an output or a slice that is needed.
-        OSError: The store does not answer.
-    """
-    slices = [f"input.{name}" for name in wanted.slices]
-    pieces = []
-    for file in files:
-        table = file.read()
-        outputs = _outputs(table, wanted)
-        lacking = {*outputs, *slices} - {*table.column_names}
-        if lacking:
-            raise InputRefusedError(
-                f"the log of version {file.version} has no column {', '.join(sorted(lacking))}; "
-                "its text is left out unless it is kept: see predictionLog.keep"
-            )
-        frame = table.select([*_KEY, *outputs, *slices]).to_pandas()
-        pieces.append(frame.assign(day=file.day, row=frame["row"].astype(np.int64)))
-    return pd.concat(pieces, ignore_index=True)
-
-
-def _outputs(table: pa.Table, wanted: Labels) -> list[str]:
-    if wanted.probabilities:
-        return [f"output.{name}" for name in wanted.probabilities.values()]
-    if wanted.output:
-        return [f"output.{wanted.output}"]
-    found = [name for name in table.column_names if name.startswith("output.")]
-    if len(found) != 1:
-        raise InputRefusedError(
-            f"the log has the outputs {', '.join(found) or 'none'}; name the one that is compared "
-            "with the label"
-        )
-    return found
+    contradicted = labels.duplicated(KEY, keep=False)
+    return labels[~contradicted], len(labels[contradicted].drop_duplicates(KEY))
 
 
 def measure(
@@ -120,7 +79,7 @@ def measure(
     Raises:
         InputRefusedError: Answers and labels are not of a kind that can be compared.
     """
-    matched = logged.merge(labels, on=_KEY, how="inner")
+    matched = logged.merge(labels, on=KEY, how="inner")
     joined = matched if matched.empty else _comparable(matched, wanted)
     days = logged["day"].value_counts().sort_index()
     known = joined["day"].value_counts()

@@ -22,6 +22,7 @@ from stanchion_model_server.errors import ModelRefusedError
 from stanchion_models import Credentials, Registry, RegistryError
 
 from stanchion_drift_monitor import feedback, verdicts
+from stanchion_drift_monitor.answered import logged_rows
 from stanchion_drift_monitor.comparing import Compared, compare
 from stanchion_drift_monitor.logs import log
 from stanchion_drift_monitor.page import page
@@ -180,8 +181,7 @@ class _Work:
                 checks = verdicts.judged(compared, settings)
         quality = None
         if settings.labels is not None and labelled:
-            quality = self._quality(settings.labels, version, labelled)
-            checks["quality"] = {key: quality.pop(key) for key in ("verdict", "found")}
+            checks["quality"], quality = self._quality(settings.labels, version, labelled)
         return {
             "version": version,
             "digest": told["digest"],
@@ -193,14 +193,30 @@ class _Work:
             "quality": quality,
         }
 
-    def _quality(self, wanted: Labels, version: str, files: list[LogFile]) -> dict[str, Any]:
-        logged = feedback.logged_rows(files, wanted)
-        ids = {*logged["request_id"]}
-        labels, contradicted = feedback.read_labels(Folder(wanted.location), wanted, ids)
-        found = feedback.measure(logged, labels, wanted, self._baselines[version])
-        return {**found, "contradicted": contradicted}
+    def _quality(
+        self, wanted: Labels, version: str, files: list[LogFile]
+    ) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """The check, and its figures where answers and labels can be compared."""
+        try:
+            logged, not_logged = logged_rows(files, wanted)
+            ids = {*logged["request_id"]}
+            labels, contradicted = feedback.read_labels(Folder(wanted.location), wanted, ids)
+            found = feedback.measure(logged, labels, wanted, self._baselines[version])
+        except InputRefusedError as error:
+            # The other checks need no labels, and are told all the same.
+            why = _words(error)
+            log.warning(
+                "quality is not judged", extra={"fields": {"version": version, "reason": why}}
+            )
+            return {"verdict": verdicts.INCONCLUSIVE, "found": [why]}, None
+        check = {key: found.pop(key) for key in ("verdict", "found")}
+        return check, {**found, "contradicted": contradicted, "notLogged": not_logged}
 
 
 def _failed(what: str, error: Exception, status: int) -> int:
-    log.error(what, extra={"fields": {"reason": " ".join(str(error).split())[:1000]}})
+    log.error(what, extra={"fields": {"reason": _words(error)}})
     return status
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:1000]
