@@ -37,6 +37,8 @@ class Store:
     credentials: list[str] = field(default_factory=list)
     lifetimes: list[timedelta] = field(default_factory=lambda: [timedelta(hours=6)])
     address: str = ""
+    largest_copy: int = 5 << 30
+    """Bytes that one request copies; S3's own limit."""
 
     def under(self, prefix: str, delimiter: str) -> tuple[list[str], list[str]]:
         """Names right below `prefix`, and the folders there."""
@@ -127,9 +129,12 @@ class _S3(_Handler):
                 self.store.objects[key] = b"".join(parts[at] for at in sorted(parts))
                 self._xml("CompleteMultipartUploadResult", '<ETag>"whole"</ETag>')
             case "PUT", _ if copied := self.headers.get("X-Amz-Copy-Source"):
-                self.store.objects[key] = self.store.objects[
-                    unquote(copied).removeprefix("/").removeprefix("artifacts/")
-                ]
+                source = unquote(copied).removeprefix("/").removeprefix("artifacts/")
+                content = self.store.objects[source]
+                if len(content) > self.store.largest_copy:
+                    self._answer(400)
+                    return
+                self.store.objects[key] = content
                 self._xml("CopyObjectResult", '<ETag>"whole"</ETag>')
             case "PUT", _:
                 self.store.objects[key] = body

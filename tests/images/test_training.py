@@ -342,6 +342,45 @@ def test_a_damaged_or_unfinished_checkpoint_is_passed_over(tmp_path: Path) -> No
     assert (before.step, (before.folder / "weights").read_text()) == (2, "2")
 
 
+def test_a_checkpoint_that_was_half_written_is_saved_again_and_cleared_with_the_others(
+    tmp_path: Path,
+) -> None:
+    generator = np.random.default_rng(3)
+    kept = tmp_path / "kept" / "key"
+    checkpoints = Checkpoints(f"file://{tmp_path}/kept", "key")
+    saved(checkpoints, tmp_path / "source", 1, generator)
+    for step in (2, 3):
+        half = kept / f"step-{step:010d}" / "weights"
+        half.parent.mkdir()
+        half.write_text("much longer than what is saved in the end")
+    before = checkpoints.latest(tmp_path / "a", generator)
+    assert before is not None
+    assert before.step == 1
+    saved(checkpoints, tmp_path / "source", 2, generator)
+    again = checkpoints.latest(tmp_path / "b", generator)
+    assert again is not None
+    assert (again.step, (again.folder / "weights").read_text()) == (2, "2")
+    checkpoints.clear()
+    assert not kept.exists()
+
+
+def test_a_file_that_ends_early_is_no_checkpoint_and_the_next_try_saves_it(tmp_path: Path) -> None:
+    generator = np.random.default_rng(3)
+    checkpoints = Checkpoints(f"file://{tmp_path}/kept", "key")
+    saved(checkpoints, tmp_path / "source", 1, generator)
+    saved(checkpoints, tmp_path / "source", 2, generator)
+    # Killed while it saved the same step once more: the former manifest is still there.
+    weights = tmp_path / "kept" / "key" / "step-0000000002" / "weights"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    before = checkpoints.latest(tmp_path / "a", generator)
+    assert before is not None
+    assert before.step == 1
+    saved(checkpoints, tmp_path / "source", 2, generator)
+    again = checkpoints.latest(tmp_path / "b", generator)
+    assert again is not None
+    assert again.step == 2
+
+
 EXPECTED = Expectations.model_validate(
     {
         "minRows": 3,

@@ -67,7 +67,7 @@ class Checkpoints:
         for path in sorted(source.rglob("*")):
             if path.is_file():
                 name = path.relative_to(source).as_posix()
-                with self._folder.written(f"{_name(step)}/{name}") as out, path.open("rb") as file:
+                with self._folder.stream(f"{_name(step)}/{name}") as out, path.open("rb") as file:
                     while chunk := file.read(_CHUNK):
                         out.write(chunk)
                     files[name] = out.sha256

@@ -123,15 +123,24 @@ class Folder:
 
         A block that raises, and a process that is killed, leave what was there under the name.
         """
-        temporary = self._path(f"{TEMPORARY}{name.replace('/', '-')}-{uuid.uuid4().hex}")
-        # Buckets have no folders to make.
-        if isinstance(self.filesystem, fs.LocalFileSystem):
-            self.filesystem.create_dir(posixpath.dirname(self._path(name)), recursive=True)
+        temporary = f"{TEMPORARY}{name.replace('/', '-')}-{uuid.uuid4().hex}"
+        self._make_room_for(name)
+        with self.stream(temporary) as stream:
+            yield stream
+        self.filesystem.move(self._path(temporary), self._path(name))
+
+    @contextmanager
+    def stream(self, name: str) -> Iterator[Digested]:
+        """A large file under `name`, which nobody may trust before something else vouches.
+
+        `written` renames, and S3 renames by a copy of 5 GiB at most; this does not. A block that
+        raises, and a process that is killed, may leave a part of the file.
+        """
+        self._make_room_for(name)
         # Closed only when the block ends well: closing is what makes an object of an upload.
-        opened = self.filesystem.open_output_stream(temporary)
+        opened = self.filesystem.open_output_stream(self._path(name))
         yield Digested(opened)
         opened.close()
-        self.filesystem.move(temporary, self._path(name))
 
     def write(self, name: str, content: Any) -> None:
         """JSON under `name`, the same bytes for the same content."""
@@ -149,6 +158,11 @@ class Folder:
         selector = fs.FileSelector(self._path(folder).rstrip("/"), allow_not_found=True)
         infos = self.filesystem.get_file_info(selector)
         return sorted(self.name(each.path) for each in infos if each.is_file)
+
+    def _make_room_for(self, name: str) -> None:
+        """Make its folder, where there are folders: buckets have none."""
+        if isinstance(self.filesystem, fs.LocalFileSystem):
+            self.filesystem.create_dir(posixpath.dirname(self._path(name)), recursive=True)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"
