@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 
 from stanchion import pods
 from stanchion.folders import DATA, in_bucket
-from stanchion.jobs import _parts, _servers
+from stanchion.jobs import _parts, _servers, _told
 from stanchion.jobs.drift_monitor_arguments import (
     DEFAULT_DAYS_BACK,
     DEFAULT_LABEL_DAYS,
@@ -92,7 +92,7 @@ def _environment(args: DriftMonitorArgs) -> list[k8s.core.v1.EnvVarArgs]:
     }
     if "labels" in args:
         told["LABELS"] = json.dumps(_labels(args["labels"]))
-    return [*pods.environment(told), _parts.scheduled_job_name()]
+    return [*pods.environment(told), _told.scheduled_job_name()]
 
 
 def _labels(labels: LateLabels) -> dict[str, object]:

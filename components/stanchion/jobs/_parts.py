@@ -61,18 +61,6 @@ def queued(
     return {**labelled, **{label: value for label, value in told.items() if value}}
 
 
-def scheduled_job_name() -> k8s.core.v1.EnvVarArgs:
-    """JOB_NAME, as which a CronJob's pod knows for when it was scheduled.
-
-    A CronJob's Job is named after the time of its schedule: tries after midnight keep the day.
-    """
-    field = _CORE.ObjectFieldSelectorArgs(
-        field_path="metadata.labels['batch.kubernetes.io/job-name']"
-    )
-    source = _CORE.EnvVarSourceArgs(field_ref=field)
-    return _CORE.EnvVarArgs(name="JOB_NAME", value_from=source)
-
-
 def walls(
     name: str,
     called: k8s.meta.v1.ObjectMetaArgs,

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from stanchion import pods
-from stanchion.jobs import _parts
+from stanchion.jobs import _parts, _told
 from stanchion.jobs.arguments import (
     DEFAULT_BATCH_ROWS,
     DEFAULT_RESOURCES,
@@ -71,9 +71,9 @@ def _environment(args: BatchInferenceArgs, *, scheduled: bool) -> list[k8s.core.
     if not scheduled:
         if "dates" in args:
             told |= {"FIRST_DATE": args["dates"]["first"], "LAST_DATE": args["dates"]["last"]}
-        return pods.environment(told)
+        return [*pods.environment(told), _told.job_uid()]
     told["DAYS_BACK"] = str(args.get("days_back", 1))
-    return [*pods.environment(told), _parts.scheduled_job_name()]
+    return [*pods.environment(told), _told.job_uid(), _told.scheduled_job_name()]
 
 
 def failure_policy() -> k8s.batch.v1.PodFailurePolicyArgs:

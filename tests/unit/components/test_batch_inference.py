@@ -111,6 +111,16 @@ def test_a_scheduled_run_scores_the_day_before_its_schedule_however_late_it_is_t
     assert found.tasks() == [(scheduled.date() - timedelta(days=1), 1)]
 
 
+@pytest.mark.parametrize("changes", [{}, {**DATED, "dates": WEEK}, NIGHTLY])
+def test_pods_know_which_of_them_are_of_one_job(changes: dict[str, Any]) -> None:
+    world = batch(**changes)
+    (uid,) = [each for each in container(world)["env"] if each["name"] == "JOB_UID"]
+    label = "metadata.labels['batch.kubernetes.io/controller-uid']"
+    assert uid["valueFrom"] == {"fieldRef": {"fieldPath": label}}
+    index = {"JOB_NAME": "scores", "JOB_COMPLETION_INDEX": "0"}
+    assert settings(world, **index, JOB_UID="a5b1-0").job_uid == "a5b1-0"
+
+
 def test_one_run_at_a_time() -> None:
     found = batch(**NIGHTLY).object("CronJob")["spec"]
     assert found["concurrencyPolicy"] == "Forbid"

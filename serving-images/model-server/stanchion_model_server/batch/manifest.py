@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from stanchion_model_server.batch import starts
 from stanchion_model_server.batch.storage import TEMPORARY
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ COMPLETE: Final = "_complete.json"
 _MANIFESTS: Final = "_manifests"
 _REFUSED: Final = "_refused"
 _FORMAT: Final = 1
+_SHORT: Final = 8
 _OWN: Final = re.compile(rf"^({TEMPORARY}.*|{_MANIFESTS}/|{_REFUSED}/)?part-\d{{5}}-of-\d{{5}}\.")
 """Names that runs give: what else lies in the folder is somebody's."""
 
@@ -65,10 +67,14 @@ class Work:
         text = json.dumps(self.described, sort_keys=True)
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
+    @property
+    def short(self) -> str:
+        """The key's first digits, for names of files."""
+        return self.key.removeprefix("sha256:")[:_SHORT]
 
-def part_name(shard: int, shards: int) -> str:
-    """A shard's name, the same in every run: `part-00003-of-00008`."""
-    return f"part-{shard:05}-of-{shards:05}"
+    def part(self, shard: int) -> str:
+        """A shard's name, the same in every run: `part-00003-of-00008`."""
+        return f"part-{shard:05}-of-{self.settings.shards:05}"
 
 
 def output_name(part: str) -> str:
@@ -83,8 +89,9 @@ def refused_name(part: str) -> str:
 
 def publish(folder: Folder, work: Work, shard: int, outcome: dict[str, Any]) -> None:
     """Say that a shard is done: its files are in place."""
-    part = part_name(shard, work.settings.shards)
-    folder.write(_manifest(part), {**work.described, "key": work.key, "shard": shard, **outcome})
+    folder.write(
+        _manifest(work.part(shard)), {**work.described, "key": work.key, "shard": shard, **outcome}
+    )
 
 
 def done(folder: Folder, work: Work, shard: int, *, verify: bool = True) -> dict[str, Any] | None:
@@ -96,7 +103,7 @@ def done(folder: Folder, work: Work, shard: int, *, verify: bool = True) -> dict
         shard: Which one.
         verify: Whether to read the files back and compare their digests.
     """
-    manifest = folder.read(_manifest(part_name(shard, work.settings.shards)))
+    manifest = folder.read(_manifest(work.part(shard)))
     if not isinstance(manifest, dict) or manifest.get("key") != work.key:
         return None
     for file in (manifest["output"], manifest["refusedOutput"]):
@@ -127,11 +134,13 @@ def complete(folder: Folder, work: Work) -> dict[str, Any] | None:
         manifests.append(manifest)
     outputs = [each["output"] for each in manifests if each["output"]]
     refused = [each["refusedOutput"] for each in manifests if each["refusedOutput"]]
-    names = [part_name(shard, work.settings.shards) for shard in range(work.settings.shards)]
+    names = [work.part(shard) for shard in range(work.settings.shards)]
     ours = {each["file"] for each in (*outputs, *refused)} | {_manifest(each) for each in names}
     for name in (*folder.below(""), *folder.below(_MANIFESTS), *folder.below(_REFUSED)):
         if name not in ours and _OWN.search(name):
             folder.delete(name)
+    for name in starts.over(folder, work):
+        folder.delete(name)
     summary = {
         **work.described,
         "key": work.key,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from stanchion_models import RegistryError
 
-from stanchion_model_server.batch import manifest
+from stanchion_model_server.batch import manifest, starts
 from stanchion_model_server.batch.errors import (
     FAILED,
     INPUT_REFUSED,
@@ -60,12 +60,13 @@ def score_day(
     """Score some shards of a day's input, and say so where that completes its output.
 
     Raises:
-        InputRefusedError: The model cannot score it.
+        InputRefusedError: The model cannot score it, or it changed since the Job began.
         OSError: A store does not answer.
     """
     source, target = (Folder(on(day, each)) for each in (settings.input_uri, settings.output_uri))
     work = Work(read_plan(source), settings)
     scorer = Scorer(served, work, source, target)
+    starts.begin(target, work, shards)
     manifest.reopen(target, work)
     outcomes = [scorer.score(shard) for shard in shards]
     whole = manifest.complete(target, work)

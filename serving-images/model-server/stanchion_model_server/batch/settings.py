@@ -48,6 +48,8 @@ class BatchSettings(Settings):
     """Last of the days to score."""
     job_name: str = ""
     """The Job that this pod is of: a CronJob's says for when it was scheduled."""
+    job_uid: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]*$")] = ""
+    """Its UID: pods of one Job must all see one input; unset: this process is alone."""
     days_back: Annotated[int, Field(ge=0, le=366)] = 1
     """How many days before the one of its schedule a scheduled run scores."""
     keep_columns: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()

@@ -134,7 +134,7 @@ class Scorer:
             log.info("shard is done already", extra={"fields": {"shard": shard}})
             return found
         started, shards = time.monotonic(), self._work.settings.shards
-        name = manifest.part_name(shard, shards)
+        name = self._work.part(shard)
         parts = self._work.plan.parts(shard, shards)
         asked = sum(part.count for part in parts)
         answers = _Table(self._target, manifest.output_name(name))
