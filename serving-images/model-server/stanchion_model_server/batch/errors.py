@@ -16,3 +16,7 @@ INPUT_REFUSED: Final = 4
 
 class InputRefusedError(Exception):
     """The input is missing, is no Parquet, lacks columns, or has too many rows to refuse."""
+
+
+class OtherWorkError(OSError):
+    """Other work writes to the same output now: a try after its end finds things in order."""

@@ -2,7 +2,7 @@
 
 A shard counts once its manifest is there and says what is asked now; the file that it names may be
 read once the whole output's `_complete.json` is there. Neither holds a time: the same work writes
-the same bytes.
+the same bytes. Files of answers have their work in their names: no two works write one file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from stanchion_model_server.batch import starts
+from stanchion_model_server.batch.errors import OtherWorkError
 from stanchion_model_server.batch.storage import TEMPORARY
 
 if TYPE_CHECKING:
@@ -25,10 +26,13 @@ if TYPE_CHECKING:
 COMPLETE: Final = "_complete.json"
 _MANIFESTS: Final = "_manifests"
 _REFUSED: Final = "_refused"
-_FORMAT: Final = 1
+_FORMAT: Final = 2
 _SHORT: Final = 8
-_OWN: Final = re.compile(rf"^({TEMPORARY}.*|{_MANIFESTS}/|{_REFUSED}/)?part-\d{{5}}-of-\d{{5}}\.")
-"""Names that runs give: what else lies in the folder is somebody's."""
+_OWN: Final = re.compile(
+    rf"^({TEMPORARY}.*|{_MANIFESTS}/|{_REFUSED}/)?"
+    rf"part-\d{{5}}-of-\d{{5}}(-[0-9a-f]{{{_SHORT}}})?\."
+)
+"""Names that runs give, those of the first format too: what else lies there is somebody's."""
 
 
 @dataclass(frozen=True)
@@ -77,21 +81,45 @@ class Work:
         return f"part-{shard:05}-of-{self.settings.shards:05}"
 
 
-def output_name(part: str) -> str:
+def output_name(work: Work, shard: int) -> str:
     """The file of a shard's answers."""
-    return f"{part}.parquet"
+    return f"{work.part(shard)}-{work.short}.parquet"
 
 
-def refused_name(part: str) -> str:
+def refused_name(work: Work, shard: int) -> str:
     """The file of a shard's refused rows, apart from the answers."""
-    return f"{_REFUSED}/{part}.parquet"
+    return f"{_REFUSED}/{output_name(work, shard)}"
 
 
-def publish(folder: Folder, work: Work, shard: int, outcome: dict[str, Any]) -> None:
-    """Say that a shard is done: its files are in place."""
+def owner(folder: Folder, work: Work, shard: int) -> str | None:
+    """The key of the work that did a shard last."""
+    manifest = folder.read(_manifest(work.part(shard)))
+    return manifest.get("key") if isinstance(manifest, dict) else None
+
+
+def publish(
+    folder: Folder, work: Work, shard: int, outcome: dict[str, Any], over: str | None
+) -> None:
+    """Say that a shard is done: its files are in place.
+
+    Args:
+        folder: The output.
+        work: What was asked.
+        shard: Which one.
+        outcome: Its rows and files.
+        over: The work that had done it when its scoring began.
+
+    Raises:
+        OtherWorkError: Other work has done it meanwhile, or completed and deleted its files.
+    """
+    if (now := owner(folder, work, shard)) not in (over, work.key):
+        raise OtherWorkError(f"{work.part(shard)} was done by other work ({now}) meanwhile")
     folder.write(
         _manifest(work.part(shard)), {**work.described, "key": work.key, "shard": shard, **outcome}
     )
+    for file in (outcome["output"], outcome["refusedOutput"]):
+        if file is not None and not folder.has(file["file"]):
+            raise OtherWorkError(f"{file['file']} was deleted by other work meanwhile")
 
 
 def done(folder: Folder, work: Work, shard: int, *, verify: bool = True) -> dict[str, Any] | None:
@@ -136,7 +164,11 @@ def complete(folder: Folder, work: Work) -> dict[str, Any] | None:
     refused = [each["refusedOutput"] for each in manifests if each["refusedOutput"]]
     names = [work.part(shard) for shard in range(work.settings.shards)]
     ours = {each["file"] for each in (*outputs, *refused)} | {_manifest(each) for each in names}
-    for name in (*folder.below(""), *folder.below(_MANIFESTS), *folder.below(_REFUSED)):
+    found = (*folder.below(""), *folder.below(_MANIFESTS), *folder.below(_REFUSED))
+    if not ours <= set(found):
+        return None  # its own pod sees that too, and scores it again
+    reopen(folder, work)
+    for name in found:
         if name not in ours and _OWN.search(name):
             folder.delete(name)
     for name in starts.over(folder, work):

@@ -61,7 +61,7 @@ def score_day(
 
     Raises:
         InputRefusedError: The model cannot score it, or it changed since the Job began.
-        OSError: A store does not answer.
+        OSError: A store does not answer, or other work writes to the same output.
     """
     source, target = (Folder(on(day, each)) for each in (settings.input_uri, settings.output_uri))
     work = Work(read_plan(source), settings)

@@ -127,18 +127,18 @@ class Scorer:
 
         Raises:
             InputRefusedError: More rows are refused than may be, or the answers fit no table.
-            OSError: A store does not answer.
+            OSError: A store does not answer, or other work did the shard meanwhile.
         """
         found = manifest.done(self._target, self._work, shard)
         if found is not None:
             log.info("shard is done already", extra={"fields": {"shard": shard}})
             return found
         started, shards = time.monotonic(), self._work.settings.shards
-        name = self._work.part(shard)
+        before = manifest.owner(self._target, self._work, shard)
         parts = self._work.plan.parts(shard, shards)
         asked = sum(part.count for part in parts)
-        answers = _Table(self._target, manifest.output_name(name))
-        refused = _Table(self._target, manifest.refused_name(name))
+        answers = _Table(self._target, manifest.output_name(self._work, shard))
+        refused = _Table(self._target, manifest.refused_name(self._work, shard))
         refusals = _Refusals(refused, asked * self._work.settings.refused_share)
         first = self._work.plan.first_row(shard, shards)
         for part in parts:
@@ -154,7 +154,7 @@ class Scorer:
         }
         if answers.rows + refused.rows != asked:
             raise AssertionError(f"{asked} rows became {answers.rows} and {refused.rows}")
-        manifest.publish(self._target, self._work, shard, outcome)
+        manifest.publish(self._target, self._work, shard, outcome, before)
         seconds = time.monotonic() - started
         told = {"shard": shard, "rows": answers.rows, "refused": refused.rows}
         log.info("shard scored", extra={"fields": {**told, "seconds": round(seconds, 3)}})

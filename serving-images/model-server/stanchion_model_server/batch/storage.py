@@ -105,9 +105,13 @@ class Folder:
             except ValueError:
                 return None
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return bool(self.filesystem.get_file_info(self._path(name)).is_file)
+
     def digest(self, name: str) -> tuple[int, str] | None:
         """Size and SHA-256 of a file, or None where there is none."""
-        if not self.filesystem.get_file_info(self._path(name)).is_file:
+        if not self.has(name):
             return None
         total = hashlib.sha256()
         size = 0
@@ -150,7 +154,7 @@ class Folder:
 
     def delete(self, name: str) -> None:
         """A file is gone, whether it was there or not."""
-        if self.filesystem.get_file_info(self._path(name)).is_file:
+        if self.has(name):
             self.filesystem.delete_file(self._path(name))
 
     def below(self, folder: str) -> list[str]:
