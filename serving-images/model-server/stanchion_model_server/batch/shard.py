@@ -1,9 +1,8 @@
-"""Scoring one shard: rows in, answers out, in memory for one batch."""
+"""Scoring one shard: rows in, answers out, in memory for one batch and one row group."""
 
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from stanchion_model_server.batch import manifest
 from stanchion_model_server.batch.answers import answer_columns
 from stanchion_model_server.batch.errors import InputRefusedError
 from stanchion_model_server.batch.rows import RowReader, halves
+from stanchion_model_server.batch.tables import Table
 from stanchion_model_server.errors import RequestError
 from stanchion_model_server.logs import log
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from stanchion_model_server.batch.manifest import Work
     from stanchion_model_server.batch.plan import Part
-    from stanchion_model_server.batch.storage import Digested, Folder
+    from stanchion_model_server.batch.storage import Folder
     from stanchion_model_server.loading import ServedModel
 
 ROW: Final = "_row"
@@ -32,58 +32,12 @@ REASON: Final = "_reason"
 """Column that says why a row was refused."""
 _READ_AHEAD: Final = 1 << 20
 """Bytes of a column that are fetched at once."""
-_ROW_GROUP: Final = 131_072
-
-
-class _Table:
-    """A Parquet file that begins with its first rows, and is none without any."""
-
-    def __init__(self, folder: Folder, name: str) -> None:
-        self._folder, self._name = folder, name
-        self._open = ExitStack()
-        self._stream: Digested | None = None
-        self._writer: pq.ParquetWriter | None = None
-        self.rows = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Write rows with the columns of the first.
-
-        Raises:
-            InputRefusedError: They have others: the model answers now this and now that.
-        """
-        if self._writer is None:
-            self._stream = self._open.enter_context(self._folder.written(self._name))
-            self._writer = pq.ParquetWriter(self._stream, batch.schema)
-        if not batch.schema.equals(self._writer.schema):
-            try:
-                batch = batch.cast(self._writer.schema)
-            except (pa.ArrowInvalid, ValueError):
-                raise InputRefusedError(
-                    f"the model answers {batch.schema.to_string()!r} after"
-                    f" {self._writer.schema.to_string()!r}; its answers need one type"
-                ) from None
-        self._writer.write_batch(batch, row_group_size=_ROW_GROUP)
-        self.rows += batch.num_rows
-
-    def publish(self) -> dict[str, Any] | None:
-        """Put the file in its place and describe it; None, and no file, without rows."""
-        if self._writer is None or self._stream is None:
-            self._folder.delete(self._name)
-            return None
-        self._writer.close()
-        self._open.close()
-        return {
-            "file": self._name,
-            "rows": self.rows,
-            "bytes": self._stream.size,
-            "sha256": self._stream.sha256,
-        }
 
 
 class _Refusals:
     """The rows that the model takes no answer for, up to the share that may be refused."""
 
-    def __init__(self, table: _Table, allowed: float) -> None:
+    def __init__(self, table: Table, allowed: float) -> None:
         self._table, self._allowed = table, allowed
 
     def add(self, row: pa.RecordBatch, number: int, reason: str) -> None:
@@ -137,8 +91,8 @@ class Scorer:
         before = manifest.owner(self._target, self._work, shard)
         parts = self._work.plan.parts(shard, shards)
         asked = sum(part.count for part in parts)
-        answers = _Table(self._target, manifest.output_name(self._work, shard))
-        refused = _Table(self._target, manifest.refused_name(self._work, shard))
+        answers = Table(self._target, manifest.output_name(self._work, shard))
+        refused = Table(self._target, manifest.refused_name(self._work, shard))
         refusals = _Refusals(refused, asked * self._work.settings.refused_share)
         first = self._work.plan.first_row(shard, shards)
         for part in parts:
