@@ -24,7 +24,8 @@ FORMER: dict[str, Any] = {"model_version": 9}
 
 def before_publication(monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> None:
     """Act once, when answers are in place and their manifest is not."""
-    publish, acted = manifest.publish, []
+    publish = manifest.publish
+    acted: list[bool] = []
 
     def late(*args: Any) -> None:
         if not acted:

@@ -184,6 +184,6 @@ async def test_what_the_server_refuses_is_refused_with_the_same_words(
     frame = spoilt.assign(member=data["member"], id=range(len(spoilt)))
     frame.to_parquet(tmp_path / "in" / "all.parquet", index=False)
     score(tmp_path, served, shards=1, refused_share=0.1)
-    (refused,) = (tmp_path / "out" / "_refused").iterdir()
-    written = pd.read_parquet(refused)
+    (file,) = (tmp_path / "out" / "_refused").iterdir()
+    written = pd.read_parquet(file)
     assert dict(zip(written["_row"], written["_reason"], strict=True)) == refused

@@ -18,11 +18,11 @@ ON_GPUS = {"pool": "train", "resources": {"gpus": 1, "memory": "4Gi"}}
 
 
 def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
-    """The environment with the example's file and the model's pin, its tenant with a GPU."""
+    """The environment with the file and the model's pin, and room for it on GPUs."""
     services = copied(checkout)
     with configured(checkout, stack) as config:
         (demo,) = config["stanchion:tenants"]
-        demo["quota"] = {"gpus": 1}
+        demo["quota"] = {"gpus": 4, "memory": "16Gi"}
     declared(checkout, stack, EXAMPLE, **changes)
     pins = yaml.safe_dump({"services": {"wine": PIN}})
     (services / f"{stack}.lock.yaml").write_text(pins, "utf-8")
