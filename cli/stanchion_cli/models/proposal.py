@@ -14,7 +14,7 @@ from stanchion_cli import github
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.git import detached, git, ignores, prefix
 from stanchion_cli.models import lockfile
-from stanchion_cli.models.lockfile import Changes, Pin
+from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.records import PROPOSED
 from stanchion_cli.progress import console
 
@@ -94,12 +94,11 @@ class Proposal:
         if not head:
             return {}
         base = self._base(head)
-        pins = self._read(base)
+        before, moved = self._read(base), {place[:2] for place in self._moved(base)}
         return {
             name: pin
             for name, pin in self._read(head).items()
-            if pin != pins.get(name)
-            and all(self._read(commit).get(name) == pins.get(name) for commit in self._since(base))
+            if pin != before.get(name) and ("services", name) not in moved
         }
 
     def check_merged(self, what: str) -> None:
@@ -191,10 +190,12 @@ class Proposal:
     def _base(self, head: str) -> str:
         return git(self.root, "merge-base", head, "HEAD")
 
-    def _since(self, base: str) -> list[str]:
-        """What is checked out, and each commit since `base` that has changed the lock file."""
+    def _moved(self, base: str) -> set[tuple[str, ...]]:
+        """Places of the lock file that are or were another than in `base` since, on this side."""
         found = git(self.root, "log", "--format=%H", f"{base}..HEAD", "--", self._lock)
-        return ["HEAD", *found.split()]
+        before = self._text(base)
+        texts = (self._text(commit) for commit in ("HEAD", *found.split()))
+        return {place for text in texts for place in lockfile.changes(before, text)}
 
     def _text(self, commit: str) -> str:
         """The lock file in a commit; empty where it has none."""
@@ -235,19 +236,14 @@ class Proposal:
         if not head:
             return False
         base = self._base(head)
-        before = self._text(base)
-        if lockfile.changes(before, self._text(head)) == wanted and not any(
-            wanted.keys() & self._changed(before, commit).keys() for commit in self._since(base)
-        ):
+        proposed = lockfile.changes(self._text(base), self._text(head))
+        if proposed == wanted and wanted.keys().isdisjoint(self._moved(base)):
             return True
         raise StanchionError(
             f"is not what branch {self.branch} proposes, or main has changed since it did",
             where=what,
             fix="merge that branch or delete it, and run this again",
         )
-
-    def _changed(self, before: str, commit: str) -> Changes:
-        return lockfile.changes(before, self._text(commit))
 
     def _publish(self, project: Path, title: str, body: str) -> str:
         """Commit what was changed and make it the branch; the commit."""
