@@ -21,7 +21,7 @@ from mlflow.tracking import MlflowClient, fluent
 from sklearn.linear_model import LogisticRegression
 from stanchion_models import artifact_digest
 from stanchion_training import DataRefusedError, StoreFailedError, TrainingError, training_run
-from stanchion_training.checkpoints import Checkpoints
+from stanchion_training.checkpoints import Checkpoint, Checkpoints
 from stanchion_training.errors import DATA_REFUSED, ENDED, FAILED, MISCONFIGURED
 from stanchion_training.expectations import Expectations
 
@@ -342,6 +342,13 @@ def test_a_damaged_or_unfinished_checkpoint_is_passed_over(tmp_path: Path) -> No
     assert (before.step, (before.folder / "weights").read_text()) == (2, "2")
 
 
+def found(checkpoints: Checkpoints, folder: Path, generator: np.random.Generator) -> Checkpoint:
+    """The newest one, which is there."""
+    newest = checkpoints.latest(folder, generator)
+    assert newest is not None
+    return newest
+
+
 def test_a_checkpoint_that_was_half_written_is_saved_again_and_cleared_with_the_others(
     tmp_path: Path,
 ) -> None:
@@ -353,12 +360,9 @@ def test_a_checkpoint_that_was_half_written_is_saved_again_and_cleared_with_the_
         half = kept / f"step-{step:010d}" / "weights"
         half.parent.mkdir()
         half.write_text("much longer than what is saved in the end")
-    before = checkpoints.latest(tmp_path / "a", generator)
-    assert before is not None
-    assert before.step == 1
+    assert found(checkpoints, tmp_path / "a", generator).step == 1
     saved(checkpoints, tmp_path / "source", 2, generator)
-    again = checkpoints.latest(tmp_path / "b", generator)
-    assert again is not None
+    again = found(checkpoints, tmp_path / "b", generator)
     assert (again.step, (again.folder / "weights").read_text()) == (2, "2")
     checkpoints.clear()
     assert not kept.exists()
@@ -372,12 +376,9 @@ def test_a_file_that_ends_early_is_no_checkpoint_and_the_next_try_saves_it(tmp_p
     # Killed while it saved the same step once more: the former manifest is still there.
     weights = tmp_path / "kept" / "key" / "step-0000000002" / "weights"
     weights.write_bytes(weights.read_bytes()[:-1])
-    before = checkpoints.latest(tmp_path / "a", generator)
-    assert before is not None
-    assert before.step == 1
+    assert found(checkpoints, tmp_path / "a", generator).step == 1
     saved(checkpoints, tmp_path / "source", 2, generator)
-    again = checkpoints.latest(tmp_path / "b", generator)
-    assert again is not None
+    again = found(checkpoints, tmp_path / "b", generator)
     assert again.step == 2
 
 

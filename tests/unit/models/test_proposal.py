@@ -222,8 +222,7 @@ def test_one_that_waits_to_be_merged_or_pulled_is_not_promoted_beside(
         promote(checkout, version)
     other = clone(checkout, remote, "reviewer")
     git(other.root, "fetch", "--quiet", "origin", branch)
-    git(other.root, "merge", "--quiet", "--squash", "FETCH_HEAD")
-    git(other.root, "commit", "--quiet", "--message", "merged")
+    merge(other, "FETCH_HEAD")
     git(other.root, "push", "--quiet", "origin", "main", f":{branch}")
     with pytest.raises(StanchionError, match=r"origin/main has changes .*; pull them first"):
         promote(checkout, version)
