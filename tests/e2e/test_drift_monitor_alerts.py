@@ -12,6 +12,8 @@ HOUR = 60
 """Minutes, one sample each."""
 OF = 'namespace="demo",service="wine"'
 OVERDUE = 4 * 3600
+UNDECIDED = f'drift_monitor_verdict{{{OF},version="%s",check="quality",verdict="inconclusive"}}'
+LABELLED = f'drift_monitor_labelled_rows{{{OF},version="%s"}}'
 VERDICT = f'drift_monitor_verdict{{{OF},version="%s",check="%s",verdict="breach"}}'
 ROWS = f'drift_monitor_rows{{{OF},version="%s"}}'
 QUALITY = f'drift_monitor_quality{{{OF},version="%s",metric="accuracy"}}'
@@ -26,12 +28,19 @@ GROUPS = [
             "team-a",
             "wine-monitor",
             metric="accuracy",
+            min_labels=200,
             overdue_seconds=OVERDUE,
         )
     )
 ]
 ALERTS = dict.fromkeys(
-    ("ModelServiceQualityLost", "ModelServiceLogDrift", "DriftMonitorBlind"), TICKET
+    (
+        "ModelServiceQualityLost",
+        "ModelServiceQualityUnknown",
+        "ModelServiceLogDrift",
+        "DriftMonitorBlind",
+    ),
+    TICKET,
 )
 CHECKS = ("features", "predictions", "data-quality", "schema", "quality")
 
@@ -55,6 +64,30 @@ STORIES = [
             VERDICT % ("3", "quality"): gauge((HOUR, 0), (LONG - HOUR, 1)),
         },
         {"ModelServiceQualityLost": HOUR + 2},
+    ),
+    Story(
+        "labels cannot be compared with answers, so nothing is counted",
+        {**WELL, UNDECIDED % "3": gauge((HOUR, 0), (LONG - HOUR, 1))},
+        {"ModelServiceQualityUnknown": HOUR + 2},
+    ),
+    Story(
+        "there are labels, and nothing to hold them against",
+        {
+            **WELL,
+            UNDECIDED % "3": gauge((LONG, 1)),
+            LABELLED % "3": gauge((HOUR, 199), (LONG - HOUR, 200)),
+        },
+        {"ModelServiceQualityUnknown": HOUR + 2},
+    ),
+    Story(
+        "labels are few yet",
+        {**WELL, UNDECIDED % "3": gauge((LONG, 1)), LABELLED % "3": gauge((LONG, 0))},
+        {},
+    ),
+    Story(
+        "a version that answers nothing any more could not be judged",
+        {**WELL, UNDECIDED % "2": gauge((LONG, 1)), ROWS % "2": gauge((LONG, 0))},
+        {},
     ),
     Story(
         "a version that answers nothing any more was worse",

@@ -8,6 +8,7 @@ from stanchion.children import child_options, once_made
 from stanchion.folders import in_bucket
 from stanchion.jobs import _drift_pods, _parts, _servers
 from stanchion.jobs.drift_monitor_arguments import (
+    DEFAULT_LABELLED_ROWS,
     DriftMonitorArgs,
     checked,
     needs_cloud,
@@ -152,6 +153,7 @@ def _exporter(
         f"{name}-monitor", called, selected, "http", child, known_as=args["model_service"]
     )
     metric = args["labels"]["metric"] if "labels" in args else ""
+    fewest = args.get("labels", {}).get("min_rows", DEFAULT_LABELLED_ROWS)
     monitoring.prometheus_rule(
         f"{name}-rules",
         called,
@@ -163,6 +165,7 @@ def _exporter(
                 tenant=args["tenant"],
                 owner=args["owner"],
                 metric=str(metric),
+                min_labels=fewest,
                 overdue_seconds=overdue_hours(args) * 3600,
                 runbooks=args.get("runbooks", monitoring.RUNBOOKS),
                 grafana=args.get("grafana_url", ""),

@@ -19,19 +19,21 @@ class WatchedMonitor(Watched):
     Attributes:
         monitor: Its own name.
         metric: What its labels are judged by; empty where there are none.
+        min_labels: Fewest labels that are judged.
         overdue_seconds: How old the end of the newest judged window may be.
     """
 
     monitor: str
     metric: str
+    min_labels: int
     overdue_seconds: int
 
 
 def drift_monitor_rules(watched: WatchedMonitor) -> list[RuleGroup]:
-    """The alerts: quality is lost, the log is not as training, and no report comes."""
+    """The alerts: quality is lost or unknown, the log is not as training, no report comes."""
     rules = [_log_drift(watched), *_blind(watched)]
     if watched.metric:
-        rules.insert(0, _quality(watched))
+        rules = [_quality(watched), _unknown(watched), *rules]
     name = f"{watched.namespace}-{watched.monitor}-reports"
     return [RuleGroup(name, rules, _INTERVAL_SECONDS)]
 
@@ -83,6 +85,24 @@ def _quality(watched: WatchedMonitor) -> AlertRule:
         f"{metric} in the evaluation:{{{{ range query `{then}` }}}} {shown} "
         '{{ printf "%.4g" .Value }};{{ end }} The report says which limit it is, and in which '
         "group.",
+    )
+
+
+def _unknown(watched: WatchedMonitor) -> AlertRule:
+    own = matchers(watched.labels)
+    undecided = f'drift_monitor_verdict{{{own},verdict="inconclusive",check="quality"}}'
+    # Where answers and labels cannot be compared nothing is counted.
+    few = f"max by (version) (drift_monitor_labelled_rows{{{own}}}) < {watched.min_labels}"
+    answers = f"max by (version) (drift_monitor_rows{{{own}}}) > 0"
+    return _alert(
+        watched,
+        "ModelServiceQualityUnknown",
+        f"(max by (version) ({undecided}) == 1 unless on (version) {few}) "
+        f"and on (version) {answers}",
+        summary=f"is not judged by its labels: {watched.metric} cannot be said of them",
+        description="It is about version {{ $labels.version }}. Labels are not too few: they, or "
+        "the logged answers, cannot be read or compared, or there is nothing to hold them "
+        "against. The report says why.",
     )
 
 

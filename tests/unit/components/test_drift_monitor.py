@@ -178,7 +178,12 @@ def test_without_prometheus_it_judges_and_nothing_tells() -> None:
 
 def test_its_alerts_are_about_the_service_and_name_who_answers() -> None:
     found = alerts(monitor())
-    assert set(found) == {"ModelServiceQualityLost", "ModelServiceLogDrift", "DriftMonitorBlind"}
+    assert set(found) == {
+        "ModelServiceQualityLost",
+        "ModelServiceQualityUnknown",
+        "ModelServiceLogDrift",
+        "DriftMonitorBlind",
+    }
     for rule in (each for rules in found.values() for each in rules):
         labels = rule["labels"]
         assert (labels["service"], labels["namespace"]) == ("wine", "demo")
@@ -191,7 +196,16 @@ def test_its_alerts_are_about_the_service_and_name_who_answers() -> None:
 
 
 def test_without_labels_nothing_is_said_of_quality() -> None:
-    assert "ModelServiceQualityLost" not in alerts(monitor(labels=None))
+    found = alerts(monitor(labels=None))
+    assert not {"ModelServiceQualityLost", "ModelServiceQualityUnknown"} & found.keys()
+
+
+def test_quality_is_unknown_by_the_number_of_labels_that_the_job_asks_for() -> None:
+    for changes in ({}, {"labels": {**LABELS, "min_rows": 77}}):
+        asked = told(monitor(**changes)).labels
+        assert asked is not None
+        (rule,) = alerts(monitor(**changes))["ModelServiceQualityUnknown"]
+        assert f"< {asked.min_rows})" in rule["expr"]
 
 
 def test_a_weekly_run_is_overdue_a_day_after_its_week() -> None:
