@@ -97,3 +97,28 @@ def check_devices(check: Checks, field: str, asked: int, at: Placement) -> None:
             f"the {at['devices_per_node']} GPUs or slices on a node of pool '{at['pool']}'",
             f"write at most {at['devices_per_container']}, or use a pool with more",
         )
+
+
+def check_together(check: Checks, field: str, pods: int, gpus: int, at: Placement) -> None:
+    """Note pods that begin together or not at all, and that a pool of GPUs cannot all hold.
+
+    Args:
+        check: Where it is noted.
+        field: The argument that says how many there are.
+        pods: How many there are.
+        gpus: GPUs of each, no more than a container may have.
+        at: The pool.
+    """
+    room = pods_with(gpus, at)
+    if pods > room:
+        check.refuse(
+            field,
+            f"{pods} with gpus: {gpus} begin together, and the {at['max_devices']} GPUs or slices "
+            f"of pool '{at['pool']}' at its largest hold {room}",
+            f"write at most {room}, or raise max_nodes of the pool",
+        )
+
+
+def pods_with(gpus: int, at: Placement) -> int:
+    """How many pods of so many GPUs each a pool holds at its largest; none spans two nodes."""
+    return at["max_devices"] // at["devices_per_node"] * (at["devices_per_node"] // gpus)

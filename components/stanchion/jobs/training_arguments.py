@@ -11,7 +11,7 @@ from stanchion.jobs._parts import check_queue
 from stanchion.jobs.ray_arguments import RayCluster, check_ray
 from stanchion.monitoring.links import check_links
 from stanchion.owned import check_owned
-from stanchion.placement import Placement, check_gpus
+from stanchion.placement import Placement, check_gpus, check_together
 from stanchion.pods import ContainerResources, check_resources
 from stanchion.schedules import is_schedule
 from stanchion.tracking.access import TrackingAccess
@@ -140,7 +140,7 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
     check_links(check, args.get("runbooks"), args.get("grafana_url"))
     check_owned(check, name, args)
     check_resources(check, "resources", args.get("resources", DEFAULT_RESOURCES))
-    check_gpus(check, args.get("gpus", 0), args.get("placement"))
+    fits = check_gpus(check, args.get("gpus", 0), args.get("placement"))
     for field, number, low, high in (
         ("seed", args.get("seed", 0), 0, 2**32 - 1),
         ("retries", args.get("retries", DEFAULT_RETRIES), 0, 100),
@@ -162,6 +162,8 @@ def checked(name: str, args: TrainingJobArgs) -> TrainingJobArgs:
     _check_nodes(check, service, args)
     if "ray" in args:
         check_ray(check, service, args["ray"])
+    if fits:
+        _check_room(check, args)
     check.done()
     return args
 
@@ -225,6 +227,14 @@ def _check_places(check: Checks, args: TrainingJobArgs) -> None:
         check.refuse(
             "data.digest", f"'{digest}' is no digest", "write sha256: and 64 hexadecimal digits"
         )
+
+
+def _check_room(check: Checks, args: TrainingJobArgs) -> None:
+    field, pods = "nodes", args.get("nodes", 1)
+    if "ray" in args:
+        field, pods = "ray.workers", args["ray"]["workers"]
+    if "placement" in args:
+        check_together(check, field, pods, args.get("gpus", 0), args["placement"])
 
 
 def _check_nodes(check: Checks, service: str, args: TrainingJobArgs) -> None:

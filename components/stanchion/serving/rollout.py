@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NotRequired, TypedDict
 
 from stanchion.checks import Checks
-from stanchion.placement import Placement
+from stanchion.placement import Placement, pods_with
 from stanchion.serving.release_analysis import (
     DEFAULT_DEADLINE_SECONDS,
     DEFAULT_INTERVAL_SECONDS,
@@ -219,7 +219,7 @@ def check_room(
         at: The pool.
         beside: Replicas of a shadow, which are there at the same time.
     """
-    room = at["max_devices"] // at["devices_per_node"] * (at["devices_per_node"] // gpus)
+    room = pods_with(gpus, at)
     more = beyond_of(rollout, replicas)
     if replicas + more + beside > room:
         fits = (few for few in range(replicas) if few + beyond_of(rollout, few) + beside <= room)

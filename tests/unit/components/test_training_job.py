@@ -296,6 +296,11 @@ def test_nobody_waits_for_a_training_and_it_is_cleaned_up() -> None:
         ({"schedule": "nightly"}, "schedule: 'nightly' is no schedule"),
         ({"gpus": 1}, "gpus: is 1, but without placement no node is known to have any"),
         ({"placement": ON_L4}, "gpus: is 0, but pool 'l4' is of GPU nodes"),
+        (
+            {"placement": ON_L4, "gpus": 3, "nodes": 5},
+            "nodes: 5 with gpus: 3 begin together, and the 16 GPUs or slices of pool 'l4' at its "
+            "largest hold 4; write at most 4, or raise max_nodes of the pool",
+        ),
         ({"image": "model-server:latest"}, "image: 'model-server:latest' names no version"),
         ({"model_name": " "}, "model_name: is empty"),
         ({"resources": {"cpu": "x", "memory": "1Gi"}}, "resources.cpu: 'x' is no amount"),

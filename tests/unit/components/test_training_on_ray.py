@@ -256,6 +256,10 @@ def test_ray_has_the_commands_own_exit_status_and_all_that_it_said() -> None:
             "ray.head_resources.cpu: 'x' is no amount",
         ),
         ({"nodes": 2}, "nodes: is 2, and there is ray, which has workers instead"),
+        (
+            {"placement": ON_L4, "gpus": 4, "ray": {"workers": 5}},
+            "ray.workers: 5 with gpus: 4 begin together, and the 16 GPUs or slices of pool 'l4'",
+        ),
         ({"schedule": "1 1 * * *"}, "ray: is there, and there is a schedule: a CronJob makes"),
         ({"on_demand": True}, "ray: is there, and on_demand is set"),
         ({"service_name": "a" * 39}, "makes names that KubeRay refuses; write at most 38"),
