@@ -219,7 +219,8 @@ def autoscaler_bounds(
     "autoscaler-owns-replicas",
     kinds=AUTOSCALERS,
     severity=Severity.HIGH,
-    fix="Leave spec.replicas out of a workload that is scaled, and keep one autoscaler for it.",
+    fix="Leave spec.replicas out of a workload that is scaled, or have the program ignore its "
+    "changes (ignoreChanges), and keep one autoscaler for it.",
     settings={
         "requests": flag(
             "Whether a utilization target needs the request it is a share of.", default=True

@@ -83,6 +83,8 @@ class Resource(Protocol):
 
     @property
     def provider(self) -> Any: ...  # noqa: D102
+    @property
+    def opts(self) -> Any: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class KubernetesObject:
         kind: `Deployment`, `Service` and so on.
         body: The object itself.
         provider_namespace: The namespace that the provider gives objects without one.
+        ignored: Paths, as `spec.replicas`, that the program states once and leaves to others then.
     """
 
     urn: str
@@ -104,6 +107,7 @@ class KubernetesObject:
     kind: str
     body: Mapping[str, Any]
     provider_namespace: str | None = None
+    ignored: frozenset[str] = frozenset()
 
     def is_a(self, *kinds: str) -> bool:
         """Whether it is of one of the kinds, in the API group that the kind belongs to."""
@@ -136,13 +140,14 @@ class KubernetesObject:
         return f"{self.kind} {namespace}/{name}" if namespace else f"{self.kind} {name}"
 
     def declares(self, *path: str) -> bool:
-        """Whether the program sets the field.
+        """Whether the program sets the field, and not only to begin with.
 
         After a deployment, stack policies see live objects, in which the API server and
         controllers have set fields too; then it counts who applied the field. A live object
         that does not say who did is given the benefit of the doubt.
         """
-        if not present(self.body, *path):
+        within = {".".join(path[:end]) for end in range(1, len(path) + 1)}
+        if not present(self.body, *path) or within & self.ignored:
             return False
         if not present(self.body, "metadata", "uid"):
             return True
@@ -277,6 +282,7 @@ def objects_of(resource: Resource) -> list[KubernetesObject]:
     provider = resource.provider
     namespace = get(provider.props, "namespace") if provider is not None else None
     group = "" if group == "core" else group
+    ignored = frozenset(resource.opts.ignore_changes if resource.opts is not None else ())
     listed = kind.endswith("List") and "items" in resource.props
     bodies = items(resource.props, "items") if listed else [resource.props]
     declared = [
@@ -287,6 +293,7 @@ def objects_of(resource: Resource) -> list[KubernetesObject]:
             kind=text(body, "kind", default=kind.removesuffix("List")) if listed else kind,
             body=body,
             provider_namespace=namespace,
+            ignored=ignored,
         )
         for body in bodies
     ]

@@ -122,6 +122,9 @@ def test_a_model_that_is_not_what_was_registered_never_serves(platform: Platform
 def test_the_autoscaler_follows_load_out_and_back(platform: Platform) -> None:
     with Traffic(platform.address(), platform.request(), threads=24, pause=0):
         eventually(lambda: _replicas(platform) > 2, seconds=240, what="scaling out")
+        scaled_out = _replicas(platform)
+        platform.stanchion("up", "local")
+        assert _replicas(platform) >= scaled_out, "`up` leaves the number to its autoscaler"
     eventually(lambda: _replicas(platform) == 2, seconds=300, what="scaling back")
 
 

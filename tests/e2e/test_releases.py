@@ -51,8 +51,9 @@ def test_a_service_becomes_a_canary_without_dropping_a_request(platform: Platfor
         platform.stanchion("up", "local")
         time.sleep(3)
     assert traffic.failures == []
-    # The autoscaler brings the new workload from one replica to its fewest, perhaps after `up`.
-    eventually(lambda: phase(platform) == "Healthy", seconds=60, what="its fewest replicas")
+    status = platform.get("rollout", "wine", "-n", "demo")["status"]
+    assert status["availableReplicas"] >= AUTOSCALING["minReplicas"], "it begins with its fewest"
+    assert phase(platform) == "Healthy"
     assert platform.get("deployments", "-n", "demo")["items"] == []
 
 
@@ -167,7 +168,8 @@ def test_a_service_goes_back_to_rolling_without_dropping_a_request(platform: Pla
         platform.stanchion("up", "local")
         time.sleep(3)
     assert traffic.failures == []
-    assert platform.get("deployment", "wine", "-n", "demo")["status"]["readyReplicas"] >= 2
+    status = platform.get("deployment", "wine", "-n", "demo")["status"]
+    assert status["readyReplicas"] >= AUTOSCALING["minReplicas"], "it begins with its fewest"
     assert "argoproj.io" not in platform.kubectl("api-versions"), "the operator's kinds are gone"
 
 

@@ -106,10 +106,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
 
 def _moved(urn: str, found: Any) -> bool:
-    """Change what Argo Rollouts would, of the objects that STAND_IN_RELEASING names.
+    """Change what Argo Rollouts and an autoscaler would, of what STAND_IN_RELEASING names.
 
-    A Service's selector and a route's weights are in what we applied, and other hands changed
-    them. The number of replicas is in the object alone.
+    All of it is in what we applied, and other hands changed it.
     """
     releasing = json.loads(os.environ.get("STAND_IN_RELEASING", "[]"))
     kind = urn.split("::")[2].rpartition(":")[2]
@@ -121,8 +120,8 @@ def _moved(urn: str, found: Any) -> bool:
         elif kind == "HTTPRoute":
             for weight, reference in zip((95, 5), spec["rules"][0]["backendRefs"], strict=False):
                 reference["weight"] = weight
-    if kind == "Rollout":
-        found.properties["spec"]["replicas"] = 3
+        elif kind == "Rollout":
+            spec["replicas"] += 3
     return True
 
 

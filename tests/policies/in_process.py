@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from pulumi_policy.deserialize import deserialize_properties
-from pulumi_policy.policy import PolicyResource
+from pulumi_policy.policy import PolicyCustomTimeouts, PolicyResource, PolicyResourceOptions
 from pulumi_policy.proxy import unknown_checking_proxy
 from stanchion_cli.policies import AnalyzedResource
 from stanchion_cli.policies.wire import properties_for_policies
@@ -29,7 +29,9 @@ def inputs_of(resource: AnalyzedResource) -> dict[str, Any]:
 def seen(resource: AnalyzedResource, inputs: Mapping[str, Any] | None = None) -> PolicyResource:
     """A resource as a policy sees it, with other inputs where they are given."""
     props: Any = unknown_checking_proxy(dict(inputs_of(resource) if inputs is None else inputs))
-    options: Any = None
+    options = PolicyResourceOptions(
+        resource.protect, [*resource.ignore_changes], None, [], PolicyCustomTimeouts(0, 0, 0), []
+    )
     return PolicyResource(
         resource.type, props, resource.urn, resource.name, options, None, None, [], {}
     )

@@ -275,7 +275,11 @@ def namespace(**change: Any) -> Manifest:
 
 
 def resource(
-    body: Mapping[str, Any], *, name: str = "", provider: Mapping[str, Any] | None = None
+    body: Mapping[str, Any],
+    *,
+    name: str = "",
+    provider: Mapping[str, Any] | None = None,
+    ignores: tuple[str, ...] = (),
 ) -> AnalyzedResource:
     """A manifest as the resource that a Pulumi program registers for it."""
     api_version, kind = str(body["apiVersion"]), str(body["kind"])
@@ -296,6 +300,7 @@ def resource(
             "cluster",
             struct(provider),
         ),
+        ignore_changes=ignores,
     )
 
 

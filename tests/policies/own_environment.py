@@ -48,6 +48,7 @@ def analyzed(resource: Resource) -> AnalyzedResource:
         name=resource.name,
         properties=struct(_sent(resource.inputs)),
         parent=resource.parent or "",
+        ignore_changes=resource.options.ignore_changes,
         dependencies=resource.dependencies,
         property_dependencies=resource.property_dependencies,
     )

@@ -68,7 +68,9 @@ def broken(environment: str, mutation: Mutation) -> tuple[AnalyzedResource, list
             put(inputs, path, value)
     resources = dict(shown(environment))
     token = mutation.type_token or target.type
-    resources[target.urn] = seen(replace(target, type=token), inputs)
+    ignored = () if mutation.heeded else target.ignore_changes
+    made = replace(target, type=token, ignore_changes=ignored)
+    resources[target.urn] = seen(made, inputs)
     namespace = inputs.get("metadata", {}).get("namespace")
     for urn, each in shown(environment).items():
         beside = each.props["metadata"].get("namespace") if "metadata" in each.props else namespace

@@ -14,8 +14,10 @@ from stanchion_cli.commands.render import render
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.preview import UNKNOWN
 from stanchion_cli.render import (
+    KubernetesObject,
     Rendered,
     check_outputs,
+    for_repository,
     not_rendered,
     objects,
     read_outputs,
@@ -216,3 +218,25 @@ def test_a_chart_is_listed_as_not_rendered(evaluate: Evaluate) -> None:
     assert [
         (skipped.type, skipped.reason[:7]) for skipped in not_rendered(evaluate("service", CONFIG))
     ] == [("kubernetes:helm.sh/v3:Release", "a chart")]
+
+
+def test_a_file_leaves_replicas_to_the_autoscaler_and_says_what_else_is_anothers() -> None:
+    manifest = {
+        "kind": "Rollout",
+        "metadata": {"name": "wine"},
+        "spec": {"replicas": 2, "selector": {"a": "b"}},
+    }
+    ignored = ("spec.replicas", "spec.selector", "spec.suspend")
+    item = for_repository(KubernetesObject("urn", manifest, ignored=ignored))
+    assert item.manifest["spec"] == {"selector": {"a": "b"}}
+    assert item.ignored == ("spec.selector",)
+    fixed = KubernetesObject("urn", manifest)
+    assert for_repository(fixed) == fixed
+
+
+def test_what_a_controller_changes_is_listed(project: Project, tmp_path: Path) -> None:
+    root = project("released", "config: {}")
+    told = command(root, tmp_path / "out")
+    assert told.count("left to others: ") == 1
+    assert "left to others: Service demo/wine: spec.selector\n" in told
+    assert "replicas" not in (tmp_path / "out/demo/deployment-wine.yaml").read_text()

@@ -87,6 +87,7 @@ def _resource(number: int, body: Manifest) -> Any:
         urn=str(number),
         name=identity(body)[1],
         provider=None,
+        opts=None,
     )
 
 

@@ -33,6 +33,7 @@ class _Declared:
     urn: str
     name: str
     provider: None = None
+    opts: None = None
 
 
 class Held(NamedTuple):

@@ -32,7 +32,14 @@ def render(
     cluster, no cloud and no credentials.
     """
     from stanchion_cli import preview as offline
-    from stanchion_cli.render import check_outputs, not_rendered, objects, read_outputs, write
+    from stanchion_cli.render import (
+        check_outputs,
+        for_repository,
+        not_rendered,
+        objects,
+        read_outputs,
+        write,
+    )
     from stanchion_cli.render.placeholders import Placeholders
 
     root = find_root(root)
@@ -48,7 +55,7 @@ def render(
     if evaluated.problems:
         listed = "".join(f"\n  {problem}" for problem in evaluated.problems)
         raise StanchionError(f"inputs that the provider would refuse:{listed}", where=environment)
-    items = objects(evaluated)
+    items = [for_repository(item) for item in objects(evaluated)]
     with step(f"writing {output}") as running:
         rendered = write(
             items,
@@ -63,6 +70,9 @@ def render(
     for placeholder in rendered.placeholders:
         kind = "secret" if placeholder.secret else "unknown"
         typer.echo(f"{kind}: {placeholder.object}: {placeholder.path} = {placeholder.text}")
+    for item in items:
+        for path in item.ignored:
+            typer.echo(f"left to others: {item}: {path}")
     for skipped in not_rendered(evaluated):
         typer.echo(f"not rendered: {skipped.type} {skipped.urn}: {skipped.reason}")
 

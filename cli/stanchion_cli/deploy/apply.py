@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from stanchion_cli.deploy import readiness
-from stanchion_cli.deploy.api import Api, Manifest, Ref
+from stanchion_cli.deploy.api import FIELD_MANAGER, Api, Manifest, Ref
 from stanchion_cli.deploy.applyset import ApplySet
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.progress import detail, step
@@ -99,7 +99,11 @@ def apply_all(api: Api, applyset: ApplySet, plan: Sequence[Planned]) -> Applied:
 
 
 def _as_found(planned: Planned, live: Manifest) -> Manifest:
-    """The manifest with what is ignored as the cluster has it: left out, it would be removed."""
+    """The manifest with what is ignored as the cluster has it: left out, it would be removed.
+
+    What somebody else has written since is left out: then it stays, and a value that has changed
+    again by the time it is applied is not taken back. Pulumi's Kubernetes provider does the same.
+    """
     manifest: Any = copy.deepcopy(dict(planned.manifest))
     for path in planned.ignored:
         *parents, key = path.split(".")
@@ -107,11 +111,27 @@ def _as_found(planned: Planned, live: Manifest) -> Manifest:
         found: Any = live
         for parent in parents:
             wanted, found = wanted.setdefault(parent, {}), (found or {}).get(parent)
-        if found and key in found:
+        if found and key in found and not _is_anothers(live, path):
             wanted[key] = found[key]
         else:
             wanted.pop(key, None)
     return cast("Manifest", manifest)
+
+
+def _is_anothers(live: Manifest, path: str) -> bool:
+    """Whether others have written a field, and we not or not since."""
+    writers = {
+        each.get("manager")
+        for each in live.get("metadata", {}).get("managedFields", ())
+        if _has(each.get("fieldsV1"), path)
+    }
+    return bool(writers) and FIELD_MANAGER not in writers
+
+
+def _has(fields: Any, path: str) -> bool:
+    for key in path.split("."):
+        fields = (fields or {}).get(f"f:{key}")
+    return fields is not None
 
 
 def _prune(api: Api, applyset: ApplySet, *, keep: Collection[Ref]) -> list[Ref]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.preview.model import UNKNOWN, Preview, Resource, Secret, leaves
 from stanchion_cli.preview.urn import name_of
 
+_REPLICAS = "spec.replicas"
 _OPAQUE = {
     "helm.sh": "a chart is installed by the provider and its insides are not ours to render",
     "kustomize": "it is expanded by the provider",
@@ -110,6 +111,28 @@ def _sorted(items: Iterable[KubernetesObject]) -> list[KubernetesObject]:
     for urn in list(waiting):
         emit(urn)
     return done
+
+
+def for_repository(item: KubernetesObject) -> KubernetesObject:
+    """An object as a file that somebody applies again and again.
+
+    The number of replicas that it begins with is left out: each time, the one that its autoscaler
+    has found would be lost. Of what else it leaves to others, `ignored` keeps what it states.
+    """
+    manifest = dict(item.manifest)
+    if _REPLICAS in item.ignored and isinstance(manifest.get("spec"), Mapping):
+        manifest["spec"] = {k: v for k, v in manifest["spec"].items() if k != "replicas"}
+    stated = [path for path in item.ignored if _states(manifest, path)]
+    return replace(item, manifest=manifest, ignored=tuple(stated))
+
+
+def _states(manifest: Mapping[str, Any], path: str) -> bool:
+    found: Any = manifest
+    for key in path.split("."):
+        if not isinstance(found, Mapping) or key not in found:
+            return False
+        found = found[key]
+    return True
 
 
 def not_rendered(preview: Preview) -> list[NotRendered]:

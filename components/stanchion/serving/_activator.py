@@ -140,7 +140,7 @@ def _deployment_spec(activator: Activator) -> k8s.apps.v1.DeploymentSpecArgs:
         spec=_pod(activator.service, activator.args, activator.selector),
     )
     return _served.deployment_spec(
-        template, activator.selector, surge=1, deadline_seconds=_START_SECONDS, replicas=_COUNT
+        template, activator.selector, replicas=_COUNT, surge=1, deadline_seconds=_START_SECONDS
     )
 
 

@@ -65,8 +65,11 @@ def make(
         max_replicas=autoscaling["max_replicas"],
         scale_down_seconds=autoscaling.get("scale_down_seconds", DEFAULT_SCALE_DOWN_SECONDS),
         scale_up_seconds=_LATENCY_SECONDS if follows_latency(autoscaling) else _SCALE_UP_SECONDS,
-        # KEDA refuses to follow the CPU use of pods whose requests it cannot look up.
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[workload])),
+        # KEDA refuses to follow the CPU use of pods of a Deployment that it cannot look up. A
+        # Rollout it follows while that comes up beside what it replaces.
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(depends_on=[workload] if kind == "Deployment" else None)
+        ),
     )
 
 

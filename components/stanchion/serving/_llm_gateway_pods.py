@@ -66,7 +66,7 @@ def deployment_spec(
     selected: dict[str, str],
     configuration_hash: pulumi.Output[str],
 ) -> k8s.apps.v1.DeploymentSpecArgs:
-    """Replicas without their number, which is the autoscaler's."""
+    """Replicas, of which an autoscaler says the number."""
     template = _CORE.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(
             labels=labelled, annotations={CONFIGURATION_HASH: configuration_hash}
@@ -74,7 +74,11 @@ def deployment_spec(
         spec=_pod(service, args, selected),
     )
     return _served.deployment_spec(
-        template, selected, surge=DEFAULT_SURGE, deadline_seconds=_PROGRESS_SECONDS
+        template,
+        selected,
+        replicas=args["autoscaling"]["min_replicas"],
+        surge=DEFAULT_SURGE,
+        deadline_seconds=_PROGRESS_SECONDS,
     )
 
 

@@ -61,9 +61,7 @@ def deployment_spec(
     labelled: dict[str, str],
     selected: dict[str, str],
 ) -> k8s.apps.v1.DeploymentSpecArgs:
-    """Replicas, without their number where that is the autoscaler's."""
-    scaling = args["autoscaling"]
-    fixed = scaling["min_replicas"] == scaling["max_replicas"]
+    """Replicas, as many as are kept at least."""
     template = _CORE.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(
             labels=labelled, annotations={**weights.annotations(args), **evidence(args)} or None
@@ -73,9 +71,9 @@ def deployment_spec(
     return _served.deployment_spec(
         template,
         selected,
+        replicas=args["autoscaling"]["min_replicas"],
         surge=DEFAULT_SURGE,
         deadline_seconds=replica_seconds(args, model),
-        replicas=scaling["min_replicas"] if fixed else None,
     )
 
 

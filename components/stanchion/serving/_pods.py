@@ -33,13 +33,19 @@ ATTEMPT = "stanchion.dev/attempt"
 def deployment_spec(
     service: str, args: ModelServiceArgs, labelled: dict[str, str], selected: dict[str, str]
 ) -> k8s.apps.v1.DeploymentSpecArgs:
-    """Replicas without their number, which is the autoscaler's."""
+    """Replicas, of which an autoscaler says the number."""
     return _served.deployment_spec(
         pod_template(service, args, labelled, selected),
         selected,
+        replicas=first_replicas(args),
         surge=surge_of(args.get("rollout"), 0),
         deadline_seconds=replica_seconds(args),
     )
+
+
+def first_replicas(args: ModelServiceArgs) -> int:
+    """How many there are before an autoscaler has looked: one too where none is kept."""
+    return max(1, args["autoscaling"]["min_replicas"])
 
 
 def pod_template(

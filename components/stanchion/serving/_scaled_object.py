@@ -83,7 +83,7 @@ def scaled_object(
     """The one autoscaler of a workload: up fast, down late and one replica at a time.
 
     It deliberately states no `fallback`: KEDA would serve that number in silence while a trigger
-    fails. The workload it scales must leave its replicas out.
+    fails. The workload it scales must not state its replicas, or ignore what becomes of them.
 
     Args:
         name: Resource name.

@@ -15,6 +15,10 @@ READY_FOR_SECONDS = 5
 REVISIONS = 5
 """Former versions to go back to."""
 _PORT = 80
+_REPLICAS = "spec.replicas"
+FIXED = {"pulumi.com/patchForce": "true"}
+"""On a workload with a fixed number of replicas: what an autoscaler wrote until now is no conflict,
+and leaving the autoscaler is a change although the number is the one that it began with."""
 _CORE = k8s.core.v1
 
 
@@ -111,18 +115,18 @@ def deployment_spec(
     template: k8s.core.v1.PodTemplateSpecArgs,
     selected: Mapping[str, str],
     *,
+    replicas: int,
     surge: int,
     deadline_seconds: int,
-    replicas: int | None = None,
 ) -> k8s.apps.v1.DeploymentSpecArgs:
     """Replicas of which none goes before a new one answers.
 
     Args:
         template: One of them.
         selected: Those of its labels that never change.
+        replicas: Their number; with `autoscaled` the one that they begin with.
         surge: How many more there may be while they are replaced.
         deadline_seconds: Time for a new one to answer before the rollout counts as failed.
-        replicas: Their number. Default: an autoscaler's to say.
     """
     return k8s.apps.v1.DeploymentSpecArgs(
         replicas=replicas,
@@ -138,3 +142,12 @@ def deployment_spec(
         selector=k8s.meta.v1.LabelSelectorArgs(match_labels=selected),
         template=template,
     )
+
+
+def autoscaled(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Of a workload whose number of replicas is an autoscaler's, once it is there.
+
+    A workload that states none begins with one, however many its autoscaler keeps: one of another
+    kind, or one whose number was fixed until now, would serve with that one until it is told.
+    """
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=[_REPLICAS]))

@@ -72,9 +72,9 @@ def make(
         spec=_served.deployment_spec(
             _pods.pod_template(service, own, marked, selected),
             selected,
+            replicas=shadow.get("replicas", DEFAULT_SHADOW_REPLICAS),
             surge=1,
             deadline_seconds=_pods.replica_seconds(own),
-            replicas=shadow.get("replicas", DEFAULT_SHADOW_REPLICAS),
         ),
         opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[walls])),
     )

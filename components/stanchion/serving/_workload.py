@@ -74,20 +74,21 @@ class Replicas:
 
 
 def make(replicas: Replicas, opts: pulumi.ResourceOptions) -> pulumi.CustomResource:
-    """The workload without the number of its replicas, which is the autoscaler's.
+    """The workload, of whose replicas the autoscaler says the number.
 
     A Rollout has pods of its own rather than referring to a Deployment: the two kinds then
     replace each other in either direction, the new one up before the old one goes.
     """
     args, rollout = replicas.args, replicas.args.get("rollout")
     metadata, promised = replicas.metadata(""), annotations(args.get("cold_start"))
+    scaled = _served.autoscaled(opts)
     if rollout is None or not is_measured(rollout):
         metadata.annotations = promised or None
         return k8s.apps.v1.Deployment(
             f"{replicas.name}-deployment",
             metadata=metadata,
             spec=_pods.deployment_spec(replicas.service, args, replicas.labels, replicas.selector),
-            opts=pulumi.ResourceOptions.merge(opts, _patience(args)),
+            opts=pulumi.ResourceOptions.merge(scaled, _patience(args)),
         )
     analyses = [
         _analysis.template(
@@ -103,7 +104,7 @@ def make(replicas: Replicas, opts: pulumi.ResourceOptions) -> pulumi.CustomResou
         kind=kind,
         metadata=metadata,
         spec=_rollout_spec(replicas, rollout),
-        opts=pulumi.ResourceOptions.merge(opts, _patience(args, after=analyses)),
+        opts=pulumi.ResourceOptions.merge(scaled, _patience(args, after=analyses)),
     )
 
 
@@ -203,6 +204,7 @@ def _rollout_spec(replicas: Replicas, rollout: ModelRollout) -> dict[str, Any]:
         else {"canary": _canary(service, rollout, args)}
     )
     return {
+        "replicas": _pods.first_replicas(args),
         "minReadySeconds": _served.READY_FOR_SECONDS,
         "revisionHistoryLimit": _served.REVISIONS,
         "progressDeadlineSeconds": _pods.replica_seconds(args),

@@ -104,7 +104,9 @@ class LlmGateway(pulumi.ComponentResource):
             spec=gateway.deployment_spec(
                 service, args, labelled, selected, document.apply(short_hash)
             ),
-            opts=child_options(self, opts, depends_on=[account, configuration, walls, *fetched]),
+            opts=_served.autoscaled(
+                child_options(self, opts, depends_on=[account, configuration, walls, *fetched])
+            ),
         )
         k8s.autoscaling.v2.HorizontalPodAutoscaler(
             f"{name}-autoscaler",

@@ -115,14 +115,21 @@ class LlmService(pulumi.ComponentResource):
                 )
             )
         endpoint = _served.endpoint(f"{name}-service", named(), selected, child)
+        scaling, described = args["autoscaling"], annotations(args.get("cold_start"))
+        varies = scaling["min_replicas"] < scaling["max_replicas"]
+        own = child_options(self, opts, depends_on=before)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
             metadata=metadata(
-                service, namespace, labelled, annotations(args.get("cold_start")) or None
+                service,
+                namespace,
+                labelled,
+                (described if varies else {**described, **_served.FIXED}) or None,
             ),
             spec=_llm_pods.deployment_spec(service, args, model, labelled, selected),
             opts=pulumi.ResourceOptions.merge(
-                child_options(self, opts, depends_on=before), _llm_pods.rollout_options(args, model)
+                _served.autoscaled(own) if varies else own,
+                _llm_pods.rollout_options(args, model),
             ),
         )
         k8s.policy.v1.PodDisruptionBudget(
@@ -140,7 +147,7 @@ class LlmService(pulumi.ComponentResource):
                 namespace,
                 child,
             )
-        if args["autoscaling"]["min_replicas"] < args["autoscaling"]["max_replicas"]:
+        if varies:
             _autoscaler(f"{name}-autoscaler", service, args, named(), child)
         if "routing" in args:
             _llm_routing.route(name, args, named(), selected=selected, opts=child)

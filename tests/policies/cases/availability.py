@@ -13,6 +13,7 @@ from policies.manifests import (
     autoscaler,
     budget,
     manifest,
+    resource,
     scaled_object,
     workload,
 )
@@ -238,6 +239,24 @@ CASES: list[Case] = [
     ),
     passes("autoscaler-owns-replicas", "live, set by the autoscaler", live("Update"), autoscaler()),
     fails("autoscaler-owns-replicas", "live, set by the program", live("Apply"), autoscaler()),
+    passes(
+        "autoscaler-owns-replicas",
+        "a number to begin with",
+        resource(workload(spec=THREE), ignores=("spec.replicas",)),
+        autoscaler(),
+    ),
+    passes(
+        "autoscaler-owns-replicas",
+        "live, the number that it began with",
+        resource(live("Apply"), ignores=("spec",)),
+        autoscaler(),
+    ),
+    fails(
+        "autoscaler-owns-replicas",
+        "another field is ignored",
+        resource(workload(spec=THREE), ignores=("spec.replicasOfAnother", "metadata")),
+        autoscaler(),
+    ),
     fails("autoscaler-owns-replicas", "fixed number too", workload(spec=THREE), autoscaler()),
     fails("autoscaler-owns-replicas", "two", workload(), autoscaler(), scaled_object()),
     fails(

@@ -22,6 +22,7 @@ class Mutation:
         about: The kind of the object that the message is about, where it is another one.
         type_token: Another type token for it, where its API version is what is wrong.
         without: Kinds of objects that are taken away from its namespace.
+        heeded: Whether the program no longer ignores changes of what it ignores.
     """
 
     policy: str
@@ -32,6 +33,7 @@ class Mutation:
     about: str = ""
     type_token: str = ""
     without: tuple[str, ...] = ()
+    heeded: bool = False
 
     def __str__(self) -> str:
         return self.policy

@@ -22,7 +22,13 @@ AMONG = [
     changed("workload-replicas", *SCALER, ("spec", "minReplicas"), 1, about="Deployment"),
     changed("autoscaler-bounds", *SCALER, ("spec", "maxReplicas"), DROP),
     changed("autoscaler-target-exists", *SCALER, ("spec", "scaleTargetRef", "name"), "nobody"),
-    served("autoscaler-owns-replicas", ("spec", "replicas"), 3, about="HorizontalPodAutoscaler"),
+    served(
+        "autoscaler-owns-replicas",
+        ("spec", "replicas"),
+        3,
+        about="HorizontalPodAutoscaler",
+        heeded=True,
+    ),
     served(
         "disruption-budget-exists",
         (),

@@ -183,7 +183,8 @@ def test_a_leaving_replica_has_time_for_the_longest_answer() -> None:
 
 def test_replicas_belong_to_the_autoscaler_and_the_budget_holds_them() -> None:
     world = llm_gateway()
-    assert "replicas" not in world.object("Deployment")["spec"]
+    assert world.object("Deployment")["spec"]["replicas"] == 2
+    assert world.registered("Deployment", "gateway").ignores == ("spec.replicas",)
     assert world.object("HorizontalPodAutoscaler")["spec"]["minReplicas"] == 2
     assert world.object("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
 

@@ -332,7 +332,8 @@ def test_replicas_follow_what_waits_and_the_cache_by_exported_metrics() -> None:
     assert scaled["scaleTargetRef"]["name"] == world.object("Deployment")["metadata"]["name"]
     assert (scaled["minReplicaCount"], scaled["maxReplicaCount"]) == (2, 4)
     assert "fallback" not in scaled
-    assert "replicas" not in world.object("Deployment")["spec"]
+    assert world.object("Deployment")["spec"]["replicas"] == 2
+    assert world.registered("Deployment", "chat").ignores == ("spec.replicas",)
     catalogue = load("exporters.yaml")
     vllm, by_prometheus = catalogue["exporters"]["vllm"], catalogue["target"]["labels"]
     thresholds = {}
@@ -349,7 +350,21 @@ def test_replicas_follow_what_waits_and_the_cache_by_exported_metrics() -> None:
 def test_a_fixed_number_of_replicas_has_no_autoscaler() -> None:
     world = llm(autoscaling={"min_replicas": 2, "max_replicas": 2}, monitoring=False)
     assert world.object("Deployment")["spec"]["replicas"] == 2
+    assert world.registered("Deployment", "chat").ignores == ()
     assert "ScaledObject" not in {kind for kind, _ in world.objects}
+
+
+def test_a_service_may_leave_its_autoscaler_for_the_number_that_it_began_with() -> None:
+    """Nothing else of the Deployment differs, and the number is what the autoscaler wrote."""
+
+    def annotated(most: int) -> dict[str, str]:
+        autoscaling = {"min_replicas": 2, "max_replicas": most}
+        world = llm(autoscaling=autoscaling, monitoring=most > 2)
+        found: dict[str, str] = world.object("Deployment")["metadata"].get("annotations", {})
+        return found
+
+    assert annotated(4) == {}
+    assert annotated(2) == {"pulumi.com/patchForce": "true"}
 
 
 def test_with_a_guardrail_its_gateway_alone_may_call() -> None:

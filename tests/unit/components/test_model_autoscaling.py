@@ -150,7 +150,8 @@ def test_it_scales_whatever_runs_the_replicas(strategy: str) -> None:
     target = world.object("ScaledObject")["spec"]["scaleTargetRef"]
     workload = world.object(target["kind"], target["name"])
     assert target["apiVersion"] == workload["apiVersion"]
-    assert "replicas" not in workload["spec"]
+    assert workload["spec"]["replicas"] == 2, "a new kind of workload begins with what is kept"
+    assert world.registered(target["kind"], target["name"]).ignores == ("spec.replicas",)
 
 
 def test_bounds_and_patience_are_those_of_the_service() -> None:

@@ -45,6 +45,13 @@ def settings_of(world: World) -> Settings:
     return read({each["name"]: each["value"] for each in container["env"]}, Settings)
 
 
+def test_a_first_replica_shows_that_it_serves_before_there_may_be_none() -> None:
+    world = resting()
+    assert world.object("Deployment", "wine")["spec"]["replicas"] == 1
+    after = world.registered("ScaledObject", "wine").dependencies
+    assert world.registered("Deployment", "wine").urn in after
+
+
 def test_the_address_leads_to_the_activator_and_another_to_the_replicas() -> None:
     world = resting()
     address, behind = (world.object("Service", name) for name in ("wine", "wine-replicas"))

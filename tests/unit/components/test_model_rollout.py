@@ -52,7 +52,11 @@ def test_replicas_belong_to_the_one_autoscaler_which_follows_the_rollout(
     rollout: dict[str, Any],
 ) -> None:
     world = released(rollout)
-    assert "replicas" not in world.object("Rollout")["spec"]
+    assert (
+        world.object("Rollout")["spec"]["replicas"]
+        == world.object("HorizontalPodAutoscaler")["spec"]["minReplicas"]
+    ), "one that replaces a Deployment begins with what is kept"
+    assert world.registered("Rollout", "wine").ignores == ("spec.replicas",)
     assert world.object("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"] == {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Rollout",

@@ -110,6 +110,29 @@ def test_what_others_removed_stays_removed() -> None:
     assert apply._as_found(planned, {"spec": {}}) == {"spec": {}}
 
 
+@pytest.mark.parametrize(
+    ("writers", "applied"),
+    [
+        (["kube-controller-manager"], {}),
+        (["stanchion"], {"replicas": 5}),
+        (["stanchion", "kube-controller-manager"], {"replicas": 5}),
+        ([], {"replicas": 5}),
+    ],
+)
+def test_what_an_autoscaler_has_written_since_is_left_to_it(
+    writers: list[str], applied: dict[str, int]
+) -> None:
+    """Sent as it was read, it could take back what is written between reading and applying."""
+    fields: dict[str, Any] = {"f:spec": {"f:replicas": {}}}
+    managed: list[dict[str, Any]] = [
+        {"manager": "kubelet", "fieldsV1": {"f:status": {}}},
+        *({"manager": each, "fieldsV1": fields} for each in writers),
+    ]
+    live = {"metadata": {"managedFields": managed}, "spec": {"replicas": 5}}
+    planned = apply.Planned({"spec": {"replicas": 2}}, (), ignored=("spec.replicas",))
+    assert apply._as_found(planned, live) == {"spec": applied}
+
+
 def test_weights_that_a_controller_wrote_stay_also_in_the_middle_of_a_canary() -> None:
     def rules(stable: int, canary: int) -> list[dict[str, Any]]:
         backends = [{"name": "wine", "weight": stable}, {"name": "wine-canary", "weight": canary}]
