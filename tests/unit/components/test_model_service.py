@@ -56,10 +56,11 @@ def _environment(world: World) -> dict[str, str]:
     return {variable["name"]: variable["value"] for variable in _container(world)["env"]}
 
 
-def test_deployment_leaves_replicas_to_the_autoscaler() -> None:
+def test_a_deployment_begins_with_its_fewest_replicas_and_leaves_them_to_the_autoscaler() -> None:
     world = model_service()
-    assert "replicas" not in world.object("Deployment")["spec"]
     scaler = world.object("HorizontalPodAutoscaler")["spec"]
+    assert world.object("Deployment")["spec"]["replicas"] == scaler["minReplicas"]
+    assert world.registered("Deployment", "wine").ignores == ("spec.replicas",)
     assert scaler["scaleTargetRef"] == {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

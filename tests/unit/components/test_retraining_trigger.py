@@ -97,7 +97,14 @@ def test_every_drift_alert_of_a_service_is_known() -> None:
 
 def test_the_alert_of_late_labels_is_one_that_a_drift_monitor_has() -> None:
     watched = WatchedMonitor(
-        "wine", "demo", "demo", "demo", "wine-monitor", metric="accuracy", overdue_seconds=3600
+        "wine",
+        "demo",
+        "demo",
+        "demo",
+        "wine-monitor",
+        metric="accuracy",
+        min_labels=200,
+        overdue_seconds=3600,
     )
     (group,) = drift_monitor_rules(watched)
     assert "ModelServiceQualityLost" in {
