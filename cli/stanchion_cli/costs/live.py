@@ -87,6 +87,8 @@ def measure(allocation: Allocation, prometheus: Prometheus, window: str) -> Meas
     Raises:
         StanchionError: Prometheus is out of reach, or refuses a query.
     """
+    from stanchion.monitoring.gpu_use import GPU_USE, HELD, mean_use
+
     pods = _Pods(allocation.shares)
     cpu = prometheus.now(
         "max by (namespace, pod) (quantile_over_time(0.95, sum by (namespace, pod) "
@@ -96,16 +98,12 @@ def measure(allocation: Allocation, prometheus: Prometheus, window: str) -> Meas
         "max by (namespace, pod) (max_over_time(sum by (namespace, pod) "
         f'(container_memory_working_set_bytes{{container=~".+"}})[{window}:5m]))'
     )
-    use, held_by = 'DCGM_FI_DEV_GPU_UTIL{exported_pod=~".+"}', "(exported_namespace, exported_pod)"
-    gpus = prometheus.now(
-        # Of pods that are there now: one that is gone holds no GPU any more.
-        f"avg by {held_by} (avg_over_time({use}[{window}])) and on {held_by} {use}"
-    )
+    gpus = prometheus.now(f"avg by (exported_namespace, exported_pod) ({mean_use(HELD, window)})")
     found = [*_over_asked(pods, cpu, memory), *_idle(pods, gpus)]
     missing = {
         "container_cpu_usage_seconds_total": cpu,
         "container_memory_working_set_bytes": memory,
-        "DCGM_FI_DEV_GPU_UTIL": gpus,
+        GPU_USE: gpus,
     }
     return Measured(
         window,
