@@ -24,6 +24,11 @@ CANARY: dict[str, Any] = {
         "deadlineSeconds": 300,
     },
 }
+BLUE_GREEN: dict[str, Any] = {
+    "strategy": "blueGreen",
+    "scaleDownDelaySeconds": 30,
+    "analysis": CANARY["analysis"],
+}
 
 
 @contextmanager

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
 
 import pytest
 from e2e.platform import AUTOSCALING, Platform, eventually
 from e2e.registry import Registry
 from e2e.releases import (
+    BLUE_GREEN,
     CANARY,
     INTERVAL_SECONDS,
     OPERATORS,
@@ -27,11 +27,6 @@ pytestmark = [
 ]
 
 DEADLINE_SECONDS = 60
-BLUE_GREEN: dict[str, Any] = {
-    "strategy": "blueGreen",
-    "scaleDownDelaySeconds": 30,
-    "analysis": CANARY["analysis"],
-}
 # Both colours run at once: two cores have no room for twice the four of AUTOSCALING.
 TWICE_FITS = {"minReplicas": 2, "maxReplicas": 2}
 BACK_ON_STABLE_SECONDS = 60

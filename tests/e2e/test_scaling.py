@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from e2e.platform import Platform, eventually
+from e2e.releases import BLUE_GREEN, OPERATORS
 from e2e.traffic import Traffic
 
 pytestmark = [
@@ -62,6 +63,20 @@ def test_replicas_follow_latency(platform: Platform) -> None:
     assert alone.failures + crowd.failures == []
 
 
+def test_demand_is_followed_while_the_strategy_changes(platform: Platform) -> None:
+    platform.enable([*OPERATORS, "keda"])
+    platform.declare(autoscaling={**AUTOSCALING, "maxReplicas": 2})
+    platform.stanchion("up", "local")
+    with Traffic(platform.address(), platform.request(), threads=50, pause=0) as crowd:
+        _expect(platform, 2, seconds=240)
+        for kind, rollout in (("rollout", BLUE_GREEN), ("deployment", None)):
+            platform.declare(rollout=rollout)
+            platform.stanchion("up", "local")
+            _expect(platform, 2, seconds=240, kind=kind)
+    assert crowd.failures == []
+    _expect(platform, 1, seconds=600)
+
+
 def test_a_service_goes_to_rest_without_losing_a_request(platform: Platform) -> None:
     platform.declare(autoscaling=RESTING, coldStart={"budgetSeconds": BUDGET_SECONDS})
     with Traffic(platform.address(), platform.request(), threads=4) as moving:
@@ -103,8 +118,8 @@ def test_without_keda_a_service_has_its_own_autoscaler_again(platform: Platform)
     assert "keda.sh" not in platform.kubectl("api-versions")
 
 
-def _replicas(platform: Platform) -> int:
-    status = platform.get("deployment", "wine", "-n", "demo")["status"]
+def _replicas(platform: Platform, kind: str = "deployment") -> int:
+    status = platform.get(kind, "wine", "-n", "demo")["status"]
     return int(status.get("readyReplicas", 0))
 
 
@@ -129,9 +144,9 @@ def _expect_rest(platform: Platform) -> None:
     assert activators["readyReplicas"] == 2
 
 
-def _expect(platform: Platform, replicas: int, *, seconds: float) -> None:
+def _expect(platform: Platform, replicas: int, *, seconds: float, kind: str = "deployment") -> None:
     began = time.monotonic()
     eventually(
-        lambda: _replicas(platform) == replicas, seconds=seconds, what=f"{replicas} replicas"
+        lambda: _replicas(platform, kind) == replicas, seconds=seconds, what=f"{replicas} replicas"
     )
     print(f"{replicas} ready after {time.monotonic() - began:.0f} s")

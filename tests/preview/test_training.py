@@ -16,7 +16,7 @@ from stanchion_cli.render import objects
 EXAMPLES = ROOT / "examples" / "training"
 ON_RAY: dict[str, Any] = {
     "image": f"registry.example.com/stanchion/training-ray:1.0.0@sha256:{'a1' * 32}",
-    "ray": {"version": "2.60.0", "workers": 4},
+    "ray": {"version": "2.60.0", "workers": 2},
 }
 ON_GPUS = {"pool": "train", "resources": {"gpus": 1, "memory": "4Gi"}, "nodes": 2}
 
