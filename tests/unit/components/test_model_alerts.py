@@ -34,7 +34,7 @@ OTHERS = {
 
 RESTING = "ModelServiceNotWoken"
 """Only of a service that may have no replica."""
-OF_MONITORS = {"ModelServiceQualityLost", "ModelServiceLogDrift"}
+OF_MONITORS = {"ModelServiceQualityLost", "ModelServiceQualityUnknown", "ModelServiceLogDrift"}
 """Those that a `DriftMonitor` tells of the service; see test_drift_monitor.py."""
 
 
