@@ -230,11 +230,11 @@ def _check_places(check: Checks, args: TrainingJobArgs) -> None:
 
 
 def _check_room(check: Checks, args: TrainingJobArgs) -> None:
+    """Of GPUs that go with their pool."""
     field, pods = "nodes", args.get("nodes", 1)
     if "ray" in args:
         field, pods = "ray.workers", args["ray"]["workers"]
-    if "placement" in args:
-        check_together(check, field, pods, args.get("gpus", 0), args["placement"])
+    check_together(check, field, pods, args["gpus"], args["placement"])
 
 
 def _check_nodes(check: Checks, service: str, args: TrainingJobArgs) -> None:

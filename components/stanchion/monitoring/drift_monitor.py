@@ -63,8 +63,14 @@ def _breached(watched: WatchedMonitor, check: str) -> str:
     own = matchers(watched.labels)
     return (
         f'max by (version, check) (drift_monitor_verdict{{{own},verdict="breach",{check}}}) == 1 '
-        f"and on (version) max by (version) (drift_monitor_rows{{{own}}}) > 0"
+        f"{_answering(watched)}"
     )
+
+
+def _answering(watched: WatchedMonitor) -> str:
+    """Narrows a query by version to those that answered in the newest window."""
+    own = matchers(watched.labels)
+    return f"and on (version) max by (version) (drift_monitor_rows{{{own}}}) > 0"
 
 
 def _quality(watched: WatchedMonitor) -> AlertRule:
@@ -93,12 +99,10 @@ def _unknown(watched: WatchedMonitor) -> AlertRule:
     undecided = f'drift_monitor_verdict{{{own},verdict="inconclusive",check="quality"}}'
     # Where answers and labels cannot be compared nothing is counted.
     few = f"max by (version) (drift_monitor_labelled_rows{{{own}}}) < {watched.min_labels}"
-    answers = f"max by (version) (drift_monitor_rows{{{own}}}) > 0"
     return _alert(
         watched,
         "ModelServiceQualityUnknown",
-        f"(max by (version) ({undecided}) == 1 unless on (version) {few}) "
-        f"and on (version) {answers}",
+        f"(max by (version) ({undecided}) == 1 unless on (version) {few}) {_answering(watched)}",
         summary=f"is not judged by its labels: {watched.metric} cannot be said of them",
         description="It is about version {{ $labels.version }}. Labels are not too few: they, or "
         "the logged answers, cannot be read or compared, or there is nothing to hold them "

@@ -115,17 +115,12 @@ class LlmService(pulumi.ComponentResource):
                 )
             )
         endpoint = _served.endpoint(f"{name}-service", named(), selected, child)
-        scaling, described = args["autoscaling"], annotations(args.get("cold_start"))
-        varies = scaling["min_replicas"] < scaling["max_replicas"]
+        varies = args["autoscaling"]["min_replicas"] < args["autoscaling"]["max_replicas"]
+        described = {**annotations(args.get("cold_start")), **({} if varies else _served.FIXED)}
         own = child_options(self, opts, depends_on=before)
         deployment = k8s.apps.v1.Deployment(
             f"{name}-deployment",
-            metadata=metadata(
-                service,
-                namespace,
-                labelled,
-                (described if varies else {**described, **_served.FIXED}) or None,
-            ),
+            metadata=metadata(service, namespace, labelled, described or None),
             spec=_llm_pods.deployment_spec(service, args, model, labelled, selected),
             opts=pulumi.ResourceOptions.merge(
                 _served.autoscaled(own) if varies else own,
