@@ -11,10 +11,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from e2e import objects
+from e2e import objects, panels
 from e2e.platform import Platform, eventually
 from e2e.team import CLAIM, CREDENTIALS, Team
 from e2e.wines import ROWS, asking
+from stanchion_cli.deploy.prometheus import reached_prometheus
 
 pytestmark = [pytest.mark.node, pytest.mark.full, pytest.mark.usefixtures("unbroken")]
 
@@ -75,6 +76,17 @@ def test_a_day_that_drifted_is_told_by_its_report_and_by_alerts(team: Team) -> N
     assert told.startswith("ash has an index of ")
     assert _alerted(team, "ModelServiceLogDrift") == {team.platform.pinned_version()}
     assert _alerted(team, "ModelServiceQualityLost") == {team.platform.pinned_version()}
+
+
+def test_the_panels_of_its_reports_have_data(team: Team) -> None:
+    queries = panels.of("drift_monitor_")
+    assert queries
+
+    def empty() -> list[str]:
+        with reached_prometheus(team.platform.root, "local") as prometheus:
+            return [title for title, query in queries if not panels.answers(prometheus, query)]
+
+    eventually(lambda: not empty(), seconds=120, what="data in every panel")
 
 
 def _alerted(team: Team, name: str) -> set[str]:

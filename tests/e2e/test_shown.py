@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from e2e.language import Assistant, assistant_on
+from e2e.panels import UNFED, answers, asked, unfed
 from e2e.platform import Platform, eventually
 from e2e.registry import MODEL
 from e2e.traffic import Traffic
-from stanchion.monitoring.dashboards import DASHBOARDS, Panel, Query
 from stanchion_cli.deploy.prometheus import Prometheus, reached_prometheus
 from stanchion_cli.errors import StanchionError
-from stanchion_policies import promql
 
 pytestmark = [
     pytest.mark.node,
@@ -25,21 +24,12 @@ pytestmark = [
     pytest.mark.full,
 ]
 
-_NO_OPENCOST = "one machine has no price, so there is no OpenCost"
-UNFED = {
-    "DCGM_": "the node has no GPU",
-    "kube_": "kube-state-metrics is not among the node's controllers",
-    "kueue_": "Kueue is not among the node's controllers",
-    "kubelet_volume_": "the node's volumes are folders, which nobody measures",
-    "container_cpu_allocation": _NO_OPENCOST,
-    "container_memory_allocation_": _NO_OPENCOST,
-    "node_total_hourly_cost": _NO_OPENCOST,
-    "node_gpu_": _NO_OPENCOST,
-    "vllm:": "a language model's server needs a GPU",
-    "llm_": "the sample has no language model",
-    "drift_monitor_": "the sample has no drift monitor",
-}
-"""What panels ask for that nobody exports on one machine, by the beginning of its name, and why."""
+CONTEXT = "A card costs 12 euros a year."
+CHAT = [
+    {"role": "tool", "tool_call_id": "search", "content": CONTEXT},
+    {"role": "user", "content": f"Text: {CONTEXT} Question: What does a card cost?"},
+]
+"""What an answer is to be drawn from is scored."""
 NONE_FIRES = {"Alerts that fire", "Alerts over time"}
 """Panels that a healthy platform leaves empty."""
 # Counts of five minutes are added up every five minutes.
@@ -47,31 +37,11 @@ SHOWN_WITHIN_SECONDS = 1200
 ASKED_EVERY_SECONDS = 20
 
 
-def asked() -> Iterator[tuple[str, Panel, Query]]:
-    """Every query with its dashboard and panel."""
-    for dashboard in DASHBOARDS:
-        for panel in dashboard.panels:
-            for query in panel.queries:
-                yield dashboard.name, panel, query
-
-
-def unfed(query: Query) -> str:
-    """Why a query can have no answer on the node; empty where it can."""
-    metrics = [selector.metric for selector in promql.read(query.filled()).selectors]
-    reasons = [why for name, why in UNFED.items() if any(m.startswith(name) for m in metrics)]
-    return reasons[0] if reasons else ""
-
-
 def test_every_reason_is_one_that_a_panel_has() -> None:
     told = {unfed(query) for _, _, query in asked()} - {""}
     assert told == set(UNFED.values())
     titles = {panel.title for _, panel, _ in asked()}
     assert titles >= NONE_FIRES
-
-
-def answers(prometheus: Prometheus, query: Query) -> int:
-    """How many series a query has now."""
-    return len(prometheus.now(query.filled()))
 
 
 def empty(prometheus: Prometheus) -> list[str]:
@@ -114,8 +84,15 @@ def test_every_panel_that_the_node_can_feed_has_data(platform: Platform, page: P
     platform.stanchion("up", "local", "--sample")
     # What chapters before it left serving may have no training to be compared with.
     platform.stanchion("promote", MODEL, platform.train())
+    with assistant_on(platform) as assistant:
+        _shown(platform, assistant, page)
+
+
+def _shown(platform: Platform, assistant: Assistant, page: Path) -> None:
     began = time.monotonic()
-    with Traffic(platform.address(), platform.request(), threads=2, pause=0.1) as traffic:
+    asking = Traffic(platform.address(), platform.request(), threads=2, pause=0.1)
+    chatting = assistant.traffic(messages=CHAT)
+    with asking as traffic, chatting as chats:
         try:
             eventually(
                 lambda: shown(platform),
@@ -128,13 +105,14 @@ def test_every_panel_that_the_node_can_feed_has_data(platform: Platform, page: P
                 listed(prometheus)
         print(f"every panel has data {time.monotonic() - began:.0f} s after `up`")
         drawn = platform.stanchion("dashboards", "render", "local", "--hours", "1", "-o", str(page))
-    assert traffic.failures == []
+    assert traffic.failures == chats.failures == []
     assert f"wrote {page}" in drawn.stderr
     text = page.read_text("utf-8")
     found = re.search(r"(\d+) of (\d+) panels have data", text)
     assert found
     print(found[0])
     assert "demo/wine" in text
+    assert "assistant" in text
 
 
 def test_without_prometheus_again(platform: Platform) -> None:
