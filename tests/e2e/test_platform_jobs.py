@@ -76,6 +76,17 @@ def test_a_training_killed_at_half_ends_as_one_that_was_not(platform: Platform, 
     same = ("weights", "accuracy", "log_loss")
     assert {key: told[key] for key in same} == {key: again[key] for key in same}
     print(f"resumed at {told['resumed_at']} of {STEPS}: { ({key: told[key] for key in same}) }")
+
+
+@pytest.mark.full
+def test_a_training_that_kubernetes_has_deleted_is_not_trained_again(
+    platform: Platform, team: Team
+) -> None:
+    (job,) = [each["metadata"]["name"] for each in team.jobs("wine-training-again")]
+    team.kubectl("delete", "job", job)
+    platform.stanchion("up", "local")
+    team.finished("wine-training-again")
+    assert f"{job} trains once, and run " in team.printed("wine-training-again")
     team.declare("wine-training-again", None)
 
 

@@ -17,6 +17,7 @@ from stanchion.jobs.training_arguments import (
     DEFAULT_RETRIES,
     TrainingJobArgs,
     deadline_seconds,
+    repeats,
 )
 from stanchion.placement import Placement
 
@@ -33,6 +34,8 @@ BECAUSE = {
 }
 """What a `RetrainingTrigger` writes on the pods that it has started; empty on others."""
 _INDEX = "batch.kubernetes.io/job-completion-index"
+_JOB = "batch.kubernetes.io/job-name"
+"""Label of a Job's pods. A Job that is made again has its name, and a JobSet gives its own one."""
 
 
 def pod_template(
@@ -163,18 +166,16 @@ def _told(args: TrainingJobArgs) -> dict[str, pulumi.Input[str]]:
 def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
     told = {**_told(args), **_threads(args.get("resources", DEFAULT_RESOURCES).get("cpu_limit"))}
     nodes = args.get("nodes", 1)
-    if nodes == 1:
-        because = BECAUSE.items() if args.get("on_demand", False) else ()
-        return [
-            *pods.environment(told),
-            *(_from_annotation(name, annotation) for name, annotation in because),
-        ]
-    told["NODES"] = str(nodes)
-    return [
-        *pods.environment(told),
-        _from_annotation("NODE_RANK", _INDEX),
-        _from_annotation("MASTER_ADDR", _COORDINATOR),
-    ]
+    if nodes > 1:
+        told["NODES"] = str(nodes)
+    variables = pods.environment(told)
+    if not repeats(args):
+        variables.append(_of_the_pod("TRAINING_JOB", f"labels['{_JOB}']"))
+    because = BECAUSE if args.get("on_demand", False) else {}
+    peers = {"NODE_RANK": _INDEX, "MASTER_ADDR": _COORDINATOR} if nodes > 1 else {}
+    for name, annotation in {**because, **peers}.items():
+        variables.append(_of_the_pod(name, f"annotations['{annotation}']"))
+    return variables
 
 
 def _threads(cpu_limit: str | None) -> dict[str, str]:
@@ -186,8 +187,8 @@ def _threads(cpu_limit: str | None) -> dict[str, str]:
     return dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(math.ceil(cores)))
 
 
-def _from_annotation(name: str, annotation: str) -> k8s.core.v1.EnvVarArgs:
-    field = _CORE.ObjectFieldSelectorArgs(field_path=f"metadata.annotations['{annotation}']")
+def _of_the_pod(name: str, path: str) -> k8s.core.v1.EnvVarArgs:
+    field = _CORE.ObjectFieldSelectorArgs(field_path=f"metadata.{path}")
     return _CORE.EnvVarArgs(name=name, value_from=_CORE.EnvVarSourceArgs(field_ref=field))
 
 

@@ -8,6 +8,7 @@ with training_run(expectations=Path(__file__).with_name("data.yaml")) as run:
 
 from stanchion_training.checkpoints import Checkpoint
 from stanchion_training.errors import (
+    AlreadyTrainedError,
     DataRefusedError,
     StoreFailedError,
     TrainingError,
@@ -19,6 +20,7 @@ from stanchion_training.run import TrainingRun
 from stanchion_training.settings import TrainingSettings
 
 __all__ = [
+    "AlreadyTrainedError",
     "Checkpoint",
     "Column",
     "DataRefusedError",

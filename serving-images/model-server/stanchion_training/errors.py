@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+DONE: Final = 0
+"""Exit status of a training that there is no need for."""
 FAILED: Final = 1
 """Exit status of what another try may cure: a store or an MLflow that does not answer."""
 MISCONFIGURED: Final = 2
@@ -43,3 +45,12 @@ class StoreFailedError(TrainingError):
     """MLflow, or the store of the data or the checkpoints, cannot be had now."""
 
     status = FAILED
+
+
+class AlreadyTrainedError(TrainingError):
+    """The Job trains once, and a run of it has ended well: Kubernetes deletes Jobs, MLflow no run.
+
+    No failure, but the one way to leave a script before its block.
+    """
+
+    status = DONE

@@ -20,13 +20,14 @@ from stanchion_models import RegistryError
 from stanchion_training import data
 from stanchion_training.errors import (
     ENDED,
+    AlreadyTrainedError,
     DataRefusedError,
     StoreFailedError,
     TrainingError,
     WrongSettingsError,
 )
 from stanchion_training.expectations import Expectations
-from stanchion_training.run import TrainingRun
+from stanchion_training.run import TrainingRun, trained_before
 from stanchion_training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def training_run(
     themselves. A block that ends well clears the checkpoints; one that is killed is gone on with
     by the next process of the same code, data, seed and arguments.
 
+    A Job that trains once does so even where it is made again after Kubernetes has deleted it:
+    with one of its runs FINISHED in MLflow the script ends before the block. So it has one run.
+
     It seeds no other library (PyTorch has a seed of its own) and takes no checkpoint by itself.
 
     Args:
@@ -60,6 +64,7 @@ def training_run(
         ValueError: `expectations` with `in_place`.
         WrongSettingsError: Of the variables or the file; one message, exit status 2.
         DataRefusedError: One message with all that is wrong, exit status 4.
+        AlreadyTrainedError: As said; one message, exit status 0.
         StoreFailedError: MLflow or a store does not answer or gives no access as the training
             begins; one message, exit status 1, for another try may succeed.
     """
@@ -105,6 +110,12 @@ def _prepared(
     except SettingsError as error:
         raise WrongSettingsError("\n".join(error.problems)) from None
     expected = Expectations.from_file(expectations) if expectations is not None else None
+    before = trained_before(settings)
+    if before is not None:
+        raise AlreadyTrainedError(
+            f"{settings.training_job} trains once, and run {before} of it has ended well: nothing "
+            "is trained. To train all the same, delete that run in MLflow or change the seed"
+        )
     uri = settings.data_uri
     folder = None if in_place else data.fetch(uri, scratch / "data")
     digest = data.verified_digest(uri, folder, settings.data_digest)

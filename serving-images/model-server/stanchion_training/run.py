@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 DATA_DIGEST = "stanchion.data.digest"
 CODE_VERSION = "stanchion.code.version"
+JOB = "stanchion.job"
 
 
 class TrainingRun:
@@ -192,16 +193,10 @@ class TrainingRun:
             mlflow.exceptions.MlflowException: MLflow failed.
             OSError: The checkpoints' store failed.
         """
-        settings = self.settings
-        directory = settings.registry_credentials_dir
-        credentials = Credentials(directory) if directory else None
-        # Readers try again themselves; a training of hours outlives two minutes without MLflow.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "6")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "2")
-        registry = Registry(settings.mlflow_tracking_uri, credentials)
+        registry = _registry(self.settings)
         self._client = registry.client()
         mlflow.set_tracking_uri(registry.tracking_uri)
-        mlflow.set_experiment(settings.registered_model_name)
+        mlflow.set_experiment(self.settings.registered_model_name)
         # The script logs the one model that it registers, with its signature.
         mlflow.autolog(log_models=False, log_datasets=False, silent=True)
         opened = mlflow.start_run(run_id=self._earlier())
@@ -238,6 +233,7 @@ class TrainingRun:
                 "stanchion.data.version": settings.data_version,
                 DATA_DIGEST: self.data_digest,
                 CODE_VERSION: settings.code_version,
+                **({JOB: settings.training_job} if settings.training_job else {}),
                 **settings.because,
             }
         )
@@ -252,6 +248,35 @@ class TrainingRun:
                 digest=self.data_digest.removeprefix("sha256:")[:32],
             )
             mlflow.log_input(described, context="training")
+
+
+def trained_before(settings: TrainingSettings) -> str | None:
+    """The newest run that a Job which trains once has ended well; None for every other Job.
+
+    Raises:
+        stanchion_models.RegistryError: The credentials cannot be read.
+        mlflow.exceptions.MlflowException: MLflow failed.
+    """
+    if not settings.training_job:
+        return None
+    client = _registry(settings).client()
+    experiment = client.get_experiment_by_name(settings.registered_model_name)
+    if experiment is None:
+        return None
+    found = client.search_runs(
+        [experiment.experiment_id],
+        f"tags.`{JOB}` = '{settings.training_job}' AND attributes.status = 'FINISHED'",
+        max_results=1,
+    )
+    return found[0].info.run_id if found else None
+
+
+def _registry(settings: TrainingSettings) -> Registry:
+    # Readers try again themselves; a training of hours outlives two minutes without MLflow.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "6")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "2")
+    directory = settings.registry_credentials_dir
+    return Registry(settings.mlflow_tracking_uri, Credentials(directory) if directory else None)
 
 
 def _key(settings: TrainingSettings, digest: str) -> str:

@@ -34,6 +34,8 @@ class TrainingSettings(BaseModel):
     """Where every random number begins."""
     checkpoint_uri: Address | None = None
     """Folder for checkpoints; unset: an interrupted training begins anew."""
+    training_job: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]*$")] = ""
+    """The Job that trains once; empty where a schedule, a trigger or a person trains again."""
     rank: Annotated[int, Field(ge=0)] = 0
     """Which of the processes of one training this is, as torchrun says; 0 writes for all."""
     node_rank: Annotated[int, Field(ge=0)] = 0

@@ -23,6 +23,7 @@ VOLUME: dict[str, Any] = {
     "checkpoints": "file:///data/checkpoints",
     "volume_claim_name": "wine",
 }
+JOB_NAME = "metadata.labels['batch.kubernetes.io/job-name']"
 CODE = {"train.py": "print('trains')", "data.yaml": "columns: {}"}
 
 
@@ -212,6 +213,21 @@ def test_pods_land_on_their_pool_with_its_gpus() -> None:
     assert container(world)["resources"]["limits"]["nvidia.com/gpu"] == "1"
 
 
+def of_the_pod(world: World) -> dict[str, str]:
+    """Variables that a pod has from its own metadata."""
+    return {
+        each["name"]: each["valueFrom"]["fieldRef"]["fieldPath"]
+        for each in container(world)["env"]
+        if "valueFrom" in each
+    }
+
+
+def test_what_trains_once_knows_its_name_by_which_it_finds_that_it_has() -> None:
+    assert of_the_pod(training()) == {"TRAINING_JOB": JOB_NAME}
+    assert of_the_pod(training(schedule="17 3 * * 0")) == {}
+    assert "TRAINING_JOB" not in of_the_pod(training(on_demand=True))
+
+
 def test_nodes_that_train_together_find_the_first_and_know_which_they_are() -> None:
     world = training(nodes=4)
     job_set = world.object("JobSet")
@@ -223,12 +239,8 @@ def test_nodes_that_train_together_find_the_first_and_know_which_they_are() -> N
         4,
     )
     assert told(world)["NODES"] == "4"
-    read_from = {
-        each["name"]: each["valueFrom"]["fieldRef"]["fieldPath"]
-        for each in container(world)["env"]
-        if "valueFrom" in each
-    }
-    assert read_from == {
+    assert of_the_pod(world) == {
+        "TRAINING_JOB": JOB_NAME,
         "NODE_RANK": "metadata.annotations['batch.kubernetes.io/job-completion-index']",
         "MASTER_ADDR": "metadata.annotations['jobset.sigs.k8s.io/coordinator']",
     }
