@@ -94,6 +94,7 @@ def _check_backends(check: Checks, args: LlmGatewayArgs) -> None:
             ("port", backend.get("port", DEFAULT_BACKEND_PORT), 1, 65535),
             ("connect_seconds", backend.get("connect_seconds", 2), 1, 60),
             ("first_byte_seconds", backend.get("first_byte_seconds", 60), 1, 3600),
+            ("answer_seconds", backend.get("answer_seconds", 60), 1, 3600),
             ("idle_seconds", backend.get("idle_seconds", 60), 1, 3600),
             ("retries", backend.get("retries", 1), 0, 5),
         ):

@@ -52,7 +52,10 @@ class LlmGatewayBackend(TypedDict):
     connect_seconds: NotRequired[int]
     """Longest wait for a connection, 1 to 60. Default: 2."""
     first_byte_seconds: NotRequired[int]
-    """Longest wait for the beginning of an answer, 1 to 3600. Default: 60."""
+    """Longest wait for the beginning of a streamed answer, 1 to 3600. Default: 60."""
+    answer_seconds: NotRequired[int]
+    """Longest wait for an answer that is not streamed, which begins when it is whole, 1 to 3600.
+    Default: `stream_seconds`."""
     idle_seconds: NotRequired[int]
     """Longest silence in an answer that has begun, 1 to 3600. Default: 60."""
     retries: NotRequired[int]

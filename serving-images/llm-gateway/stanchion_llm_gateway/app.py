@@ -21,6 +21,7 @@ from stanchion_llm_gateway.exchange import Exchange
 from stanchion_llm_gateway.gateway import PATHS
 from stanchion_llm_gateway.logs import log
 from stanchion_llm_gateway.reply import Reply
+from stanchion_llm_gateway.sse import event
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -134,10 +135,10 @@ class Application:
 
     @staticmethod
     async def _refuse(refusal: GatewayError, exchange: Exchange, reply: Reply) -> None:
-        exchange.outcome, exchange.error = refusal.outcome, refusal.message
+        exchange.outcome, exchange.error = refusal.outcome, refusal.kept
         exchange.status = refusal.status
         if reply.begun:
-            await reply.break_off()
+            await reply.break_off(event(refusal.body()))
         else:
             body = msgspec.json.encode(refusal.body())
             await reply.whole(refusal.status, body, refusal.headers)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _CLIENTS_FAULT: Final = frozenset({400, 413, 422})
 """Every other failure of a backend is not the client's, who has no key there and names no model."""
+_NOT_AGAIN: Final = frozenset({"rate_limited", "timeout"})
+"""Failures after which asking again at once would only make it worse."""
 _RETRY_SECONDS: Final = 0.1
 _KEY_SECONDS: Final = 10.0
 
@@ -66,9 +68,11 @@ class Stream:
 class Backends:
     """The APIs behind the gateway. One connection pool for all."""
 
-    def __init__(self, backends: Iterable[Backend], metrics: Metrics) -> None:
+    def __init__(
+        self, backends: Iterable[Backend], metrics: Metrics, longest_seconds: float
+    ) -> None:
         self._backends = {backend.name: backend for backend in backends}
-        self._metrics = metrics
+        self._metrics, self._longest = metrics, longest_seconds
         self._keys: dict[str, tuple[float, str]] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -95,7 +99,8 @@ class Backends:
         """
 
         async def ask(backend: Backend, data: bytes) -> tuple[int, dict[str, Any]]:
-            response = await self.post(backend, path, data, exchange.request_id)
+            wait = backend.answer_seconds or self._longest
+            response = await self.post(backend, path, data, exchange.request_id, wait)
             async with response, asyncio.timeout(backend.idle_seconds):
                 return response.status, _decoded(await response.read())
 
@@ -112,13 +117,14 @@ class Backends:
         """
 
         async def ask(backend: Backend, data: bytes) -> Stream | tuple[int, dict[str, Any]]:
-            response = await self.post(backend, path, data, exchange.request_id)
+            wait = backend.first_byte_seconds
+            response = await self.post(backend, path, data, exchange.request_id, wait)
             if response.status != HTTPStatus.OK:
                 async with response, asyncio.timeout(backend.idle_seconds):
                     return response.status, _decoded(await response.read())
             stream = Stream(response, backend.idle_seconds)
             try:
-                async with asyncio.timeout(backend.first_byte_seconds):
+                async with asyncio.timeout(wait):
                     await stream.begin()
             except (StopAsyncIteration, ValueError):
                 stream.close()
@@ -131,9 +137,9 @@ class Backends:
         return await self._first_success(model, body, exchange, ask)
 
     async def post(
-        self, backend: Backend, path: str, data: bytes, request_id: str
+        self, backend: Backend, path: str, data: bytes, request_id: str, seconds: float
     ) -> aiohttp.ClientResponse:
-        """The beginning of an answer, or what the client did wrong.
+        """The beginning of an answer within so many seconds, or what the client did wrong.
 
         Raises:
             BackendError: for every other status.
@@ -145,7 +151,7 @@ class Backends:
         if backend.api_key_file is not None:
             headers["authorization"] = f"Bearer {self._key(backend.name, backend.api_key_file)}"
         limits = aiohttp.ClientTimeout(total=None, connect=backend.connect_seconds)
-        async with asyncio.timeout(backend.first_byte_seconds):
+        async with asyncio.timeout(seconds):
             response = await self._session.post(
                 f"{backend.url}{path}",
                 data=data,
@@ -184,8 +190,8 @@ class Backends:
                 except (BackendError, TimeoutError, aiohttp.ClientError) as error:
                     last = _failure(error)
                     self._failed(backend, last, exchange)
-                    if last.reason == "rate_limited":
-                        break  # asking again at once would only make it worse
+                    if last.reason in _NOT_AGAIN:
+                        break
                     continue
                 exchange.backend = target.backend
                 if place:
@@ -221,7 +227,7 @@ class Backends:
 def _failure(error: BackendError | TimeoutError | aiohttp.ClientError) -> BackendError:
     if isinstance(error, BackendError):
         return error
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ConnectionTimeoutError):
         return BackendError("timeout", "no answer in time")
     return BackendError("connection", type(error).__name__)
 

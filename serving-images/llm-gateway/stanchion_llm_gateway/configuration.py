@@ -46,11 +46,15 @@ class Backend(Part):
     connect_seconds: Seconds = 2.0
     """Longest wait for a connection."""
     first_byte_seconds: Seconds = 60.0
-    """Longest wait for the beginning of an answer; then the next attempt."""
+    """Longest wait for the beginning of a streamed answer; then the next target."""
+    answer_seconds: Seconds | None = None
+    """Longest wait for an answer that is not streamed, which begins when it is whole; then the
+    next target. Default: `stream_seconds`."""
     idle_seconds: Seconds = 60.0
     """Longest silence in an answer that has begun; then it fails, since it cannot begin anew."""
     retries: Annotated[int, Field(ge=0, le=5)] = 1
-    """Further attempts here, before the first byte alone, until the next target is tried."""
+    """Further attempts here, before the first byte alone, until the next target is tried; none
+    after 429, nor where no answer began in time: the work was done for nothing once already."""
 
 
 class Target(Part):

@@ -25,10 +25,12 @@ class GatewayError(Exception):
 
     Args:
         status: HTTP status.
-        message: For the client; never holds a prompt, an answer or a secret.
+        message: For the client.
         outcome: One of `OUTCOMES`.
         code: Word for programs, as rate_limit_exceeded.
         headers: Sent along, as Retry-After.
+        kept: For the audit log and traces; never holds a prompt, an answer or a secret. Default:
+            the message.
     """
 
     def __init__(
@@ -38,10 +40,13 @@ class GatewayError(Exception):
         outcome: str = CLIENT_ERROR,
         code: str = "invalid_request",
         headers: dict[str, str] | None = None,
+        *,
+        kept: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.message, self.outcome, self.code = status, message, outcome, code
         self.headers = headers or {}
+        self.kept = message if kept is None else kept
 
     def body(self) -> dict[str, Any]:
         """OpenAI's error object."""

@@ -80,6 +80,10 @@ class Exchange:
     answer_is_clean: bool = False
     answer_chars: int = 0
     """Of what the backend said, whether the client saw it or not."""
+    longest: int = 0
+    """Most tokens that its answers may have together; 0 where it sets no limit."""
+    asked: Target | None = None
+    """Who works on it, or did last."""
     input_tokens: int = 0
     output_tokens: int = 0
     counted: bool = False
@@ -131,11 +135,14 @@ class Exchange:
             self.output_tokens = usage.get("completion_tokens") or 0
             self.counted = True
 
-    def price(self, target: Target) -> None:
-        """Work out what the answer cost; tokens nobody counted are estimated."""
+    def estimate(self, output_tokens: int) -> None:
+        """Take these for its tokens, where nobody has counted them."""
         if not self.counted:
             self.input_tokens = estimated_tokens(self.prompt_chars)
-            self.output_tokens = estimated_tokens(self.answer_chars)
+            self.output_tokens = output_tokens
+
+    def price(self, target: Target) -> None:
+        """Work out what the answer cost."""
         self.microdollars = microdollars(target, self.input_tokens, self.output_tokens)
 
 

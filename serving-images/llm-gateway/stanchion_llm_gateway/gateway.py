@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +24,7 @@ from stanchion_llm_gateway.prompts import Prompts
 from stanchion_llm_gateway.texts import of_answer, of_prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     from stanchion_llm_gateway.backends import Backends
     from stanchion_llm_gateway.configuration import Backend, Configuration, Model, Target
@@ -56,7 +58,7 @@ class Gateway:
         self._answer_guard = AnswerGuard(rails.output)
         self._window = rails.output.window_chars
         self._prompts = Prompts(configuration.prompts)
-        self._judge = Judge(rails.model, backends)
+        self._judge = Judge(rails.model, backends, self.prompt_guard)
 
     def models(self, headers: Mapping[str, str]) -> dict[str, Any]:
         """The models that a consumer may use, as OpenAI lists them.
@@ -90,7 +92,8 @@ class Gateway:
             exchange.named_prompt = (prompt.name, prompt.version)
         texts = of_prompt(body)
         exchange.prompt_chars = sum(len(text.value) for text in texts)
-        reservation = self.meter.admit(consumer.name, _estimate(body, model, exchange))
+        exchange.longest = 0 if exchange.path == _EMBEDDINGS else _longest(body)
+        reservation = self.meter.admit(consumer.name, _estimate(model, exchange))
         try:
             await self._guard_prompt(texts, values, exchange)
             exchange.streamed = body.get("stream") is True and exchange.path != _EMBEDDINGS
@@ -132,7 +135,7 @@ class Gateway:
             raise
 
     def _request(
-        self, body: dict[str, Any], texts: list[Text]
+        self, body: dict[str, Any], texts: list[Text], exchange: Exchange
     ) -> Callable[[Target, Backend], Awaitable[bytes]]:
         """Makes what is sent to a target; for somebody else's without personal data."""
         cleaned = False
@@ -143,6 +146,7 @@ class Gateway:
                 # In place: should a backend of our own come after it, it gets no less.
                 await self.prompt_guard.redact(texts)
                 cleaned = True
+            exchange.asked = target
             return msgspec.json.encode({**body, "model": target.model or body["model"]})
 
         return made
@@ -155,15 +159,17 @@ class Gateway:
         exchange: Exchange,
         reply: Reply,
     ) -> None:
-        target, status, answer = await self._backends.whole(
-            model, PATHS[exchange.path], self._request(body, texts), exchange
-        )
+        with self._counting_what_is_left(exchange):
+            target, status, answer = await self._backends.whole(
+                model, PATHS[exchange.path], self._request(body, texts, exchange), exchange
+            )
         exchange.status = status
         if status != HTTPStatus.OK:
             raise _refused_by_backend(status, answer)
         said = of_answer(answer)
         exchange.answer_chars = sum(len(text.value) for text in said)
-        self._account(answer.get("usage"), target, exchange)
+        exchange.count(answer.get("usage"))
+        self._account(target, exchange, estimated_tokens(exchange.answer_chars))
         try:
             with exchange.step("guard answer") as step:
                 hits = await self._answer_guard.check(answer)
@@ -193,9 +199,10 @@ class Gateway:
             raise bad_request("stream_options is no object")
         wants_usage = options.get("include_usage") is True
         body["stream_options"] = {**options, "include_usage": True}
-        target, stream = await self._backends.streamed(
-            model, PATHS[exchange.path], self._request(body, texts), exchange
-        )
+        with self._counting_what_is_left(exchange):
+            target, stream = await self._backends.streamed(
+                model, PATHS[exchange.path], self._request(body, texts, exchange), exchange
+            )
         if not isinstance(stream, Stream):
             exchange.status = stream[0]
             raise _refused_by_backend(*stream)
@@ -207,10 +214,25 @@ class Gateway:
         finally:
             stream.close()
             exchange.steps[asked].ended = time.time_ns()
-            self._account(None, target, exchange)
+            self._account(target, exchange, estimated_tokens(exchange.answer_chars))
 
-    def _account(self, usage: object, target: Target, exchange: Exchange) -> None:
-        exchange.count(usage)
+    @contextmanager
+    def _counting_what_is_left(self, exchange: Exchange) -> Iterator[None]:
+        """What its client leaves while a backend works has used what it might: nobody counts it.
+
+        Of a stream that has not begun it is the prompt: its backend stops when we hang up.
+        """
+        try:
+            yield
+        except asyncio.CancelledError:
+            if exchange.asked is not None:
+                output = 0 if exchange.streamed else exchange.longest
+                self._account(exchange.asked, exchange, output)
+            raise
+
+    def _account(self, target: Target, exchange: Exchange, output_tokens: int) -> None:
+        """Count and price what was used; the tokens of the answer where nobody has counted."""
+        exchange.estimate(output_tokens)
         exchange.price(target)
         labels = (exchange.consumer, exchange.model, target.backend)
         self._metrics.tokens.labels(*labels, "input").inc(exchange.input_tokens)
@@ -225,16 +247,34 @@ def _decoded(raw: bytes) -> dict[str, Any]:
         raise bad_request("the body is no JSON object") from None
 
 
-def _estimate(body: dict[str, Any], model: Model, exchange: Exchange) -> Usage:
-    """What a request may come to use: its prompt, and the longest answer it allows."""
-    longest = body.get("max_completion_tokens") or body.get("max_tokens") or 0
-    longest = longest if isinstance(longest, int) and longest > 0 else 0
-    said = estimated_tokens(exchange.prompt_chars)
+def _estimate(model: Model, exchange: Exchange) -> Usage:
+    """What a request may come to use: its prompt, and the longest answers it allows."""
+    said, longest = estimated_tokens(exchange.prompt_chars), exchange.longest
     return Usage(1, said + longest, microdollars(model.targets[0], said, longest))
 
 
+def _longest(body: dict[str, Any]) -> int:
+    """Tokens of all the answers that a request asks for, each as long as it may be."""
+    prompts = body.get("prompt")
+    answers = max(_positive(body, "n"), _positive(body, "best_of"), 1)
+    answers *= max(len(prompts), 1) if isinstance(prompts, list) else 1
+    return answers * (_positive(body, "max_completion_tokens") or _positive(body, "max_tokens"))
+
+
+def _positive(body: dict[str, Any], field: str) -> int:
+    value = body.get(field)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
 def _refused_by_backend(status: int, answer: dict[str, Any]) -> GatewayError:
-    """What a backend says is wrong with the request; it is the client's to mend."""
+    """What a backend says is wrong with the request; it is the client's to mend.
+
+    The client alone is told its words, which may quote the prompt.
+    """
     error = answer.get("error")
     message = error.get("message") if isinstance(error, dict) else answer.get("message")
-    return GatewayError(HTTPStatus(status), str(message or "the backend refuses the request")[:500])
+    return GatewayError(
+        HTTPStatus(status),
+        str(message or "the backend refuses the request")[:500],
+        kept=f"the backend refused the request: status {status}",
+    )

@@ -12,6 +12,7 @@ import msgspec
 from stanchion_llm_gateway.errors import BACKEND_ERROR, TIMEOUT, GatewayError
 from stanchion_llm_gateway.guardrails.chain import ANSWER
 from stanchion_llm_gateway.guardrails.hits import BlockedError
+from stanchion_llm_gateway.guardrails.window import Window
 from stanchion_llm_gateway.sse import DONE, event
 from stanchion_llm_gateway.streaming import GuardedStream
 from stanchion_llm_gateway.texts import of_piece
@@ -36,7 +37,9 @@ class Passing:
     def __init__(
         self, guard: AnswerGuard, window: int, judge: Judge, exchange: Exchange, reply: Reply
     ) -> None:
-        self._guard = GuardedStream(guard.find, window, active=guard.active)
+        self._guard = GuardedStream(
+            lambda: Window(guard.find, guard.unfinished, window), active=guard.active
+        )
         self._judge, self._exchange, self._reply = judge, exchange, reply
         self._held: list[Piece] | None = [] if judge.judges(ANSWER) else None
 

@@ -23,6 +23,7 @@ class Reply:
         self._send, self._headers = send, dict(headers)
         self.begun = False
         """Whether the client has seen something of it."""
+        self._open = False
 
     async def whole(
         self, status: int, body: bytes, headers: Mapping[str, str] | None = None
@@ -43,6 +44,7 @@ class Reply:
                 "x-accel-buffering": "no",
             },
         )
+        self._open = True
 
     async def piece(self, data: bytes) -> None:
         """One event."""
@@ -50,11 +52,17 @@ class Reply:
 
     async def end_events(self) -> None:
         """The event that ends a stream, and its end."""
+        self._open = False
         await self._send({"type": "http.response.body", "body": b"data: " + DONE + b"\n\n"})
 
-    async def break_off(self) -> None:
-        """End a stream that cannot be finished."""
-        await self._send({"type": "http.response.body", "body": b""})
+    async def break_off(self, data: bytes) -> None:
+        """End a stream that cannot be finished with an event that says why.
+
+        Nothing is added to what has ended.
+        """
+        if self._open:
+            await self.piece(data)
+            await self.end_events()
 
     async def _start(self, status: int, headers: Mapping[str, str]) -> None:
         self.begun = True

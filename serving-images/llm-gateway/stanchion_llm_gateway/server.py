@@ -83,7 +83,7 @@ def serve(configuration: Configuration, host: str, port: int, metrics_port: int)
         metrics_port: Of `/metrics`, apart because it names consumers.
     """
     metrics = Metrics(configuration)
-    backends = Backends(configuration.backends, metrics)
+    backends = Backends(configuration.backends, metrics, configuration.stream_seconds)
     ledger = Ledger(stores.opened(configuration.ledger), metrics.ledger_failures.inc)
     gateway = Gateway(configuration, backends, ledger, metrics)
     keeping = Keeping(configuration.audit.max_chars, gateway.prompt_guard.redacted)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stanchion_llm_gateway.guardrails.window import Window
-from stanchion_llm_gateway.texts import ANSWER_FIELDS, of_piece
+from stanchion_llm_gateway.texts import (
+    ANSWER_FIELDS,
+    continued,
+    is_readable,
+    of_piece,
+    without_spelling,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from stanchion_llm_gateway.guardrails.hits import Hit
+    from stanchion_llm_gateway.guardrails.window import Window
     from stanchion_llm_gateway.texts import Text
 
 Piece = dict[str, Any]
@@ -20,13 +26,12 @@ class GuardedStream:
     """Looks through the texts of a streamed answer, each choice's and each tool call's apart.
 
     Args:
-        find: What a text holds.
-        size: Characters held back of each.
+        window: Makes what holds the end of one text back.
         active: Whether there is anything to look for; else pieces pass as they are.
     """
 
-    def __init__(self, find: Callable[[str], list[Hit]], size: int, *, active: bool) -> None:
-        self._find, self._size, self._active = find, size, active
+    def __init__(self, window: Callable[[], Window], *, active: bool) -> None:
+        self._window, self._active = window, active
         self._windows: dict[tuple[int, str], Window] = {}
         self._last: Piece = {}
 
@@ -40,6 +45,7 @@ class GuardedStream:
 
         Raises:
             BlockedError: where a match refuses the answer.
+            ValueError: where its words cannot be read.
         """
         choices = piece.get("choices") or []
         if not self._active or not choices:
@@ -49,10 +55,14 @@ class GuardedStream:
         worth_sending = piece.get("usage") is not None
         for choice in choices:
             index = choice.get("index", 0)
-            choice.pop("logprobs", None)  # they spell the text out before it is safe
+            if not is_readable(choice):
+                raise ValueError("its words are in parts, which are not read in a stream")
+            without_spelling(choice)
             last: dict[str, Text] = {}
             for name, text in of_piece(choice):
-                window = self._windows.setdefault((index, name), Window(self._find, self._size))
+                if (index, name) not in self._windows:
+                    self._windows[index, name] = self._window()
+                window = self._windows[index, name]
                 text.value = window.push(text.value)
                 last[name] = text
                 worth_sending |= bool(text.value)
@@ -86,20 +96,11 @@ class GuardedStream:
     def _rest(self, index: int) -> Iterator[Piece]:
         for name, window in self._names(index):
             if rest := window.flush():
-                yield {**self._last, "choices": [_choice(index, name, rest)]}
+                choice = {"index": index, "finish_reason": None, **continued(name, rest)}
+                yield {**self._last, "choices": [choice]}
 
     def _names(self, index: int) -> list[tuple[str, Window]]:
         return [(name, window) for (at, name), window in self._windows.items() if at == index]
-
-
-def _choice(index: int, name: str, text: str) -> Piece:
-    choice: Piece = {"index": index, "finish_reason": None}
-    if name == "text":
-        return {**choice, "text": text}
-    if name in ANSWER_FIELDS:
-        return {**choice, "delta": {name: text}}
-    call = {"index": int(name.removeprefix("tool ")), "function": {"arguments": text}}
-    return {**choice, "delta": {"tool_calls": [call]}}
 
 
 def _says_more(choice: Piece) -> bool:
@@ -108,5 +109,6 @@ def _says_more(choice: Piece) -> bool:
     if any(value for key, value in delta.items() if key not in (*ANSWER_FIELDS, "tool_calls")):
         return True
     return any(
-        "id" in call or "name" in call.get("function", {}) for call in delta.get("tool_calls") or []
+        "id" in call or any("name" in call.get(kind, {}) for kind in ("function", "custom"))
+        for call in delta.get("tool_calls") or []
     )

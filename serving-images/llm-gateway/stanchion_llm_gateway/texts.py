@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from stanchion_llm_gateway.errors import bad_request
+from stanchion_llm_gateway.errors import BACKEND_ERROR, GatewayError, bad_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,20 @@ _UNTRUSTED: Final = frozenset({USER, "tool", "function", DOCUMENT})
 """Roles whose words come from outside the application."""
 ANSWER_FIELDS: Final = ("content", "reasoning_content", "reasoning", "refusal")
 """Texts of a message or of a piece of one; vLLM names reasoning both ways."""
+_PART_FIELDS: Final = ("text", "refusal", "thinking")
+_PARTS: Final = frozenset({*_PART_FIELDS, "input_text", "output_text"})
+"""Kinds of parts of a message that are text."""
+_MEDIA: Final = frozenset(
+    {
+        "image_url", "image_pil", "image_embeds", "input_image", "input_audio", "audio_url",
+        "audio_embeds", "video_url", "file", "input_file",
+    }
+)  # fmt: skip
+"""Kinds that are not looked into."""
+_SAID: Final = {"function": "arguments", "custom": "input", "function_call": "arguments"}
+"""Where each way to call a tool has what it is called with; the last is the oldest."""
+_SPELLING: Final = ("logprobs", "token_ids")
+"""What of a choice says its text once more, token by token."""
 
 
 @dataclass
@@ -66,13 +81,23 @@ def of_prompt(body: dict[str, Any]) -> list[Text]:
 
 
 def of_answer(body: dict[str, Any]) -> list[Text]:
-    """Every text of a whole answer."""
+    """Every text of a whole answer.
+
+    Raises:
+        GatewayError: 502, where the words cannot be read: no guardrail could hold then.
+    """
     texts: list[Text] = []
     for choice in body.get("choices") or []:
         if isinstance(choice.get("text"), str):
             texts.append(Text(choice, "text", "assistant"))
         if isinstance(choice.get("message"), dict):
-            texts += _of_message(choice["message"], "assistant")
+            try:
+                texts += _of_message(choice["message"], "assistant")
+            except GatewayError as error:
+                told = f"the backend's answer cannot be read: {error.message}"
+                raise GatewayError(
+                    HTTPStatus.BAD_GATEWAY, told, BACKEND_ERROR, "bad_gateway"
+                ) from None
     return texts
 
 
@@ -86,8 +111,25 @@ def of_piece(choice: dict[str, Any]) -> Iterator[tuple[str, Text]]:
     for field in ANSWER_FIELDS:
         if isinstance(delta.get(field), str):
             yield field, Text(delta, field, "assistant")
-    for call, arguments in _calls(delta, "assistant"):
-        yield f"tool {call.get('index', 0)}", arguments
+    yield from _calls(delta, "assistant")
+
+
+def is_readable(choice: dict[str, Any]) -> bool:
+    """Whether a streamed choice's words are texts, and no lists of parts."""
+    delta = choice.get("delta") or {}
+    return all(isinstance(delta.get(field), str | None) for field in ANSWER_FIELDS)
+
+
+def continued(name: str, text: str) -> dict[str, Any]:
+    """What a choice holds for more of the text of that name, as `of_piece` names it."""
+    if name == "text":
+        return {"text": text}
+    if name in ANSWER_FIELDS:
+        return {"delta": {name: text}}
+    kind, _, index = name.partition(" ")
+    if not index:
+        return {"delta": {kind: {_SAID[kind]: text}}}
+    return {"delta": {"tool_calls": [{"index": int(index), kind: {_SAID[kind]: text}}]}}
 
 
 def _plain(body: dict[str, Any], field: str, role: str) -> list[Text]:
@@ -101,26 +143,58 @@ def _plain(body: dict[str, Any], field: str, role: str) -> list[Text]:
     raise bad_request(f"{field} is neither text nor a list of texts; token numbers are not read")
 
 
+def without_spelling(choice: dict[str, Any]) -> None:
+    """Take out of a choice what says its text again, which no guardrail reads."""
+    for field in _SPELLING:
+        choice.pop(field, None)
+
+
 def _of_message(message: dict[str, Any], role: str) -> Iterator[Text]:
     content = message.get("content")
     if isinstance(content, list):
-        for part in content:
-            if isinstance(part, dict):
-                for field in ("text", "refusal"):
-                    if isinstance(part.get(field), str):
-                        yield Text(part, field, role)
+        yield from _of_parts(content, role)
     elif content is not None and not isinstance(content, str):
         raise bad_request("content of a message is neither text nor a list of parts")
     for field in ANSWER_FIELDS:
         if isinstance(message.get(field), str):
             yield Text(message, field, role)
-    for _, arguments in _calls(message, role):
-        yield arguments
+    for _, said in _calls(message, role):
+        yield said
 
 
-def _calls(message: dict[str, Any], role: str) -> Iterator[tuple[dict[str, Any], Text]]:
-    """What tools are called with."""
-    for call in message.get("tool_calls") or []:
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict) and isinstance(function.get("arguments"), str):
-            yield call, Text(function, "arguments", role)
+def _of_parts(parts: list[Any], role: str) -> Iterator[Text]:
+    for at, part in enumerate(parts):
+        if isinstance(part, str):
+            yield Text(parts, at, role)
+            continue
+        if not isinstance(part, dict):
+            raise bad_request("content of a message holds what is neither text nor an object")
+        kinds = {part["type"]} if isinstance(part.get("type"), str) else {*part} & (_PARTS | _MEDIA)
+        if not kinds or kinds - _PARTS - _MEDIA:
+            raise bad_request(
+                f"parts of a message are read of the types {', '.join(sorted(_PARTS))}, and passed "
+                f"on of {', '.join(sorted(_MEDIA))}"
+            )
+        for field in _PART_FIELDS:
+            value = part.get(field)
+            if isinstance(value, str):
+                yield Text(part, field, role)
+            elif isinstance(value, list):
+                yield from _of_parts(value, role)
+
+
+def _calls(message: dict[str, Any], role: str) -> Iterator[tuple[str, Text]]:
+    """What tools are called with, each with a name of its own."""
+    for at, call in enumerate(message.get("tool_calls") or []):
+        if isinstance(call, dict):
+            for kind in ("function", "custom"):
+                for text in _said(call, kind, role):
+                    yield f"{kind} {call.get('index', at)}", text
+    for text in _said(message, "function_call", role):
+        yield "function_call", text
+
+
+def _said(holder: dict[str, Any], kind: str, role: str) -> Iterator[Text]:
+    called = holder.get(kind)
+    if isinstance(called, dict) and isinstance(called.get(_SAID[kind]), str):
+        yield Text(called, _SAID[kind], role)

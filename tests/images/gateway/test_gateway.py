@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from benchmarks.llm_gateway.process import Running
 from benchmarks.llm_gateway.stand_in import ANSWER, Behaviour, StandIn
 
-from .conftest import KEYS, Start, chat, said
+from .conftest import KEYS, Start, chat, configuration, said
 
 pytestmark = pytest.mark.servers
 
@@ -91,6 +92,11 @@ def test_a_consumer_has_its_own_models(shared_gateway: Running) -> None:
         (b'{"model":"assistant","messages":"hi"}', "messages is no list"),
         (b'{"model":"assistant","prompt":[1,2]}', "token numbers are not read"),
         (b'{"model":"assistant","messages":[{"role":"user","content":5}]}', "neither text nor"),
+        (b'{"model":"assistant","messages":[{"role":"user","content":[5]}]}', "neither text nor"),
+        (
+            b'{"model":"assistant","messages":[{"role":"user","content":[{"type":"riddle"}]}]}',
+            "read of the types input_text, output_text, refusal, text, thinking",
+        ),
     ],
 )
 def test_what_guardrails_cannot_read_is_refused(
@@ -134,12 +140,38 @@ def test_what_is_the_clients_fault_is_told_and_not_tried_elsewhere(
     assert provider.seen == []
 
 
-def test_a_slow_backend_is_left_for_the_next(started: Start, own: StandIn) -> None:
+def test_a_slow_backend_is_left_for_the_next_at_once(started: Start, own: StandIn) -> None:
     own.will(Behaviour(wait=10), Behaviour(wait=10))
     gateway = started()
     assert chat(gateway, stream=True)[0] == 200
-    failures = 'llm_gateway_backend_failures_total{backend="own",reason="timeout"} 2.0'
+    failures = 'llm_gateway_backend_failures_total{backend="own",reason="timeout"} 1.0'
     assert failures in gateway.metrics()
+
+
+def test_a_whole_answer_may_take_longer_than_the_beginning_of_a_stream(
+    shared_gateway: Running, own: StandIn
+) -> None:
+    own.will(Behaviour(wait=6))
+    assert chat(shared_gateway)[0] == 200
+    assert len(own.seen) == 1
+
+
+def test_a_whole_answer_that_is_too_long_in_coming_is_left_for_the_next(
+    started: Start, own: StandIn, provider: StandIn, tmp_path: Path
+) -> None:
+    backends = configuration(own, provider, tmp_path)["backends"]
+    gateway = started(backends=[{**backends[0], "answer_seconds": 1}, backends[1]])
+    own.will(Behaviour(wait=5))
+    assert chat(gateway)[0] == 200
+    assert (len(own.seen), len(provider.seen)) == (1, 1)
+
+
+def test_a_stream_that_takes_too_long_says_so_and_ends(started: Start, own: StandIn) -> None:
+    gateway = started(stream_seconds=2)
+    own.will(Behaviour(text="word " * 200, pause=0.1))
+    _, _, pieces = chat(gateway, stream=True)
+    assert pieces[-2]["error"]["code"] == "timeout"
+    assert pieces[-1] == "[DONE]"
 
 
 def test_when_all_fail_the_client_is_told_so(

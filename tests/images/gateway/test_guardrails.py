@@ -47,6 +47,30 @@ def test_every_place_of_a_request_is_looked_into(shared_gateway: Running, own: S
     assert sent.count("<CREDIT_CARD>") == 5
 
 
+def test_every_form_of_a_part_is_looked_into(shared_gateway: Running, own: StandIn) -> None:
+    """vLLM takes a part that is a bare string, reads thoughts, and calls in two older forms."""
+    custom = {"id": "2", "type": "custom", "custom": {"name": "run", "input": CARD}}
+    body = {
+        "model": "assistant",
+        "messages": [
+            {"role": "user", "content": [f"a {CARD}", {"text": f"b {CARD}"}]},
+            {"role": "assistant", "content": [{"type": "thinking", "thinking": f"c {CARD}"}]},
+            {"role": "assistant", "function_call": {"name": "pay", "arguments": CARD}},
+            {"role": "assistant", "content": None, "tool_calls": [custom]},
+            {
+                "role": "user",
+                "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}],
+            },
+        ],
+    }
+    assert shared_gateway.ask("/v1/chat/completions", body, AUTHORIZED)[0] == 200
+    sent = json.dumps(own.seen)
+    assert "4111" not in sent
+    assert sent.count("<CREDIT_CARD>") == 5
+    body["messages"] = [{"role": "user", "content": [INJECTION]}]
+    assert shared_gateway.ask("/v1/chat/completions", body, AUTHORIZED)[0] == 400
+
+
 def test_an_injection_is_refused_and_its_rules_are_named(
     shared_gateway: Running, own: StandIn
 ) -> None:
@@ -112,6 +136,24 @@ def test_tool_calls_of_a_stream_are_looked_into_too(shared_gateway: Running, own
     assert calls[0]["function"]["name"] == "f"
     arguments = "".join(call["function"]["arguments"] for call in calls)
     assert arguments == '{"card": "<CREDIT_CARD>"}'
+
+
+def test_answers_are_looked_into_in_every_form(shared_gateway: Running, own: StandIn) -> None:
+    own.will(Behaviour(message={"role": "assistant", "content": [f"It is {CARD}."]}))
+    _, _, answer = chat(shared_gateway)
+    assert answer["choices"][0]["message"]["content"] == ["It is <CREDIT_CARD>."]
+    own.will(Behaviour(message={"role": "assistant", "content": [{"type": "riddle"}]}))
+    status, _, answer = chat(shared_gateway)
+    assert (status, answer["error"]["type"]) == (502, "backend_error")
+    parts = ('{"card": "4111 11', "11 1111 1", '111"}')
+    own.will(Behaviour(deltas=tuple({"function_call": {"arguments": part}} for part in parts)))
+    _, _, events = chat(shared_gateway, stream=True)
+    called = [c["delta"].get("function_call") for e in events[:-1] for c in e["choices"]]
+    assert "".join(each["arguments"] for each in called if each) == '{"card": "<CREDIT_CARD>"}'
+    own.will(Behaviour(deltas=({"content": [{"type": "text", "text": CARD}]},)))
+    _, _, events = chat(shared_gateway, stream=True)
+    assert "4111" not in json.dumps(events)
+    assert events[-2]["error"]["type"] == "backend_error"
 
 
 def test_a_stream_comes_while_it_is_made(shared_gateway: Running, own: StandIn) -> None:
@@ -207,6 +249,27 @@ def test_a_guard_model_decides(
     provider.will(Behaviour(text="I cannot tell"))
     status, _, answer = chat(gateway, stream=stream)
     assert (status, "guard_model/no-verdict" in answer["error"]["message"]) == (400, True)
+
+
+@pytest.mark.parametrize(("backend", "reaches"), [("own", True), ("provider", False)])
+def test_a_guard_model_outside_is_shown_no_personal_data(
+    started: Start, own: StandIn, provider: StandIn, backend: str, reaches: bool
+) -> None:
+    judge = {"backend": backend, "model": "guard", "on": ["input", "output"]}
+    off = {"pii": {"action": "off"}}
+    gateway = started(guardrails={"model": judge, "input": off, "output": off})
+    asked = own if backend == "own" else provider
+    said_so = Behaviour(text=f"It is {CARD}.")
+    if backend == "own":
+        own.will(Behaviour(text="safe"), said_so, Behaviour(text="safe"))
+    else:
+        own.will(said_so)
+        provider.will(Behaviour(text="safe"), Behaviour(text="safe"))
+    status, _, answer = chat(gateway, f"card {CARD}")
+    assert (status, answer["choices"][0]["message"]["content"]) == (200, f"It is {CARD}.")
+    judged = [body for body in asked.seen if body["model"] == "guard"]
+    assert len(judged) == 2
+    assert (CARD in json.dumps(judged[0]), CARD in json.dumps(judged[1])) == (reaches, reaches)
 
 
 @pytest.mark.parametrize(("on_failure", "expected"), [("block", 400), ("allow", 200)])

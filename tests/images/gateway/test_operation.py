@@ -73,6 +73,38 @@ def test_an_answer_that_could_overrun_the_limit_is_not_begun(started: Start, own
     assert chat(gateway, "hi", max_tokens=20)[0] == 429, "what was really used counts: 88"
 
 
+def test_an_answer_is_reserved_as_often_as_it_is_asked_for(started: Start, own: StandIn) -> None:
+    gateway = started(consumers=limited(tokens_per_minute=100))
+    assert chat(gateway, max_tokens=20, n=8)[0] == 429
+    body = {"model": "assistant", "prompt": ["a"] * 8, "max_tokens": 20}
+    assert gateway.ask("/v1/completions", body, AUTHORIZED)[0] == 429
+    assert own.seen == []
+
+
+@pytest.mark.parametrize(
+    ("stream", "tokens", "dollars"), [(False, 108, 0.208), (True, 8, 0.008)], ids=["whole", "begun"]
+)
+def test_whoever_leaves_before_the_answer_has_used_what_it_might(
+    started: Start, own: StandIn, stream: bool, tokens: int, dollars: float
+) -> None:
+    gateway = started()
+    own.will(Behaviour(wait=3))
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    body = {
+        "model": "assistant", "max_tokens": 100, "stream": stream,
+        "messages": [{"role": "user", "content": "How do bees find their way home?"}],
+    }  # fmt: skip
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), AUTHORIZED)
+    until(lambda: own.seen)
+    connection.close()
+    until(lambda: requests_logged(gateway))
+    (line,) = requests_logged(gateway)
+    assert line["outcome"] == "client_gone"
+    assert line["input_tokens"] + line["output_tokens"] == tokens
+    assert line["dollars"] == pytest.approx(dollars)
+    assert line["tokens_estimated"] is True
+
+
 def test_a_days_budget_outlives_a_restart(started: Start, tmp_path: Path) -> None:
     changes = {
         "consumers": limited(dollars_per_day=0.05),
@@ -141,6 +173,19 @@ def test_the_audit_log_has_everything_but_personal_data(
     everything = gateway.log.read_text()
     for secret in (CARD, *KEYS.values(), "secret-of-provider"):
         assert secret not in everything
+
+
+def test_what_a_backend_says_of_a_request_is_told_to_its_client_alone(
+    started: Start, own: StandIn
+) -> None:
+    """Servers quote the request that they refuse."""
+    gateway = started(audit={"content": False})
+    own.will(Behaviour(status=400))
+    _, _, answer = chat(gateway)
+    assert answer["error"]["message"] == "told to fail with 400"
+    until(lambda: requests_logged(gateway))
+    (line,) = requests_logged(gateway)
+    assert line["error"] == "the backend refused the request: status 400"
 
 
 def test_content_can_be_left_out_of_the_audit_log(started: Start) -> None:

@@ -11,7 +11,7 @@ from stanchion_llm_gateway.guardrails.hits import REDACT, BlockedError, Hit, blo
 from stanchion_llm_gateway.guardrails.injection import InjectionFinder
 from stanchion_llm_gateway.guardrails.pii import PiiFinder
 from stanchion_llm_gateway.guardrails.policy import PolicyFinder, Topics
-from stanchion_llm_gateway.texts import USER, Text, of_answer
+from stanchion_llm_gateway.texts import USER, Text, of_answer, without_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +114,10 @@ class AnswerGuard:
             hits += self._pii.find(text, self._action)
         return hits
 
+    def unfinished(self, text: str) -> int:
+        """Where a match begins that may go on after the text's end; else that end."""
+        return len(text) if self._action is PiiAction.OFF else self._pii.unfinished(text)
+
     async def check(self, body: dict[str, Any]) -> list[Hit]:
         """Look through a whole answer, and take out of it what is to be taken out.
 
@@ -127,7 +131,7 @@ class AnswerGuard:
             raise BlockedError(hits, ANSWER)
         if _take_out(texts, found):
             for choice in body["choices"]:
-                choice.pop("logprobs", None)  # they spell the text out again
+                without_spelling(choice)
         return hits
 
 

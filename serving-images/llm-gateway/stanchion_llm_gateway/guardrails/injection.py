@@ -65,19 +65,27 @@ class InjectionFinder:
 
 def _forms(text: str) -> Iterator[str]:
     """The text made plain, and as it reads with the usual disguises taken off."""
-    yield (plain := _plain(text))
-    if (latin := plain.translate(_LOOK_ALIKES)) != plain:
-        yield latin
-    if _DISGUISED.search(plain):
-        yield plain.translate(_DIGITS_AS_LETTERS)
-    if _SPACED_OUT.search(plain):
-        yield _SPACED_OUT.sub(lambda run: re.sub(r"[ .\-_*]", "", run.group()), plain)
+    for plain in _lines(text):
+        yield plain
+        if (latin := plain.translate(_LOOK_ALIKES)) != plain:
+            yield latin
+        if _DISGUISED.search(plain):
+            yield plain.translate(_DIGITS_AS_LETTERS)
+        if _SPACED_OUT.search(plain):
+            yield _SPACED_OUT.sub(lambda run: re.sub(r"[ .\-_*]", "", run.group()), plain)
     for found in _BASE64.finditer(text):
         try:
             hidden = base64.b64decode(found.group() + "=" * (-len(found.group()) % 4))
-            yield _plain(hidden.decode("utf-8"))
+            yield from _lines(hidden.decode("utf-8"))
         except (binascii.Error, UnicodeDecodeError):
             continue
+
+
+def _lines(text: str) -> Iterator[str]:
+    """The text made plain with its lines as they are, for forged turns, and then as one."""
+    yield (plain := _plain(text))
+    if (joined := " ".join(plain.split())) != plain.strip():
+        yield joined
 
 
 def _plain(text: str) -> str:

@@ -13,18 +13,22 @@ from stanchion_llm_gateway.backends import BackendError
 from stanchion_llm_gateway.guardrails.chain import ANSWER, PROMPT
 from stanchion_llm_gateway.guardrails.hits import BLOCK, GUARD_MODEL, BlockedError, Hit
 from stanchion_llm_gateway.logs import log
+from stanchion_llm_gateway.texts import Text
 
 if TYPE_CHECKING:
     from stanchion_llm_gateway.backends import Backends
     from stanchion_llm_gateway.exchange import Exchange
     from stanchion_llm_gateway.guard_configuration import GuardModel
+    from stanchion_llm_gateway.guardrails.chain import PromptGuard
 
 
 class Judge:
     """Asks the guard model about prompts and answers; without one, everything is safe."""
 
-    def __init__(self, configured: GuardModel | None, backends: Backends) -> None:
-        self._configured, self._backends = configured, backends
+    def __init__(
+        self, configured: GuardModel | None, backends: Backends, guard: PromptGuard
+    ) -> None:
+        self._configured, self._backends, self._guard = configured, backends, guard
 
     def judges(self, what: str) -> bool:
         """Whether it is asked about a prompt or an answer."""
@@ -67,12 +71,14 @@ class Judge:
         body = {
             "model": configured.model, "messages": messages, "max_tokens": 32, "temperature": 0,
         }  # fmt: skip
-        backend = self._backends.backend(configured.backend).model_copy(
-            update={"first_byte_seconds": configured.seconds}
-        )
+        backend = self._backends.backend(configured.backend)
+        if backend.external:
+            await self._guard.redact([Text(each, "content", each["role"]) for each in messages])
         data = msgspec.json.encode(body)
         async with asyncio.timeout(configured.seconds):
-            response = await self._backends.post(backend, "/chat/completions", data, request_id)
+            response = await self._backends.post(
+                backend, "/chat/completions", data, request_id, configured.seconds
+            )
             async with response:
                 return _read(await response.read())
 

@@ -42,6 +42,11 @@ _WITHIN: Final = re.compile(r"\d\.?\Z")
 _SUFFIXES: Final = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 """Over the list that comes with the library: by default it is fetched, in the midst of a request.
 """
+_KEY_BEGINS: Final = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+_KEY_ENDS: Final = r"-----END [A-Z0-9 ]{0,40}-----"
+_KEY_FACTS: Final = "(?:Proc-Type|DEK-Info|Version|Comment)"
+_GAP: Final = r"(?:\s|\\[nr])*+"
+"""Between the lines of a key, which JSON writes with the letters of an escape."""
 _CREDENTIALS: Final = re.compile(
     r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # AWS
     r"|\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"
@@ -49,9 +54,17 @@ _CREDENTIALS: Final = re.compile(
     r"|\bxox[abeoprs]-[A-Za-z0-9-]{10,}"  # Slack
     r"|\bAIza[0-9A-Za-z_-]{35}"  # Google
     r"|\b[rs]k_live_[0-9a-zA-Z]{20,}"  # Stripe
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}"  # JSON web token
+    # A private key, to its end; where that is missing, as far as there is nothing else.
+    rf"|{_KEY_BEGINS}(?:(?:(?!-----BEGIN)[\s\S]){{0,16384}}?{_KEY_ENDS}"
+    rf"|(?:{_GAP}(?:{_KEY_FACTS}: ?[^\n\\]{{0,200}}|[A-Za-z0-9+/]{{16,}}+={{0,2}}))*)"
 )
+_UNFINISHED: Final = re.compile(
+    r"(?:\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|sk-[\w-]{20,}|[rs]k_live_\w{20,}"
+    r"|xox[abeoprs]-[A-Za-z0-9-]{10,}|eyJ[\w-]{8,}(?:\.(?:e|ey|eyJ[\w-]*(?:\.[\w-]*)?)?)?)"
+    rf"|{_KEY_BEGINS}(?:(?!{_KEY_ENDS})[\w+/=\s\\:,-])*)\Z"
+)
+"""At the end of a text, what may be the beginning of a credential of any length."""
 CREDENTIAL: Final = "CREDENTIAL"
 _RECOGNIZERS: Final = (
     known.CreditCardRecognizer,
@@ -177,6 +190,14 @@ class PiiFinder:
             if not any(other.start <= hit.start and hit.end <= other.end for other in kept):
                 kept.append(hit)
         return kept
+
+    def unfinished(self, text: str) -> int:
+        """Where a credential begins that may go on after the text's end; else that end.
+
+        For what comes in pieces: keys and tokens are longer than what is held back of others.
+        """
+        found = _UNFINISHED.search(text) if CREDENTIAL in self.entities else None
+        return found.start() if found else len(text)
 
     def _matches(self, text: str) -> Iterator[tuple[str, int, int, float]]:
         if CREDENTIAL in self.entities:
