@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import psycopg2
 import pytest
 
@@ -140,6 +142,45 @@ def test_a_value_that_is_not_there_is_inconsistent_too(store: Store) -> None:
     assert store.command("check", SAMPLE="50").returncode == 3, "they are older than the overlap"
     store.execute(f"INSERT INTO {ONLINE} SELECT * FROM public.kept ON CONFLICT DO NOTHING")
     store.must("check", SAMPLE="50")
+
+
+@contextmanager
+def late_rows(store: Store, computed_at: str) -> Iterator[list[int]]:
+    """Customers whose rows come after the materialisation; at the end all is as it was."""
+    folder = store.sources / "customer_orders"
+    newest = pd.read_parquet(folder / f"{LAST_DAY}.parquet").head(5)
+    late = newest.assign(computed_at=pd.Timestamp(computed_at, tz="UTC"), orders=1_000)
+    late.to_parquet(folder / "late.parquet", index=False)
+    try:
+        yield late["customer_id"].tolist()
+    finally:
+        (folder / "late.parquet").unlink()
+        store.execute("UPDATE stanchion.views SET materialized_until = NULL")
+        store.must("materialize", **UNTIL)
+
+
+def test_rows_no_later_than_the_overlap_are_brought_online_and_no_inconsistency(
+    store: Store,
+) -> None:
+    before = store.rows(ONLINE)
+    with late_rows(store, "2026-11-22T08:30:00"):
+        log = store.must("check", SAMPLE="1000")
+        (told,) = [line for line in log if line["level"] == "warning"]
+        assert (told["feature_view"], told["differed"], told["differ"]) == ("customer_orders", 5, 0)
+        assert store.execute("SELECT sum(inconsistent) FROM stanchion.checks") == [(0,)]
+        again = store.must("check", SAMPLE="1000")
+        assert not [line for line in again if line["level"] == "warning"], "they are served"
+    assert store.rows(ONLINE) == before
+
+
+def test_rows_later_than_the_overlap_are_told_until_it_is_raised(store: Store) -> None:
+    with late_rows(store, "2026-11-22T07:30:00") as customers:
+        done = store.command("check", SAMPLE="1000")
+        assert done.returncode == 3
+        assert "customer_orders:orders: 5 of " in done.stderr
+        named = [line for line in done.log if line["message"] == "inconsistent"]
+        assert sorted(line["entity"]["customer_id"] for line in named) == customers
+        store.must("check", SAMPLE="1000", OVERLAP_MINUTES="120")
 
 
 def test_definitions_that_are_not_served_are_refused_and_change_nothing(store: Store) -> None:

@@ -3,6 +3,10 @@
 Entities are sampled from the files. For each, the value that is served is compared with the one
 that a point-in-time join gives for the moment up to which the view is materialised: another path
 through Feast than the one that wrote it.
+
+Rows that came since and are no later than the overlap are no fault: the next materialisation would
+have brought them. So where values differ the overlap is materialised again, and what differs even
+then is inconsistent.
 """
 
 from __future__ import annotations
@@ -20,11 +24,11 @@ from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from fsspec.core import url_to_fs
 from sqlalchemy.exc import SQLAlchemyError
 
-from stanchion_feature_store import feast_store, state
+from stanchion_feature_store import feast_store, materialize, state
 from stanchion_feature_store.compare import same
 from stanchion_feature_store.database import alone, connect, one_line
 from stanchion_feature_store.errors import InconsistentError, StoreError
-from stanchion_feature_store.settings import Login, Settings, fraction, login, number
+from stanchion_feature_store.settings import fraction, number
 from stanchion_feature_store.state import Checked
 
 if TYPE_CHECKING:
@@ -43,14 +47,12 @@ class Plan:
     """Everything one run needs.
 
     Attributes:
-        settings: Where the store is.
-        writer: The role that keeps what was found.
+        materialization: Where the store is, the role that writes, and how late a row may come.
         sample: Entities of each view at most.
         tolerance: By how much two numbers may differ, as a share of the larger one.
     """
 
-    settings: Settings
-    writer: Login
+    materialization: materialize.Plan
     sample: int
     tolerance: float
 
@@ -61,10 +63,8 @@ class Plan:
         Raises:
             SettingsError: Something is missing or malformed.
         """
-        settings = Settings.read(environment)
         return cls(
-            settings,
-            login("writer", username=settings.database.writer),
+            materialize.Plan.read(environment),
             number(environment, "SAMPLE", 500),
             fraction(environment, "TOLERANCE", 1e-6),
         )
@@ -81,10 +81,10 @@ def check(plan: Plan) -> None:
     """
     differing, failed = [], []
     try:
-        connection = connect(plan.settings.database, plan.writer)
+        connection = connect(plan.materialization.settings.database, plan.materialization.writer)
         # No materialisation in between: the two sides would be of different moments.
         with connection, alone(connection):
-            store = feast_store.opened(plan.settings, plan.writer)
+            store = feast_store.opened(plan.materialization.settings, plan.materialization.writer)
             known = state.progress(connection)
             for view in feast_store.views(store):
                 until = known.get(view.name)
@@ -92,7 +92,7 @@ def check(plan: Plan) -> None:
                     log.warning("%s is not materialised yet, and not checked", view.name)
                     continue
                 try:
-                    found = _view(plan, store, view, until)
+                    found = _view(plan, store, connection, view, until)
                 except Exception as error:  # noqa: BLE001 - Feast and its sources raise anything
                     failed.append(f"{view.name}: {type(error).__name__}: {one_line(error)}")
                     continue
@@ -112,13 +112,41 @@ def check(plan: Plan) -> None:
         raise StoreError("\n".join(failed))
 
 
-def _view(plan: Plan, store: Any, view: Any, until: datetime) -> list[Checked]:
+def _view(plan: Plan, store: Any, connection: Any, view: Any, until: datetime) -> list[Checked]:
     features = [field.name for field in view.features]
-    named = [f"{view.name}:{feature}" for feature in features]
     entities = _sampled(view, until, plan.sample)
     log.info("checking", extra={"fields": {"feature_view": view.name, "entities": len(entities)}})
     if entities.empty:
         return [Checked(view.name, feature, 0, 0) for feature in features]
+    compared, differing = _compared(plan, store, view, entities, until)
+    if first := _values(differing):
+        materialize.bring_up(
+            plan.materialization, store, connection, view, before=until, until=until
+        )
+        compared, differing = _compared(plan, store, view, entities, until)
+        told = {"feature_view": view.name, "differed": first, "differ": _values(differing)}
+        log.warning("values differed; materialised the overlap again", extra={"fields": told})
+    for feature in features:
+        for row in differing[feature][:_NAMED]:
+            entity = json.loads(json.dumps(row, default=str))
+            fields = {"feature_view": view.name, "feature": feature, "entity": entity}
+            log.error("inconsistent", extra={"fields": fields})
+    return [
+        Checked(view.name, feature, compared[feature], len(differing[feature]))
+        for feature in features
+    ]
+
+
+def _values(differing: Mapping[str, list[Any]]) -> int:
+    return sum(map(len, differing.values()))
+
+
+def _compared(
+    plan: Plan, store: Any, view: Any, entities: pd.DataFrame, until: datetime
+) -> tuple[dict[str, int], dict[str, list[dict[str, Any]]]]:
+    """By feature, how many values were compared, and the entities whose values differ."""
+    features = [field.name for field in view.features]
+    named = [f"{view.name}:{feature}" for feature in features]
     asked = entities.assign(event_timestamp=until)
     keys = [*entities.columns]
     offline = store.get_historical_features(entity_df=asked, features=named).to_df()
@@ -127,23 +155,18 @@ def _view(plan: Plan, store: Any, view: Any, until: datetime) -> list[Checked]:
     rows = entities.to_dict("records")
     answer = store.get_online_features(features=named, entity_rows=rows)
     online, statuses = answer.to_dict(), _statuses(answer)
-    found = []
+    compared = dict.fromkeys(features, 0)
+    differing: dict[str, list[dict[str, Any]]] = {feature: [] for feature in features}
     for feature in features:
-        compared, differing = 0, []
         for at, row in enumerate(rows):
             # It was served until a while ago, and no caller gets it any more.
             if statuses[feature][at] == FieldStatus.OUTSIDE_MAX_AGE:
                 continue
-            compared += 1
+            compared[feature] += 1
             wanted = expected[tuple(row[key] for key in keys)][feature]
             if not same(online[feature][at], wanted, plan.tolerance):
-                differing.append(row)
-        found.append(Checked(view.name, feature, compared, len(differing)))
-        for row in differing[:_NAMED]:
-            entity = json.loads(json.dumps(row, default=str))
-            fields = {"feature_view": view.name, "feature": feature, "entity": entity}
-            log.error("inconsistent", extra={"fields": fields})
-    return found
+                differing[feature].append(row)
+    return compared, differing
 
 
 def _sampled(view: Any, until: datetime, most: int) -> pd.DataFrame:

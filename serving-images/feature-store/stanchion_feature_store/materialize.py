@@ -107,7 +107,7 @@ def materialize(plan: Plan) -> None:
             known = state.progress(connection)
             for view in feast_store.views(store):
                 try:
-                    _bring_up(
+                    bring_up(
                         plan,
                         store,
                         connection,
@@ -125,7 +125,7 @@ def materialize(plan: Plan) -> None:
         raise StoreError("\n".join(failed))
 
 
-def _bring_up(
+def bring_up(
     plan: Plan,
     store: Any,
     connection: Any,
@@ -134,6 +134,16 @@ def _bring_up(
     before: datetime | None,
     until: datetime,
 ) -> None:
+    """Write a view's values, less what is past its ttl. To be called `alone`.
+
+    Args:
+        plan: How far to go back, and the longest step.
+        store: Feast, as the writer.
+        connection: Where progress is kept, as the writer.
+        view: The view.
+        before: Where the last run ended; None: there was none.
+        until: Where to end. The last run's end again is the overlap alone.
+    """
     began, steps = time.monotonic(), 0
     for start, end in windows(view.ttl, before, until, plan.overlap, plan.step):
         # Feast draws progress bars.
