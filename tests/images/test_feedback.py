@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from stanchion_drift_monitor.answered import logged_rows
-from stanchion_drift_monitor.feedback import measure
+from stanchion_drift_monitor.feedback import measure, read_labels
 from stanchion_drift_monitor.prediction_files import LogFile
 from stanchion_drift_monitor.settings import Labels
 from stanchion_model_server.batch.errors import InputRefusedError
@@ -19,16 +21,31 @@ ROWS = 300
 REGRESSION = {"task": "regression", "metric": "mae"}
 CLASSIFICATION = {"task": "classification", "metric": "accuracy"}
 PROBABILITIES = {**CLASSIFICATION, "probabilities": {"a": "of-a", "b": "of-b"}}
+OF_NUMBERS = {**CLASSIFICATION, "probabilities": {"0": "of-0", "1": "of-1"}}
+SCORES = {"of-0": [0.75, 0.25] * (ROWS // 2), "of-1": [0.25, 0.75] * (ROWS // 2)}
+"""Of the classes 0 and 1, in turns."""
+
+
+def ids(count: int) -> dict[str, Any]:
+    return {"request_id": [f"r{at}" for at in range(count)], "row": 0}
+
+
+def answers_of(**columns: list[Any]) -> pd.DataFrame:
+    """A log, one row a request."""
+    count = len(next(iter(columns.values())))
+    return pd.DataFrame({**ids(count), "day": "2026-11-20", **columns})
+
+
+def asked_for(wanted: dict[str, Any]) -> Labels:
+    settings = {"location": "s3://labels", "column": "truth", "limit": 0.5, **wanted}
+    return Labels.model_validate(settings)
 
 
 def measured(labels: list[Any], wanted: dict[str, Any], **outputs: list[Any]) -> dict[str, Any]:
     """What is thought of answers whose labels are known, one row a request."""
-    ids = {"request_id": [f"r{at}" for at in range(len(labels))], "row": 0}
-    named = {f"output.{name}": values for name, values in outputs.items()}
-    logged = pd.DataFrame({**ids, "day": "2026-11-20", **named})
-    truth = pd.DataFrame({**ids, "label of the row": labels})
-    settings = {"location": "s3://labels", "column": "truth", "limit": 0.5, **wanted}
-    return measure(logged, truth, Labels.model_validate(settings), None)
+    logged = answers_of(**{f"output.{name}": values for name, values in outputs.items()})
+    truth = pd.DataFrame({**ids(len(labels)), "label of the row": labels})
+    return measure(logged, truth, asked_for(wanted), None)
 
 
 def with_one(values: list[Any], odd: Any) -> list[Any]:
@@ -67,6 +84,42 @@ def test_what_is_no_probability_costs_its_row_alone(odd: float) -> None:
     found = measured(["a"] * ROWS, PROBABILITIES, **named)
     assert (found["labelled"], found["unusable"]) == (ROWS - 1, 1)
     assert found["metrics"]["logLoss"] == pytest.approx(-math.log(0.75), abs=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "float64", "float32"])
+@pytest.mark.parametrize(
+    ("wanted", "outputs"),
+    [
+        (OF_NUMBERS, SCORES),
+        ({**OF_NUMBERS, "metric": "logLoss"}, SCORES),
+        (CLASSIFICATION, {"prediction": [0, 1] * (ROWS // 2)}),
+    ],
+    ids=["accuracy of probabilities", "logLoss", "accuracy of classes"],
+)
+def test_a_null_among_labels_of_whole_numbers_costs_its_row_alone(
+    tmp_path: Path, dtype: str, wanted: dict[str, Any], outputs: dict[str, list[Any]]
+) -> None:
+    known = pd.DataFrame({**ids(ROWS), "truth": [0, 1] * (ROWS // 2)})
+    known.iloc[:100].to_parquet(tmp_path / "whole.parquet")
+    pending = known.iloc[100:].astype({"truth": dtype})
+    pending.loc[200, "truth"] = None
+    # Without what pandas notes of its own types, as others write.
+    plain = pa.Table.from_pandas(pending, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(plain, tmp_path / "pending.parquet")
+    logged = answers_of(**{f"output.{name}": values for name, values in outputs.items()})
+    settings = asked_for(wanted)
+    truth, contradicted = read_labels(
+        Folder(f"file://{tmp_path}"), settings, {*logged["request_id"]}
+    )
+    found = measure(logged, truth, settings, None)
+    assert (found["labelled"], contradicted, found["metrics"]["accuracy"]) == (ROWS - 1, 0, 1)
+
+
+@pytest.mark.parametrize("labels", [[False, True], [0.5, 1.5], [0.0, 1.0]])
+def test_a_class_is_named_as_its_labels_are_written(labels: list[Any]) -> None:
+    named = dict(zip(map(str, labels), SCORES, strict=True))
+    wanted = {**CLASSIFICATION, "probabilities": named}
+    assert measured(labels * (ROWS // 2), wanted, **SCORES)["metrics"]["accuracy"] == 1
 
 
 @pytest.mark.parametrize("wanted", [REGRESSION, CLASSIFICATION], ids=["regression", "classes"])

@@ -167,7 +167,7 @@ def _of_scores(
     joined: pd.DataFrame, truth: Any, wanted: Labels
 ) -> tuple[dict[str, float | None], Any]:
     classes = sorted(wanted.probabilities)
-    texts = np.array([str(each) for each in truth])
+    texts = np.array([_class(each, classes) for each in truth])
     if unknown := sorted({*texts} - {*classes}):
         raise InputRefusedError(
             f"labels {', '.join(unknown[:5])} have no probability; add them to probabilities"
@@ -182,6 +182,13 @@ def _of_scores(
         return _all_digits(found), (texts == answers).astype(float)
     own = scores[np.arange(len(texts)), np.searchsorted(classes, texts)]
     return _all_digits(found), -np.log(np.clip(own, np.finfo(float).eps, 1))
+
+
+def _class(label: Any, classes: list[str]) -> str:
+    """A label's class by name: whole numbers come as floats where one beside them is missing."""
+    name = str(label)
+    whole = isinstance(label, float | np.floating) and label.is_integer()
+    return str(int(label)) if whole and name not in classes else name
 
 
 def _groups(joined: pd.DataFrame, name: str, scores: Any) -> dict[str, dict[str, Any]]:
