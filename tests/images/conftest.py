@@ -129,7 +129,7 @@ class Client:
     """Speaks ASGI to the application, in this process."""
 
     def __init__(self, app: Any) -> None:
-        self._app = app
+        self.app = app
 
     async def __call__(
         self,
@@ -164,7 +164,7 @@ class Client:
         async def send(message: dict[str, Any]) -> None:
             answers.append(message)
 
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
         start, *rest = answers
         return Reply(
             start["status"],

@@ -263,13 +263,37 @@ def test_refused_rows_stand_apart_with_their_number_and_reason(
     assert refused["_reason"].str.contains("NaN").all()
 
 
-def test_more_refused_rows_than_may_be_fail_the_shard_and_publish_nothing(
-    classifier: ServedModel, tmp_path: Path
+@pytest.mark.parametrize(("share", "rows_refused"), [(0, [7]), (0.002, [7, 250])])
+def test_more_refused_rows_than_may_be_fail_the_shard_and_publish_their_reasons_alone(
+    share: float, rows_refused: list[int], classifier: ServedModel, tmp_path: Path
 ) -> None:
     write(tmp_path / "in", with_bad_rows())
-    with pytest.raises(InputRefusedError, match=r"1 rows are refused and 0 may be; row 7: .*NaN"):
-        score(tmp_path, classifier, shards=1)
-    assert not [name for name in files(tmp_path / "out") if name.endswith((".parquet", ".json"))]
+    many, last = len(rows_refused), rows_refused[-1]
+    told = rf"{many} rows are refused and {many - 1} may be; row {last}: the input is refused \(Val"
+    with pytest.raises(InputRefusedError, match=told):
+        score(tmp_path, classifier, shards=1, refused_share=share)
+    left = [name for name in files(tmp_path / "out") if name.endswith((".parquet", ".json"))]
+    (name,) = left
+    assert name.startswith("_refused/part-00000-of-00001-")
+    refused = pd.read_parquet(tmp_path / "out" / name)
+    assert refused["_row"].tolist() == rows_refused
+    assert refused["_reason"].str.contains("NaN").all()
+
+
+def test_reasons_of_a_shard_that_failed_go_with_the_next_work_that_is_complete(
+    classifier: ServedModel, tmp_path: Path
+) -> None:
+    def reasons() -> list[str]:
+        return [name for name in files(tmp_path / "out") if name.startswith("_refused/part-")]
+
+    write(tmp_path / "in", with_bad_rows())
+    with pytest.raises(InputRefusedError):
+        score(tmp_path, classifier, shards=2)
+    assert reasons()
+    rows(500).to_parquet(tmp_path / "in" / "a.parquet", index=False)
+    (tmp_path / "in" / "b.parquet").unlink()
+    assert score(tmp_path, classifier, shards=2)["complete"]
+    assert not reasons()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from stanchion_model_server.batch.errors import InputRefusedError
 from stanchion_model_server.loading import ServedModel, load_folder
 
 from .conftest import DIGEST, NAMES, Client, save_classifier, started, training_data
@@ -187,3 +189,33 @@ async def test_what_the_server_refuses_is_refused_with_the_same_words(
     (file,) = (tmp_path / "out" / "_refused").iterdir()
     written = pd.read_parquet(file)
     assert dict(zip(written["_row"], written["_reason"], strict=True)) == refused
+
+
+async def test_the_values_of_what_is_refused_are_in_no_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pd.DataFrame({"region": ["north", "south"] * 20})
+    encode = OneHotEncoder(handle_unknown="error")
+    model = make_pipeline(encode, LogisticRegression()).fit(frame, [0, 1] * 20)
+    signature = infer_signature(frame, model.predict(frame))
+    served = saved(tmp_path / "model", model, frame, signature)
+    spoilt = frame.replace({"region": {"south": "jane@x.org"}}).head(2)
+
+    client, _ = await started(monkeypatch, served)
+    reply = await client("POST", "/invocations", exact(spoilt))
+    assert reply.status == 422
+    assert "jane@x.org" in reply.json()["error"], "the caller is told"
+    client.app.access_log.flush()
+    logged = capsys.readouterr().out
+    assert json.loads(logged.splitlines()[-1])["error"] == "the input is refused (ValueError)"
+    assert "jane" not in logged
+
+    (tmp_path / "in").mkdir()
+    spoilt.assign(id=range(2)).to_parquet(tmp_path / "in" / "all.parquet", index=False)
+    with pytest.raises(InputRefusedError) as failed:
+        score(tmp_path, served, shards=1)
+    assert "row 1: the input is refused (ValueError); file://" in str(failed.value)
+    assert "jane" not in str(failed.value)
+    (file,) = (tmp_path / "out" / "_refused").iterdir()
+    assert str(file) in str(failed.value)
+    assert pd.read_parquet(file)["_reason"].tolist() == [reply.json()["error"]]

@@ -124,7 +124,7 @@ class Application:
                 body = await predict(asked, media_type, request_id.decode("latin-1"))
         except RequestError as refusal:
             status, body = _failure(refusal)
-            error = refusal.message
+            error = refusal.logged
             outcome = _OUTCOMES.get(refusal.status, outcomes.CLIENT_ERROR)
             if refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
                 headers.append(_CLOSE)  # the rest of the body is not worth reading

@@ -12,11 +12,27 @@ class RequestError(Exception):
         status: The HTTP status.
         message: What is wrong, for the person who wrote the client.
         fields: Inputs at fault, where the signature names them.
+        repeats: What the message repeats the words of, where these may hold values of the request.
     """
 
-    def __init__(self, status: HTTPStatus, message: str, fields: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        message: str,
+        fields: tuple[str, ...] = (),
+        repeats: Exception | None = None,
+    ) -> None:
         self.status, self.message, self.fields = status, message, fields
+        self._kind = "" if repeats is None else type(repeats).__name__
         super().__init__(message)
+
+    @property
+    def logged(self) -> str:
+        """What a log may say: what is wrong, without any value of the request."""
+        if not self._kind:
+            return self.message
+        inputs = f", {', '.join(self.fields)}" if self.fields else ""
+        return f"the input is refused ({self._kind}{inputs})"
 
     def body(self) -> dict[str, object]:
         """The JSON body: `error`, and `fields` where any are known."""
@@ -26,14 +42,14 @@ class RequestError(Exception):
         return body
 
 
-def mismatch(message: str, *fields: str) -> RequestError:
+def mismatch(message: str, *fields: str, repeats: Exception | None = None) -> RequestError:
     """An input that is well formed but not what the model's signature asks for: 422."""
-    return RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, message, fields)
+    return RequestError(HTTPStatus.UNPROCESSABLE_ENTITY, message, fields, repeats)
 
 
-def malformed(message: str) -> RequestError:
+def malformed(message: str, repeats: Exception | None = None) -> RequestError:
     """A request that cannot be read at all: 400."""
-    return RequestError(HTTPStatus.BAD_REQUEST, message)
+    return RequestError(HTTPStatus.BAD_REQUEST, message, repeats=repeats)
 
 
 class ModelRefusedError(Exception):

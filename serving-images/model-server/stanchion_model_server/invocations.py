@@ -139,7 +139,7 @@ class InvocationsReader:
         except MlflowException as error:
             raise from_mlflow(error) from None
         except (TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-            raise malformed(f"the body cannot be read as model input: {error}") from None
+            raise malformed(f"the body cannot be read as model input: {error}", error) from None
         count = len(parsed.data) if hasattr(parsed.data, "__len__") else 1
         return Unmerged(parsed.data, parsed.params, count)
 
@@ -147,23 +147,24 @@ class InvocationsReader:
 def from_mlflow(error: MlflowException) -> RequestError:
     """MLflow's refusal as ours: 422 with the fields where the signature was at stake, else 400."""
     message = str(error.message)
+    reason = message.rpartition("Error: ")[2] if "Failed to enforce schema" in message else message
+    reason = reason.partition(". IMPORTANT:")[0]
     fields: tuple[str, ...] = ()
-    found = _FIELD.search(message)
+    found = _FIELD.search(reason)
     if found is not None:
         many = found["many"]
         fields = (
             tuple(re.findall(r"'([^']*)'", many)) if many else (found["one"] or found["typed"],)
         )
-    reason = message.rpartition("Error: ")[2] if "Failed to enforce schema" in message else message
-    reason = reason.partition(". IMPORTANT:")[0]
     if found is not None or "schema" in message or error.error_code == "INVALID_PARAMETER_VALUE":
-        return mismatch(f"the input does not match the model's signature: {reason}", *fields)
-    return malformed(reason)
+        told = f"the input does not match the model's signature: {reason}"
+        return mismatch(told, *fields, repeats=error)
+    return malformed(reason, error)
 
 
 def refused_by_model(error: Exception) -> RequestError:
     """What a model raises for values that the signature allows and it does not, such as NaN."""
-    return mismatch(f"the model refuses the input: {error}")
+    return mismatch(f"the model refuses the input: {error}", repeats=error)
 
 
 def write(result: Any) -> bytes:

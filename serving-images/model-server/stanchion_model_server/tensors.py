@@ -157,7 +157,6 @@ def as_column(values: list[Any], tensor: Tensor, kind: Any) -> Any:
         if kind in COLUMN_TYPES and kind != DataType.boolean and tensor.datatype != "BYTES":
             return pd.Series(values).astype(kind.to_numpy())
     except (ValueError, TypeError, binascii.Error) as error:
-        raise mismatch(
-            f"input {tensor.name}: not of type {kind.name}: {error}", tensor.name
-        ) from None
+        told = f"input {tensor.name}: not of type {kind.name}: {error}"
+        raise mismatch(told, tensor.name, repeats=error) from None
     return values

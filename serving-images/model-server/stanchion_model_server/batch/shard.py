@@ -37,22 +37,25 @@ _READ_AHEAD: Final = 1 << 20
 class _Refusals:
     """The rows that the model takes no answer for, up to the share that may be refused."""
 
-    def __init__(self, table: Table, allowed: float) -> None:
-        self._table, self._allowed = table, allowed
+    def __init__(self, table: Table, place: str, allowed: float) -> None:
+        self._table, self._place, self._allowed = table, place, allowed
 
-    def add(self, row: pa.RecordBatch, number: int, reason: str) -> None:
+    def add(self, row: pa.RecordBatch, number: int, error: RequestError) -> None:
         """Keep one.
 
         Raises:
-            InputRefusedError: It is one too many.
+            InputRefusedError: It is one too many. The rows and reasons, which may hold their
+                values, are in the file and not in the message.
         """
         columns = dict(zip(row.schema.names, row.columns, strict=True))
-        columns |= {ROW: pa.array([number], pa.int64()), REASON: pa.array([reason])}
+        columns |= {ROW: pa.array([number], pa.int64()), REASON: pa.array([error.message])}
         self._table.add(pa.RecordBatch.from_pydict(columns))
         if self._table.rows > self._allowed:
+            self._table.publish()
             raise InputRefusedError(
                 f"{self._table.rows} rows are refused and {int(self._allowed)} may be; row"
-                f" {number}: {reason}; correct the input, or raise the share that may be refused"
+                f" {number}: {error.logged}; {self._place} has the reasons; correct the input, or"
+                " raise the share that may be refused"
             )
 
 
@@ -92,8 +95,10 @@ class Scorer:
         parts = self._work.plan.parts(shard, shards)
         asked = sum(part.count for part in parts)
         answers = Table(self._target, manifest.output_name(self._work, shard))
-        refused = Table(self._target, manifest.refused_name(self._work, shard))
-        refusals = _Refusals(refused, asked * self._work.settings.refused_share)
+        name = manifest.refused_name(self._work, shard)
+        refused = Table(self._target, name)
+        allowed = asked * self._work.settings.refused_share
+        refusals = _Refusals(refused, f"{self._target.uri}/{name}", allowed)
         first = self._work.plan.first_row(shard, shards)
         for part in parts:
             for batch in self._batches(part):
@@ -150,7 +155,7 @@ class Scorer:
             result = self._ask(batch)
         except RequestError as error:
             if batch.num_rows == 1:
-                refusals.add(batch, first, error.message)
+                refusals.add(batch, first, error)
                 return
             for offset, half in halves(batch):
                 yield from self._answered(half, first + offset, refusals)
