@@ -54,6 +54,11 @@ class Ref:
         """API group; empty for the core one."""
         return self.api_version.rpartition("/")[0]
 
+    @property
+    def identity(self) -> tuple[str, str, str, str]:
+        """Which object it is, under whichever of its API versions it is asked for."""
+        return self.group, self.kind, self.namespace, self.name
+
     def __str__(self) -> str:
         """`Kind namespace/name`, as messages show it."""
         return f"{self.kind} {self.namespace + '/' if self.namespace else ''}{self.name}"
@@ -115,6 +120,19 @@ class Api:
         except (HTTPError, ApiException) as error:
             raise self._unreachable(error) from None
         return True
+
+    def serves(self, group: str, kind: str) -> str:
+        """The API version under which the cluster serves a kind, its preferred one; empty: none."""
+        try:
+            found = self._dynamic.resources.search(
+                prefix="apis" if group else "api", group=group, kind=kind
+            )
+        except ResourceNotFoundError:
+            return ""
+        except (HTTPError, ApiException) as error:
+            raise self._unreachable(error) from None
+        best = sorted(found, key=lambda each: not each.preferred)
+        return str(best[0].group_version) if best else ""
 
     def get(self, ref: Ref) -> dict[str, Any] | None:
         """The object as the server has it; None when there is none."""

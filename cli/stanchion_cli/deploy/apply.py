@@ -135,7 +135,8 @@ def _has(fields: Any, path: str) -> bool:
 
 
 def _prune(api: Api, applyset: ApplySet, *, keep: Collection[Ref]) -> list[Ref]:
-    gone = [ref for ref in applyset.members(api) if ref not in keep]
+    kept = {ref.identity for ref in keep}
+    gone = [ref for ref in applyset.members(api) if ref.identity not in kept]
     if gone:
         with step(f"prune {len(gone)} objects"):
             delete(api, gone)

@@ -97,16 +97,20 @@ class ApplySet:
         self._write_parent(api, refs)
 
     def members(self, api: Api) -> list[Ref]:
-        """Every live object of the set, of the kinds and namespaces that the parent records.
+        """Every live object of the set, of the kinds that the parent records.
 
+        Each kind is listed once, under a version that the cluster serves now: the recorded ones may
+        be several, or served no more. A kind that the cluster no longer has took its objects along.
         What a controller made of one, with its labels, is the controller's: KEDA's autoscaler of a
         ScaledObject, deleted, would be there again.
         """
-        kinds = {(ref.api_version, ref.kind) for ref in self._recorded(api)}
+        kinds = {(ref.group, ref.kind) for ref in self._recorded(api)}
+        served = {(api.serves(group, kind), kind) for group, kind in kinds}
         selector = f"{PART_OF}={self.id}"
         return sorted(
             Ref.of(item)
-            for api_version, kind in kinds
+            for api_version, kind in served
+            if api_version
             for item in api.list(api_version, kind, selector=selector)
             if not any(
                 owner.get("controller") for owner in item["metadata"].get("ownerReferences") or ()

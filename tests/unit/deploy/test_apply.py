@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from stanchion_cli.deploy import apply
-from stanchion_cli.deploy.api import Ref
+from stanchion_cli.deploy.api import Manifest, Ref
+from stanchion_cli.deploy.applyset import ApplySet
 from stanchion_cli.errors import StanchionError
 
 REF = Ref("apps/v1", "Deployment", "demo", "wine")
@@ -142,3 +143,92 @@ def test_weights_that_a_controller_wrote_stay_also_in_the_middle_of_a_canary() -
     live = {"spec": {"hostnames": ["old.example.com"], "rules": rules(75, 25)}}
     found = apply._as_found(apply.Planned(declared, (), ignored=("spec.rules",)), live)
     assert found == {"spec": {"hostnames": ["new.example.com"], "rules": rules(75, 25)}}
+
+
+class Served:
+    """Objects in memory, each found under every API version of its kind that is served."""
+
+    def __init__(self) -> None:
+        self.versions = {"": ["v1"], "kueue.x-k8s.io": ["kueue.x-k8s.io/v1beta1"]}
+        self.objects: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def _checked(self, version: str, kind: str) -> str:
+        group = version.rpartition("/")[0]
+        if version not in self.versions.get(group, ()):
+            raise StanchionError(f"the cluster has no kind {kind} in {version}")
+        return group
+
+    def serves(self, group: str, _kind: str) -> str:
+        return [*self.versions.get(group, ()), ""][0]
+
+    def get(self, ref: Ref) -> dict[str, Any] | None:
+        self._checked(ref.api_version, ref.kind)
+        return self.objects.get(ref.identity)
+
+    def apply(self, manifest: Manifest) -> dict[str, Any]:
+        ref = Ref.of(manifest)
+        self._checked(ref.api_version, ref.kind)
+        metadata = {**manifest["metadata"], "resourceVersion": "1"}
+        self.objects[ref.identity] = {
+            **manifest,
+            "metadata": metadata,
+            "status": {"phase": "Active"},
+        }
+        return self.objects[ref.identity]
+
+    def delete(self, ref: Ref) -> None:
+        self._checked(ref.api_version, ref.kind)
+        self.objects.pop(ref.identity, None)
+
+    def list(self, version: str, kind: str, *, selector: str) -> Iterator[dict[str, Any]]:
+        group = self._checked(version, kind)
+        label, _, wanted = selector.partition("=")
+        for identity, found in list(self.objects.items()):
+            labelled = (found["metadata"].get("labels") or {}).get(label) == wanted
+            if identity[:2] == (group, kind) and labelled:
+                yield {**found, "apiVersion": version, "kind": kind}
+
+
+def queue(version: str, name: str = "demo") -> apply.Planned:
+    """A queue, declared under a version of its kind."""
+    return apply.Planned(
+        {
+            "apiVersion": f"kueue.x-k8s.io/{version}",
+            "kind": "LocalQueue",
+            "metadata": {"name": name, "namespace": "demo"},
+        },
+        (),
+    )
+
+
+def up(cluster: Any, *plan: apply.Planned) -> apply.Applied:
+    """What `up` does to objects that are its to change."""
+    applyset = ApplySet("local")
+    applyset.announce(cluster, [planned.ref for planned in plan])
+    return apply.apply_all(cluster, applyset, plan)
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(
+    "served", [["v1beta2", "v1beta1"], ["v1beta1", "v1beta2"], ["v1beta2"]], ids=" ".join
+)
+def test_an_object_that_is_declared_under_another_version_of_its_kind_stays(
+    served: list[str],
+) -> None:
+    cluster = Served()
+    up(cluster, queue("v1beta1"), queue("v1beta1", "old"))
+    cluster.versions["kueue.x-k8s.io"] = [f"kueue.x-k8s.io/{each}" for each in served]
+    done = up(cluster, queue("v1beta2"))
+    assert [ref.name for ref in done.pruned] == ["old"]
+    kept = [name for group, _, _, name in cluster.objects if group]
+    assert kept == ["demo"]
+    assert str(up(cluster, queue("v1beta2"))) == "0 created, 0 changed, 1 unchanged, 0 pruned"
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_kind_that_the_cluster_has_no_more_holds_nothing_up() -> None:
+    cluster = Served()
+    up(cluster, queue("v1beta1"))
+    del cluster.versions["kueue.x-k8s.io"]
+    assert up(cluster).pruned == ()
+    assert ApplySet("local").members(cast("Any", cluster)) == []

@@ -33,6 +33,9 @@ def test_what_a_controller_made_with_the_labels_of_a_member_is_no_member() -> No
             kept = {"stanchion.dev/contains-api-versions": "autoscaling/v2:HorizontalPodAutoscaler"}
             return {"metadata": {"annotations": kept}}
 
+        def serves(self, group: str, _kind: str) -> str:
+            return f"{group}/v2"
+
         def list(self, version: str, kind: str, *, selector: str) -> list[dict[str, Any]]:
             assert selector == f"{PART_OF}={applyset.id}"
             about = {"apiVersion": version, "kind": kind}
