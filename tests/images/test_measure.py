@@ -43,6 +43,7 @@ from stanchion_model_server.measure import measure
 from stanchion_model_server.scan import problems, scan
 from stanchion_model_server.settings import SettingsError
 from stanchion_model_server.wanted import EvaluationWanted, Wanted
+from stanchion_models import RegistryUnavailableError
 
 from .conftest import DIGEST, NAMES, Store, save_classifier, settings, training_data
 
@@ -211,6 +212,24 @@ def test_a_data_set_is_read_from_a_runs_artifacts(store: Store, tmp_path: Path) 
     asked["data"] = f"runs:/{run.info.run_id}/evaluation.csv"
     report = measure(store.settings(), Wanted.model_validate({"evaluation": asked}))
     assert report["evaluation"]["rows"] == 100
+
+
+def test_a_registry_that_does_not_answer_is_told_apart_from_a_model_that_is_refused(
+    store: Store,
+) -> None:
+    silent = store.settings(MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert "unavailable" in measure(silent, Wanted(), tries=1)
+    assert "unavailable" not in measure(store.settings(MODEL_DIGEST=DIGEST), Wanted())
+
+
+def test_a_data_set_that_cannot_be_fetched_now_is_told_apart_from_one_that_is_not_there(
+    store: Store, classifier: ServedModel, tmp_path: Path
+) -> None:
+    asked = {**_data(tmp_path), "data": f"runs:/{'0' * 32}/evaluation.csv"}
+    with pytest.raises(RegistryUnavailableError, match=r"evaluation\.csv cannot be fetched"):
+        _evaluate(classifier, asked)
+    with pytest.raises(EvaluationError, match=r"evaluation\.csv cannot be fetched"):
+        evaluate(classifier, _wanted(asked), tracking_uri=store.uri)
 
 
 def test_a_version_with_another_digest_is_not_loaded_and_the_rest_says_so(

@@ -28,7 +28,7 @@ def pending(live: Live) -> str:
 
 def failed(api: Api, live: Live) -> str:
     """Why the object can never become ready without a change; empty while there is hope."""
-    for condition in _conditions(live):
+    for condition in conditions(live):
         if condition["type"] == "Failed" and condition["status"] == "True":
             return f"the job failed: {condition.get('message', condition.get('reason', ''))}"
         if condition.get("reason") == "ProgressDeadlineExceeded":
@@ -36,7 +36,7 @@ def failed(api: Api, live: Live) -> str:
     if _is_taken_back(live):
         return f"its new version was taken back: {live['status'].get('message', '')}"
     for pod in _pods(api, live):
-        for status in _container_statuses(pod):
+        for status in container_statuses(pod):
             waiting = status.get("state", {}).get("waiting") or {}
             reason = waiting.get("reason", "")
             crashed = (
@@ -68,7 +68,7 @@ def obstacle(api: Api, live: Live) -> str:
         if _ready(pod) or pod["status"].get("phase") == "Succeeded":
             continue
         waiting = [
-            _state(status) for status in _container_statuses(pod) if "waiting" in status["state"]
+            _state(status) for status in container_statuses(pod) if "waiting" in status["state"]
         ]
         if any(_CREATING in state for state in waiting):
             # A volume that is not there, as a Secret nobody has made, is told as an event alone.
@@ -86,7 +86,7 @@ def diagnosis(api: Api, live: Live) -> str:
         metadata = pod["metadata"]
         lines.append(f"pod {metadata['namespace']}/{metadata['name']}: {_phase(pod)}")
         lines += [f"  {event}" for event in _warnings(api, pod)]
-        for status in _container_statuses(pod):
+        for status in container_statuses(pod):
             if status.get("ready"):
                 continue
             previous = status.get("restartCount", 0) > 0 and "running" not in status["state"]
@@ -143,7 +143,7 @@ def _rollout(live: Live) -> str:
 
 
 def _job(live: Live) -> str:
-    done = any(c["type"] == "Complete" and c["status"] == "True" for c in _conditions(live))
+    done = any(c["type"] == "Complete" and c["status"] == "True" for c in conditions(live))
     return "" if done else "not complete"
 
 
@@ -161,7 +161,8 @@ _CHECKS: dict[str, Callable[[Live], str]] = {
 }
 
 
-def _conditions(live: Live) -> list[dict[str, Any]]:
+def conditions(live: Live) -> list[dict[str, Any]]:
+    """The conditions that an object tells of."""
     return (live.get("status") or {}).get("conditions") or []
 
 
@@ -186,20 +187,21 @@ def _warnings(api: Api, pod: Live) -> list[str]:
     return [f"{reason}: {message}" for reason, message in latest.items()]
 
 
-def _container_statuses(pod: Live) -> list[dict[str, Any]]:
+def container_statuses(pod: Live) -> list[dict[str, Any]]:
+    """What a pod tells of its containers, those that run first included."""
     status = pod.get("status") or {}
     return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
 
 
 def _ready(pod: Live) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in _conditions(pod))
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions(pod))
 
 
 def _phase(pod: Live) -> str:
     status = pod.get("status") or {}
     unscheduled = [
         c.get("message", "")
-        for c in _conditions(pod)
+        for c in conditions(pod)
         if c["type"] == "PodScheduled" and c["status"] != "True"
     ]
     return ", ".join([status.get("phase", "Unknown"), *unscheduled])

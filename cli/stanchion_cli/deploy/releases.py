@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stanchion_cli.deploy import readiness
-from stanchion_cli.deploy.api import Api, Ref, UnreachableError
+from stanchion_cli.deploy.api import Api, Ref
+from stanchion_cli.deploy.patience import patiently
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.progress import detail
 
@@ -17,8 +18,6 @@ HASH_LABEL = "rollouts-pod-template-hash"
 _POLL_SECONDS = 1.0
 _SEEN_SECONDS = 60
 """How long the controller may take to see a change before something is wrong with it."""
-_SILENT_SECONDS = 120
-"""How long the API server may not answer while a release goes on without us."""
 _LIMIT = re.compile(r"result\[0\] (<=|>=) (\S+)")
 _WORDS = {"<=": "at most", ">=": "at least"}
 _UNMEASURED = dict.fromkeys(
@@ -95,7 +94,7 @@ def reason_taken_back(api: Api, live: Live) -> str:
 def _settle(api: Api, ref: Ref, limit: float) -> None:
     shown, seen_at = "", time.monotonic()
     while True:
-        live = _read(api, ref)
+        live = patiently(lambda: api.get(ref))
         if live is None:
             raise StanchionError("does not exist any more", where=str(ref))
         seen = readiness.is_observed(live)
@@ -119,19 +118,6 @@ def _settle(api: Api, ref: Ref, limit: float) -> None:
         if time.monotonic() > limit:
             raise StanchionError(f"is still on its way: {progress(live)}", where=str(ref))
         time.sleep(_POLL_SECONDS)
-
-
-def _read(api: Api, ref: Ref) -> Live | None:
-    """The object, also when the API server takes a while to answer: a release takes longer."""
-    limit = None
-    while True:
-        try:
-            return api.get(ref)
-        except UnreachableError:
-            limit = limit or time.monotonic() + _SILENT_SECONDS
-            if time.monotonic() > limit:
-                raise
-            time.sleep(_POLL_SECONDS)
 
 
 def _failures(run: Live) -> dict[str, str]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 from stanchion_models import ModelVersion, Registry
 
 from stanchion_cli.models.judging import Outcome
+from stanchion_cli.models.registry_access import file_of
 
 FILES = ("model_card.md", "README.md")
 _HEADING = re.compile(r"^(?P<level>#{1,6})\s+(?P<title>.+?)\s*#*\s*$", re.MULTILINE)
@@ -35,33 +34,23 @@ def of(registry: Registry, version: ModelVersion) -> str:
 
     Raises:
         mlflow.exceptions.MlflowException: The registry does not answer.
+        StanchionError: its artifacts cannot be read.
     """
     client = registry.client()
     described = client.get_model_version(version.name, version.version).description
     return (
         described
-        or _file(registry, version)
+        or _beside(registry, version)
         or client.get_registered_model(version.name).description
         or ""
     )
 
 
-def _file(registry: Registry, version: ModelVersion) -> str:
-    from mlflow.artifacts import download_artifacts
-    from mlflow.exceptions import MlflowException
-
-    source = registry.client().get_model_version_download_uri(version.name, version.version)
+def _beside(registry: Registry, version: ModelVersion) -> str:
     for name in FILES:
-        with tempfile.TemporaryDirectory(prefix="stanchion-card-") as scratch:
-            try:
-                file = download_artifacts(
-                    artifact_uri=f"{source}/{name}",
-                    dst_path=scratch,
-                    tracking_uri=registry.tracking_uri,
-                )
-            except (MlflowException, OSError):
-                continue
-            return Path(file).read_text("utf-8", errors="replace")
+        found = file_of(registry, version.name, version.version, name)
+        if found is not None:
+            return found.decode("utf-8", errors="replace")
     return ""
 
 

@@ -121,7 +121,13 @@ def run(
     champion: ModelVersion | None,
     tracking: Mapping[str, Any],
 ) -> tuple[Outcome, ...]:
-    """Run every gate of every service, and tell what came of each; raises for none of them."""
+    """Run every gate of every service, and tell what came of each.
+
+    Raises:
+        StanchionError: when a gate could not be run, as of a Job that was evicted: that says
+            nothing of the version.
+        mlflow.exceptions.MlflowException: The registry fails.
+    """
     outcomes: list[Outcome] = []
     for each in services:
         outcomes += [

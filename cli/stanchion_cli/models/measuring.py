@@ -84,8 +84,12 @@ def measure(
         data: The data set's content, from `read_data`.
 
     Returns:
-        The report; what could not be measured says why under `problem`. A container that was
-        killed or did not end is told that way too.
+        The report; what could not be measured says why under `problem`. A container that failed,
+        took more memory than it has or did not end is told that way too.
+
+    Raises:
+        StanchionError: when the container did not run to its end for a reason that is not its
+            own, or the registry did not answer it: that says nothing of the version.
     """
     asked, files = dict(wanted), {}
     if data is not None:
@@ -109,9 +113,18 @@ def measure(
         memory=memory,
         timeout_seconds=_LONGEST_SECONDS,
     )
+    where = f"gates of model {version.name} version {version.version}"
     try:
-        return task.result(task.run(api, run), f"gates of model {version.name}")
-    except StanchionError as error:
+        report = task.result(task.run(api, run), where)
+    except task.EndedError as error:
         problem = f"did not end well in {image} with {memory}: {error.reason}"
         ended = {"problem": "not run: the container did not end well"}
         return {"smoke": {"problem": problem}, "evaluation": ended, "scan": {"problems": [problem]}}
+    if "unavailable" in report:
+        raise StanchionError(
+            f"the registry did not answer: {report['unavailable']}",
+            where=where,
+            fix="see whether MLflow and its artifacts can be reached, then run the same command "
+            "again",
+        )
+    return report

@@ -6,6 +6,8 @@ import base64
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from stanchion_models import ModelVersion, Registry, RegistryError
@@ -54,6 +56,37 @@ def open_registry(target: Target, api: Api, tracking: Mapping[str, Any]) -> Iter
             ) from None
         finally:
             del os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]
+
+
+def file_of(registry: Registry, model: str, version: str, name: str) -> bytes | None:
+    """A file at the top of a version's artifacts; None where there is none of that name.
+
+    Raises:
+        mlflow.exceptions.MlflowException: There is no such version, or the registry fails.
+        StanchionError: its artifacts cannot be read.
+    """
+    from mlflow.artifacts import download_artifacts, list_artifacts
+
+    tracking = registry.tracking_uri
+    source = registry.client().get_model_version_download_uri(model, version)
+    try:
+        # That a file is not there is told by each of MLflow's stores in its own way.
+        listed = list_artifacts(artifact_uri=source, tracking_uri=tracking)
+        if name not in {PurePosixPath(each.path).name for each in listed}:
+            return None
+        with TemporaryDirectory(prefix="stanchion-artifact-") as scratch:
+            file = download_artifacts(
+                artifact_uri=f"{str(source).rstrip('/')}/{name}",
+                dst_path=scratch,
+                tracking_uri=tracking,
+            )
+            return Path(file).read_bytes()
+    except OSError as error:
+        raise StanchionError(
+            f"its {name} cannot be read: {' '.join(str(error).split())[:300]}",
+            where=f"model {model} version {version}",
+            fix="see whether MLflow's artifacts can be reached, then run the same command again",
+        ) from None
 
 
 def champion_of(registry: Registry, model: str) -> ModelVersion | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
 from stanchion_models import ModelVersion, Registry
+
+from stanchion_cli.models.registry_access import file_of
 
 # MLflow accepts the narrower type where the wider one is declared.
 _WIDENING = {("integer", "long"), ("integer", "double"), ("float", "double"), ("long", "double")}
@@ -19,16 +19,17 @@ def failures(registry: Registry, candidate: ModelVersion, serving: str | None) -
     """Why callers of version `serving` cannot be answered by the candidate; empty: they can.
 
     A candidate without a signature fails whether anything serves or not.
-    """
-    from mlflow.exceptions import MlflowException
 
+    Raises:
+        mlflow.exceptions.MlflowException: The registry fails, which says nothing of a version.
+        StanchionError: artifacts cannot be read, which does not either.
+    """
     found = {}
     for version in dict.fromkeys((candidate.version, serving or candidate.version)):
-        try:
-            found[version] = _read(registry, candidate.name, version)
-        except (MlflowException, OSError) as error:
-            reason = " ".join(str(error).split())[:300]
-            return [f"the signature of version {version} cannot be read: {reason}"]
+        signature = _read(registry, candidate.name, version)
+        if signature is None:
+            return [f"the signature of version {version} cannot be read: it is not there any more"]
+        found[version] = signature
     new = found[candidate.version]
     if not new.get("inputs"):
         return ["the model has no signature; log it with `signature=` or `input_example=`"]
@@ -36,19 +37,22 @@ def failures(registry: Registry, candidate: ModelVersion, serving: str | None) -
     return [f"breaks callers of version {serving}: {problem}" for problem in problems]
 
 
-def _read(registry: Registry, model: str, version: str) -> dict[str, Any]:
-    """`signature` of a version's MLmodel file, which is YAML: nothing is loaded."""
-    from mlflow.artifacts import download_artifacts
+def _read(registry: Registry, model: str, version: str) -> dict[str, Any] | None:
+    """`signature` of a version's MLmodel file, which is YAML: nothing is loaded.
 
-    source = registry.client().get_model_version_download_uri(model, version)
-    with tempfile.TemporaryDirectory(prefix="stanchion-signature-") as scratch:
-        file = download_artifacts(
-            artifact_uri=f"{source}/MLmodel",
-            dst_path=scratch,
-            tracking_uri=registry.tracking_uri,
-        )
-        document = yaml.safe_load(Path(file).read_text("utf-8"))
-    found: dict[str, Any] = document.get("signature") or {}
+    None where the registry has no such version or no such file.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        file = file_of(registry, model, version, "MLmodel")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    if file is None:
+        return None
+    found: dict[str, Any] = yaml.safe_load(file).get("signature") or {}
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
+from stanchion_models import RegistryUnavailableError
 
 from stanchion_model_server.check import ask
 from stanchion_model_server.errors import RequestError
@@ -57,6 +58,7 @@ def evaluate(served: ServedModel, wanted: EvaluationWanted, *, tracking_uri: str
 
     Raises:
         EvaluationError: The data set is another file than pinned, or lacks columns or rows.
+        RegistryUnavailableError: MLflow, which holds it, cannot be read now.
     """
     frame = _read(wanted, tracking_uri)
     answers = _ask(served, frame[_inputs(served, wanted, frame)], wanted.label)
@@ -106,7 +108,9 @@ def _read(wanted: EvaluationWanted, tracking_uri: str) -> pd.DataFrame:
             file = Path(download_artifacts(artifact_uri=wanted.data, tracking_uri=tracking_uri))
         except (MlflowException, OSError) as error:
             reason = " ".join(str(error).split())[:300]
-            raise EvaluationError(f"{wanted.data} cannot be fetched: {reason}") from None
+            absent = getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST"
+            kind = EvaluationError if absent else RegistryUnavailableError
+            raise kind(f"{wanted.data} cannot be fetched: {reason}") from None
     actual = hashlib.sha256(file.read_bytes()).hexdigest()
     if actual != wanted.sha256:
         raise EvaluationError(

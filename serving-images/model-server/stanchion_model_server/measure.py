@@ -7,7 +7,7 @@ import resource
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from stanchion_models import RegistryError
+from stanchion_models import RegistryError, RegistryUnavailableError
 
 from stanchion_model_server.check import ask, patiently
 from stanchion_model_server.errors import ModelRefusedError
@@ -41,6 +41,7 @@ def measure(
         `latency_ms` median and `p99_ms` of one request, `rss_mb` peak and `growth_mb` resident)
         and `evaluation` (see `evaluation.evaluate`) those that were wanted and could be had. Where
         one could not, its `problem` says why. A model whose scan finds anything is not loaded.
+        `unavailable` says why the registry could not be read: the rest says nothing then.
     """
     report: dict[str, Any] = {
         "model": settings.model_name,
@@ -51,6 +52,8 @@ def measure(
         patiently(lambda: _fill(report, settings, wanted), tries=tries, wait=wait)
     except (RegistryError, ModelRefusedError) as error:
         report["smoke"] = {"problem": str(error)}
+        if isinstance(error, RegistryUnavailableError):
+            report["unavailable"] = str(error)
     if "problem" in report["smoke"] and wanted.evaluation is not None:
         report["evaluation"] = {"problem": "not run: the model was not loaded"}
     return report

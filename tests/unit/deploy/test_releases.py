@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stanchion_cli.deploy import releases
+from stanchion_cli.deploy import patience, releases
 from stanchion_cli.deploy.api import Ref, UnreachableError
 from stanchion_cli.deploy.readiness import failed, pending
 from stanchion_cli.errors import StanchionError
@@ -93,6 +93,7 @@ def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     now = itertools.count(step=20)
     clock = SimpleNamespace(monotonic=lambda: next(now), sleep=lambda _: None)
     monkeypatch.setattr(releases, "time", clock)
+    monkeypatch.setattr(patience, "time", clock)
 
 
 @pytest.mark.usefixtures("_quickly")

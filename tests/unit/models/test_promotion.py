@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 from stanchion_cli.deploy import task
 from stanchion_cli.deploy.turns import BusyError
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import lockfile
+from stanchion_cli.models.candidate import candidate_of
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lease import LeaseLostError, held
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import Request, promote_version
 from stanchion_cli.models.records import Records
+from stanchion_models import CANDIDATE
 
-from .conftest import ENVIRONMENT, FAILS, NORTH, SERVICE, World, data
+from .conftest import ENVIRONMENT, FAILS, MODEL, NORTH, SERVICE, World, data
 
 
 def _refused(world: World, version: str) -> str:
@@ -188,11 +192,72 @@ def test_a_container_that_was_killed_is_a_failed_gate_with_the_reason(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: Any) -> str:
-        raise StanchionError("OOMKilled")
+        raise task.EndedError("OOMKilled")
 
     monkeypatch.setattr(task, "run", killed)
     said = _refused(world, world.register())
     assert "smoke: did not end well in model-server:test with 512Mi: OOMKilled" in said
+
+
+def _evicted(*_: Any) -> str:
+    raise StanchionError("the job failed, as its pod was taken from its node")
+
+
+def _unanswered(*_: Any) -> str:
+    return json.dumps({"smoke": {"problem": "timed out"}, "unavailable": "timed out"})
+
+
+@pytest.mark.parametrize(
+    ("befell", "told"),
+    [(_evicted, "taken from its node"), (_unanswered, "the registry did not answer: timed out")],
+)
+def test_what_befalls_the_gates_says_nothing_of_the_version_which_is_a_candidate_still(
+    world: World, monkeypatch: pytest.MonkeyPatch, befell: Callable[..., str], told: str
+) -> None:
+    version = world.register()
+    world.client.set_registered_model_alias(MODEL, CANDIDATE, version)
+    with monkeypatch.context() as patched:
+        patched.setattr(task, "run", befell)
+        with pytest.raises(StanchionError, match=told) as caught:
+            world.promote(version)
+    assert not isinstance(caught.value, GateError)
+    assert not [tag for tag in world.tags(version) if tag.startswith("stanchion.promotion")]
+    found = candidate_of(world.registry, MODEL, {SERVICE: world.pinned()}, ENVIRONMENT)
+    world.promote(found.version)
+    assert world.alias("champion") == version
+
+
+@pytest.mark.parametrize(
+    "error", [MlflowException("no connection"), ConnectionError("no connection")]
+)
+@pytest.mark.parametrize("gates", [{}, {"modelCard": {}}], ids=["signature", "model card"])
+def test_a_registry_that_fails_in_a_gate_says_nothing_of_the_version(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, gates: dict[str, Any]
+) -> None:
+    version, reads = world.register(card=""), mlflow.artifacts.list_artifacts
+
+    def fails(artifact_uri: str, tracking_uri: str) -> Any:
+        # The signature is read first.
+        if gates and not world.measured:
+            return reads(artifact_uri=artifact_uri, tracking_uri=tracking_uri)
+        raise error
+
+    world.gates = gates
+    monkeypatch.setattr(mlflow.artifacts, "list_artifacts", fails)
+    with pytest.raises((MlflowException, StanchionError), match="no connection") as caught:
+        world.promote(version)
+    assert not isinstance(caught.value, GateError)
+    assert "stanchion.promotion" not in world.tags(version)
+    assert world.pinned() is None
+
+
+def test_a_version_whose_signature_is_not_there_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow.artifacts, "list_artifacts", lambda **_: [])
+    assert "signature: the signature of version 1 cannot be read" in _refused(
+        world, world.register()
+    )
 
 
 def test_evaluation_data_that_changed_are_bad_input_before_anything_runs(world: World) -> None:
