@@ -24,7 +24,10 @@ def rollback(
     ],
     *,
     to: Annotated[
-        str, typer.Option("--to", metavar="VERSION", help="Version; default: the one before.")
+        str,
+        typer.Option(
+            "--to", metavar="VERSION", help="Version that has served; default: the one before."
+        ),
     ] = "",
     environment: Annotated[
         str, typer.Option("--env", help="Environment to roll it back in.")

@@ -27,7 +27,7 @@ from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import StanchionError
 from stanchion_cli.models import lease, lockfile, trial
 from stanchion_cli.models.candidate import Candidate, candidate_of
-from stanchion_cli.models.former import leave, version_before
+from stanchion_cli.models.former import check_served, leave, version_before
 from stanchion_cli.models.gates import GateError, candidate
 from stanchion_cli.models.lockfile import AdapterPin, Pin
 from stanchion_cli.models.pinning import Destination, Here
@@ -161,8 +161,9 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
 
     Raises:
         GateError: when that version does not go with a service's model.
-        StanchionError: when there is nothing to go back to, somebody else is at it, or the rollout
-            fails; then the pin stays as it was asked for, and the alias has not moved.
+        StanchionError: when there is nothing to go back to, the version that is asked for has
+            never served, somebody else is at it, or the rollout fails; then the pin stays as it was
+            asked for, and the alias has not moved.
     """
     asked, doing = release.request, f"rolls back adapter {release.request.model}"
     with lease.held(release.target.api, release.namespaces, doing) as hold:
@@ -172,12 +173,13 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
         with release.registry() as registry:
             client = registry.client()
             aliases = aliases_of(client, asked.model)
+            champion, previous = aliases.get("champion"), aliases.get("previous")
+
+            def records(found: Pin) -> Records:
+                return Records.of(client, found, asked.environment)
+
             wanted = asked.version or version_before(
-                service,
-                left,
-                champion=aliases.get("champion"),
-                previous=aliases.get("previous"),
-                records=lambda found: Records.of(client, found, asked.environment),
+                service, left, champion=champion, previous=previous, records=records
             )
             if wanted is None:
                 raise StanchionError(
@@ -186,15 +188,23 @@ def roll_back(release: Release, *, reason: str, roll_out: RollOut | None) -> Ada
                     fix="name the version to go back to with --to",
                 )
             version, pin = gated(registry, asked.model, wanted, release.services)
+            check_served(
+                release.version(pin),
+                release.versions().values(),
+                [champion, previous],
+                records=records,
+                where=_where(version),
+                promote=f"stanchion promote {asked.model} {wanted} --env {asked.environment}",
+            )
             if left is not None and left.version != pin.version:
-                leave(Records.of(client, left, asked.environment), left, pin.version, reason)
+                leave(records(left), left, pin.version, reason)
         hold.check()
         release.pin(dict.fromkeys(release.services, pin))
         if roll_out is not None:
             roll_out()
             hold.check()
             with release.registry() as registry:
-                if aliases.get("champion") != pin.version:
+                if champion != pin.version:
                     take_back_champion(registry.client(), asked.model, pin.version)
                 Records(registry.client(), version, asked.environment).settle()
     return pin

@@ -13,7 +13,7 @@ from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.llm import gates, prompts
 from stanchion_cli.llm.prompts import PromptRecords
 from stanchion_cli.models import lease, lockfile, trial
-from stanchion_cli.models.former import leave, version_before
+from stanchion_cli.models.former import check_served, leave, version_before
 from stanchion_cli.models.gates import GateError
 from stanchion_cli.models.lockfile import Pin, PromptPin
 from stanchion_cli.models.pinning import Destination, Here
@@ -109,8 +109,9 @@ def roll_back(
 
     Raises:
         InputError: when no service declares the prompt.
-        StanchionError: when there is nothing to go back to, somebody else is at it, or the rollout
-            fails; then the pin stays as it was asked for, and the alias has not moved.
+        StanchionError: when there is nothing to go back to, the version that is asked for has
+            never served, somebody else is at it, or the rollout fails; then the pin stays as it was
+            asked for, and the alias has not moved.
     """
     services = services_of(outputs, request)
     doing = f"rolls back prompt {request.prompt}"
@@ -121,12 +122,10 @@ def roll_back(
         with open_registry(target, target.api(), outputs["tracking"]) as registry:
             client = registry.client()
             champion = prompts.alias(client, request.prompt, prompts.CHAMPION)
+            previous = prompts.alias(client, request.prompt, prompts.PREVIOUS)
+            records = partial(_records, request, client)
             wanted = request.version or version_before(
-                service,
-                left,
-                champion=champion,
-                previous=prompts.alias(client, request.prompt, prompts.PREVIOUS),
-                records=partial(_records, request, client),
+                service, left, champion=champion, previous=previous, records=records
             )
             if wanted is None:
                 raise StanchionError(
@@ -135,8 +134,17 @@ def roll_back(
                     fix="name the version to go back to with --to",
                 )
             version = prompts.read(client, request.prompt, wanted)
+            check_served(
+                _named(request, version.pin),
+                _versions(request, services).values(),
+                [champion, previous],
+                records=records,
+                where=version.where,
+                promote=f"stanchion promote {request.prompt} {wanted} --prompt "
+                f"--env {request.environment}",
+            )
             if left is not None and left.version != wanted:
-                leave(_records(request, client, left), left, wanted, reason)
+                leave(records(left), left, wanted, reason)
         hold.check()
         file = _pin(request, dict.fromkeys(services, version.pin))
         console.print(f"  pinned {version.where} in {file.name}")

@@ -32,6 +32,8 @@ PROPOSED = "proposed, and not yet healthy at full weight"
 IN_TRIAL = frozenset({PINNED, PROPOSED})
 """States of a version that is pinned, or will be, and has not shown yet that it is healthy."""
 HEALTHY = "healthy at full weight"
+LEFT = "rolled back to version "
+"""How the state of a version begins that was left for another."""
 _LONGEST = 4000
 _LOGGED = "models:/"
 _NOT_IN_A_METRIC = re.compile(r"[^\w.\-/ ]")
@@ -84,6 +86,17 @@ class Records:
     def is_proposed(self) -> bool:
         """Whether it was proposed to this environment, and nothing has become of that yet."""
         return self.state() == PROPOSED and self._read(".environment") == self._environment
+
+    def has_served(self) -> bool:
+        """Whether the version was healthy at full weight in this environment, as its records say.
+
+        Not one whose last good trial has failed since. Of what has no trials recorded, as prompts,
+        adapters and what was promoted before they were counted, its state says it.
+        """
+        trials = self.attempts()
+        state = self.state() if self._read(".environment") == self._environment else ""
+        left = state.startswith(LEFT) and not trials.begun
+        return bool(trials.healthy) or state == HEALTHY or left
 
     def keep_gates(self, digest: str, settings: str, outcomes: Sequence[Outcome]) -> str:
         """Log every figure as a run that is tied to the version, and return the run's id."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stanchion_cli.deploy.target import Target
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import attempts, gates
-from stanchion_cli.models.former import leave, version_before
+from stanchion_cli.models.former import check_served, leave, version_before
 from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import release, services_of
 from stanchion_cli.models.records import Records
@@ -40,7 +40,8 @@ def roll_back(
 ) -> Pin:
     """Pin the version that served before for every service of the model, and roll it out.
 
-    No gate is run: the version has served. Its files are verified by their digest as always.
+    No gate is run: the version has served, and one that has not is refused. Its files are verified
+    by their digest as always.
 
     Args:
         request: What is asked for.
@@ -53,8 +54,9 @@ def roll_back(
 
     Raises:
         InputError: when the environment has no such service.
-        StanchionError: when there is nothing to go back to, somebody else is at it, or the
-            rollout fails; then the pin stays as it was asked for, and the alias has not moved.
+        StanchionError: when there is nothing to go back to, the version that is asked for has
+            never served, somebody else is at it, or the rollout fails; then the pin stays as it was
+            asked for, and the alias has not moved.
     """
     model = model_of(preview, request)
     services = services_of(preview, model, request.environment)
@@ -67,6 +69,14 @@ def roll_back(
             aliases = aliases_of(client, model)
             wanted = request.version or _version_before(request, left, aliases, client)
             version, digest = gates.candidate(registry, model, wanted)
+            check_served(
+                Pin(model, version.version, digest),
+                pinned.values(),
+                [aliases.get("champion"), aliases.get("previous")],
+                records=lambda pin: Records.of(client, pin, request.environment),
+                where=f"model {model} version {version.version}",
+                promote=f"stanchion promote {model} {version.version} --env {request.environment}",
+            )
             kept = Records(client, version, request.environment).attempts()
             attempt = attempts.pinned(pinned.values(), model, version.version) or kept.served
             pin = Pin(model, version.version, digest, attempt)

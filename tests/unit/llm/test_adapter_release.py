@@ -177,6 +177,22 @@ def test_a_rollback_goes_to_the_version_before_and_keeps_the_reason(world: World
         adapter_release.roll_back(world.release(""), reason="rude", roll_out=world.roll_out)
 
 
+def test_one_that_is_named_is_gone_back_to_only_where_it_has_served(
+    world: World, tmp_path: Path
+) -> None:
+    for version in ("1", "2"):
+        adapter_release.promote(world.release(version), roll_out=world.roll_out)
+    client = world.registry.client()
+    unseen = registered(client, adapter(tmp_path / "unseen", r=8)).version
+    before = world.pinned()
+    with pytest.raises(StanchionError, match="has never served here") as caught:
+        adapter_release.roll_back(world.release(unseen), reason="x", roll_out=world.roll_out)
+    assert f"`stanchion promote {ADAPTER} {unseen} --env local`" in caught.value.fix
+    assert (world.pinned(), len(world.rolled_out)) == (before, 2)
+    pin = adapter_release.roll_back(world.release("1"), reason="x", roll_out=world.roll_out)
+    assert (pin, world.alias("champion")) == (world.pinned(), "1")
+
+
 def test_one_in_trial_is_left_for_the_one_that_it_was_to_replace(
     world: World, tmp_path: Path
 ) -> None:

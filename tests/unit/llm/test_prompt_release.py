@@ -148,6 +148,19 @@ def test_a_rollback_goes_to_the_one_before_and_keeps_the_reason(world: World) ->
         world.roll_back()
 
 
+def test_one_that_is_named_is_gone_back_to_only_where_it_has_served(world: World) -> None:
+    world.promote("1")
+    world.promote("2")
+    pinned = world.pinned()
+    with pytest.raises(StanchionError, match=r"prompt faq version 3: has never served") as caught:
+        world.roll_back("3")
+    assert "`stanchion promote faq 3 --prompt --env local`" in caught.value.fix
+    assert (world.pinned(), world.rolled_out, world.state("3")) == (pinned, ["1", "2"], None)
+    world.promote("3")
+    assert world.roll_back("1") == "1"
+    assert world.roll_back("3") == "3"
+
+
 @pytest.mark.parametrize("tried", ["1", "3"], ids=["the one before again", "a new one"])
 def test_one_in_trial_is_left_for_the_one_that_serves(world: World, tried: str) -> None:
     world.promote("1")

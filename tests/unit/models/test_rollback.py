@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import lockfile
@@ -11,6 +13,8 @@ from stanchion_cli.models.rollback import Request, roll_back
 from stanchion_cli.models.trial import RollOut
 
 from .conftest import ENVIRONMENT, MODEL, SERVICE, World
+
+STATE = "stanchion.promotion"
 
 
 def _back(world: World, to: str | None = None, *, roll_out: RollOut | None = None) -> str:
@@ -64,6 +68,115 @@ def test_a_named_version_is_gone_back_to_with_the_digest_of_the_registry(world: 
     assert (world.alias("champion"), world.alias("previous")) == ("1", None)
 
 
+def _pin_only(world: World, version: str) -> None:
+    request = Promotion(world.root, ENVIRONMENT, MODEL, version)
+    promote_version(request, world.preview, world.target, roll_out=None)
+
+
+def _not_back(world: World, to: str) -> None:
+    """That a version is refused, with the command that judges it, and nothing has changed."""
+    before, rollouts, told = world.pinned(), len(world.rolled_out), world.tags(to)
+    champion = world.alias("champion")
+    with pytest.raises(StanchionError, match=rf"version {to}: has never served here") as caught:
+        _back(world, to)
+    assert caught.value.fix == f"`stanchion promote {MODEL} {to} --env local` judges it first"
+    assert (world.pinned(), world.alias("champion")) == (before, champion)
+    assert (len(world.rolled_out), world.tags(to)) == (rollouts, told)
+
+
+def test_a_version_that_nobody_promoted_is_not_gone_back_to(world: World) -> None:
+    world.promote(world.register())
+    _not_back(world, world.register())
+
+
+def test_a_version_that_a_gate_refused_is_not_gone_back_to(world: World) -> None:
+    world.promote(world.register())
+    refused = world.register("of one input more")
+    with pytest.raises(StanchionError, match="does not pass"):
+        world.promote(refused)
+    _not_back(world, refused)
+
+
+def test_a_version_that_was_taken_back_is_gone_back_to_once_it_was_found_good(
+    world: World,
+) -> None:
+    world.promote(world.register())
+    second = world.register()
+    with pytest.raises(StanchionError, match="taken back"):
+        world.promote(second, roll_out=world.fails_once())
+    world.promote(world.register())
+    _not_back(world, second)
+    world.promote(second)
+    good = world.pinned()
+    for _ in range(2):
+        world.promote(world.register())
+    assert _back(world, second) == second
+    assert world.pinned() == good
+
+
+def test_a_version_that_was_left_in_its_trial_is_not_gone_back_to(world: World) -> None:
+    world.promote(world.register())
+    second = world.register()
+    _pin_only(world, second)
+    _back(world)
+    assert world.tags(second)[STATE].startswith("rolled back to version 1")
+    _not_back(world, second)
+
+
+@pytest.mark.parametrize(
+    ("state", "trials"),
+    [
+        ("healthy at full weight", '{"staging-aws": {"begun": 1, "healthy": 1}}'),
+        ("rolled back to version 2: it answers nonsense", ""),
+    ],
+)
+def test_what_served_in_another_environment_has_not_served_in_this_one(
+    world: World, state: str, trials: str
+) -> None:
+    world.promote(world.register())
+    second = world.register()
+    told = {STATE: state, f"{STATE}.environment": "staging-aws", f"{STATE}.attempts": trials}
+    for tag, value in told.items():
+        world.client.set_model_version_tag(MODEL, second, tag, value)
+    _not_back(world, second)
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_version_that_served_before_trials_were_counted_is_gone_back_to(
+    world: World, left: bool
+) -> None:
+    for _ in range(4):
+        world.promote(world.register())
+    if left:
+        _back(world)
+    served = "4" if left else "2"
+    assert world.tags(served)[STATE].startswith("rolled back" if left else "healthy")
+    world.client.delete_model_version_tag(MODEL, served, f"{STATE}.attempts")
+    assert _back(world, served) == served
+
+
+def test_what_a_version_in_trial_is_to_replace_has_served_whatever_its_records_say(
+    world: World,
+) -> None:
+    world.promote(world.register())
+    _pin_only(world, world.register())
+    for tag in world.tags("1"):
+        if tag.startswith(STATE):
+            world.client.delete_model_version_tag(MODEL, "1", tag)
+    world.client.delete_registered_model_alias(MODEL, "champion")
+    assert _back(world, "1") == "1"
+
+
+def test_a_version_that_a_person_has_pinned_is_taken_at_their_word(world: World) -> None:
+    world.promote(world.register())
+    pinned, second = world.pinned(), world.register()
+    assert pinned is not None
+    by_hand = replace(pinned, version=second)
+    lockfile.write(world.root, ENVIRONMENT, {SERVICE: by_hand})
+    assert _back(world, second) == second
+    assert world.alias("champion") == second
+
+
 def test_a_version_that_was_deleted_from_the_registry_can_be_left(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,9 +190,7 @@ def test_a_version_that_was_deleted_from_the_registry_can_be_left(
 
 def test_a_version_in_trial_is_left_for_the_one_it_was_to_replace(world: World) -> None:
     world.promote(world.register())
-    second = world.register()
-    request = Promotion(world.root, ENVIRONMENT, MODEL, second)
-    promote_version(request, world.preview, world.target, roll_out=None)
+    _pin_only(world, world.register())
     assert _back(world) == "1"
     assert (world.served, world.alias("champion")) == ("1", "1")
 
@@ -87,8 +198,7 @@ def test_a_version_in_trial_is_left_for_the_one_it_was_to_replace(world: World) 
 def test_the_version_before_in_trial_again_is_left_for_the_one_that_serves(world: World) -> None:
     for _ in range(3):
         world.promote(world.register())
-    request = Promotion(world.root, ENVIRONMENT, MODEL, "2")
-    promote_version(request, world.preview, world.target, roll_out=None)
+    _pin_only(world, "2")
     assert _back(world) == "3"
     assert (world.served, world.alias("champion"), world.alias("previous")) == ("3", "3", "2")
     assert _back(world) == "2"
