@@ -159,7 +159,7 @@ class Served:
         return group
 
     def serves(self, group: str, _kind: str) -> str:
-        return [*self.versions.get(group, ()), ""][0]
+        return next(iter(self.versions.get(group, [])), "")
 
     def get(self, ref: Ref) -> dict[str, Any] | None:
         self._checked(ref.api_version, ref.kind)

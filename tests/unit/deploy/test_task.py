@@ -166,7 +166,7 @@ def test_what_befell_its_pod_is_not_the_containers_own(
 
 
 def test_a_pod_that_is_gone_by_the_time_the_job_fails_was_seen_to_be_taken(clock: Clock) -> None:
-    going = pod({"running": {}}, **DRAINED)
+    going = pod({"running": {}}, "Running", **DRAINED)
     with pytest.raises(StanchionError, match=r"node \(EvictionByEvictionAPI: Evict"):
         run(clock, lambda now: (FAILED, []) if now > 5 else ({}, [going if now > 3 else RUNS]))
 
