@@ -59,7 +59,8 @@ class Analysis(Strict):
     min_requests: Annotated[int, Field(ge=1, le=10**6)] = 50
     """Fewest requests to either version in an interval; with fewer, the release holds."""
     max_error_ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """Largest share of requests that the server fails, or refuses beyond what it did before."""
+    """Largest share of requests that the server fails, or refuses beyond what it did before, and of
+    an output's numbers that are null, NaN or infinite beyond what was before."""
     max_latency_ratio: Annotated[float, Field(ge=1, le=100)] = 1.5
     """Largest 95th percentile of latency over that of the version before."""
     latency_floor_ms: Annotated[int, Field(ge=1, le=60000)] = 25

@@ -51,15 +51,18 @@ def classes(version: str, **shares: float) -> dict[str, float]:
     return {name % value: 10 * share for value, share in shares.items()}
 
 
-def numbers(version: str, mean: float, deviation: float) -> dict[str, float]:
-    """Predictions a second with a mean and a standard deviation."""
-    of = f'{{{COMMON}="{version}",output="y"'
+def numbers(
+    version: str, mean: float, deviation: float, *, nan: float = 0, output: str = "y"
+) -> dict[str, float]:
+    """Ten predictions a second of an output, a share NaN, the rest of a mean and a deviation."""
+    of, rate = f'{{{COMMON}="{version}",output="{output}"', 10 * (1 - nan)
     signed = f"model_server_prediction_value_sum_total{of},sign="
     return {
-        f"model_server_prediction_values_total{of}}}": 10,
-        f'{signed}"positive"}}': max(0, 10 * mean),
-        f'{signed}"negative"}}': max(0, -10 * mean),
-        f"model_server_prediction_value_squares_total{of}}}": 10 * (mean**2 + deviation**2),
+        f"model_server_prediction_values_total{of}}}": rate,
+        f"model_server_prediction_values_unusable_total{of}}}": 10 * nan,
+        f'{signed}"positive"}}': max(0, rate * mean),
+        f'{signed}"negative"}}': max(0, -rate * mean),
+        f"model_server_prediction_value_squares_total{of}}}": rate * (mean**2 + deviation**2),
     }
 
 
@@ -95,6 +98,8 @@ CHANCE_OF_HALVES = 0.4 * 2 * 0.5 * (1 / 600 + 1 / 600) ** 0.5
         ("mean_shift", {**BUSY, **numbers("new", 2, 1), **numbers("old", 2, 1)}, 0.0),
         ("mean_shift", BUSY, 0.0),
         ("mean_shift", {**numbers("new", 3, 1), **numbers("old", 2, 1)}, None),
+        ("mean_shift", {**BUSY, **numbers("new", 2, 1, nan=1), **numbers("old", 2, 1, nan=1)}, 0.0),
+        ("mean_shift", {**BUSY, **numbers("new", 2, 1), **numbers("old", 2, 1, nan=1)}, 0.0),
         ("restarts", started("new", restarts=False), 0.0),
         ("restarts", started("new", restarts=True), 8.0),
         ("restarts", started("old", restarts=True), None),
@@ -114,6 +119,56 @@ def test_a_query_yields_what_it_is_named_for_and_nothing_without_requests(
     by_chance = CHANCE_OF_HALVES if query == "class_shift" else CHANCE_OF_MEANS
     slack = by_chance if query.endswith("shift") else 0.02 * max(1.0, expected)
     assert expected - slack - 1e-9 <= found <= expected + 0.02 * max(1.0, expected)
+
+
+# Between two shares of 600 numbers each.
+CHANCE_OF_SHARES = 2 * (0.4 * 0.6 * 2 / 600) ** 0.5
+HEALTHY = {**BUSY, **numbers("old", 2, 1), **numbers("old", 2, 1, output="z")}
+OF_NO_NUMBERS = {**BUSY, **classes("new", a=1), **classes("old", a=1)}
+
+
+@pytest.mark.parametrize(
+    ("series", "expected"),
+    [
+        ({**HEALTHY, **numbers("new", 2, 1)}, 0.0),
+        ({**HEALTHY, **numbers("new", 2, 1, nan=0.8)}, 0.8 - CHANCE_OF_SHARES),
+        ({**HEALTHY, **numbers("new", 2, 1), **numbers("new", 0, 0, nan=1, output="z")}, 0.94),
+        ({**HEALTHY, **numbers("new", 0, 0, nan=1)}, 0.94),
+        # One of 600, where the version before happened to have none.
+        ({**HEALTHY, **numbers("new", 2, 1, nan=1 / 600)}, -0.002),
+        ({**BUSY, **numbers("new", 2, 1, nan=0.8), **numbers("old", 2, 1, nan=0.8)}, -0.046),
+        ({**BUSY, **numbers("new", 2, 1), **numbers("old", 2, 1, nan=0.8)}, -0.855),
+        ({**HEALTHY, **numbers("new", 2, 1, nan=0.3, output="of its own")}, 0.3),
+        (OF_NO_NUMBERS, 0.0),
+        ({**requests("new", 10), **numbers("new", 2, 1, nan=1)}, None),
+        ({**requests("new", 0.3), **requests("old", 20), **numbers("new", 2, 1, nan=1)}, None),
+    ],
+    ids=[
+        "healthy", "most are NaN", "one output of two is NaN", "all are NaN", "a single NaN",
+        "just as the version before", "fewer than the version before",
+        "an output that the version before has not", "no numbers", "no version before",
+        "few requests",
+    ],
+)  # fmt: skip
+def test_answers_that_nobody_can_use_are_told_whatever_the_others_are(
+    simulation: Simulation, series: Mapping[str, float], expected: float | None
+) -> None:
+    found = evaluated(simulation, "unusable_ratio", series)
+    assert found == (None if expected is None else pytest.approx(expected, abs=0.005))
+
+
+def test_after_a_switch_answers_that_nobody_can_use_are_told_too(simulation: Simulation) -> None:
+    world = released({"strategy": "blueGreen", "analysis": {"interval_seconds": 300}})
+    told = metrics(world, "wine-release")["unusable-ratio"]["provider"]["prometheus"]["query"]
+    query = told.replace("{{args.canary-hash}}", "new").replace("{{args.stable-hash}}", "old")
+    before = {**requests("old", 20), **numbers("old", 2, 1)}
+    after = {**requests("new", 20), **numbers("new", 2, 1, nan=0.8)}
+    # An hour of the one, and then twenty minutes of the other.
+    given = {name: counter((60, 60 * growth), (20, 0)) for name, growth in before.items()}
+    given |= {name: counter((60, 0), (20, 60 * growth)) for name, growth in after.items()}
+    (found,) = simulation.answers([query], given, "80m", step="1m")
+    assert found is not None
+    assert found > 0.7
 
 
 def test_what_lasts_is_weighed_over_all_its_intervals_and_asks_for_as_many_requests(

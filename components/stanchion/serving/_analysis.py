@@ -83,8 +83,10 @@ def health(queries: Queries, *, lasting: bool = False) -> list[dict[str, Any]]:
             intervals in a row were good.
     """
     analysis = queries.analysis
+    failed = analysis.get("max_error_ratio", 0.01)
     limits = (
-        ("error-ratio", queries.error_ratio(), analysis.get("max_error_ratio", 0.01)),
+        ("error-ratio", queries.error_ratio(), failed),
+        ("unusable-ratio", queries.unusable_ratio(), failed),
         ("latency-ratio", queries.latency_ratio(), analysis.get("max_latency_ratio", 1.5)),
         ("class-shift", queries.class_shift(), analysis.get("max_class_shift", 0.2)),
         ("mean-shift", queries.mean_shift(), analysis.get("max_mean_shift", 0.5)),

@@ -112,12 +112,13 @@ class Queries:
     def mean_shift(self) -> str:
         """Distance of mean predictions in standard deviations, less twice what chance gives.
 
-        The largest of all outputs; 0 for a model without numbers.
+        The largest of all outputs that the version before has numbers of; 0 where there is none.
         """
-        n, m = (
+        n, answered = (
             f"sum by (output) ({pods.increase('prediction_values_total')})"
             for pods in (self._new, self._old)
         )
+        m = f"({answered} > 0)"
         mean_new, mean_old = (
             f"({pods.signed('prediction_value_sum_total')} / {count})"
             for pods, count in ((self._new, n), (self._old, m))
@@ -127,6 +128,28 @@ class Queries:
         deviation = f"sqrt(clamp_min({variance}, 1e-12))"
         distance = f"abs({mean_new} - {mean_old}) / {deviation}"
         return self._or_zero(f"max({distance} - 2 * sqrt(1 / {n} + 1 / {m}))")
+
+    def unusable_ratio(self) -> str:
+        """Share of the new version's numbers that nobody can use, beyond what it was before.
+
+        They are null in an answer, infinite or too large to be added up, so that no mean has them.
+        Less twice what chance gives, had both versions one share: a single null among few answers
+        says nothing. The largest of all outputs; 0 for a model without numbers. An output of which
+        the version before answered nothing is held to the limit as it is.
+        """
+        (good, bad), (good_old, bad_old) = (
+            [
+                f"sum by (output) ({pods.increase(f'prediction_values{which}_total')})"
+                for which in ("", "_unusable")
+            ]
+            for pods in (self._new, self._old)
+        )
+        n, m = f"({good} + {bad} > 0)", f"({good_old} + {bad_old} > 0)"
+        chance = (
+            f"2 * sqrt(({bad} + {bad_old}) * ({good} + {good_old}) / (({n} + {m}) * {n} * {m}))"
+        )
+        share = f"{bad} / {n}"
+        return self._or_zero(f"max({share} - {bad_old} / {m} - {chance} or {share})")
 
     def restarts(self) -> str:
         """How often the new version's servers started anew, as one does that ran out of memory.

@@ -16,6 +16,9 @@ from unit.components.world import World
 
 CANARY = {"strategy": "canary"}
 BLUE_GREEN = {"strategy": "blueGreen"}
+HEALTH = {
+    "error-ratio", "unusable-ratio", "latency-ratio", "class-shift", "mean-shift", "restarts",
+}  # fmt: skip
 
 
 def released(rollout: Mapping[str, Any], **changes: Any) -> World:
@@ -123,9 +126,8 @@ def test_after_a_switch_the_version_before_is_looked_at_until_the_deadline() -> 
 def test_one_bad_interval_ends_a_release_and_an_empty_one_does_not(rollout: dict[str, Any]) -> None:
     world = released(rollout)
     found = metrics(world, "wine-release")
-    health = {"error-ratio", "latency-ratio", "class-shift", "mean-shift", "restarts"}
-    assert health <= set(found)
-    for name in health:
+    assert set(found) >= HEALTH
+    for name in HEALTH:
         assert found[name]["failureLimit"] == 0
         assert found[name]["inconclusiveLimit"] > 10_000
         for condition in ("successCondition", "failureCondition"):
@@ -155,6 +157,12 @@ def test_a_measure_of_ones_own_is_held_to_its_bounds() -> None:
     own = {"name": "accepted", "query": "vector(1)", "minimum": 0.5, "maximum": 2}
     found = metrics(released({**CANARY, "analysis": {"metrics": [own]}}), "wine-release")
     assert found["accepted"]["successCondition"].endswith("result[0] >= 0.5 && result[0] <= 2")
+
+
+def test_an_answer_that_nobody_can_use_counts_as_one_that_failed() -> None:
+    found = metrics(released({**CANARY, "analysis": {"max_error_ratio": 0.07}}), "wine-release")
+    for name in ("error-ratio", "unusable-ratio"):
+        assert found[name]["failureCondition"].endswith("!(result[0] <= 0.07)")
 
 
 def test_metrics_tell_versions_apart_and_come_thrice_an_interval() -> None:
