@@ -72,7 +72,8 @@ class Analysis(Strict):
     metrics: tuple[Metric, ...] = ()
     """Measures of one's own, such as one of the business."""
     deadline_seconds: Annotated[int, Field(ge=60, le=604800)] = 1800
-    """Time after which a release that was not found good is taken back; pauses come on top."""
+    """Time after which a release is taken back that was not found good: in each step of a canary
+    from when its replicas answer, with blueGreen from when they get the requests."""
 
 
 class Rollout(Strict):

@@ -157,6 +157,26 @@ def test_answers_that_nobody_can_use_are_told_whatever_the_others_are(
     assert found == (None if expected is None else pytest.approx(expected, abs=0.005))
 
 
+@pytest.mark.parametrize(
+    ("series", "is_known"),
+    [
+        (BUSY, True),
+        (OF_NO_NUMBERS, True),
+        ({**HEALTHY, **numbers("new", 2, 1)}, True),
+        ({**BUSY, **numbers("new", 2, 1, nan=1), **numbers("old", 2, 1, nan=1)}, True),
+        # The one answers text where a number is promised, the other no label at all.
+        ({**HEALTHY, **dict.fromkeys(numbers("new", 2, 1), 0)}, False),
+        ({**BUSY, **dict.fromkeys(classes("new", a=1), 0), **classes("old", a=1)}, False),
+        (requests("new", 10), False),
+    ],
+    ids=["no outputs", "classes", "numbers", "NaN as before", "text", "no label", "one version"],
+)
+def test_a_run_that_a_shift_cannot_be_told_in_goes_on_to_its_deadline(
+    simulation: Simulation, series: Mapping[str, float], is_known: bool
+) -> None:
+    assert (evaluated(simulation, "known", series) is not None) == is_known
+
+
 def test_after_a_switch_answers_that_nobody_can_use_are_told_too(simulation: Simulation) -> None:
     world = released({"strategy": "blueGreen", "analysis": {"interval_seconds": 300}})
     told = metrics(world, "wine-release")["unusable-ratio"]["provider"]["prometheus"]["query"]

@@ -21,7 +21,8 @@ _SEEN_SECONDS = 60
 _LIMIT = re.compile(r"result\[0\] (<=|>=) (\S+)")
 _WORDS = {"<=": "at most", ">=": "at least"}
 _UNMEASURED = dict.fromkeys(
-    ("deadline", "traffic"), "it was not found good within its deadline: too few requests, or none"
+    ("deadline", "traffic"),
+    "it was not found good within its deadline: too few requests or answers, or none",
 )
 _UNKNOWN_SUFFIX = ".unknown"
 """Of the metric that fails when one of a user's own never yields a number."""

@@ -23,8 +23,8 @@ API_VERSION = "argoproj.io/v1alpha1"
 UNKNOWN_SUFFIX = ".unknown"
 """Of the metric that fails when one of a user's own never yields a number; in no name of theirs."""
 _KNOWN = "len(result) > 0 && !isNaN(result[0])"
-# Neither how many measurements there are nor that some have no number ends a run: only good
-# ones, a bad one and the deadline do. Argo Rollouts wants a count where a step waits for the run.
+# Neither how many measurements of health there are nor that some have no number ends a run: only
+# good ones, a bad one and the deadline do. Argo Rollouts wants a count where a step waits for it.
 _NO_LIMIT = 1_000_000
 _ARGUMENTS = [
     {"name": "canary-hash"},
@@ -108,9 +108,12 @@ def health(queries: Queries, *, lasting: bool = False) -> list[dict[str, Any]]:
     return [{**metric, **until} for metric in judged]
 
 
-def deadline(analysis: ReleaseAnalysis, pauses_seconds: int) -> list[dict[str, Any]]:
-    """What ends a release in the background that was not found good in time, pauses aside."""
-    seconds = analysis.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS) + pauses_seconds
+def deadline(analysis: ReleaseAnalysis, seconds: int) -> list[dict[str, Any]]:
+    """What ends a release in the background after a time in which every good one is through.
+
+    A step ends long before: by its own `numbers`, unless requests cease in the moment in which
+    those are enough and a measure of `health` still wants another interval.
+    """
     return [
         {
             "name": "deadline",
@@ -123,11 +126,11 @@ def deadline(analysis: ReleaseAnalysis, pauses_seconds: int) -> list[dict[str, A
 
 
 def numbers(queries: Queries) -> list[dict[str, Any]]:
-    """What ends a run, where none goes on in the background, in which too few numbers came."""
+    """What ends a run at its deadline in which too few numbers came."""
     analysis = queries.analysis
     seconds = analysis.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
     interval = analysis.get("interval_seconds", DEFAULT_INTERVAL_SECONDS)
-    asked = {"traffic": queries.enough()}
+    asked = {"traffic": queries.known()}
     asked |= {own["name"] + UNKNOWN_SUFFIX: own["query"] for own in analysis.get("metrics", [])}
     return [
         {

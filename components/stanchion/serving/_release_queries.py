@@ -61,6 +61,14 @@ class Queries:
         )
         return f"{new} and {old}"
 
+    def known(self) -> str:
+        """A number when every measure but restarts yields one.
+
+        A shift does with enough requests, unless one version answered nothing that it is told by.
+        """
+        shifts = (self.class_shift(), self.mean_shift())
+        return " and ".join(f"({shift}) > -Inf" for shift in shifts)
+
     def error_ratio(self) -> str:
         """Share of the new version's requests that failed and would not have before.
 

@@ -20,7 +20,7 @@ from stanchion.serving.rollout import (
     ModelRollout,
     RolloutStrategy,
     is_measured,
-    pauses_seconds,
+    judging_seconds,
     steps_of,
     surge_of,
     weighs_at_gateway,
@@ -138,16 +138,18 @@ def scraping(args: ModelServiceArgs) -> tuple[int, tuple[str, ...]]:
 def release_seconds(args: ModelServiceArgs) -> int:
     """Longest that a new version may take until it serves alone, or is taken back.
 
-    All replicas one after the other, twice over for the way back, the deadline of the analysis
-    and the pauses.
+    All its replicas one after the other and those of the way back, the deadlines of its steps and
+    their pauses.
     """
-    rollout = args.get("rollout")
-    most = args["autoscaling"]["max_replicas"]
-    starts = _starts_seconds(args)
+    rollout, starts = args.get("rollout"), _starts_seconds(args)
     if rollout is None or not is_measured(rollout):
         return starts
-    deadline = rollout.get("analysis", {}).get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
-    return 2 * starts + deadline + pauses_seconds(rollout, most)
+    return _through_seconds(args, rollout) + starts
+
+
+def _through_seconds(args: ModelServiceArgs, rollout: ModelRollout) -> int:
+    """Longest that a version may take which is found good in every step."""
+    return _starts_seconds(args) + judging_seconds(rollout, args["autoscaling"]["min_replicas"])
 
 
 def _starts_seconds(args: ModelServiceArgs) -> int:
@@ -177,19 +179,21 @@ def _analyses(replicas: Replicas, rollout: ModelRollout) -> dict[str, _analysis.
     def queries_of(namespace: str, **back: int) -> Queries:
         return Queries(replicas.service, namespace, analysis, start_seconds=start, **back)
 
+    def judged(queries: Queries) -> list[dict[str, Any]]:
+        # Such a run begins when the replicas answer: how long they take is no part of its deadline.
+        return [*_analysis.health(queries), *_analysis.numbers(queries)]
+
     def step(namespace: str) -> list[dict[str, Any]]:
-        return _analysis.health(queries_of(namespace))
+        return judged(queries_of(namespace))
 
     def watch(namespace: str) -> list[dict[str, Any]]:
         queries = queries_of(namespace, intervals=_WATCHED_INTERVALS)
-        pauses = pauses_seconds(rollout, replicas.args["autoscaling"]["min_replicas"])
-        return [*_analysis.health(queries, lasting=True), *_analysis.deadline(analysis, pauses)]
+        longest = _through_seconds(replicas.args, rollout)
+        return [*_analysis.health(queries, lasting=True), *_analysis.deadline(analysis, longest)]
 
     def switched(namespace: str) -> list[dict[str, Any]]:
         longest = analysis.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
-        queries = queries_of(namespace, past_seconds=_PAST_SECONDS + longest)
-        # One run after the switch, and none in the background that could end it.
-        return [*_analysis.health(queries), *_analysis.numbers(queries)]
+        return judged(queries_of(namespace, past_seconds=_PAST_SECONDS + longest))
 
     if rollout["strategy"] is RolloutStrategy.BLUE_GREEN:
         return {ANALYSIS_SUFFIX: switched}

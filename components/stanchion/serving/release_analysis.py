@@ -44,7 +44,7 @@ class ReleaseAnalysis(TypedDict):
     """What a new version is judged by, interval by interval; one bad interval takes it back.
 
     An interval with fewer requests than `min_requests` to either version is neither good nor
-    bad: the release holds, and is taken back at the deadline. As long as a canary lasts, its
+    bad: the release holds, and is taken back at the step's deadline. As long as a canary lasts, its
     pauses included, the last ten intervals together are held to the same limits.
     """
 
@@ -72,9 +72,9 @@ class ReleaseAnalysis(TypedDict):
     metrics: NotRequired[list[ReleaseMetric]]
     """Measures of one's own. Default: none."""
     deadline_seconds: NotRequired[int]
-    """Time after which a release that was not judged good is taken back, 60 to 604800: from when
-    the first replicas of the new version answer, or get the requests with blueGreen; pauses of
-    steps come on top. Default: 1800."""
+    """Time after which a release is taken back that was not judged good, 60 to 604800: in each step
+    of a canary from when its replicas answer, with blueGreen from when they get the requests.
+    Default: 1800."""
 
 
 def check_analysis(check: Checks, analysis: ReleaseAnalysis) -> None:

@@ -134,11 +134,13 @@ def steps_of(rollout: ModelRollout, replicas: int) -> list[CanaryStep]:
     return [{"weight": weight} for weight in sorted(weights)]
 
 
-def pauses_seconds(rollout: ModelRollout, replicas: int) -> int:
-    """All pauses of a release of at least `replicas` replicas; none but a canary has any."""
+def judging_seconds(rollout: ModelRollout, replicas: int) -> int:
+    """Longest that a release of at least `replicas` replicas takes, but for their starts."""
+    analysis = rollout.get("analysis", {})
+    deadline = analysis.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
     if rollout["strategy"] is not RolloutStrategy.CANARY:
-        return 0
-    return sum(step.get("pause_seconds", 0) for step in steps_of(rollout, replicas))
+        return deadline
+    return sum(deadline + step.get("pause_seconds", 0) for step in steps_of(rollout, replicas))
 
 
 def nearest_weight(weight: int, replicas: int, surge: int) -> tuple[float, int, int]:
@@ -261,14 +263,14 @@ def _check_steps(check: Checks, rollout: ModelRollout) -> dict[str, int]:
 
 
 def _check_deadline(check: Checks, rollout: ModelRollout, replicas: int) -> None:
-    """Note a deadline at which not even the best version could have been found good."""
+    """Note a deadline at which not even the best version could be through its longest step."""
     analysis = rollout.get("analysis", {})
     interval = analysis.get("interval_seconds", DEFAULT_INTERVAL_SECONDS)
     deadline = analysis.get("deadline_seconds", DEFAULT_DEADLINE_SECONDS)
     good = DEFAULT_GOOD_INTERVALS
     if rollout["strategy"] is RolloutStrategy.CANARY:
         steps = steps_of(rollout, replicas)
-        good = sum(step.get("good_intervals", DEFAULT_GOOD_INTERVALS) for step in steps)
+        good = max(step.get("good_intervals", DEFAULT_GOOD_INTERVALS) for step in steps)
     if (needed := good * interval) >= deadline:
         check.refuse(
             "rollout.analysis.deadline_seconds",

@@ -94,7 +94,12 @@ def model_service(*, into: World | None = None, **changes: Any) -> World:
 
     def program() -> Any:
         made = stanchion.ModelService("wine", cast("stanchion.ModelServiceArgs", args))
-        return {"url": made.url, "name": made.service_name, "labels": made.pod_labels}
+        return {
+            "url": made.url,
+            "name": made.service_name,
+            "labels": made.pod_labels,
+            "release_seconds": made.release_seconds,
+        }
 
     return deploy(program, into=into)
 

@@ -35,6 +35,10 @@ def metrics(world: World, name: str) -> dict[str, dict[str, Any]]:
     return {metric["name"]: metric for metric in template["metrics"]}
 
 
+def seconds(duration: str) -> int:
+    return int(duration.removesuffix("s"))
+
+
 def watched_by(world: World) -> str:
     """The template of what goes on in the background of a canary."""
     (named,) = strategy(world, "canary")["analysis"]["templates"]
@@ -77,21 +81,60 @@ def test_every_share_is_judged_before_the_next() -> None:
     assert made["maxUnavailable"] == 0
 
 
-def test_a_canary_that_is_never_judged_good_ends_at_its_deadline_its_pauses_on_top() -> None:
+@pytest.mark.parametrize(("replicas", "ready_seconds"), [(10, 240), (20, 115), (4, 600)])
+def test_a_good_canary_is_not_taken_back_for_the_time_in_which_its_replicas_start(
+    replicas: int, ready_seconds: int
+) -> None:
+    many = {"min_replicas": replicas, "max_replicas": replicas}
+    world = released(CANARY, autoscaling=many, load_seconds=ready_seconds)
+    spec, steps = world.object("Rollout")["spec"], strategy(world, "canary")["steps"]
+    each = ready_seconds + spec["minReadySeconds"]
+    assert each <= spec["progressDeadlineSeconds"], "a slower one is taken back for that"
+    judged = [step["analysis"] for step in steps if "analysis" in step]
+    assert len(judged) == 2
+    started = round(replicas * steps[0]["setWeight"] / 100)
+    takes = (replicas - started) * each + len(judged) * 2 * 30
+    assert takes > 1800, "longer than a step may take"
+    assert seconds(metrics(world, watched_by(world))["deadline"]["initialDelay"]) > takes
+    for run in judged:
+        # It begins once the replicas of its step answer, and no delay of it waits for others.
+        found = metrics(world, run["templates"][0]["templateName"])["traffic"]
+        assert (found["initialDelay"], found["interval"], found["count"]) == ("30s", "30s", 60)
+
+
+def test_the_last_deadline_of_a_canary_comes_after_all_others_and_its_pauses() -> None:
     steps = [{"weight": 33, "pause_seconds": 3600}, {"weight": 50}]
-    analysis = {"deadline_seconds": 600}
-    world = released({**CANARY, "steps": steps, "analysis": analysis})
+    world = released({**CANARY, "steps": steps, "analysis": {"deadline_seconds": 600}})
     found = metrics(world, watched_by(world))["deadline"]
-    assert found["initialDelay"] == f"{600 + 3600}s"
+    replica = world.object("Rollout")["spec"]["progressDeadlineSeconds"]
+    # Six replicas at the most, and one more while they are replaced.
+    assert seconds(found["initialDelay"]) == 2 * 600 + 3600 + 7 * replica
     assert (found["failureCondition"], found["count"]) == ("true", 1)
+
+
+@pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
+def test_who_waits_for_a_release_waits_for_its_last_deadline_and_the_way_back(
+    rollout: dict[str, Any],
+) -> None:
+    world = released(rollout)
+    replica = world.object("Rollout")["spec"]["progressDeadlineSeconds"]
+    most, steps = (7, 2) if rollout is CANARY else (12, 1)
+    assert world.exports["release_seconds"] == steps * 1800 + 2 * most * replica
+
+
+def test_the_deadline_is_of_each_step_and_not_of_their_sum() -> None:
+    world = released({**CANARY, "analysis": {"interval_seconds": 600}})
+    good = [step for step in strategy(world, "canary")["steps"] if "analysis" in step]
+    assert len(good) * 2 * 600 > 1800, "what all of them take"
 
 
 def test_a_canary_is_measured_as_long_as_it_lasts() -> None:
     world = released({**CANARY, "analysis": {"interval_seconds": 20, "min_requests": 40}})
     assert strategy(world, "canary")["analysis"]["startingStep"] == 1
     step, watch = metrics(world, "wine-release"), metrics(world, watched_by(world))
-    assert set(watch) == {*step, "deadline"}
-    for name, metric in step.items():
+    assert set(watch) == {*HEALTH, "deadline"}
+    for name in HEALTH:
+        metric = step[name]
         assert metric["consecutiveSuccessLimit"] == "{{args.good-intervals}}"
         assert watch[name]["interval"] == metric["interval"]
         assert watch[name]["failureLimit"] == 0
@@ -102,11 +145,13 @@ def test_a_canary_is_measured_as_long_as_it_lasts() -> None:
     assert watch["restarts"]["provider"] == step["restarts"]["provider"]
 
 
-def test_a_switch_that_sees_too_few_numbers_ends_at_its_deadline() -> None:
+@pytest.mark.parametrize("rollout", [CANARY, BLUE_GREEN], ids=["canary", "blueGreen"])
+def test_a_run_that_sees_too_few_numbers_ends_at_its_deadline(rollout: dict[str, Any]) -> None:
     own = {"name": "accepted", "query": "vector(1)", "minimum": 1}
     analysis = {"deadline_seconds": 600, "interval_seconds": 20, "metrics": [own]}
-    world = released({**BLUE_GREEN, "analysis": analysis})
-    run = strategy(world, "blueGreen")["postPromotionAnalysis"]
+    world = released({**rollout, "analysis": analysis})
+    made_of = strategy(world, rollout["strategy"])
+    run = made_of.get("postPromotionAnalysis") or made_of["steps"][1]["analysis"]
     made = metrics(world, run["templates"][0]["templateName"])
     for name in ("traffic", "accepted.unknown"):
         found = made[name]
@@ -299,7 +344,11 @@ def test_default_steps_are_within_reach_of_any_number_of_replicas(replicas: int)
             "another name; limits of what is measured have settings of their own",
         ),
         (
-            {**CANARY, "analysis": {"interval_seconds": 600}},
+            {
+                **CANARY,
+                "steps": [{"weight": 33}, {"weight": 50, "good_intervals": 4}],
+                "analysis": {"interval_seconds": 600},
+            },
             {},
             "rollout.analysis.deadline_seconds: at 1800 s every version is taken back, and 4 good "
             "intervals of 600 s take 2400 s at least; write more than 2400, or ask for fewer or "
