@@ -321,9 +321,20 @@ def test_another_job_and_a_deleted_run_are_no_reason_not_to_train(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "other", [{"CODE_VERSION": "4567def"}, {"SEED": "1"}, {"REGISTERED_MODEL_NAME": "beer"}, "data"]
+    "other",
+    [
+        {"CODE_VERSION": "4567def"},
+        {"SEED": "1"},
+        {"REGISTERED_MODEL_NAME": "beer"},
+        "data",
+        ["gbm.py", "--depth", "4"],
+        ["linear.py", "--depth", "3"],
+    ],
 )
-def test_another_training_has_no_checkpoint_to_go_on_from(other: Any, tmp_path: Path) -> None:
+def test_another_training_has_no_checkpoint_to_go_on_from(
+    other: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["gbm.py", "--depth", "3"])
     given = environment(tmp_path, table(tmp_path / "data"))
     with pytest.raises(SystemExit), training_run(environment=given) as run:
         with run.checkpoint(5) as folder:
@@ -331,6 +342,9 @@ def test_another_training_has_no_checkpoint_to_go_on_from(other: Any, tmp_path: 
         raise SystemExit(ENDED)
     if other == "data":
         (tmp_path / "data" / "more.csv").write_text((tmp_path / "data").name)
+        other = {}
+    if isinstance(other, list):
+        monkeypatch.setattr(sys, "argv", other)
         other = {}
     with training_run(environment={**given, **other}) as run:
         assert run.resume() is None

@@ -31,7 +31,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of one training: the same code, data, seed and arguments.
+    """The checkpoints of one training: the same code, data, seed, script and arguments.
 
     Each is a folder of files and a manifest with their digests. The manifest is written last, so
     that what a process leaves behind that is killed in between does not count.

@@ -46,7 +46,7 @@ def training_run(
     Before the block begins the data are fetched, held to their digest and to the expectations,
     and `random` and NumPy are seeded. Parameters and metrics of the usual libraries are logged by
     themselves. A block that ends well clears the checkpoints; one that is killed is gone on with
-    by the next process of the same code, data, seed and arguments.
+    by the next process of the same code, data, seed, script and arguments.
 
     A Job that trains once does so even where it is made again after Kubernetes has deleted it:
     with one of its runs FINISHED in MLflow the script ends before the block. So it has one run.

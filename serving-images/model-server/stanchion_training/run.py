@@ -286,6 +286,7 @@ def _key(settings: TrainingSettings, digest: str) -> str:
         settings.code_version,
         digest,
         settings.seed,
-        *sys.argv[1:],
+        # The script is named as in its command, which every try of a training has alike.
+        *sys.argv,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
