@@ -282,6 +282,24 @@ def test_a_process_asked_to_end_says_so_and_its_checkpoint_stays(tmp_path: Path)
     assert only.info.status == "FINISHED"
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(None, "FINISHED"), (0, "FINISHED"), (FAILED, "FAILED"), ("too few rows", "FAILED")],
+)
+def test_a_script_that_exits_within_its_block_ends_the_run_as_it_ends_itself(
+    status: Any, told: str, tmp_path: Path
+) -> None:
+    given = environment(tmp_path, table(tmp_path / "data"))
+    with pytest.raises(SystemExit) as ending, training_run(environment=given) as run:
+        with run.checkpoint(5) as folder:
+            (folder / "state").write_text("five")
+        sys.exit(status)
+    assert ending.value.code == status
+    assert runs(tmp_path)[0].info.status == told
+    kept = list((tmp_path / "checkpoints").rglob("*.json"))
+    assert bool(kept) == (told == "FAILED"), "what is trained needs no way back"
+
+
 def test_a_job_that_trains_once_does_not_train_again_when_it_is_made_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

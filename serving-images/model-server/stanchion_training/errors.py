@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 DONE: Final = 0
-"""Exit status of a training that there is no need for."""
+"""Exit status of a script that did its work, or has no need to."""
 FAILED: Final = 1
 """Exit status of what another try may cure: a store or an MLflow that does not answer."""
 MISCONFIGURED: Final = 2

@@ -19,6 +19,7 @@ from stanchion_models import RegistryError
 
 from stanchion_training import data
 from stanchion_training.errors import (
+    DONE,
     ENDED,
     AlreadyTrainedError,
     DataRefusedError,
@@ -46,7 +47,8 @@ def training_run(
     Before the block begins the data are fetched, held to their digest and to the expectations,
     and `random` and NumPy are seeded. Parameters and metrics of the usual libraries are logged by
     themselves. A block that ends well clears the checkpoints; one that is killed is gone on with
-    by the next process of the same code, data, seed, script and arguments.
+    by the next process of the same code, data, seed, script and arguments. `sys.exit(0)` ends a
+    block well, every other status does not.
 
     A Job that trains once does so even where it is made again after Kubernetes has deleted it:
     with one of its runs FINISHED in MLflow the script ends before the block. So it has one run.
@@ -96,7 +98,10 @@ def training_run(
         except SystemExit as error:
             if isinstance(error, TrainingError):
                 sys.stderr.write(f"{error}\n")
-            status = "KILLED" if error.code == ENDED else "FAILED"
+            if error.code in (None, DONE):
+                status = "FINISHED"
+            elif error.code == ENDED:
+                status = "KILLED"
             raise
         finally:
             run.close(status)
