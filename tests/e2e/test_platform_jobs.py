@@ -86,7 +86,7 @@ def test_a_training_that_kubernetes_has_deleted_is_not_trained_again(
     team.kubectl("delete", "job", job)
     platform.stanchion("up", "local")
     team.finished("wine-training-again")
-    assert f"{job} trains once, and run " in team.printed("wine-training-again")
+    assert f"{job} trains once, and has ended well with run " in team.printed("wine-training-again")
     team.declare("wine-training-again", None)
 
 

@@ -20,15 +20,9 @@ import pytest
 from mlflow.tracking import MlflowClient, fluent
 from sklearn.linear_model import LogisticRegression
 from stanchion_models import artifact_digest
-from stanchion_training import (
-    AlreadyTrainedError,
-    DataRefusedError,
-    StoreFailedError,
-    TrainingError,
-    training_run,
-)
+from stanchion_training import DataRefusedError, StoreFailedError, TrainingError, training_run
 from stanchion_training.checkpoints import Checkpoint, Checkpoints
-from stanchion_training.errors import DATA_REFUSED, DONE, ENDED, FAILED, MISCONFIGURED
+from stanchion_training.errors import DATA_REFUSED, ENDED, FAILED, MISCONFIGURED
 from stanchion_training.expectations import Expectations
 
 from .conftest import training_data
@@ -298,44 +292,6 @@ def test_a_script_that_exits_within_its_block_ends_the_run_as_it_ends_itself(
     assert runs(tmp_path)[0].info.status == told
     kept = list((tmp_path / "checkpoints").rglob("*.json"))
     assert bool(kept) == (told == "FAILED"), "what is trained needs no way back"
-
-
-def test_a_job_that_trains_once_does_not_train_again_when_it_is_made_again(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = environment(tmp_path, table(tmp_path / "data"), TRAINING_JOB="wine-once-1a2b3c")
-    with pytest.raises(SystemExit), training_run(environment=given):
-        raise SystemExit(FAILED)
-    with training_run(environment=given):
-        pass
-    with pytest.raises(AlreadyTrainedError) as ending, training_run(environment=given):
-        pytest.fail("it trained again")
-    assert ending.value.code == DONE
-    (finished,) = runs(tmp_path)
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith(f"wine-once-1a2b3c trains once, and run {finished.info.run_id} of it ")
-
-
-@pytest.mark.parametrize("rank", ["0", "1"])
-def test_of_several_processes_none_goes_on_alone(rank: str, tmp_path: Path) -> None:
-    given = environment(tmp_path, table(tmp_path / "data"), TRAINING_JOB="wine-once-1a2b3c")
-    with training_run(environment=given):
-        pass
-    with pytest.raises(AlreadyTrainedError), training_run(environment={**given, "RANK": rank}):
-        pytest.fail("it went on")
-
-
-def test_another_job_and_a_deleted_run_are_no_reason_not_to_train(tmp_path: Path) -> None:
-    given = environment(tmp_path, table(tmp_path / "data"), TRAINING_JOB="wine-once-1a2b3c")
-    with training_run(environment=given):
-        pass
-    with training_run(environment={**given, "TRAINING_JOB": "wine-once-4d5e6f"}):
-        pass
-    first = next(run for run in runs(tmp_path) if run.data.tags["stanchion.job"].endswith("3c"))
-    MlflowClient(tracking_uri=given["MLFLOW_TRACKING_URI"]).delete_run(first.info.run_id)
-    with training_run(environment=given):
-        pass
-    assert len(runs(tmp_path)) == 2
 
 
 @pytest.mark.parametrize(

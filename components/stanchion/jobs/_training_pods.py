@@ -36,6 +36,9 @@ BECAUSE = {
 _INDEX = "batch.kubernetes.io/job-completion-index"
 _JOB = "batch.kubernetes.io/job-name"
 """Label of a Job's pods. A Job that is made again has its name, and a JobSet gives its own one."""
+_JOB_UID = "batch.kubernetes.io/controller-uid"
+_JOB_SET_UID = "jobset.sigs.k8s.io/jobset-uid"
+"""Likewise: a JobSet that begins again makes its Jobs anew, and is the same."""
 
 
 def pod_template(
@@ -170,7 +173,9 @@ def _environment(args: TrainingJobArgs) -> list[k8s.core.v1.EnvVarArgs]:
         told["NODES"] = str(nodes)
     variables = pods.environment(told)
     if not repeats(args):
+        uid = _JOB_SET_UID if nodes > 1 else _JOB_UID
         variables.append(_of_the_pod("TRAINING_JOB", f"labels['{_JOB}']"))
+        variables.append(_of_the_pod("TRAINING_JOB_UID", f"labels['{uid}']"))
     because = BECAUSE if args.get("on_demand", False) else {}
     peers = {"NODE_RANK": _INDEX, "MASTER_ADDR": _COORDINATOR} if nodes > 1 else {}
     for name, annotation in {**because, **peers}.items():

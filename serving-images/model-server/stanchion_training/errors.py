@@ -48,7 +48,7 @@ class StoreFailedError(TrainingError):
 
 
 class AlreadyTrainedError(TrainingError):
-    """The Job trains once, and a run of it has ended well: Kubernetes deletes Jobs, MLflow no run.
+    """The Job trains once, and has: Kubernetes deletes Jobs, MLflow no run.
 
     No failure, but the one way to leave a script before its block.
     """

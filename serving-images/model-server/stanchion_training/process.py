@@ -28,11 +28,14 @@ from stanchion_training.errors import (
     WrongSettingsError,
 )
 from stanchion_training.expectations import Expectations
-from stanchion_training.run import TrainingRun, trained_before
+from stanchion_training.once import Script
+from stanchion_training.run import TrainingRun
 from stanchion_training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+_script = Script()
 
 
 @contextmanager
@@ -51,7 +54,9 @@ def training_run(
     block well, every other status does not.
 
     A Job that trains once does so even where it is made again after Kubernetes has deleted it:
-    with one of its runs FINISHED in MLflow the script ends before the block. So it has one run.
+    a script that ended well, with all its blocks, is left before the first of them. One that did
+    not is run from its beginning, for no block can be skipped alone. The status with which a
+    script exits after its last block is not known here: what may fail belongs into a block.
 
     It seeds no other library (PyTorch has a seed of its own) and takes no checkpoint by itself.
 
@@ -72,6 +77,7 @@ def training_run(
     """
     if in_place and expectations is not None:
         raise ValueError("expectations look at all rows at once; remove them, or in_place")
+    _script.block_begins()
     with tempfile.TemporaryDirectory(prefix="stanchion-training-") as scratch, _ends_on_request():
         try:
             run = _prepared(
@@ -105,6 +111,8 @@ def training_run(
             raise
         finally:
             run.close(status)
+            if status == "FINISHED":
+                _script.block_ended_well(run.run_id)
 
 
 def _prepared(
@@ -115,10 +123,10 @@ def _prepared(
     except SettingsError as error:
         raise WrongSettingsError("\n".join(error.problems)) from None
     expected = Expectations.from_file(expectations) if expectations is not None else None
-    before = trained_before(settings)
+    before = _script.done_before(settings)
     if before is not None:
         raise AlreadyTrainedError(
-            f"{settings.training_job} trains once, and run {before} of it has ended well: nothing "
+            f"{settings.training_job} trains once, and has ended well with run {before}: nothing "
             "is trained. To train all the same, delete that run in MLflow or change the seed"
         )
     uri = settings.data_uri

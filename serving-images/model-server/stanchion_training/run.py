@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 DATA_DIGEST = "stanchion.data.digest"
 CODE_VERSION = "stanchion.code.version"
-JOB = "stanchion.job"
 
 
 class TrainingRun:
@@ -72,9 +71,10 @@ class TrainingRun:
         self._frame, self._folder, self._scratch = frame, folder, scratch
         self._checkpoints: Checkpoints | None = None
         if settings.checkpoint_uri is not None:
-            self._checkpoints = Checkpoints(settings.checkpoint_uri, _key(settings, digest))
+            self._checkpoints = Checkpoints(settings.checkpoint_uri, identity(settings, digest))
         self._client: MlflowClient | None = None
-        self._run_id = ""
+        self.run_id = ""
+        """MLflow's name of the run; empty where this process does not lead."""
 
     @property
     def data_folder(self) -> Path:
@@ -170,7 +170,7 @@ class TrainingRun:
     def _registered(self, name: str) -> ModelVersion | None:
         """The version that the run has, should it have been cut off after registering it."""
         assert self._client is not None  # noqa: S101 - for the type checker
-        for found in self._client.search_model_versions(f"run_id = '{self._run_id}'"):
+        for found in self._client.search_model_versions(f"run_id = '{self.run_id}'"):
             if found.name == name:
                 known = dict(found.tags)
                 return ModelVersion(name, str(found.version), known.get(DIGEST_TAG), known)
@@ -193,16 +193,16 @@ class TrainingRun:
             mlflow.exceptions.MlflowException: MLflow failed.
             OSError: The checkpoints' store failed.
         """
-        registry = _registry(self.settings)
-        self._client = registry.client()
-        mlflow.set_tracking_uri(registry.tracking_uri)
+        tracking = registry(self.settings)
+        self._client = tracking.client()
+        mlflow.set_tracking_uri(tracking.tracking_uri)
         mlflow.set_experiment(self.settings.registered_model_name)
         # The script logs the one model that it registers, with its signature.
         mlflow.autolog(log_models=False, log_datasets=False, silent=True)
         opened = mlflow.start_run(run_id=self._earlier())
-        self._run_id = opened.info.run_id
+        self.run_id = opened.info.run_id
         if self._checkpoints is not None:
-            self._checkpoints.run_id = self._run_id
+            self._checkpoints.run_id = self.run_id
         self._describe(opened)
 
     def close(self, status: str) -> None:
@@ -233,7 +233,6 @@ class TrainingRun:
                 "stanchion.data.version": settings.data_version,
                 DATA_DIGEST: self.data_digest,
                 CODE_VERSION: settings.code_version,
-                **({JOB: settings.training_job} if settings.training_job else {}),
                 **settings.because,
             }
         )
@@ -250,28 +249,8 @@ class TrainingRun:
             mlflow.log_input(described, context="training")
 
 
-def trained_before(settings: TrainingSettings) -> str | None:
-    """The newest run that a Job which trains once has ended well; None for every other Job.
-
-    Raises:
-        stanchion_models.RegistryError: The credentials cannot be read.
-        mlflow.exceptions.MlflowException: MLflow failed.
-    """
-    if not settings.training_job:
-        return None
-    client = _registry(settings).client()
-    experiment = client.get_experiment_by_name(settings.registered_model_name)
-    if experiment is None:
-        return None
-    found = client.search_runs(
-        [experiment.experiment_id],
-        f"tags.`{JOB}` = '{settings.training_job}' AND attributes.status = 'FINISHED'",
-        max_results=1,
-    )
-    return found[0].info.run_id if found else None
-
-
-def _registry(settings: TrainingSettings) -> Registry:
+def registry(settings: TrainingSettings) -> Registry:
+    """MLflow, as a training reaches it."""
     # Readers try again themselves; a training of hours outlives two minutes without MLflow.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "6")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "2")
@@ -279,13 +258,18 @@ def _registry(settings: TrainingSettings) -> Registry:
     return Registry(settings.mlflow_tracking_uri, Credentials(directory) if directory else None)
 
 
-def _key(settings: TrainingSettings, digest: str) -> str:
-    """Tells a training from every other whose checkpoints it must not go on from."""
+def identity(settings: TrainingSettings, *more: str) -> str:
+    """Tells a training from every other by what it is told, its script and its arguments.
+
+    Args:
+        settings: What it is told.
+        more: What else it is known by.
+    """
     parts = [
         settings.registered_model_name,
         settings.code_version,
-        digest,
         settings.seed,
+        *more,
         # The script is named as in its command, which every try of a training has alike.
         *sys.argv,
     ]

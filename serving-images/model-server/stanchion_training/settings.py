@@ -36,6 +36,8 @@ class TrainingSettings(BaseModel):
     """Folder for checkpoints; unset: an interrupted training begins anew."""
     training_job: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]*$")] = ""
     """The Job that trains once; empty where a schedule, a trigger or a person trains again."""
+    training_job_uid: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]*$")] = ""
+    """Tells it from one of the same name that is made when Kubernetes has deleted it."""
     rank: Annotated[int, Field(ge=0)] = 0
     """Which of the processes of one training this is, as torchrun says; 0 writes for all."""
     node_rank: Annotated[int, Field(ge=0)] = 0

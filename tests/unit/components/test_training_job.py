@@ -24,6 +24,8 @@ VOLUME: dict[str, Any] = {
     "volume_claim_name": "wine",
 }
 JOB_NAME = "metadata.labels['batch.kubernetes.io/job-name']"
+JOB_UID = "metadata.labels['batch.kubernetes.io/controller-uid']"
+JOB_SET_UID = "metadata.labels['jobset.sigs.k8s.io/jobset-uid']"
 CODE = {"train.py": "print('trains')", "data.yaml": "columns: {}"}
 
 
@@ -222,8 +224,8 @@ def of_the_pod(world: World) -> dict[str, str]:
     }
 
 
-def test_what_trains_once_knows_its_name_by_which_it_finds_that_it_has() -> None:
-    assert of_the_pod(training()) == {"TRAINING_JOB": JOB_NAME}
+def test_what_trains_once_knows_its_name_and_uid_by_which_it_finds_that_it_has() -> None:
+    assert of_the_pod(training()) == {"TRAINING_JOB": JOB_NAME, "TRAINING_JOB_UID": JOB_UID}
     assert of_the_pod(training(schedule="17 3 * * 0")) == {}
     assert "TRAINING_JOB" not in of_the_pod(training(on_demand=True))
 
@@ -241,6 +243,8 @@ def test_nodes_that_train_together_find_the_first_and_know_which_they_are() -> N
     assert told(world)["NODES"] == "4"
     assert of_the_pod(world) == {
         "TRAINING_JOB": JOB_NAME,
+        # Of its Jobs, those that a restart makes anew have another one.
+        "TRAINING_JOB_UID": JOB_SET_UID,
         "NODE_RANK": "metadata.annotations['batch.kubernetes.io/job-completion-index']",
         "MASTER_ADDR": "metadata.annotations['jobset.sigs.k8s.io/coordinator']",
     }
