@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from drift_monitor_service import DriftMonitorFile
@@ -13,12 +15,16 @@ from service_folders import Folder, folder_grants
 from service_lock import Pin
 from stanchion import GrantKind, RetrainingReason, RetrainingTrigger, RetrainingTriggerArgs
 from stanchion.checks import LONGEST_NAME
-from training_retrain import BY_ALERT, Retrain
+from stanchion.schedules import fewest_runs, longest_gap
+from training_retrain import BY_ALERT, MOST_RUNS, Retrain
 from validation import InvalidFileError
 
 if TYPE_CHECKING:
     from serving import Platform
     from training_service import TrainingJobFile
+
+_BUDGET = timedelta(days=30)
+"""What `maxRuns` is about."""
 
 
 def retraining_name(training: str) -> str:
@@ -63,6 +69,8 @@ def retraining_problems(
             f"{file.deadline_minutes}, for which a training may go on; write "
             f"{-(-file.deadline_minutes // 60)} or more"
         )
+    if file.schedule is not None:
+        problems += _schedule_problems(file.schedule, retrain, file.deadline_minutes)
     if retrain.service is not None:
         problems += _service_problems(file, retrain.service, services, stack)
         labelled = {each.service for each in monitors if each.labels is not None}
@@ -77,6 +85,35 @@ def retraining_problems(
                 f"retrain.reasons: {alerts} need {environment.lacks_for_metrics} of {stack}; add "
                 "it, or remove them"
             )
+    return problems
+
+
+def _schedule_problems(schedule: str, retrain: Retrain, deadline_minutes: int) -> list[str]:
+    """Where scheduled runs alone use up the budget, or are never further apart than the cooldown.
+
+    Nothing but the clock would ever begin a training then.
+    """
+    rarer = f"a schedule that trains less often than {schedule}"
+    problems = []
+    runs = fewest_runs(schedule, _BUDGET)
+    if runs >= retrain.max_runs:
+        more = f"{runs + 1} or more, or " if runs < MOST_RUNS else ""
+        problems.append(
+            f"retrain.maxRuns: {retrain.max_runs} in {_BUDGET.days} days are used up by schedule, "
+            f"which makes {runs} or more of them, and nothing else would ever start a training; "
+            f"write {more}{rarer}, or remove retrain"
+        )
+    gap = longest_gap(schedule)
+    cooldown = timedelta(hours=retrain.cooldown_hours)
+    if gap is not None and gap <= cooldown:
+        hours = gap / timedelta(hours=1)
+        less = math.ceil(hours) - 1
+        fewer = f"{less} or less, or " if less * 60 >= max(60, deadline_minutes) else ""
+        problems.append(
+            f"retrain.cooldownHours: {retrain.cooldown_hours} hours are never over between two "
+            f"runs of schedule, at most {hours:g} hours apart, and nothing else would ever start a "
+            f"training; write {fewer}{rarer}, or remove retrain"
+        )
     return problems
 
 

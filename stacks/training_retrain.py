@@ -14,6 +14,8 @@ BY_ALERT = (
     RetrainingReason.QUALITY,
 )
 """What an alert about a service says."""
+MOST_RUNS = 100
+"""The highest `max_runs`."""
 
 
 class Retrain(Strict):
@@ -34,7 +36,7 @@ class Retrain(Strict):
     cooldown_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     """Least hours from the beginning of one training to that of the next, no less than the
     training's deadline."""
-    max_runs: Annotated[int, Field(ge=1, le=100)] = 8
+    max_runs: Annotated[int, Field(ge=1, le=MOST_RUNS)] = 8
     """Most trainings in 30 days, scheduled ones counted."""
     settle_minutes: Annotated[int, Field(ge=1, le=1440)] = 10
     """How long the newest file must have been at rest, longer than an upload pauses."""

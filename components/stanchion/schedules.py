@@ -1,6 +1,7 @@
 """Schedules as Kubernetes' CronJobs take them."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import cache
@@ -79,6 +80,23 @@ def runs_per_month(text: str) -> float:
         text: A schedule that `is_schedule` finds good.
     """
     return sum(1 for _ in _times(text)) / 24
+
+
+@cache
+def fewest_runs(text: str, within: timedelta) -> int:
+    """How often a schedule comes at the least in any such time, of two years.
+
+    Args:
+        text: A schedule that `is_schedule` finds good.
+        within: The time.
+    """
+    times = [*_times(text)]
+    last = _FIRST_DAY + timedelta(days=_TWO_YEARS) - within
+    # Fewest are counted when one has just become too old for it.
+    counts = (
+        bisect_right(times, time + within) - at - 1 for at, time in enumerate(times) if time < last
+    )
+    return min(counts, default=0)
 
 
 @cache

@@ -70,7 +70,8 @@ def retraining_rules(watched: WatchedTrigger) -> list[RuleGroup]:
                     f"sum(increase({refused}[{asked}s])) > 0",
                     "is asked for again, and has had all the runs of 30 days",
                     "Drift or new data go on to ask for a training that maxRuns does not allow: "
-                    "the trainings before have not cured it, or nobody promoted what they made.",
+                    "the trainings before have not cured it, nobody promoted what they made, or "
+                    "most of them were the schedule's.",
                 ),
                 alert(
                     "RetrainingTriggerBlind",

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from stanchion.schedules import is_schedule, longest_gap, runs_per_month, take_turns
+from stanchion.schedules import fewest_runs, is_schedule, longest_gap, runs_per_month, take_turns
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,25 @@ def test_and_where_they_do_not_it_is_seen(start: str, end: str) -> None:
 )  # fmt: skip
 def test_a_schedule_comes_so_often_in_a_month(text: str, runs: float) -> None:
     assert runs_per_month(text) == pytest.approx(runs, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("text", "runs"),
+    [
+        ("17 3 * * *", 30),
+        ("@hourly", 720),
+        # Five Sundays are in some 30 days, four in all.
+        ("@weekly", 4),
+        ("0 0 */3 * *", 10),
+        # From 1 January to 1 February are 31 days, in which it does not come.
+        ("@monthly", 0),
+        ("0 0 * 1 *", 0),
+        ("0 0 29 2 *", 0),
+        ("0 0 31 2 *", 0),
+    ],
+)
+def test_a_schedule_comes_no_less_often_in_any_30_days(text: str, runs: int) -> None:
+    assert fewest_runs(text, timedelta(days=30)) == runs
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import yaml
 from retraining import check_retraining
 from service import ModelServiceFile
 from service_files import load_service_files
+from stanchion_retraining.runs import Cause, Limits, Outcome, Run
 from training_service import TrainingJobFile
 from training_serving import load_trainings
 from unit.stacks.bad_files import ROOT
@@ -88,6 +91,93 @@ def test_what_cannot_start_it_is_refused(
     with pytest.raises(InvalidFileError) as error:
         check_retraining(trainings, services, environment(), "prod-aws")
     assert any(each.startswith(f"services/wine-training: {told}") for each in error.value.problems)
+
+
+def scheduled(schedule: str, **limits: int) -> str:
+    """The training by the clock too, with other limits."""
+    changes = [
+        (f"{key}: {default}", f"{key}: {limits[key]}")
+        for key, default in (("cooldownHours", 24), ("maxRuns", 8))
+        if key in limits
+    ]
+    return edited(WITH_RETRAIN, ("seed: 1", f"seed: 1\nschedule: {schedule}"), *changes)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "limits", "told"),
+    [
+        (
+            "0 3 * * *",
+            {},
+            [
+                "retrain.maxRuns: 8 in 30 days are used up by schedule, which makes 30 or more of "
+                "them, and nothing else would ever start a training; write 31 or more, or a "
+                "schedule that trains less often than 0 3 * * *, or remove retrain",
+                "retrain.cooldownHours: 24 hours are never over between two runs of schedule, at "
+                "most 24 hours apart, and nothing else would ever start a training; write 23 or "
+                "less, or a schedule that trains less often than 0 3 * * *, or remove retrain",
+            ],
+        ),
+        ("0 3 */3 * *", {}, ["retrain.maxRuns: 8 in 30 days are used up by schedule, which makes"]),
+        (
+            "0 * * * *",
+            {"cooldownHours": 1, "maxRuns": 100},
+            [
+                "retrain.maxRuns: 100 in 30 days are used up by schedule, which makes 720 or more "
+                "of them, and nothing else would ever start a training; write a schedule",
+                "retrain.cooldownHours: 1 hours are never over between two runs of schedule, at "
+                "most 1 hours apart, and nothing else would ever start a training; write a sched",
+            ],
+        ),
+        ("0 3 * * 0", {"cooldownHours": 168}, ["retrain.cooldownHours: 168 hours are never over"]),
+    ],
+)
+def test_a_schedule_that_leaves_the_trigger_nothing_is_refused(
+    schedule: str, limits: dict[str, int], told: list[str], tmp_path: Path
+) -> None:
+    trainings, services = files(tmp_path, scheduled(schedule, **limits))
+    with pytest.raises(InvalidFileError) as error:
+        check_retraining(trainings, services, environment(), "prod-aws")
+    found = error.value.problems
+    assert len(found) == len(told)
+    for problem, start in zip(found, told, strict=True):
+        assert problem.startswith(f"services/wine-training: {start}")
+
+
+def starts_something(comes: Callable[[datetime], bool], limits: Limits) -> bool:
+    """Whether the trigger would ever begin a training, asked every hour for two months."""
+    first = datetime(2028, 1, 1, tzinfo=UTC)
+    runs: list[Run] = []
+    for now in (first + timedelta(hours=each) for each in range(92 * 24)):
+        if comes(now):
+            runs.append(Run(str(now), now, "", "complete"))
+        asks = Cause("drift", f"drift since {now}", trained_since=now)
+        if now - first > limits.window and limits.judge(asks, runs, now) is Outcome.STARTED:
+            return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("schedule", "comes"),
+    [
+        ("0 3 * * *", lambda now: now.hour == 3),
+        ("0 */8 * * *", lambda now: now.hour % 8 == 0),
+        ("0 3 * * MON,THU", lambda now: now.hour == 3 and now.weekday() in {0, 3}),
+        ("0 3 * * SUN", lambda now: now.hour == 3 and now.weekday() == 6),
+    ],
+)
+@pytest.mark.parametrize("cooldown", [7, 8, 23, 24, 95, 96, 168])
+@pytest.mark.parametrize("most", [4, 5, 8, 9, 31, 100])
+def test_what_is_refused_is_what_would_never_start_anything(
+    schedule: str, comes: Callable[[datetime], bool], cooldown: int, most: int, tmp_path: Path
+) -> None:
+    trainings, services = files(tmp_path, scheduled(schedule, cooldownHours=cooldown, maxRuns=most))
+    limits = Limits(timedelta(hours=cooldown), most, timedelta(days=30))
+    if starts_something(comes, limits):
+        check_retraining(trainings, services, environment(), "prod-aws")
+    else:
+        with pytest.raises(InvalidFileError, match="nothing else would ever start a training"):
+            check_retraining(trainings, services, environment(), "prod-aws")
 
 
 def test_alerts_need_somebody_who_evaluates_them(tmp_path: Path) -> None:
