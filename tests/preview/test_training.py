@@ -10,6 +10,7 @@ import pytest
 import yaml
 from preview.checkouts import ROOT, configured, copied, declared, findings
 from stanchion_cli import preview
+from stanchion_cli.costs.workloads import workloads_of
 from stanchion_cli.preview import Preview
 from stanchion_cli.render import objects
 
@@ -88,3 +89,5 @@ def test_what_begins_it_again_keeps_every_rule_too(stack: str, tmp_path: Path) -
     assert told["CRON_JOB"] == training["metadata"]["name"]
     assert told["SERVED_VERSION"], "the version that is pinned"
     assert int(told["MAX_RUNS"]) <= training["spec"]["successfulJobsHistoryLimit"]
+    (paid,) = [each for each in workloads_of(evaluated.resources) if each.name == "wine-training"]
+    assert paid.most == pytest.approx(8 / (30 * 24)), "eight runs of an hour in 30 days"

@@ -17,7 +17,10 @@ from stanchion_cli.preview.model import Resource
 
 _POOL = "stanchion.dev/pool"
 _OWNER, _COST_CENTER = "stanchion.dev/owner", "stanchion.dev/cost-center"
-_INSTANCE = "app.kubernetes.io/instance"
+_INSTANCE, _NAME = "app.kubernetes.io/instance", "app.kubernetes.io/name"
+_TRIGGER = "retraining"
+_BUDGET_HOURS = 30 * 24
+"""What the budget of a `RetrainingTrigger` is for."""
 _GIB = 2**30
 _SECONDS_PER_HOUR = 3600
 _UNNAMED = "not labelled"
@@ -104,15 +107,17 @@ def _workloads(item: KubernetesObject, cluster: Cluster) -> Iterator[Workload]:
             if scheduled
             else entries(item.body, "spec")
         )
-        runs = _runs(item) if scheduled else 1.0
+        runs = _runs(item, cluster) if scheduled else 1.0
         yield _workload(item, item.pod, 0, _pods_of_job(spec, runs))
     elif item.kind == "JobSet":
+        # A restart makes its jobs anew, each with the whole of its deadline.
+        tries = 1 + number(item.body, "spec", "failurePolicy", "maxRestarts")
         for part in items(item.body, "spec", "replicatedJobs"):
             spec = entries(part, "template", "spec")
             template = entries(spec, "template")
             pod = Pod(entries(template, "metadata", "labels"), entries(template, "spec"), template)
             copies = number(part, "replicas", default=1)
-            yield _workload(item, pod, 0, float(copies) * _pods_of_job(spec, 1.0))
+            yield _workload(item, pod, 0, float(copies) * _pods_of_job(spec, tries))
     elif item.is_a("RayJob"):
         for job in jobs_of(item):
             yield from _workloads(job, cluster)
@@ -127,11 +132,25 @@ def _replicas(item: KubernetesObject, cluster: Cluster) -> tuple[float, float]:
     return fixed, fixed
 
 
-def _runs(item: KubernetesObject) -> float:
+def _runs(item: KubernetesObject, cluster: Cluster) -> float:
+    """The most runs in a month; one where nothing but a person starts them."""
+    budget = _budget(item, cluster)
     schedule = text(item.body, "spec", "schedule")
     if get(item.body, "spec", "suspend") is True or not is_schedule(schedule):
-        return 1.0
-    return runs_per_month(schedule)
+        return budget or 1.0
+    # Scheduled runs count in the budget, and are not held back by it.
+    return max(runs_per_month(schedule), budget)
+
+
+def _budget(item: KubernetesObject, cluster: Cluster) -> float:
+    """The most runs in a month that a CronJob's `RetrainingTrigger` lets begin; 0 without one."""
+    for each in cluster.of("Deployment"):
+        if each.namespace != item.namespace or text(each.labels, _NAME) != _TRIGGER:
+            continue
+        told = {name: text(entry, "value") for one in each.containers() for name, entry in one.env}
+        if told.get("CRON_JOB") == item.name and told.get("MAX_RUNS", "").isdigit():
+            return float(told["MAX_RUNS"]) * HOURS_PER_MONTH / _BUDGET_HOURS
+    return 0.0
 
 
 def _pods_of_job(spec: Mapping[str, Any], runs: float) -> float:

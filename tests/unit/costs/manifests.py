@@ -70,3 +70,16 @@ def scheduled(name: str, schedule: str, *, hours: float, **asked: Any) -> Resour
     """A CronJob whose runs end after so many hours."""
     job = {"activeDeadlineSeconds": int(hours * 3600), "template": pods(**asked)}
     return workload("CronJob", name, {"schedule": schedule, "jobTemplate": {"spec": job}})
+
+
+def trigger(name: str, training: str, budget: int, *, namespace: str = "demo") -> Resource:
+    """A `RetrainingTrigger`'s Deployment: it starts the CronJob no more often in 30 days."""
+    template = pods()
+    told = {"CRON_JOB": training, "MAX_RUNS": str(budget)}
+    template["spec"]["containers"][0]["env"] = [
+        {"name": key, "value": value} for key, value in told.items()
+    ]
+    made = workload("Deployment", name, {"replicas": 1, "template": template})
+    made.inputs["metadata"]["namespace"] = namespace
+    made.inputs["metadata"]["labels"]["app.kubernetes.io/name"] = "retraining"
+    return made

@@ -8,7 +8,7 @@ import pytest
 from stanchion_cli.costs import Allocation, allocation_of
 from stanchion_cli.preview.model import Resource
 from stanchion_cli.report import costs as report
-from unit.costs.manifests import autoscaler, deployment, pods, scheduled, workload
+from unit.costs.manifests import autoscaler, deployment, pods, scheduled, trigger, workload
 from unit.estimate.samples import AWS, GCP, previewed
 
 GENERAL = {
@@ -87,6 +87,41 @@ def test_all_parts_of_a_job_set_count() -> None:
     parts = [{"name": "worker", "replicas": 3, "template": template}]
     _, high = hourly(workload("JobSet", "train", {"replicatedJobs": parts}))
     assert high == pytest.approx(6 * NODE)
+
+
+def test_each_try_of_a_job_set_may_take_all_of_its_deadline() -> None:
+    bounded = {"activeDeadlineSeconds": 73 * 3600, "template": pods(cpu="2", memory="1Gi")}
+    parts = [{"name": "node", "replicas": 1, "template": {"spec": {**bounded, "parallelism": 2}}}]
+    for policy, tries in (({}, 1), ({"failurePolicy": {"maxRestarts": 3}}, 4)):
+        _, high = hourly(workload("JobSet", "train", {"replicatedJobs": parts, **policy}))
+        assert high == pytest.approx(2 * NODE * tries / 10), "a tenth of the month each try"
+    always = {"failurePolicy": {"maxRestarts": 99}}
+    _, high = hourly(workload("JobSet", "train", {"replicatedJobs": parts, **always}))
+    assert high == pytest.approx(2 * NODE), "no more pods than there are at once"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "waits", "budget", "runs"),
+    [
+        ("0 0 1 1 *", True, None, 1),
+        ("0 0 1 1 *", True, 8, 8 * 730 / 720),
+        ("0 2 * * 0", False, 8, 8 * 730 / 720),
+        ("0 2 * * 0", False, 3, 105 / 24),
+        ("0 2 * * 0", False, None, 105 / 24),
+    ],
+)
+def test_a_training_that_begins_again_by_itself_counts_as_often_as_it_may(
+    schedule: str, waits: bool, budget: int | None, runs: float
+) -> None:
+    training = scheduled("fit", schedule, hours=24, cpu="2", memory="1Gi")
+    training.inputs["spec"]["suspend"] = waits
+    others = [trigger("fit-again", "other", 99), trigger("fit-there", "fit", 99, namespace="else")]
+    if budget is not None:
+        others.append(trigger("fit-retraining", "fit", budget))
+    found = [s.cost for s in allocated(training, *others).shares if s.workload.name == "fit"]
+    assert [cost and cost.ceiling_hourly for cost in found] == [
+        pytest.approx(NODE * runs * 24 / 730, rel=1e-3)
+    ]
 
 
 def test_a_container_that_comes_first_counts_where_it_asks_for_more() -> None:
