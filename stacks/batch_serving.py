@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pulumi
 from batch_service import BatchInferenceFile
-from environment import Environment, Profile
+from environment import Environment
 from images import image
 from service_folders import Folder
 from service_jobs import job_args, job_identity, job_place_problems, told_in_files
@@ -56,8 +56,7 @@ def check_batches(
         pools: Placement on its pools, by their names.
 
     Raises:
-        InvalidFileError: with every problem found, by its path in the file; in prod also for a
-            model without a pin, whose scoring other environments leave out with a warning.
+        InvalidFileError: with every problem found, by its path in the file.
     """
     problems: list[str] = []
     for file in files:
@@ -65,8 +64,6 @@ def check_batches(
         found += _pin_problems(file, pins, stack)
         if file.pool is None or file.pool in pools:
             found += _refused(file, environment, stack, pools)
-        if environment.profile is Profile.PROD and pin_of(file, pins) is None and not found:
-            found = [unpinned(file, stack)]
         problems += [f"services/{file.name}: {problem}" for problem in found]
     if problems:
         raise InvalidFileError(problems)

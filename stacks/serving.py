@@ -16,22 +16,21 @@ from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
 from llm_adapters import AdapterPins
-from llm_adapters import unpinned as unpinned_adapters
-from llm_prompts import PromptPins, unpinned
+from llm_prompts import PromptPins
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
 from retraining import check_retraining
 from service import ModelServiceFile, check_services
 from service_files import load_service_files
 from service_folders import folder_grants
-from service_lock import LockFile, Pin, load_lock
+from service_lock import Pin, load_lock
 from service_place import PoolOffer
 from service_quota import check_quotas
 from stanchion import CapacityKind, Cloud, ModelService, ModelServiceArgs, balancer_cidrs
 from tracking import Tracking
 from training_service import TrainingJobFile
 from training_serving import Training, load_trainings
-from validation import InvalidFileError, together
+from validation import together
 
 _MEBIBYTE = 1024 * 1024
 
@@ -56,6 +55,8 @@ def load_declared(
 ) -> Declared:
     """Read and check the service files and the lock file of the environment `stack`.
 
+    What has no pin is no problem: a platform is up before a version can be promoted there.
+
     Args:
         directory: Where the files are.
         environment: The environment.
@@ -63,8 +64,7 @@ def load_declared(
         pools: Its pools.
 
     Raises:
-        InvalidFileError: with every problem found; in prod also for a service without a pin,
-            which other environments leave out with a warning.
+        InvalidFileError: with every problem found.
     """
     files, lock = together(
         lambda: load_service_files(directory, stack), lambda: load_lock(directory, stack)
@@ -107,7 +107,6 @@ def load_declared(
         lambda: check_retraining(trainings, services, environment, stack, monitors),
         lambda: check_drift_monitors(monitors, services, environment, stack, placements),
         lambda: check_batches(batches, lock.services, environment, stack, placements),
-        lambda: _check_pinned(services, llms, lock, environment, stack),
     )
     return Declared(
         services,
@@ -120,21 +119,6 @@ def load_declared(
         lock.prompts,
         lock.adapters,
     )
-
-
-def _check_pinned(
-    services: Sequence[ModelServiceFile],
-    llms: Sequence[LlmServiceFile],
-    lock: LockFile,
-    environment: Environment,
-    stack: str,
-) -> None:
-    missing = [_unpinned(file, stack) for file in services if file.name not in lock.services]
-    for llm in llms:
-        missing += unpinned(llm.name, llm.prompts, lock.prompts, stack)
-        missing += unpinned_adapters(llm, lock.adapters, stack)
-    if missing and environment.profile is Profile.PROD:
-        raise InvalidFileError(missing)
 
 
 def _unpinned(file: ModelServiceFile, stack: str) -> str:
@@ -157,10 +141,11 @@ class Platform:
 
 def build_services(platform: Platform, declared: Declared) -> Mapping[str, object]:
     """Create each pinned service, warn of each that is not pinned; return all for the outputs."""
+    stack = platform.foundation.environment
     summary: dict[str, dict[str, object]] = {}
     for file in declared.files:
         pin = declared.pins.get(file.name)
-        model_server = image(platform.environment, platform.foundation.environment, "model-server")
+        model_server = image(platform.environment, stack, "model-server")
         summary[file.name] = {
             "name": file.name,
             "tenant": file.tenant,
@@ -177,7 +162,7 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
             "shadow": None,
         }
         if pin is None:
-            pulumi.log.warn(_unpinned(file, platform.foundation.environment))
+            pulumi.log.warn(_unpinned(file, stack))
             continue
         candidate = _candidate(file, pin, declared.shadows)
         summary[file.name]["shadow"] = candidate.version if candidate else None

@@ -89,6 +89,12 @@ def test_names_cannot_break_out_of_a_comment(evaluate: Evaluate) -> None:
     assert not re.search(r"(?<!\\)\]\(", body)
 
 
+def test_a_comment_tells_what_the_program_warns_of(evaluate: Evaluate) -> None:
+    text = document(evaluate, Format.MARKDOWN, "configured")
+    assert "**Warnings**\n\n- warned by the program\n" in text
+    assert "printed by the program" not in text
+
+
 def test_names_cannot_start_terminal_codes(evaluate: Evaluate) -> None:
     assert "\x1b" not in document(evaluate, Format.TEXT, "hostile")
 

@@ -17,12 +17,12 @@ from stanchion_cli.deploy.target import Target, target_of
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.preview import Preview
 from stanchion_cli.preview import run as run_preview
-from stanchion_cli.progress import step
+from stanchion_cli.progress import console, step
 from stanchion_cli.render import KubernetesObject, objects
 
 
 def checked_preview(root: Path, environment: str) -> Preview:
-    """Evaluate the environment's program and hold it to its policies.
+    """Evaluate the environment's program, tell its warnings, and hold it to its policies.
 
     Raises:
         InputError: when an input has the wrong shape.
@@ -31,6 +31,9 @@ def checked_preview(root: Path, environment: str) -> Preview:
     with step(f"preview {environment} with its policies") as running:
         preview = run_preview(environment, root=root)
         running.note(f"{len(preview.resources)} resources")
+    for line in preview.log:
+        if line.severity == "warning":
+            console.print(f"warning: {line.message}", style="yellow", markup=False)
     if preview.problems:
         raise InputError(
             "has inputs that the provider does not know",

@@ -83,7 +83,10 @@ def _environment(report: Report) -> Iterable[str]:
         if len(lines) > _LINES:
             yield f"… {len(lines) - _LINES} more lines"
         yield from ("```", "", "</details>", "")
-    yield from _problems(report)
+    yield from _listed("Type problems", map(str, report.problems))
+    yield from _listed(
+        "Warnings", (line.message for line in report.log if line.severity == "warning")
+    )
     for title, found in (
         ("Mandatory violations", report.mandatory),
         ("Advisory findings", report.advisory),
@@ -139,11 +142,10 @@ def _table(columns: Sequence[str], rows: Sequence[cost.Row], figures: int) -> It
     yield ""
 
 
-def _problems(report: Report) -> Iterable[str]:
-    if report.problems:
-        yield from ("**Type problems**", "")
-        yield from (f"- {_plain(str(problem))}" for problem in report.problems)
-        yield ""
+def _listed(title: str, lines: Iterable[str]) -> Iterable[str]:
+    told = [f"- {_plain(line)}" for line in lines]
+    if told:
+        yield from (f"**{title}**", "", *told, "")
 
 
 def _findings(report: Report, title: str, found: Collection[Finding]) -> Iterable[str]:

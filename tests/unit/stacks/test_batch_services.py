@@ -98,11 +98,8 @@ def test_two_versions_of_a_model_in_service_leave_the_choice_to_the_lock_file(
     check_batches(files(tmp_path, EXAMPLE), own, environment(), "prod-aws", {})
 
 
-def test_production_refuses_a_model_without_a_pin(tmp_path: Path) -> None:
-    (told,) = problems(tmp_path, EXAMPLE, {})
-    assert "model wine-cultivar is not pinned, so nothing is scored" in told
-    elsewhere = edited(("[prod-aws]", "[dev-aws]"))
-    check_batches(files(tmp_path, elsewhere, "dev-aws"), {}, environment("dev-aws"), "dev-aws", {})
+def test_a_model_that_nobody_promoted_yet_is_no_problem_of_the_file(tmp_path: Path) -> None:
+    check_batches(files(tmp_path, EXAMPLE), {}, environment(), "prod-aws", {})
 
 
 @pytest.mark.parametrize(

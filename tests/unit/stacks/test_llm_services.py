@@ -21,7 +21,6 @@ from schemas import service_schema
 from service_files import load_service_files, load_services
 from service_lock import LockFile, load_lock
 from service_place import PoolOffer
-from serving import load_declared
 from stanchion import ModelRegistryAccess, Placement
 from stanchion_serving.prompts import digest
 from unit.stacks import examples
@@ -383,20 +382,6 @@ def test_a_pinned_prompt_reaches_the_gateway_with_its_words(tmp_path: Path) -> N
         "services/assistant: prompt tone is not pinned, so it is not served; "
         "run `stanchion promote tone VERSION --prompt --env prod-aws`"
     ]
-
-
-def test_a_prompt_without_a_pin_is_an_error_in_production(tmp_path: Path) -> None:
-    (tmp_path / "prod-aws.lock.yaml").write_text(yaml.safe_dump(LOCK))
-    (tmp_path / "assistant.yaml").write_text(
-        "{kind: LlmService, name: assistant, tenant: demo, owner: a, costCenter: b, "
-        "prompts: [faq, tone], external: [{name: p, url: 'https://x.example/v1', model: m, "
-        "apiKey: {cloudSecret: p}}], gateway: {consumerKeys: {cloudSecret: c}, "
-        "consumers: [{name: web}]}}"
-    )
-    with pytest.raises(InvalidFileError) as error:
-        load_declared(tmp_path, environment(), "prod-aws")
-    (problem,) = error.value.problems
-    assert problem.startswith("services/assistant: prompt tone is not pinned")
 
 
 ADAPTERS = (

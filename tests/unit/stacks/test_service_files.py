@@ -178,4 +178,11 @@ def test_what_is_wrong_with_files_of_every_kind_is_told_at_once(tmp_path: Path) 
         f"services/{name}"
         for name in ("wine", "wine-scores", "wine-monitor", "wine-training", "assistant")
     }
-    assert any("not pinned" in problem for problem in caught.value.problems)
+
+
+def test_what_is_declared_and_not_pinned_yet_keeps_no_environment_from_coming_up(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "wine.yaml").write_text(SERVICE)
+    declared = load_declared(tmp_path, environment("prod-aws"), "prod-aws")
+    assert ([file.name for file in declared.files], declared.pins) == (["wine"], {})
