@@ -74,7 +74,7 @@ if declared is not None:
     if declared.trainings:
         pulumi.export("trainings", build_trainings(platform, declared.trainings, declared.pins))
     if declared.monitors:
-        monitors = build_drift_monitors(platform, declared.monitors, declared.files)
+        monitors = build_drift_monitors(platform, declared.monitors, declared.files, declared.pins)
         pulumi.export("driftMonitors", monitors)
     if declared.llms:
         llms = build_llm_services(platform, declared.llms, declared.prompts, declared.adapters)

@@ -11,6 +11,7 @@ from images import image
 from service import ModelServiceFile
 from service_folders import Folder
 from service_jobs import job_args, job_identity, job_place_problems, told_in_files
+from service_lock import Pin
 from stanchion import (
     ArgumentsError,
     DriftMonitor,
@@ -180,9 +181,12 @@ def _args(
 
 
 def build_drift_monitors(
-    platform: Platform, files: Sequence[DriftMonitorFile], services: Sequence[ModelServiceFile]
+    platform: Platform,
+    files: Sequence[DriftMonitorFile],
+    services: Sequence[ModelServiceFile],
+    pins: Mapping[str, Pin],
 ) -> Mapping[str, object]:
-    """Create each monitor; return all for the outputs."""
+    """Create each monitor, of the model that its service serves; return all for the outputs."""
     foundation = platform.foundation
     summary: dict[str, dict[str, object]] = {}
     for file in files:
@@ -190,6 +194,8 @@ def build_drift_monitors(
         args = _args(
             file, service, platform.environment, foundation.environment, foundation.placements
         )
+        if service.name in pins:
+            args["model_name"] = pins[service.name].model
         args["namespace"] = platform.namespaces[file.tenant]
         registry = platform.tracking.registry
         args["tracking"] = {

@@ -189,8 +189,9 @@ def build_trigger(
     environment.monitoring.link(args)
     if retrain.service is not None:
         args["model_service"] = retrain.service
-        if retrain.service in pins:
-            args["served_version"] = pins[retrain.service].version
+        pin = pins.get(retrain.service)
+        if pin is not None and pin.model == file.model:
+            args["served_version"] = pin.version
     if RetrainingReason.NEW_DATA in retrain.reasons:
         args["data"] = file.data.location
         if file.claim is not None:

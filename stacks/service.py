@@ -88,7 +88,6 @@ class ModelServiceFile(Strict):
 
 def check_services(
     services: Sequence[ModelServiceFile],
-    pins: Mapping[str, Pin],
     *,
     environment: str,
     tenants: Sequence[str],
@@ -105,7 +104,6 @@ def check_services(
 
     Args:
         services: The files.
-        pins: What the lock file pins, by service.
         environment: The environment that they are for.
         tenants: Names of its tenants.
         min_replicas: Fewest replicas where a file does not say.
@@ -165,12 +163,5 @@ def check_services(
                 ),
             )
         ]
-        pin = pins.get(service.name)
-        if pin is not None and pin.model != service.model:
-            problems.append(
-                f"{environment}{LOCK_SUFFIX}: services.{service.name}.model: '{pin.model}' is not "
-                f"the service's model '{service.model}'; "
-                f"run `stanchion promote {service.model} VERSION`"
-            )
     if problems:
         raise InvalidFileError(problems)

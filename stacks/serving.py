@@ -88,7 +88,6 @@ def load_declared(
         lambda: load_trainings(trainings, directory, environment, stack, placements),
         lambda: check_services(
             services,
-            lock.services,
             environment=stack,
             tenants=[tenant.name for tenant in environment.tenants],
             min_replicas=environment.min_replicas,
@@ -128,6 +127,14 @@ def _unpinned(file: ModelServiceFile, stack: str) -> str:
     )
 
 
+def _of_another_model(file: ModelServiceFile, pin: Pin, stack: str) -> str:
+    return (
+        f"services/{file.name}: model is {file.model}, of which no version is pinned, so "
+        f"{pin.model} version {pin.version} is served; "
+        f"run `stanchion promote {file.model} VERSION --env {stack}`"
+    )
+
+
 @dataclass(frozen=True)
 class Platform:
     """What a service is built upon."""
@@ -140,7 +147,11 @@ class Platform:
 
 
 def build_services(platform: Platform, declared: Declared) -> Mapping[str, object]:
-    """Create each pinned service, warn of each that is not pinned; return all for the outputs."""
+    """Create each pinned service, warn of each that is not pinned; return all for the outputs.
+
+    One whose file names another model than its pin goes on serving what is pinned, with a warning:
+    only the promotion of a version of the other takes it over.
+    """
     stack = platform.foundation.environment
     summary: dict[str, dict[str, object]] = {}
     for file in declared.files:
@@ -164,6 +175,8 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
         if pin is None:
             pulumi.log.warn(_unpinned(file, stack))
             continue
+        if pin.model != file.model:
+            pulumi.log.warn(_of_another_model(file, pin, stack))
         candidate = _candidate(file, pin, declared.shadows)
         summary[file.name]["shadow"] = candidate.version if candidate else None
         made = _build(file, pin, candidate, platform)
@@ -173,11 +186,11 @@ def build_services(platform: Platform, declared: Declared) -> Mapping[str, objec
 
 
 def _candidate(file: ModelServiceFile, pin: Pin, shadows: Mapping[str, Pin]) -> Pin | None:
-    """The version that requests are mirrored to; none once it is the live one."""
+    """The version that requests are mirrored to; none beside itself, or beside another model."""
     candidate = shadows.get(file.name)
-    if file.shadow is None or candidate is None or candidate.version == pin.version:
+    if file.shadow is None or candidate is None or candidate.model != pin.model:
         return None
-    return candidate
+    return None if candidate.version == pin.version else candidate
 
 
 def _build(

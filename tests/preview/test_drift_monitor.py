@@ -15,7 +15,7 @@ EXAMPLE = ROOT / "examples" / "drift" / "wine-monitor.yaml"
 PIN = {"model": "wine-cultivar", "version": "3", "digest": f"sha256:{'0' * 64}"}
 
 
-def previewed(stack: str, checkout: Path) -> Preview:
+def previewed(stack: str, checkout: Path, **pinned: str) -> Preview:
     """The environment with the example's file, a log of its service and the model's pin."""
     services = copied(checkout)
     declared(checkout, stack, EXAMPLE)
@@ -25,9 +25,21 @@ def previewed(stack: str, checkout: Path) -> Preview:
             "location": f"{scheme}://demo-predictions/log",
             "retentionDays": 30,
         }
-    pins = yaml.safe_dump({"services": {"wine": PIN}})
+    pins = yaml.safe_dump({"services": {"wine": {**PIN, **pinned}}})
     (services / f"{stack}.lock.yaml").write_text(pins, "utf-8")
     return preview.run(stack, root=checkout)
+
+
+def test_it_judges_by_the_model_that_its_service_still_serves(tmp_path: Path) -> None:
+    evaluated = previewed("prod-aws", tmp_path, model="former-model")
+    (job,) = (
+        item.manifest
+        for item in objects(evaluated)
+        if (item.kind, item.manifest["metadata"]["name"]) == ("CronJob", "wine-monitor")
+    )
+    (container,) = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each.get("value") for each in container["env"]}
+    assert told["REGISTERED_MODEL_NAME"] == "former-model"
 
 
 @pytest.mark.parametrize("stack", ["prod-aws", "prod-gcp"])

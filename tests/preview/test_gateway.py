@@ -25,7 +25,12 @@ CANDIDATE = "7"
 
 
 def previewed(
-    stack: str, checkout: Path, *, candidate: str | None = None, **changes: Any
+    stack: str,
+    checkout: Path,
+    *,
+    candidate: str | None = None,
+    serves: str | None = None,
+    **changes: Any,
 ) -> Preview:
     """The environment with a Gateway, and the example as its one service at it."""
     with_the_example(checkout, **{**AT_GATEWAY, **changes})
@@ -36,6 +41,8 @@ def previewed(
     if candidate is not None:
         with changed(checkout / "stacks" / "services" / f"{stack}.lock.yaml") as pins:
             pins["shadows"] = {"wine": {**pins["services"]["wine"], "version": candidate}}
+            if serves is not None:
+                pins["services"]["wine"]["model"] = serves
     return preview.run(stack, root=checkout)
 
 
@@ -62,6 +69,11 @@ def test_the_candidate_is_left_out_once_it_is_the_live_version(tmp_path: Path) -
     assert "wine-shadow" not in names(found, "Deployment") | names(found, "Service")
     (route,) = (each.inputs for each in found.resources if each.inputs.get("kind") == "HTTPRoute")
     assert "filters" not in route["spec"]["rules"][0]
+
+
+def test_the_candidate_is_left_out_beside_another_model(tmp_path: Path) -> None:
+    found = previewed("prod-aws", tmp_path, candidate=CANDIDATE, shadow={}, serves="former-model")
+    assert "wine-shadow" not in names(found, "Deployment") | names(found, "Service")
 
 
 def test_a_shadow_is_a_cost_of_its_service(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from preview.checkouts import ROOT, configured, copied, declared, findings
+from preview.checkouts import ROOT, changed, configured, copied, declared, findings
 from stanchion_cli import preview
 from stanchion_cli.costs.workloads import workloads_of
 from stanchion_cli.preview import Preview
@@ -22,7 +22,9 @@ ON_RAY: dict[str, Any] = {
 ON_GPUS = {"pool": "train", "resources": {"gpus": 1, "memory": "4Gi"}, "nodes": 2}
 
 
-def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
+def previewed(
+    stack: str, checkout: Path, *, serves: str = "wine-cultivar", **changes: Any
+) -> Preview:
     """The environment with the example's file and code, its tenant with GPUs."""
     services = copied(checkout)
     with configured(checkout, stack) as config:
@@ -33,6 +35,8 @@ def previewed(stack: str, checkout: Path, **changes: Any) -> Preview:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(EXAMPLES / "wine-training", services / "wine-training", ignore=ignored)
     declared(checkout, stack, EXAMPLES / "wine-training.yaml", **changes)
+    with changed(services / f"{stack}.lock.yaml") as pins:
+        pins["services"]["wine"]["model"] = serves
     return preview.run(stack, root=checkout)
 
 
@@ -91,3 +95,24 @@ def test_what_begins_it_again_keeps_every_rule_too(stack: str, tmp_path: Path) -
     assert int(told["MAX_RUNS"]) <= training["spec"]["successfulJobsHistoryLimit"]
     (paid,) = [each for each in workloads_of(evaluated.resources) if each.name == "wine-training"]
     assert paid.most == pytest.approx(8 / (30 * 24)), "eight runs of an hour in 30 days"
+
+
+def test_what_begins_it_again_knows_no_version_while_another_model_is_served(
+    tmp_path: Path,
+) -> None:
+    evaluated = previewed(
+        "prod-aws",
+        tmp_path,
+        serves="former-model",
+        model="wine-cultivar",
+        data={"location": "s3://demo-wines/training/"},
+        retrain={"reasons": ["drift"], "service": "wine"},
+    )
+    (trigger,) = (
+        item.manifest
+        for item in objects(evaluated)
+        if item.kind == "Deployment"
+        and item.manifest["metadata"]["name"] == "wine-training-retraining"
+    )
+    (container,) = trigger["spec"]["template"]["spec"]["containers"]
+    assert "SERVED_VERSION" not in {each["name"] for each in container["env"]}

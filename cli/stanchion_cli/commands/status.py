@@ -54,8 +54,9 @@ def status(
             release = progress(rollout) if rollout else "-"
             if rollout and release == "taken back":
                 reasons.append(f"{name} was taken back: {reason_taken_back(api, rollout)}")
-            version = pins[name].version if name in pins else "not pinned"
-            row = name, service["tenant"], service["model"], version, _ready(live), release
+            pin = pins.get(name)
+            model, version = (pin.model, pin.version) if pin else (service["model"], "not pinned")
+            row = name, service["tenant"], model, version, _ready(live), release
             table.add_row(*row, addresses.of_service(target, api, service) if live else "-")
             ways += addresses.way_to(target, service) if live else []
         for name, service in sorted((preview.outputs.get("llmServices") or {}).items()):

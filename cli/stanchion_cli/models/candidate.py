@@ -92,7 +92,9 @@ def candidate_of(
             where=where,
             fix="wait for a newer training, or name the version to promote",
         )
-    served = all(pin is not None and pin.version == version for pin in pins.values())
+    served = all(
+        pin is not None and (pin.model, pin.version) == (model, version) for pin in pins.values()
+    )
     if served and champion is not None and champion.version == version:
         return Candidate(version, serves=True)
     records = Records(registry.client(), registry.resolve(model, version), environment)

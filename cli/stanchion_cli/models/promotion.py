@@ -163,7 +163,11 @@ def _gate(
     before = trial.served_before(
         held.pins(), pin, lambda found: Records.of(client, found, request.environment)
     )
-    serving = {name: pin.version if pin else None for name, pin in before.items()}
+    # Versions of another model, which the service is to leave, are not compared with.
+    serving = {
+        name: found.version if found is not None and found.model == request.model else None
+        for name, found in before.items()
+    }
     services = gates.gated(held.root, held.services, serving)
     champion = champion_of(registry, request.model)
     settings = gates.settings_of(services, champion.version if champion else None)

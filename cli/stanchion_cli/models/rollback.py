@@ -38,10 +38,11 @@ class Request:
 def roll_back(
     request: Request, preview: Preview, target: Target, *, roll_out: RollOut | None
 ) -> Pin:
-    """Pin the version that served before for every service of the model, and roll it out.
+    """Pin the version that served before for every service that serves the model; roll it out.
 
     No gate is run: the version has served, and one that has not is refused. Its files are verified
-    by their digest as always.
+    by their digest as always. A service without a version of the model, to which it may be new, is
+    left alone unless it is the one that is named.
 
     Args:
         request: What is asked for.
@@ -65,9 +66,11 @@ def roll_back(
         with held.registry() as registry:
             pinned = held.pins()
             left = pinned[request.service]
+            if left is not None and left.model != model:
+                left = None  # it serves until a version of the file's model is promoted
             client = registry.client()
             aliases = aliases_of(client, model)
-            wanted = request.version or _version_before(request, left, aliases, client)
+            wanted = request.version or _version_before(request, model, left, aliases, client)
             version, digest = gates.candidate(registry, model, wanted)
             check_served(
                 Pin(model, version.version, digest),
@@ -80,13 +83,18 @@ def roll_back(
             kept = Records(client, version, request.environment).attempts()
             attempt = attempts.pinned(pinned.values(), model, version.version) or kept.served
             pin = Pin(model, version.version, digest, attempt)
-            if left is not None and (left.model, left.version) != (model, pin.version):
+            if left is not None and left.version != pin.version:
                 records = Records.of(client, left, request.environment)
                 leave(records, left, pin.version, request.reason)
-        path = held.pin(dict.fromkeys(services, pin), request.root)
+        back = [
+            name
+            for name, found in pinned.items()
+            if name == request.service or (found is not None and found.model == model)
+        ]
+        path = held.pin(dict.fromkeys(back, pin), request.root)
         console.print(f"  pinned {pin} in {path.name}")
         if roll_out is not None:
-            with step(f"roll back {', '.join(services)} to version {pin.version}"):
+            with step(f"roll back {', '.join(back)} to version {pin.version}"):
                 roll_out()
             held.hold.check()
             with held.registry() as registry:
@@ -117,6 +125,7 @@ def model_of(preview: Preview, request: Request) -> str:
 
 def _version_before(
     request: Request,
+    model: str,
     pinned: Pin | None,
     aliases: Mapping[str, str],
     client: MlflowClient,
@@ -134,9 +143,9 @@ def _version_before(
         records=lambda pin: Records.of(client, pin, request.environment),
     )
     if found is None:
-        serves = f"version {pinned.version} is pinned" if pinned else "no version is pinned"
+        serves = f"version {pinned.version}" if pinned else f"no version of {model}"
         raise StanchionError(
-            f"{serves} and no version is known to have served before it",
+            f"{serves} is pinned and no version is known to have served before it",
             where=f"service {request.service}",
             fix="name the version to go back to with --to",
         )

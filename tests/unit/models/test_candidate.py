@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from stanchion_cli.commands.promote import promote
 from stanchion_cli.errors import InputError, StanchionError
+from stanchion_cli.models import lockfile
 from stanchion_cli.models.candidate import Candidate, candidate_of
+from stanchion_cli.models.lockfile import Pin
 from stanchion_models import CANDIDATE
 
 from .conftest import ENVIRONMENT, FAILS, MODEL, SERVICE, World
@@ -34,6 +36,13 @@ def test_what_a_training_registered_last_is_promoted_and_is_nothing_to_do_then(
 def test_a_first_version_is_a_candidate_too(world: World) -> None:
     propose(world, world.register())
     assert found(world) == Candidate("1", serves=False)
+
+
+def test_the_same_number_of_another_model_is_not_what_serves(world: World) -> None:
+    former = Pin("former-model", world.register(), f"sha256:{'a' * 64}")
+    lockfile.write(world.root, ENVIRONMENT, {SERVICE: former})
+    propose(world, "1")
+    assert found(world) == Candidate("1", serves=False, pinned=False)
 
 
 def test_a_model_without_a_candidate_is_told(world: World) -> None:

@@ -27,6 +27,7 @@ from stanchion_cli.render import objects
 from .conftest import FAILS, MODEL, SERVICE, World
 
 PROD = "prod-aws"
+FORMER = Pin("former-model", "7", f"sha256:{'7' * 64}")
 FILE = {
     "kind": "ModelService",
     "name": SERVICE,
@@ -136,3 +137,24 @@ def test_a_service_without_a_pin_stops_neither_status_nor_a_rollback_and_its_up(
     rollback(SERVICE, environment=PROD)
     assert {name: pin.version for name, pin in prod.pins().items()} == {SERVICE: "1"}
     assert prod.served()[-1] == (MODEL, "1")
+
+
+def test_a_service_of_another_model_now_serves_the_former_until_a_version_is_promoted(
+    prod: Production, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lockfile.write(prod.checkout, PROD, {SERVICE: FORMER})
+    status(PROD)
+    assert f"{SERVICE} demo {FORMER.model} 7" in " ".join(capsys.readouterr().out.split())
+    prod.fails, version = True, world.register()
+    with pytest.raises(StanchionError, match="was taken back"):
+        promote(MODEL, version, PROD)
+    assert prod.pins() == {SERVICE: FORMER}
+    said = capsys.readouterr().err
+    assert (
+        f"warning: services/wine: model is {MODEL}, of which no version is pinned, so "
+        f"{FORMER.model} version 7 is served; run `stanchion promote {MODEL} VERSION --env {PROD}`"
+    ) in said
+    assert "signature against version (none serves) of wine" in said
+    promote(MODEL, version, PROD)
+    assert prod.served() == [(MODEL, "1"), (FORMER.model, "7"), (MODEL, "1")]
+    assert world.alias("champion") == "1"

@@ -131,6 +131,15 @@ def test_a_signature_that_breaks_callers_refuses_with_the_input(world: World) ->
     assert "breaks callers of version 1: input 'c' is required now" in said
 
 
+def test_a_signature_is_held_to_versions_of_the_same_model_alone(world: World) -> None:
+    world.register()
+    former = Pin("former-model", "1", f"sha256:{'a' * 64}")
+    lockfile.write(world.root, ENVIRONMENT, {SERVICE: former})
+    with pytest.raises(GateError, match="without an input example") as caught:
+        world.promote(world.register("of one input more"))
+    assert "signature" not in str(caught.value)
+
+
 def test_a_model_card_without_its_sections_refuses_with_their_names(world: World) -> None:
     world.gates = {"modelCard": {}}
     said = _refused(world, world.register(card="# Wine\n## Data\n## Intended use\nTests.\n"))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from stanchion_cli.errors import InputError, StanchionError
 from stanchion_cli.models import lockfile
+from stanchion_cli.models.lockfile import Pin
 from stanchion_cli.models.promotion import Request as Promotion
 from stanchion_cli.models.promotion import promote_version
 from stanchion_cli.models.rollback import Request, roll_back
@@ -54,8 +55,35 @@ def test_the_first_version_has_nothing_to_go_back_to(world: World) -> None:
 
 def test_a_service_that_nothing_is_pinned_for_has_nothing_to_go_back_to(world: World) -> None:
     world.register()
-    with pytest.raises(StanchionError, match="no version is pinned"):
+    with pytest.raises(StanchionError, match=f"no version of {MODEL} is pinned"):
         _back(world)
+
+
+def test_what_a_service_serves_of_another_model_is_no_version_to_go_back_from(
+    world: World,
+) -> None:
+    former = Pin("former-model", "1", f"sha256:{'a' * 64}")
+    world.promote(world.register())
+    lockfile.write(world.root, ENVIRONMENT, {SERVICE: former})
+    with pytest.raises(StanchionError, match=f"no version of {MODEL} is pinned.*--to"):
+        _back(world)
+    assert world.pinned() == former
+    assert _back(world, "1") == "1"
+
+
+@pytest.mark.parametrize("pin", [None, Pin("former-model", "3", f"sha256:{'a' * 64}")])
+def test_a_rollback_brings_a_model_to_no_service_that_has_not_served_it(
+    world: World, pin: Pin | None
+) -> None:
+    world.promote(world.register())
+    world.promote(world.register())
+    lockfile.write(world.root, ENVIRONMENT, {"cellar": pin})
+    preview = world.preview
+    preview.outputs["services"]["cellar"] = preview.outputs["services"][SERVICE]
+    request = Request(world.root, ENVIRONMENT, SERVICE, None, "it answers nonsense")
+    roll_back(request, preview, world.target, roll_out=None)
+    assert world.served == "1"
+    assert lockfile.read(world.root, ENVIRONMENT).get("cellar") == pin
 
 
 def test_a_named_version_is_gone_back_to_with_the_digest_of_the_registry(world: World) -> None:

@@ -32,7 +32,6 @@ def problems(folder: Path, autoscaling: str, *operators: str) -> tuple[str, ...]
     try:
         check_services(
             load_services(folder, "local"),
-            {},
             environment="local",
             tenants=["demo"],
             min_replicas=2,

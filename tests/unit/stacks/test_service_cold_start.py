@@ -30,7 +30,6 @@ def model_problems(folder: Path, lines: str, place: Placement = L4) -> tuple[str
     try:
         check_services(
             load_services(folder, "prod-gcp"),
-            {},
             environment="prod-gcp",
             tenants=["demo"],
             min_replicas=1,

@@ -35,7 +35,6 @@ def problems(
     try:
         check_services(
             load_services(folder, "prod-aws"),
-            {},
             environment="prod-aws",
             tenants=["demo"],
             min_replicas=2,

@@ -17,7 +17,6 @@ def problems(folder: Path, lines: str) -> tuple[str, ...]:
     try:
         check_services(
             load_services(folder, "prod-aws"),
-            {},
             environment="prod-aws",
             tenants=["demo"],
             min_replicas=2,

@@ -37,7 +37,6 @@ def _file(folder: Path, lines: str) -> tuple[ModelServiceFile, ...]:
 def _check(services: tuple[ModelServiceFile, ...], **pools: int) -> None:
     check_services(
         services,
-        {},
         environment="prod-aws",
         tenants=["demo"],
         min_replicas=1,
@@ -91,14 +90,13 @@ def test_a_service_that_its_pool_cannot_hold_is_refused_with_the_numbers(
 def test_an_environment_without_pools_says_that_there_are_none(tmp_path: Path) -> None:
     services = _file(tmp_path, "pool: l4\nresources: {gpus: 1}")
     with pytest.raises(InvalidFileError, match=r"add it there, or remove pool"):
-        check_services(services, {}, environment="local", tenants=["demo"], min_replicas=1)
+        check_services(services, environment="local", tenants=["demo"], min_replicas=1)
 
 
 def test_an_online_service_does_not_depend_on_what_the_cloud_may_take_back(tmp_path: Path) -> None:
     with pytest.raises(InvalidFileError, match=r"spot capacity alone.*; write a pool"):
         check_services(
             _file(tmp_path, "pool: cheap"),
-            {},
             environment="prod-aws",
             tenants=["demo"],
             min_replicas=1,

@@ -31,7 +31,7 @@ def problems(folder: Path, text: str, cloud: Cloud = Cloud.AWS) -> tuple[str, ..
     try:
         services = load_services(folder, "prod-aws")
         check_services(
-            services, {}, environment="prod-aws", tenants=["demo"], min_replicas=1, cloud=cloud
+            services, environment="prod-aws", tenants=["demo"], min_replicas=1, cloud=cloud
         )
     except InvalidFileError as error:
         return error.problems

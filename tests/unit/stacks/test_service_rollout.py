@@ -18,7 +18,6 @@ def problems(folder: Path, lines: str, *, lacks: str = "", replicas: int = 2) ->
     try:
         check_services(
             load_services(folder, "prod-aws"),
-            {},
             environment="prod-aws",
             tenants=["demo"],
             min_replicas=replicas,

@@ -38,7 +38,7 @@ def test_a_bad_service_is_refused_with_its_path_and_the_fix(bad: Bad, tmp_path: 
     (tmp_path / "wine.yaml").write_text(bad.text)
     with pytest.raises(InvalidFileError) as caught:
         services = load_services(tmp_path, "local")
-        check_services(services, {}, environment="local", tenants=["demo"], min_replicas=1)
+        check_services(services, environment="local", tenants=["demo"], min_replicas=1)
     problem = next(p for p in caught.value.problems if bad.path in p)
     assert bad.says in problem
     assert "; " in problem, "a message says how to fix it"
@@ -84,20 +84,6 @@ def test_a_service_applies_only_to_the_environments_it_lists(tmp_path: Path) -> 
     (tmp_path / "wine.yaml").write_text(f"{SERVICE}environments: [prod-aws]\n")
     assert load_services(tmp_path, "local") == ()
     assert [s.name for s in load_services(tmp_path, "prod-aws")] == ["wine"]
-
-
-def test_a_pin_of_another_model_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "wine.yaml").write_text(SERVICE)
-    pin = {"model": "other", "version": "1", "digest": f"sha256:{'0' * 64}"}
-    (tmp_path / "local.lock.yaml").write_text(yaml.safe_dump({"services": {"wine": pin}}))
-    with pytest.raises(InvalidFileError, match="stanchion promote wine-cultivar"):
-        check_services(
-            load_services(tmp_path, "local"),
-            load_pins(tmp_path, "local"),
-            environment="local",
-            tenants=["demo"],
-            min_replicas=1,
-        )
 
 
 @pytest.mark.parametrize(
