@@ -31,9 +31,13 @@ try:
     name = environment_below(below) if below else pulumi.get_stack()
     pools = checked_foundation(environment, name)
     services = Path(__file__).parent / "services"
+    # Of commands that look at pins or set others; no deployment has it.
+    fitting = pulumi.Config("stanchion-cli").get_bool("fittingPinsAlone") or False
     declared, *_ = together(
         lambda: (
-            load_declared(services, environment, name, pools) if Layer.SERVICES in layers else None
+            load_declared(services, environment, name, pools, fitting_pins_alone=fitting)
+            if Layer.SERVICES in layers
+            else None
         ),
         lambda: check_budget(environment, pools),
         lambda: check_monitoring(environment, name),

@@ -6,7 +6,7 @@ registry, at the version that the lock file pins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
@@ -86,6 +86,18 @@ def unpinned(file: LlmServiceFile, pins: AdapterPins, stack: str) -> list[str]:
         for adapter in file.adapters
         if adapter.model is not None and adapter.model not in pins.get(file.name, {})
     ]
+
+
+def fitting(files: Sequence[LlmServiceFile], pins: AdapterPins) -> AdapterPins:
+    """The pins without those that do not go with their services' models."""
+    return {
+        file.name: {
+            adapter: pin
+            for adapter, pin in pins.get(file.name, {}).items()
+            if not adapter_problems(file, {file.name: {adapter: pin}})
+        }
+        for file in files
+    }
 
 
 def adapter_problems(file: LlmServiceFile, pins: AdapterPins) -> list[str]:

@@ -15,7 +15,7 @@ from environment import Environment, Profile
 from foundation import Foundation
 from foundation_args import CheckedPool
 from images import image
-from llm_adapters import AdapterPins
+from llm_adapters import AdapterPins, fitting
 from llm_prompts import PromptPins
 from llm_service import LlmServiceFile
 from llm_serving import check_llm_services
@@ -51,7 +51,12 @@ class Declared:
 
 
 def load_declared(
-    directory: Path, environment: Environment, stack: str, pools: Sequence[CheckedPool] = ()
+    directory: Path,
+    environment: Environment,
+    stack: str,
+    pools: Sequence[CheckedPool] = (),
+    *,
+    fitting_pins_alone: bool = False,
 ) -> Declared:
     """Read and check the service files and the lock file of the environment `stack`.
 
@@ -62,6 +67,8 @@ def load_declared(
         environment: The environment.
         stack: Its name.
         pools: Its pools.
+        fitting_pins_alone: Whether a pinned adapter that does not go with its service's model
+            counts as not pinned, and is not refused: for who promotes one that does.
 
     Raises:
         InvalidFileError: with every problem found.
@@ -82,6 +89,7 @@ def load_declared(
     placements = {name: offer.placement for name, offer in offers.items()}
     services = [file for file in files if isinstance(file, ModelServiceFile)]
     llms = [file for file in files if isinstance(file, LlmServiceFile)]
+    adapters = fitting(llms, lock.adapters) if fitting_pins_alone else lock.adapters
     batches = [file for file in files if isinstance(file, BatchInferenceFile)]
     monitors = [file for file in files if isinstance(file, DriftMonitorFile)]
     loaded, *_ = together(
@@ -100,7 +108,7 @@ def load_declared(
             shadows=lock.shadows,
         ),
         lambda: check_llm_services(
-            llms, environment, stack, offers, lock.prompts, adapters=lock.adapters
+            llms, environment, stack, offers, lock.prompts, adapters=adapters
         ),
         lambda: check_quotas(services, llms, environment, stack, offers, shadowed=lock.shadows),
         lambda: check_retraining(trainings, services, environment, stack, monitors),
@@ -116,7 +124,7 @@ def load_declared(
         loaded,
         monitors,
         lock.prompts,
-        lock.adapters,
+        adapters,
     )
 
 

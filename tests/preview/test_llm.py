@@ -13,6 +13,8 @@ import pytest
 import yaml
 from preview.checkouts import ROOT, changed, configured, copied, findings
 from stanchion_cli import preview
+from stanchion_cli.deploy.reach import preview_with
+from stanchion_cli.errors import InputError
 from stanchion_cli.preview import Preview
 from stanchion_cli.render import objects
 
@@ -102,6 +104,17 @@ def test_it_does_however_its_weights_are_kept(
     evaluated = previewed(stack, tmp_path, **changes)
     assert findings(evaluated, "assistant") == []
     assert evaluated.problems == ()
+
+
+def test_an_adapter_of_a_former_base_is_refused_but_by_who_promotes_the_next(
+    tmp_path: Path,
+) -> None:
+    model = {"name": "Qwen/Qwen3-8B", "revision": "f" * 40, "uri": f"s3://weights/{'f' * 40}"}
+    with pytest.raises(InputError, match=rf"was trained on .*@{REVISION}, and .*; promote a ver"):
+        previewed("prod-aws", tmp_path, **{**OF_THE_REGISTRY, "model": model})
+    _, found = preview_with(tmp_path, "prod-aws", "services")
+    adapter = found.outputs["llmServices"]["assistant"]["adapters"]["assistant-lora"]
+    assert (adapter["version"], adapter["base"]) == (None, f"Qwen/Qwen3-8B@{'f' * 40}")
 
 
 def test_a_model_without_a_guardrail_is_refused(tmp_path: Path) -> None:

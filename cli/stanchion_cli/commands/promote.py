@@ -70,7 +70,7 @@ def promote(
     if prompt and candidate:
         raise InputError("has no --candidate", where=f"prompt {model}", fix="write a version")
     pin = partial(_prompt if prompt else _model, model, version)
-    release(environment, context, pin, wait=wait and not propose, propose=propose)
+    release(environment, context, pin, name=model, wait=wait and not propose, propose=propose)
 
 
 def _model(model: str, version: str, place: Place) -> Pinned | None:

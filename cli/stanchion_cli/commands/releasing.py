@@ -15,6 +15,7 @@ from stanchion_cli.project import find_root
 
 if TYPE_CHECKING:
     from stanchion_cli.deploy.target import Target
+    from stanchion_cli.models.lockfile import AdapterPins
     from stanchion_cli.models.pinning import Destination
     from stanchion_cli.models.proposal import Proposal
     from stanchion_cli.models.trial import RollOut
@@ -113,6 +114,7 @@ def release(
     context: str,
     pin: Callable[[Place], Pinned | None],
     *,
+    name: str,
     wait: bool,
     propose: bool = False,
 ) -> None:
@@ -122,6 +124,7 @@ def release(
         environment: The environment, or any stack of it.
         context: A context of the user's own kubeconfig; empty: the environment's own.
         pin: Writes the pin, and rolls it out where the place says so; None: nothing was to do.
+        name: Of what is pinned, as the command was given it.
         wait: Whether it is rolled out from here.
         propose: Whether it is proposed to others instead.
 
@@ -136,6 +139,7 @@ def release(
     environment, preview = preview_with(root, environment, "services")
     if wait:
         _needs_engine_or_no_wait(preview.environment)
+        _needs_fitting_adapters(preview, lockfile.read_adapters(root, environment), besides=name)
     with reached(root, environment, preview, context) as target:
         pinned = pin(Place(root, environment, preview, target, wait, propose))
     if pinned is None:
@@ -174,3 +178,23 @@ def _needs_engine_or_no_wait(stack: str) -> None:
             fix=f"{error.fix}, or add --no-wait: the version is pinned here, and whoever has the "
             "engine rolls it out",
         ) from None
+
+
+def _needs_fitting_adapters(preview: Preview, pins: AdapterPins, *, besides: str) -> None:
+    """Make sure, before anything is begun, that no other pin has the rollout refused.
+
+    Raises:
+        StanchionError: when an adapter is pinned that does not go with its service's model.
+    """
+    for service, declared in (preview.outputs.get("llmServices") or {}).items():
+        for adapter, served in declared["adapters"].items():
+            pin = pins.get(service, {}).get(adapter)
+            if pin is None or served["version"] is not None or adapter == besides:
+                continue
+            raise StanchionError(
+                f"is pinned for {service}, whose model it does not go with any more: nothing can "
+                "be rolled out",
+                where=f"adapter {adapter} version {pin.version}",
+                fix=f"promote one that was trained on {served['base']} with --no-wait, then run "
+                "this again; or add --no-wait here",
+            )

@@ -43,7 +43,7 @@ def rollback(
 ) -> None:
     """Pin the version that served before, roll it out, and move the alias back."""
     pin = partial(_prompt if prompt else _model, service, to, reason)
-    release(environment, context, pin, wait=wait)
+    release(environment, context, pin, name=service, wait=wait)
 
 
 def _model(service: str, to: str, reason: str, place: Place) -> Pinned:

@@ -21,6 +21,8 @@ _BY_CONTEXT = "name a context of your kubeconfig that is its cluster with --cont
 def preview_with(root: Path, name: str, layer: str) -> tuple[str, Preview]:
     """The environment that `name` is a stack of, and its stack that holds `layer`, evaluated.
 
+    A pin that does not go with its service's file counts as none: it is mended by another pin.
+
     Args:
         root: The project's directory.
         name: The environment, or any stack of it.
@@ -32,7 +34,8 @@ def preview_with(root: Path, name: str, layer: str) -> tuple[str, Preview]:
     """
     project = load_project(root)
     stack = holder(project, name, layer)
-    return environment_of(project, stack), run_preview(stack, root=root, policies=False)
+    found = run_preview(stack, root=root, policies=False, fitting_pins_alone=True)
+    return environment_of(project, stack), found
 
 
 @contextmanager

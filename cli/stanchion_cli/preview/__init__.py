@@ -50,6 +50,7 @@ def run(
     outputs: Mapping[str, Mapping[str, Any]] | None = None,
     policies: bool = True,
     trace: bool = False,
+    fitting_pins_alone: bool = False,
 ) -> Preview:
     """Evaluate one environment.
 
@@ -61,6 +62,8 @@ def run(
         policies: Whether to run the project's policy pack as well, if it has one.
         trace: Whether to answer generated secrets with texts that name them, to see where they
             go. Not what a deployment would do: a program may compute with them.
+        fitting_pins_alone: Whether a pin that does not go with its service's file counts as none,
+            where a deployment is refused: for commands that look at pins, or set others.
 
     Returns:
         Everything found. Policy violations and type problems are part of it, not errors.
@@ -72,4 +75,11 @@ def run(
     """
     from stanchion_cli.preview.evaluate import evaluate
 
-    return evaluate(environment, root, outputs, policies, trace=trace)
+    return evaluate(
+        environment,
+        root,
+        outputs,
+        policies,
+        trace=trace,
+        fitting_pins_alone=fitting_pins_alone,
+    )

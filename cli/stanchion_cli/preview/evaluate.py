@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _THREADS = 8
 _GUARDED = Path(__file__).with_name("guarded")
+_FITTING_PINS_ALONE = "stanchion-cli:fittingPinsAlone"
 
 
 def evaluate(
@@ -40,12 +42,16 @@ def evaluate(
     policies: bool,
     *,
     trace: bool = False,
+    fitting_pins_alone: bool = False,
 ) -> Preview:
     """See `stanchion_cli.preview.run`."""
     project = load_project(root.resolve())
     configuration = load_configuration(project, environment)
     if trace:
         configuration = traced(configuration)
+    if fitting_pins_alone:
+        values = {**configuration.values, _FITTING_PINS_ALONE: "true"}
+        configuration = replace(configuration, values=values)
     profile = _profile(project, environment)
     printed: list[tuple[str, str]] = []
     with ProgramHost(project, lambda *line: printed.append(line)) as host:

@@ -29,7 +29,6 @@ ASSISTANT = {
     "revision": None,
     "external": ["ollama"],
     "prompts": ["faq", "tone"],
-    "adapters": {"assistant-lora": {"base": "a@b", "rank": 16, "version": "2"}},
 }
 SERVICE = {
     "name": "wine",
@@ -55,15 +54,19 @@ class World:
         self.destinations: list[Any] = []
         self.replicas: dict[str, Any] | None = {"spec": {"replicas": 2}, "status": {}}
         self.rollout: dict[str, Any] | None = None
+        self.adapter_served: str | None = "2"
 
     def preview_with(self, _root: Path, name: str, layer: str) -> tuple[str, Any]:
         assert layer == "services"
         assert name in {"prod", "prod-services"}
+        adapter = {"base": "a@b", "rank": 16, "version": self.adapter_served}
         return "prod", SimpleNamespace(
             environment="prod-services",
             outputs={
                 "services": {"wine": SERVICE},
-                "llmServices": {"assistant": ASSISTANT},
+                "llmServices": {
+                    "assistant": {**ASSISTANT, "adapters": {"assistant-lora": adapter}}
+                },
                 "tracking": {},
             },
         )
@@ -217,6 +220,23 @@ def test_without_the_engine_a_version_is_pinned_through_a_context(
     assert (world.context, world.rolled_out) == ("eks-prod", [])
     said = capsys.readouterr().err
     assert "commit stacks/services/prod.lock.yaml; the next `up` of prod-services" in said
+
+
+def test_nothing_is_begun_while_another_adapter_would_have_its_rollout_refused(
+    world: World,
+) -> None:
+    pin = lockfile.AdapterPin("2", f"sha256:{'a' * 64}", "a@former", 16)
+    lockfile.write_adapter(world.root, "prod", "assistant-lora", {"assistant": pin})
+    world.adapter_served = None
+    told = r"adapter assistant-lora version 2: is pinned for assistant.*trained on a@b.*--no-wait"
+    with pytest.raises(StanchionError, match=told):
+        promote("wine-cultivar", "2", "prod")
+    with pytest.raises(StanchionError, match=told):
+        rollback("wine", environment="prod")
+    assert (world.requests, world.rolled_back) == ([], [])
+    promote("wine-cultivar", "2", "prod", wait=False)
+    promote("assistant-lora", "3", "prod")
+    assert [request.model for request in world.requests] == ["wine-cultivar", "assistant-lora"]
 
 
 def test_a_rollback_goes_to_the_services_stack_with_its_reason(world: World) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from llm_adapters import AdapterPin
+from llm_adapters import AdapterPin, fitting
 from llm_adapters import unpinned as unpinned_adapters
 from llm_arguments import gateway_args, llm_args
 from llm_prompts import unpinned
@@ -466,6 +466,11 @@ def test_a_pinned_adapter_that_does_not_go_with_the_model_is_refused(
             adapters=pinned_adapter(**changes),
         )
     assert list(error.value.problems) == [f"services/assistant: {told}"]
+    assert fitting(found, pinned_adapter(**changes)) == {"assistant": {}}
+
+
+def test_pins_of_adapters_that_go_with_the_model_are_kept(tmp_path: Path) -> None:
+    assert fitting(files(tmp_path, edited(ADAPTERS)), pinned_adapter()) == pinned_adapter()
 
 
 @pytest.mark.parametrize(
