@@ -86,6 +86,8 @@ class Assistant:
         with self.registry() as client:
             for name in EXPERIMENTS:
                 if found := client.get_experiment_by_name(name):
+                    # Deleted ones keep their names, and take no trace of whoever comes next.
+                    client.rename_experiment(found.experiment_id, f"{name}-{found.experiment_id}")
                     client.delete_experiment(found.experiment_id)
             if client.get_prompt(PROMPT) is not None:
                 client.delete_prompt(PROMPT)
