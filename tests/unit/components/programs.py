@@ -76,23 +76,24 @@ def mlflow(*, preview: bool = False, **changes: Any) -> World:
 
 def model_service(*, into: World | None = None, **changes: Any) -> World:
     """A model service named wine; `into` sees what was made even when it fails."""
-    args = {
-        "namespace": "demo",
-        "tenant": "demo",
-        **OWNED,
-        "image": f"{IMAGE}/model-server:1.0",
-        "model": {"name": "wine cultivar", "version": "3", "digest": DIGEST},
-        "registry": {
-            "url": "http://mlflow.tracking.svc.cluster.local:5000",
-            "namespace": "tracking",
-            "username": "registry-reader",
-            "password": pulumi.Output.secret("the-readers-own"),
-        },
-        "autoscaling": {"min_replicas": 2, "max_replicas": 6},
-        **changes,
-    }
 
     def program() -> Any:
+        args = {
+            "namespace": "demo",
+            "tenant": "demo",
+            **OWNED,
+            "image": f"{IMAGE}/model-server:1.0",
+            "model": {"name": "wine cultivar", "version": "3", "digest": DIGEST},
+            "registry": {
+                "url": "http://mlflow.tracking.svc.cluster.local:5000",
+                "namespace": "tracking",
+                "username": "registry-reader",
+                # An output needs an event loop, which there is for sure within the program alone.
+                "password": pulumi.Output.secret("the-readers-own"),
+            },
+            "autoscaling": {"min_replicas": 2, "max_replicas": 6},
+            **changes,
+        }
         made = stanchion.ModelService("wine", cast("stanchion.ModelServiceArgs", args))
         return {
             "url": made.url,
