@@ -12,15 +12,24 @@ from stanchion_cli.cluster.packages import program
 from stanchion_cli.cluster.ranges import Ranges
 
 _INSIDE = "eth0"
-# Replies to the machine pass; what a pod begins towards it, or through it, does not.
-_RULES = f"""
+# Replies to the machine pass; what a pod begins towards it, or through it, does not. An address
+# that no route leads to is refused before the kernel looks for one: its own ICMP errors are limited
+# per sender, and one that goes on asking spends them all and waits for its timeouts instead.
+_RULES = """
 table inet stanchion
 delete table inet stanchion
 table inet stanchion {{
+  chain refused {{
+    meta l4proto tcp counter reject with tcp reset
+    counter reject with icmpx admin-prohibited
+  }}
+  chain prerouting {{
+    type filter hook prerouting priority filter; policy accept;
+    ip daddr != {{ {ours}, 127.0.0.0/8, 224.0.0.0/4 }} jump refused
+  }}
   chain forward {{
     type filter hook forward priority filter; policy accept;
-    iifname != "{_INSIDE}" oifname "{_INSIDE}" ct state new \\
-      counter reject with icmpx admin-prohibited
+    iifname != "{inside}" oifname "{inside}" ct state new jump refused
   }}
 }}
 """
@@ -29,8 +38,8 @@ table inet stanchion {{
 def ensure(pid: int, layout: Layout, plan: Ranges) -> None:
     """Connect machine and node; what is there already stays.
 
-    There is no default route inside: a packet for any other address has nowhere to go. Service
-    addresses without a rule of kube-proxy's end at the node's loopback.
+    There is no default route inside: a packet for any other address has nowhere to go, and its
+    sender is told so. Service addresses without a rule of kube-proxy's end at the node's loopback.
 
     Raises:
         ClusterError: The kernel refused a part of it.
@@ -48,7 +57,8 @@ def ensure(pid: int, layout: Layout, plan: Ranges) -> None:
     for target in (plan.pods, plan.services):
         _ip("route", "replace", str(target), "via", node, "dev", layout.link)
     _ip("route", "replace", str(plan.services), "dev", "lo", "src", node, inside=pid)
-    _run([str(program("nft")), "-f", "-"], inside=pid, stdin=_RULES)
+    rules = _RULES.format(ours=plan.whole, inside=_INSIDE)
+    _run([str(program("nft")), "-f", "-"], inside=pid, stdin=rules)
 
 
 def remove(layout: Layout, patience: float = 10.0) -> None:
