@@ -8,21 +8,9 @@ from stanchion_cli.deploy import apply
 from stanchion_cli.deploy.api import Manifest, Ref
 from stanchion_cli.deploy.applyset import ApplySet
 from stanchion_cli.errors import StanchionError
+from unit.deploy.clock import Clock
 
 REF = Ref("apps/v1", "Deployment", "demo", "wine")
-
-
-class Clock:
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Cluster:

@@ -9,6 +9,7 @@ import pytest
 from stanchion_cli.deploy import apply, patience, task
 from stanchion_cli.deploy.api import Ref, UnreachableError
 from stanchion_cli.errors import StanchionError
+from unit.deploy.clock import Clock
 
 SECONDS = 600
 POD = "gates-wine-3-x7k"
@@ -53,19 +54,6 @@ RUNS = pod({"running": {}})
 DRAINED = {
     "DisruptionTarget": {"reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"}
 }
-
-
-class Clock:
-    """Time that passes only while somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Cluster:

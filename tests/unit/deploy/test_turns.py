@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,27 +12,12 @@ import pytest
 from pulumi import automation
 from stanchion_cli.deploy import engine, turns
 from stanchion_cli.deploy.turns import BusyError, alone
+from unit.deploy.clock import Clock
 
 LOCKED = automation.CommandResult("", "error: the stack is currently locked by 1 lock(s)", 255)
 IN_PROGRESS = automation.CommandResult(
     "", "error: [409] Conflict: Another update is currently in progress.", 255
 )
-
-
-class Clock:
-    """Time that passes only while somebody sleeps, and what happens meanwhile."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.meanwhile: list[Callable[[], None]] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        while self.meanwhile:
-            self.meanwhile.pop()()
 
 
 @pytest.fixture
