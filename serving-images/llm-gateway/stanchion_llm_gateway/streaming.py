@@ -56,7 +56,7 @@ class GuardedStream:
         for choice in choices:
             index = choice.get("index", 0)
             if not is_readable(choice):
-                raise ValueError("its words are in parts, which are not read in a stream")
+                raise ValueError("its words are no texts, which alone are read in a stream")
             without_spelling(choice)
             last: dict[str, Text] = {}
             for name, text in of_piece(choice):

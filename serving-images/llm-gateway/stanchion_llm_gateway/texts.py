@@ -115,9 +115,10 @@ def of_piece(choice: dict[str, Any]) -> Iterator[tuple[str, Text]]:
 
 
 def is_readable(choice: dict[str, Any]) -> bool:
-    """Whether a streamed choice's words are texts, and no lists of parts."""
+    """Whether a streamed choice's words are texts, and no lists of parts nor objects."""
     delta = choice.get("delta") or {}
-    return all(isinstance(delta.get(field), str | None) for field in ANSWER_FIELDS)
+    texts = all(isinstance(delta.get(field), str | None) for field in ANSWER_FIELDS)
+    return texts and _are_readable(delta)
 
 
 def continued(name: str, text: str) -> dict[str, Any]:
@@ -158,6 +159,8 @@ def _of_message(message: dict[str, Any], role: str) -> Iterator[Text]:
     for field in ANSWER_FIELDS:
         if isinstance(message.get(field), str):
             yield Text(message, field, role)
+    if not _are_readable(message):
+        raise bad_request("what a tool is called with is no text")
     for _, said in _calls(message, role):
         yield said
 
@@ -185,16 +188,25 @@ def _of_parts(parts: list[Any], role: str) -> Iterator[Text]:
 
 def _calls(message: dict[str, Any], role: str) -> Iterator[tuple[str, Text]]:
     """What tools are called with, each with a name of its own."""
-    for at, call in enumerate(message.get("tool_calls") or []):
-        if isinstance(call, dict):
-            for kind in ("function", "custom"):
-                for text in _said(call, kind, role):
-                    yield f"{kind} {call.get('index', at)}", text
-    for text in _said(message, "function_call", role):
-        yield "function_call", text
+    for name, called, field in _called(message):
+        if isinstance(called.get(field), str):
+            yield name, Text(called, field, role)
 
 
-def _said(holder: dict[str, Any], kind: str, role: str) -> Iterator[Text]:
-    called = holder.get(kind)
-    if isinstance(called, dict) and isinstance(called.get(_SAID[kind]), str):
-        yield Text(called, _SAID[kind], role)
+def _are_readable(message: dict[str, Any]) -> bool:
+    """Whether what tools are called with is text, as the API has it; some servers take objects."""
+    calls = message.get("tool_calls")
+    return (calls is None or isinstance(calls, list)) and all(
+        isinstance(called.get(field), str | None) for _, called, field in _called(message)
+    )
+
+
+def _called(message: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Each call of a tool: its name here, what holds its words, and in which field."""
+    calls = message.get("tool_calls")
+    for at, call in enumerate(calls if isinstance(calls, list) else []):
+        for kind in ("function", "custom"):
+            if isinstance(call, dict) and isinstance(call.get(kind), dict):
+                yield f"{kind} {call.get('index', at)}", call[kind], _SAID[kind]
+    if isinstance(message.get("function_call"), dict):
+        yield "function_call", message["function_call"], _SAID["function_call"]

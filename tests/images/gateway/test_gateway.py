@@ -97,6 +97,11 @@ def test_a_consumer_has_its_own_models(shared_gateway: Running) -> None:
             b'{"model":"assistant","messages":[{"role":"user","content":[{"type":"riddle"}]}]}',
             "read of the types input_text, output_text, refusal, text, thinking",
         ),
+        (b'{"model":"assistant","messages":[{"tool_calls":5}]}', "is no text"),
+        (
+            b'{"model":"assistant","messages":[{"tool_calls":[{"function":{"arguments":{}}}]}]}',
+            "is no text",
+        ),
     ],
 )
 def test_what_guardrails_cannot_read_is_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 
@@ -142,18 +143,26 @@ def test_answers_are_looked_into_in_every_form(shared_gateway: Running, own: Sta
     own.will(Behaviour(message={"role": "assistant", "content": [f"It is {CARD}."]}))
     _, _, answer = chat(shared_gateway)
     assert answer["choices"][0]["message"]["content"] == ["It is <CREDIT_CARD>."]
-    own.will(Behaviour(message={"role": "assistant", "content": [{"type": "riddle"}]}))
-    status, _, answer = chat(shared_gateway)
-    assert (status, answer["error"]["type"]) == (502, "backend_error")
+    call = {"type": "function", "function": {"name": "f", "arguments": {"card": CARD}}}
+    for unread in ({"content": [{"type": "riddle"}]}, {"content": None, "tool_calls": [call]}):
+        own.will(Behaviour(message={"role": "assistant", **unread}))
+        status, _, answer = chat(shared_gateway)
+        assert (status, answer["error"]["type"]) == (502, "backend_error")
     parts = ('{"card": "4111 11', "11 1111 1", '111"}')
     own.will(Behaviour(deltas=tuple({"function_call": {"arguments": part}} for part in parts)))
     _, _, events = chat(shared_gateway, stream=True)
     called = [c["delta"].get("function_call") for e in events[:-1] for c in e["choices"]]
     assert "".join(each["arguments"] for each in called if each) == '{"card": "<CREDIT_CARD>"}'
-    own.will(Behaviour(deltas=({"content": [{"type": "text", "text": CARD}]},)))
-    _, _, events = chat(shared_gateway, stream=True)
-    assert "4111" not in json.dumps(events)
-    assert events[-2]["error"]["type"] == "backend_error"
+    deltas: list[dict[str, Any]] = [
+        {"content": [{"type": "text", "text": CARD}]},
+        {"function_call": {"arguments": {"card": CARD}}},
+        {"tool_calls": [{"index": 0, "function": {"arguments": {"card": CARD}}}]},
+    ]
+    for delta in deltas:
+        own.will(Behaviour(deltas=(delta,)))
+        _, _, events = chat(shared_gateway, stream=True)
+        assert "4111" not in json.dumps(events)
+        assert events[-2]["error"]["type"] == "backend_error"
 
 
 def test_a_stream_comes_while_it_is_made(shared_gateway: Running, own: StandIn) -> None:
