@@ -324,6 +324,26 @@ def test_another_training_has_no_checkpoint_to_go_on_from(
         assert run.resume() is None
 
 
+def test_scripts_that_stand_in_their_commands_are_two_trainings(tmp_path: Path) -> None:
+    given = environment(tmp_path, tmp_path)
+    tell = (
+        "import os\n"
+        "from stanchion_model_server.settings import read\n"
+        "from stanchion_training import TrainingSettings\n"
+        "from stanchion_training.run import identity\n"
+        "print(identity(read(os.environ, TrainingSettings)))\n"
+    )
+    first, again, other = (
+        subprocess.run(
+            [sys.executable, "-c", f"{tell}{script}"],
+            env={**os.environ, **given}, check=True, timeout=100, capture_output=True, text=True,
+        ).stdout
+        for script in ("", "", "print('something else')")
+    )  # fmt: skip
+    assert first == again
+    assert not other.startswith(first)
+
+
 def test_of_several_processes_one_writes(tmp_path: Path) -> None:
     given = environment(tmp_path, table(tmp_path / "data"), RANK="1")
     with training_run(environment=given) as run:

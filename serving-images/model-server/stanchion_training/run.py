@@ -270,7 +270,7 @@ def identity(settings: TrainingSettings, *more: str) -> str:
         settings.code_version,
         settings.seed,
         *more,
-        # The script is named as in its command, which every try of a training has alike.
-        *sys.argv,
+        # As in its command, which every try of a training has alike; `-c` there is no script yet.
+        *(sys.orig_argv if sys.argv[0] == "-c" else sys.argv),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
