@@ -72,7 +72,11 @@ class Traffic:
         if not keep:
             headers["connection"] = "close"
         while not self._stop.is_set():
+            began, doing = time.monotonic(), "connecting"
             try:
+                if connection.sock is None:
+                    connection.connect()
+                doing = "asking"
                 connection.request("POST", self.path, next(bodies), headers)
                 response = connection.getresponse()
                 text = response.read()
@@ -84,8 +88,10 @@ class Traffic:
                 if response.will_close:
                     connection.close()
             except (OSError, http.client.HTTPException) as error:
+                told = f"{type(error).__name__}: {error}"
+                at = f"{doing} for {time.monotonic() - began:.1f} s until {time.strftime('%X')}"
                 with self._lock:
-                    self.failures.append(f"{type(error).__name__}: {error}")
+                    self.failures.append(f"{told}; {at}; {'kept' if keep else 'a new one'}")
                 connection.close()
             time.sleep(self.pause)
         connection.close()
