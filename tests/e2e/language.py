@@ -15,7 +15,7 @@ from typing import Any
 
 import mlflow
 from e2e import objects
-from e2e.platform import Platform
+from e2e.platform import Platform, eventually
 from e2e.registry import Registry
 from e2e.traffic import Traffic
 from mlflow import MlflowClient
@@ -106,6 +106,10 @@ class Assistant:
             connection.request("POST", _PATH, _body(**body), _headers())
             answer = connection.getresponse()
             return answer.status, json.load(answer)
+
+    def await_answer(self, **body: Any) -> None:
+        """Ask until the model answers: a Service knows of a pod a moment after it is ready."""
+        eventually(lambda: self.asked(**body)[0] == 200, seconds=60, what="an answer")
 
     def traffic(self, **body: Any) -> Traffic:
         """Chats one after the other, counted by what the answers begin with."""

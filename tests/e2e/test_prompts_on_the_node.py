@@ -52,8 +52,7 @@ def test_a_chat_is_answered_on_the_node_and_its_trace_arrives_in_mlflow(
     began = time.monotonic()
     question = f"Text: My card is {CARD}. Question: What is it?"
     asked = [{"role": "user", "content": question}]
-    # A Service knows of a pod a moment after the pod is ready.
-    eventually(lambda: assistant.asked(messages=asked)[0] == 200, seconds=60, what="an answer")
+    assistant.await_answer(messages=asked)
     assert said(assistant.asked(messages=asked)[1]) == "My card is <CREDIT_CARD>."
     status, answer = assistant.asked(**NAMED)
     assert (status, answer["error"]["code"]) == (404, "prompt_not_found"), "nothing is pinned yet"

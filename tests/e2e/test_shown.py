@@ -89,8 +89,7 @@ def test_every_panel_that_the_node_can_feed_has_data(platform: Platform, page: P
 
 
 def _shown(platform: Platform, assistant: Assistant, page: Path) -> None:
-    # A Service knows of a pod a moment after the pod is ready.
-    eventually(lambda: assistant.asked(messages=CHAT)[0] == 200, seconds=60, what="an answer")
+    assistant.await_answer(messages=CHAT)
     began = time.monotonic()
     asking = Traffic(platform.address(), platform.request(), threads=2, pause=0.1)
     chatting = assistant.traffic(messages=CHAT)

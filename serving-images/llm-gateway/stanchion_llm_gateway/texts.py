@@ -118,7 +118,7 @@ def is_readable(choice: dict[str, Any]) -> bool:
     """Whether a streamed choice's words are texts, and no lists of parts nor objects."""
     delta = choice.get("delta") or {}
     texts = all(isinstance(delta.get(field), str | None) for field in ANSWER_FIELDS)
-    return texts and _are_readable(delta)
+    return texts and _has_readable_calls(delta)
 
 
 def continued(name: str, text: str) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _of_message(message: dict[str, Any], role: str) -> Iterator[Text]:
     for field in ANSWER_FIELDS:
         if isinstance(message.get(field), str):
             yield Text(message, field, role)
-    if not _are_readable(message):
+    if not _has_readable_calls(message):
         raise bad_request("what a tool is called with is no text")
     for _, said in _calls(message, role):
         yield said
@@ -193,7 +193,7 @@ def _calls(message: dict[str, Any], role: str) -> Iterator[tuple[str, Text]]:
             yield name, Text(called, field, role)
 
 
-def _are_readable(message: dict[str, Any]) -> bool:
+def _has_readable_calls(message: dict[str, Any]) -> bool:
     """Whether what tools are called with is text, as the API has it; some servers take objects."""
     calls = message.get("tool_calls")
     return (calls is None or isinstance(calls, list)) and all(

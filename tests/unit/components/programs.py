@@ -74,19 +74,26 @@ def mlflow(*, preview: bool = False, **changes: Any) -> World:
     return deploy(program, preview=preview)
 
 
+WINE: dict[str, Any] = {
+    "namespace": "demo",
+    "tenant": "demo",
+    **OWNED,
+    "image": f"{IMAGE}/model-server:1.0",
+    "model": {"name": "wine cultivar", "version": "3", "digest": DIGEST},
+}
+"""A model, and what runs it."""
+REGISTRY = {"url": "http://mlflow.tracking.svc.cluster.local:5000", "namespace": "tracking"}
+"""Where it is, for whoever has an account there."""
+
+
 def model_service(*, into: World | None = None, **changes: Any) -> World:
     """A model service named wine; `into` sees what was made even when it fails."""
 
     def program() -> Any:
         args = {
-            "namespace": "demo",
-            "tenant": "demo",
-            **OWNED,
-            "image": f"{IMAGE}/model-server:1.0",
-            "model": {"name": "wine cultivar", "version": "3", "digest": DIGEST},
+            **WINE,
             "registry": {
-                "url": "http://mlflow.tracking.svc.cluster.local:5000",
-                "namespace": "tracking",
+                **REGISTRY,
                 "username": "registry-reader",
                 # An output needs an event loop, which there is for sure within the program alone.
                 "password": pulumi.Output.secret("the-readers-own"),

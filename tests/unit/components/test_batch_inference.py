@@ -13,7 +13,7 @@ from stanchion import ArgumentsError
 from stanchion_model_server.batch import errors
 from stanchion_model_server.batch.settings import BatchSettings
 from stanchion_model_server.settings import read
-from unit.components.programs import OWNED
+from unit.components.programs import REGISTRY, WINE
 from unit.components.test_model_service import ON_L4
 from unit.components.world import DIGEST, IMAGE, World, deploy
 
@@ -28,17 +28,8 @@ NIGHTLY: dict[str, Any] = {**DATED, "schedule": "17 3 * * *"}
 def batch(*, preview: bool = False, **changes: Any) -> World:
     """A batch scoring named scores."""
     args = {
-        "namespace": "demo",
-        "tenant": "demo",
-        **OWNED,
-        "image": f"{IMAGE}/model-server:1.0",
-        "model": {"name": "wine cultivar", "version": "3", "digest": DIGEST},
-        "registry": {
-            "url": "http://mlflow.tracking.svc.cluster.local:5000",
-            "namespace": "tracking",
-            "username": "reader",
-            "password": "of-the-reader",
-        },
+        **WINE,
+        "registry": {**REGISTRY, "username": "reader", "password": "of-the-reader"},
         "input": "s3://demo-data/wine/",
         "output": "s3://demo-data/scores/",
         **changes,
