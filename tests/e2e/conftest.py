@@ -14,6 +14,7 @@ import pytest
 from e2e.platform import AUTOSCALING, Platform
 from e2e.simulation import Simulation
 from e2e.traces import Traces
+from stanchion_cli import cluster
 from stanchion_cli.cluster import packages, toolchain
 from stanchion_cli.cluster.operator_list import PROMETHEUS
 
@@ -108,6 +109,12 @@ def platform(tmp_path_factory: pytest.TempPathFactory, traces_before: Traces) ->
     """A checkout whose `local` environment means the cluster `e2e`; taken down at the end."""
     if os.geteuid() != 0:
         pytest.skip("the bundled node needs root")
+    if cluster.find(CLUSTER) is not None:
+        pytest.exit(
+            f"there is a cluster {CLUSTER} already, of another run or a kept one: wait for it, or "
+            f"run `stanchion cluster down --name {CLUSTER}`",
+            returncode=pytest.ExitCode.USAGE_ERROR,
+        )
     root = tmp_path_factory.mktemp("checkout")
     shutil.copy(REPOSITORY / "Pulumi.yaml", root)
     for folder in ("stacks", "policies", "examples", "docs"):

@@ -181,13 +181,17 @@ def kubelet_configuration(layout: Layout, plan: Ranges) -> dict[str, Any]:
 
 
 def proxy_configuration(layout: Layout, plan: Ranges) -> dict[str, Any]:
-    """Service addresses by nftables; connection tracking limits stay the machine's."""
+    """Service addresses by nftables; connection tracking limits stay the machine's.
+
+    There is no `clusterCIDR`, by which requests from this machine would be masqueraded. One node
+    needs no such detour: pods answer the machine through the node anyway. With it, the kernel draws
+    ports that a pod still remembers from connections it closed, and answers them as those.
+    """
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "mode": "nftables",
         "clientConnection": {"kubeconfig": str(layout.configuration / "proxy.kubeconfig")},
-        "clusterCIDR": str(plan.pods),
         "hostnameOverride": layout.node,
         "bindAddress": str(plan.node_address),
         "healthzBindAddress": "127.0.0.1:10256",

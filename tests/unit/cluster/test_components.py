@@ -97,6 +97,13 @@ def test_pods_get_addresses_of_the_plan_and_are_not_masqueraded() -> None:
     assert plugin["ipam"]["ranges"] == [[{"subnet": str(PLAN.pods)}]]
 
 
+def test_requests_from_the_machine_reach_pods_under_its_own_address(layout: Layout) -> None:
+    # kube-proxy masquerades what comes from outside these ranges, and nothing where none is stated.
+    proxy = configuration.proxy_configuration(layout, PLAN)
+    assert "clusterCIDR" not in proxy
+    assert "detectLocalMode" not in proxy
+
+
 def test_manifests_name_only_images_that_the_node_is_given(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
