@@ -116,11 +116,22 @@ def test_no_sum_falls_whatever_the_sign_of_the_values() -> None:
     assert after == {("positive",): 3, ("negative",): 5}
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300, None])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e300, None, "text"])
 def test_what_is_no_number_is_counted_apart_and_poisons_no_sum(bad: Any) -> None:
     watching = Watching(ColSpec("double"))([bad], [1.0, bad, 2.0])
     assert watching.sums() == (2, 3.0, 5.0)
     assert watching.unusable() == [2]
+
+
+@pytest.mark.parametrize("bad", ["n/a", {"a": 1}, 10**400], ids=["text", "object", "huge"])
+def test_text_in_one_floating_output_of_several_is_counted_as_unusable(bad: Any) -> None:
+    named = [ColSpec("double", name) for name in ("price", "share")]
+    answers = pd.DataFrame({"price": [1.0, bad, 2.0], "share": [0.5, 0.5, 0.5]})
+    one = pd.DataFrame({"price": pd.Series([bad], dtype=object), "share": [0.5]})
+    for watching in (Watching(*named)(answers, one), Watching(*named)(one)(answers)):
+        assert sorted(watching.unusable()) == [0, 2]
+        counted = watching._series("_values", "output")
+        assert counted == {("price",): 2, ("share",): 4}
 
 
 def test_each_column_is_an_output_of_its_own() -> None:
@@ -143,7 +154,7 @@ def test_outputs_are_bounded() -> None:
 
 @pytest.mark.parametrize(
     "result",
-    [np.array(["text"]), np.ones((2, 3)), np.ones((2, 3, 4)), [{"a": 1}], {"b": [1.0]}, [], "x"],
+    [np.array([], dtype=str), np.ones((2, 3)), np.ones((2, 3, 4)), {"b": [1.0]}, []],
 )
 def test_an_answer_that_is_not_as_the_signature_says_is_left_out(result: Any) -> None:
     assert Watching(ColSpec("double"))(result, [1.0]).sums() == (1, 1.0, 1.0)

@@ -56,8 +56,8 @@ class ReleaseAnalysis(TypedDict):
     """Fewest requests in an interval that say anything, 1 to 1000000. Default: 50."""
     max_error_ratio: NotRequired[float]
     """Largest share of requests that the server failed, or refused beyond the share that the
-    version before refuses; and of an output's numbers that are null, NaN, infinite or beyond 1e100,
-    beyond the share that they were before; 0 to 1. Default: 0.01."""
+    version before refuses; and of an output's numbers that are null, NaN, text, infinite or
+    beyond 1e100, beyond the share that they were before; 0 to 1. Default: 0.01."""
     max_latency_ratio: NotRequired[float]
     """Largest 95th percentile of latency over that of the version before, 1 to 100.
     Default: 1.5."""

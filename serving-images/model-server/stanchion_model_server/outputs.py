@@ -7,6 +7,7 @@ values of both signs would go up and down, hence one for each sign.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from itertools import groupby
 from types import MappingProxyType
@@ -111,8 +112,8 @@ class _Numbers:
         self.positive = self.negative = self.squares = 0.0
 
     def add(self, values: Array) -> None:
-        if values.dtype == object:  # None among them, which is read as NaN
-            values = values.astype(np.float64)
+        if values.dtype.kind in "OUS":
+            values = _floats(values)
         if len(values) == 1:  # most requests are for one row, and numpy takes longer for one
             value = float(values[0])
             if -LARGEST <= value <= LARGEST:
@@ -195,7 +196,7 @@ class Outputs(Collector):
                         values = self._values(source, together)
                         if values is not None and len(values):
                             output.add(values)
-                    except Exception:  # noqa: BLE001, S112 - text for a number, an object for text
+                    except Exception:  # noqa: BLE001, S112 - an object for text, say
                         continue
 
     def _values(self, source: _Source, result: Any) -> Array | None:
@@ -240,8 +241,8 @@ class Outputs(Collector):
         )
         unusable = self._family(
             "model_server_prediction_values_unusable",
-            "Answered predictions of a floating output that were NaN, infinite or beyond 1e100,"
-            " and are in no sum.",
+            "Answered predictions of a floating output that were no number, infinite or beyond"
+            " 1e100, and are in no sum.",
         )
         for source, numbers in self._numbers.items():
             labels = [*self._model, source.name]
@@ -254,6 +255,21 @@ class Outputs(Collector):
 
     def _family(self, name: str, says: str, *more: str) -> CounterMetricFamily:
         return CounterMetricFamily(name, says, labels=[*self._labels, *more])
+
+
+def _floats(values: Array) -> Array:
+    """Numbers of an array with anything in it; NaN for null, and for what is none."""
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.array([_float(value) for value in values.tolist()])
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def form(result: Any) -> Any:
