@@ -12,6 +12,7 @@ import msgspec
 from stanchion_serving.logs import AccessLog, timestamp
 
 from stanchion_llm_gateway.errors import OK
+from stanchion_llm_gateway.ledger import DOLLAR
 
 if TYPE_CHECKING:
     from stanchion_llm_gateway.configuration import Audit as Configured
@@ -59,10 +60,10 @@ class Audit:
             "status": exchange.status,
             "outcome": exchange.outcome,
             "duration_ms": round(exchange.seconds * 1000, 3),
-            "input_tokens": exchange.input_tokens,
-            "output_tokens": exchange.output_tokens,
+            "input_tokens": exchange.spent.input_tokens,
+            "output_tokens": exchange.spent.output_tokens,
             "tokens_estimated": not exchange.counted,
-            "dollars": exchange.microdollars / 1_000_000,
+            "dollars": exchange.spent.microdollars / DOLLAR,
             "guardrails": [
                 {"direction": direction, "kind": hit.kind, "name": hit.name, "action": hit.action}
                 for direction, hit in exchange.hits

@@ -29,6 +29,8 @@ _CLIENTS_FAULT: Final = frozenset({400, 413, 422})
 """Every other failure of a backend is not the client's, who has no key there and names no model."""
 _NOT_AGAIN: Final = frozenset({"rate_limited", "timeout"})
 """Failures after which asking again at once would only make it worse."""
+_IN_VAIN: Final = frozenset({"timeout", "malformed"})
+"""Failures for which a backend may have worked all the same."""
 _RETRY_SECONDS: Final = 0.1
 _KEY_SECONDS: Final = 10.0
 
@@ -187,8 +189,13 @@ class Backends:
                         if attempt:
                             await asyncio.sleep(_RETRY_SECONDS * 2 ** (attempt - 1))
                         answer = await ask(backend, data)
+                except asyncio.CancelledError:
+                    exchange.in_vain.append(target)
+                    raise
                 except (BackendError, TimeoutError, aiohttp.ClientError) as error:
                     last = _failure(error)
+                    if last.reason in _IN_VAIN:
+                        exchange.in_vain.append(target)
                     self._failed(backend, last, exchange)
                     if last.reason in _NOT_AGAIN:
                         break

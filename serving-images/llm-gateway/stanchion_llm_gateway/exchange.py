@@ -43,6 +43,28 @@ class Step:
 
 
 @dataclass
+class Spent:
+    """Tokens and money."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    microdollars: int = 0
+
+    @classmethod
+    def at(cls, target: Target, input_tokens: int, output_tokens: int) -> Spent:
+        """So many tokens, at a target's prices."""
+        price = microdollars(target, input_tokens, output_tokens)
+        return cls(input_tokens, output_tokens, price)
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.microdollars + other.microdollars,
+        )
+
+
+@dataclass
 class Exchange:
     """What is known of a request so far."""
 
@@ -82,13 +104,12 @@ class Exchange:
     """Of what the backend said, whether the client saw it or not."""
     longest: int = 0
     """Most tokens that its answers may have together; 0 where it sets no limit."""
-    asked: Target | None = None
-    """Who works on it, or did last."""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    counted: bool = False
-    """Whether the backend has counted the tokens; else they are estimated."""
-    microdollars: int = 0
+    in_vain: list[Target] = field(default_factory=list)
+    """Who worked on it without an answer: too long, until the client left, or no answer's form."""
+    spent: Spent = field(default_factory=Spent)
+    """By the answer, and by those in vain."""
+    usage: tuple[int, int] | None = None
+    """The backend's own count of the answer, input and output."""
     waited: float = 0.0
     """Seconds spent waiting for others."""
 
@@ -96,6 +117,11 @@ class Exchange:
     def seconds(self) -> float:
         """Since the request came."""
         return time.perf_counter() - self.started
+
+    @property
+    def counted(self) -> bool:
+        """Whether a backend has counted all of the tokens; else some are estimated."""
+        return self.usage is not None and not self.in_vain
 
     def note(self, direction: str, hits: Iterable[Hit]) -> None:
         """Keep what guardrails found."""
@@ -131,19 +157,14 @@ class Exchange:
     def count(self, usage: object) -> None:
         """Take the backend's own count of tokens, where it gives one."""
         if isinstance(usage, dict) and isinstance(usage.get("prompt_tokens"), int):
-            self.input_tokens = usage["prompt_tokens"]
-            self.output_tokens = usage.get("completion_tokens") or 0
-            self.counted = True
+            self.usage = usage["prompt_tokens"], usage.get("completion_tokens") or 0
 
-    def estimate(self, output_tokens: int) -> None:
-        """Take these for its tokens, where nobody has counted them."""
-        if not self.counted:
-            self.input_tokens = estimated_tokens(self.prompt_chars)
-            self.output_tokens = output_tokens
-
-    def price(self, target: Target) -> None:
-        """Work out what the answer cost."""
-        self.microdollars = microdollars(target, self.input_tokens, self.output_tokens)
+    def spend(self, target: Target, output_tokens: int) -> Spent:
+        """Add what a target used: these tokens of output, where it has not counted itself."""
+        used = self.usage or (estimated_tokens(self.prompt_chars), output_tokens)
+        spent = Spent.at(target, *used)
+        self.spent += spent
+        return spent
 
 
 def microdollars(target: Target, input_tokens: int, output_tokens: int) -> int:

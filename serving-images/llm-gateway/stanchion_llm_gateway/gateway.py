@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -17,7 +16,7 @@ from stanchion_llm_gateway.exchange import Exchange, estimated_tokens, microdoll
 from stanchion_llm_gateway.guardrails.chain import AnswerGuard, PromptGuard
 from stanchion_llm_gateway.guardrails.hits import BlockedError, found
 from stanchion_llm_gateway.guardrails.judge import Judge
-from stanchion_llm_gateway.ledger import Usage
+from stanchion_llm_gateway.ledger import DOLLAR, Usage
 from stanchion_llm_gateway.limits import Meter
 from stanchion_llm_gateway.passing import Passing
 from stanchion_llm_gateway.prompts import Prompts
@@ -102,9 +101,8 @@ class Gateway:
             else:
                 await self._whole(body, texts, model, exchange, reply)
         finally:
-            reservation.settle(
-                exchange.input_tokens + exchange.output_tokens, exchange.microdollars
-            )
+            spent = exchange.spent
+            reservation.settle(spent.input_tokens + spent.output_tokens, spent.microdollars)
 
     def _model(self, body: dict[str, Any], allowed: list[str] | None) -> Model:
         name = body.get("model")
@@ -135,7 +133,7 @@ class Gateway:
             raise
 
     def _request(
-        self, body: dict[str, Any], texts: list[Text], exchange: Exchange
+        self, body: dict[str, Any], texts: list[Text]
     ) -> Callable[[Target, Backend], Awaitable[bytes]]:
         """Makes what is sent to a target; for somebody else's without personal data."""
         cleaned = False
@@ -146,7 +144,6 @@ class Gateway:
                 # In place: should a backend of our own come after it, it gets no less.
                 await self.prompt_guard.redact(texts)
                 cleaned = True
-            exchange.asked = target
             return msgspec.json.encode({**body, "model": target.model or body["model"]})
 
         return made
@@ -159,16 +156,20 @@ class Gateway:
         exchange: Exchange,
         reply: Reply,
     ) -> None:
-        with self._counting_what_is_left(exchange):
+        with self._counting_in_vain(exchange):
             target, status, answer = await self._backends.whole(
-                model, PATHS[exchange.path], self._request(body, texts, exchange), exchange
+                model, PATHS[exchange.path], self._request(body, texts), exchange
             )
         exchange.status = status
         if status != HTTPStatus.OK:
             raise _refused_by_backend(status, answer)
-        said = of_answer(answer)
-        exchange.answer_chars = sum(len(text.value) for text in said)
         exchange.count(answer.get("usage"))
+        try:
+            said = of_answer(answer)
+        except GatewayError:
+            self._account(target, exchange, exchange.longest)
+            raise
+        exchange.answer_chars = sum(len(text.value) for text in said)
         self._account(target, exchange, estimated_tokens(exchange.answer_chars))
         try:
             with exchange.step("guard answer") as step:
@@ -199,9 +200,9 @@ class Gateway:
             raise bad_request("stream_options is no object")
         wants_usage = options.get("include_usage") is True
         body["stream_options"] = {**options, "include_usage": True}
-        with self._counting_what_is_left(exchange):
+        with self._counting_in_vain(exchange):
             target, stream = await self._backends.streamed(
-                model, PATHS[exchange.path], self._request(body, texts, exchange), exchange
+                model, PATHS[exchange.path], self._request(body, texts), exchange
             )
         if not isinstance(stream, Stream):
             exchange.status = stream[0]
@@ -217,27 +218,24 @@ class Gateway:
             self._account(target, exchange, estimated_tokens(exchange.answer_chars))
 
     @contextmanager
-    def _counting_what_is_left(self, exchange: Exchange) -> Iterator[None]:
-        """What its client leaves while a backend works has used what it might: nobody counts it.
+    def _counting_in_vain(self, exchange: Exchange) -> Iterator[None]:
+        """A backend that worked in vain has used what it might: nobody counts it.
 
         Of a stream that has not begun it is the prompt: its backend stops when we hang up.
         """
         try:
             yield
-        except asyncio.CancelledError:
-            if exchange.asked is not None:
-                output = 0 if exchange.streamed else exchange.longest
-                self._account(exchange.asked, exchange, output)
-            raise
+        finally:
+            for target in exchange.in_vain:
+                self._account(target, exchange, 0 if exchange.streamed else exchange.longest)
 
     def _account(self, target: Target, exchange: Exchange, output_tokens: int) -> None:
-        """Count and price what was used; the tokens of the answer where nobody has counted."""
-        exchange.estimate(output_tokens)
-        exchange.price(target)
+        """Count and price what a target used; the tokens of output where it has not counted."""
+        spent = exchange.spend(target, output_tokens)
         labels = (exchange.consumer, exchange.model, target.backend)
-        self._metrics.tokens.labels(*labels, "input").inc(exchange.input_tokens)
-        self._metrics.tokens.labels(*labels, "output").inc(exchange.output_tokens)
-        self._metrics.cost.labels(*labels).inc(exchange.microdollars / 1_000_000)
+        self._metrics.tokens.labels(*labels, "input").inc(spent.input_tokens)
+        self._metrics.tokens.labels(*labels, "output").inc(spent.output_tokens)
+        self._metrics.cost.labels(*labels).inc(spent.microdollars / DOLLAR)
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:

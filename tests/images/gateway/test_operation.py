@@ -21,11 +21,12 @@ import pytest
 from benchmarks.llm_gateway.process import Running
 from benchmarks.llm_gateway.stand_in import ANSWER, Behaviour, StandIn
 
-from .conftest import KEYS, Start, chat, said
+from .conftest import KEYS, Start, chat, configuration, said
 
 pytestmark = pytest.mark.servers
 
 AUTHORIZED = {"authorization": f"Bearer {KEYS['chat']}"}
+COST = "llm_gateway_cost_dollars_total"
 CARD = "4111 1111 1111 1111"
 
 
@@ -103,6 +104,47 @@ def test_whoever_leaves_before_the_answer_has_used_what_it_might(
     assert line["input_tokens"] + line["output_tokens"] == tokens
     assert line["dollars"] == pytest.approx(dollars)
     assert line["tokens_estimated"] is True
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "stream", "tokens", "dollars"),
+    [
+        (Behaviour(wait=5), False, 108, 0.208),
+        (Behaviour(wait=5), True, 8, 0.008),
+        (Behaviour(stall=5), False, 108, 0.208),
+        (Behaviour(status=503), False, 0, 0),
+    ],
+    ids=["too long", "too long for a stream", "stalls", "refused"],
+)
+def test_what_worked_in_vain_before_a_fallback_counts_as_what_it_might_have_used(
+    started: Start, own: StandIn, provider: StandIn, tmp_path: Path,
+    behaviour: Behaviour, stream: bool, tokens: int, dollars: float,
+) -> None:  # fmt: skip
+    backends = configuration(own, provider, tmp_path)["backends"]
+    quick = {"answer_seconds": 1, "first_byte_seconds": 1, "idle_seconds": 1, "retries": 0}
+    gateway = started(backends=[{**backends[0], **quick}, backends[1]])
+    own.will(behaviour)
+    prompt = "How do bees find their way home?"
+    assert chat(gateway, prompt, max_tokens=100, stream=stream)[0] == 200
+    until(lambda: requests_logged(gateway))
+    (line,) = requests_logged(gateway)
+    assert line["input_tokens"] + line["output_tokens"] == tokens + 22
+    assert line["dollars"] == pytest.approx(dollars + 0.34)
+    assert line["tokens_estimated"] is (tokens > 0)
+    labels = '{backend="own",consumer="chat",model="assistant"}'
+    cost = [line for line in gateway.metrics().splitlines() if line.startswith(COST + labels)]
+    assert sum(float(line.split()[-1]) for line in cost) == pytest.approx(dollars)
+
+
+def test_an_answer_that_cannot_be_read_costs_what_its_backend_counted(
+    started: Start, own: StandIn
+) -> None:
+    gateway = started()
+    own.will(Behaviour(message={"role": "assistant", "content": [{"type": "riddle"}]}))
+    assert chat(gateway)[0] == 502
+    until(lambda: requests_logged(gateway))
+    (line,) = requests_logged(gateway)
+    assert line["dollars"] == pytest.approx(0.034)
 
 
 def test_a_days_budget_outlives_a_restart(started: Start, tmp_path: Path) -> None:

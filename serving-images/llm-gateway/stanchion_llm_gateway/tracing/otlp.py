@@ -141,7 +141,7 @@ def _of_step(step: Step, answered: Exchange | None) -> dict[str, Any]:
     facts = {"mlflow.spanType": _TYPES.get(step.kind, "GUARDRAIL"), **step.facts}
     if answered is None:
         return facts
-    tokens = (answered.input_tokens, answered.output_tokens)
+    tokens = (answered.spent.input_tokens, answered.spent.output_tokens)
     return {
         **facts,
         "tokens_estimated": not answered.counted,
@@ -152,7 +152,7 @@ def _of_step(step: Step, answered: Exchange | None) -> dict[str, Any]:
             "output_tokens": tokens[1],
             "total_tokens": sum(tokens),
         },
-        "mlflow.llm.cost": {"total_cost": answered.microdollars / DOLLAR},
+        "mlflow.llm.cost": {"total_cost": answered.spent.microdollars / DOLLAR},
     }
 
 
