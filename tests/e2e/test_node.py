@@ -181,6 +181,17 @@ def test_nothing_leaves_the_node(node: cluster.Cluster) -> None:
         assert _connect(f"/proc/{pod}/ns/net", node.node_address, 6443) == "connected"
 
 
+def test_a_pod_that_is_gone_refuses_at_once(node: cluster.Cluster) -> None:
+    """However often it is asked: a client that waits would lose its request for nothing."""
+    nobody = str(IPv4Network(node.pod_range)[-2])
+    for asking in ("/proc/self/ns/net", f"/proc/{_a_pods_process(node)}/ns/net"):
+        for _ in range(8):
+            started = time.monotonic()
+            tried = _connect(asking, nobody, 80)
+            assert "refused" in tried
+            assert time.monotonic() - started < 2, tried
+
+
 def test_two_nodes_run_side_by_side_and_one_goes_without_the_other(node: cluster.Cluster) -> None:
     second = cluster.up(SECOND)
     assert not IPv4Network(second.pod_range).overlaps(IPv4Network(node.pod_range))

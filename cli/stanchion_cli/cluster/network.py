@@ -13,8 +13,9 @@ from stanchion_cli.cluster.ranges import Ranges
 
 _INSIDE = "eth0"
 # Replies to the machine pass; what a pod begins towards it, or through it, does not. An address
-# that no route leads to is refused before the kernel looks for one: its own ICMP errors are limited
-# per sender, and one that goes on asking spends them all and waits for its timeouts instead.
+# that no route leads to, outside or of a pod that is gone, is refused before the kernel looks for
+# one: its own ICMP errors are limited per sender, and one that goes on asking spends them all and
+# waits for its timeouts instead. A pod that dies can be gone before kube-proxy knows of it.
 _RULES = """
 table inet stanchion
 delete table inet stanchion
@@ -26,6 +27,7 @@ table inet stanchion {{
   chain prerouting {{
     type filter hook prerouting priority filter; policy accept;
     ip daddr != {{ {ours}, 127.0.0.0/8, 224.0.0.0/4 }} jump refused
+    ip daddr {pods} fib daddr type != local fib daddr oif missing jump refused
   }}
   chain forward {{
     type filter hook forward priority filter; policy accept;
@@ -57,7 +59,7 @@ def ensure(pid: int, layout: Layout, plan: Ranges) -> None:
     for target in (plan.pods, plan.services):
         _ip("route", "replace", str(target), "via", node, "dev", layout.link)
     _ip("route", "replace", str(plan.services), "dev", "lo", "src", node, inside=pid)
-    rules = _RULES.format(ours=plan.whole, inside=_INSIDE)
+    rules = _RULES.format(ours=plan.whole, pods=plan.pods, inside=_INSIDE)
     _run([str(program("nft")), "-f", "-"], inside=pid, stdin=rules)
 
 
