@@ -154,7 +154,7 @@ def test_outputs_are_bounded() -> None:
 
 @pytest.mark.parametrize(
     "result",
-    [np.array([], dtype=str), np.ones((2, 3)), np.ones((2, 3, 4)), {"b": [1.0]}, []],
+    [np.array(["text"]), np.ones((2, 3)), np.ones((2, 3, 4)), [{"a": 1}], {"b": [1.0]}, [], "x"],
 )
 def test_an_answer_that_is_not_as_the_signature_says_is_left_out(result: Any) -> None:
     assert Watching(ColSpec("double"))(result, [1.0]).sums() == (1, 1.0, 1.0)

@@ -52,6 +52,13 @@ def requests_logged(gateway: Running) -> list[dict[str, Any]]:
     return [line for line in gateway.logged() if line["message"] == "request"]
 
 
+def request_logged(gateway: Running) -> dict[str, Any]:
+    """The one request's line, which follows its answer."""
+    until(lambda: requests_logged(gateway))
+    (line,) = requests_logged(gateway)
+    return line
+
+
 def test_requests_beyond_a_minutes_limit_wait_for_the_next(started: Start) -> None:
     gateway = started(consumers=limited(requests_per_minute=2))
     enough_of_this_minute()
@@ -98,8 +105,7 @@ def test_whoever_leaves_before_the_answer_has_used_what_it_might(
     connection.request("POST", "/v1/chat/completions", json.dumps(body), AUTHORIZED)
     until(lambda: own.seen)
     connection.close()
-    until(lambda: requests_logged(gateway))
-    (line,) = requests_logged(gateway)
+    line = request_logged(gateway)
     assert line["outcome"] == "client_gone"
     assert line["input_tokens"] + line["output_tokens"] == tokens
     assert line["dollars"] == pytest.approx(dollars)
@@ -126,8 +132,7 @@ def test_what_worked_in_vain_before_a_fallback_counts_as_what_it_might_have_used
     own.will(behaviour)
     prompt = "How do bees find their way home?"
     assert chat(gateway, prompt, max_tokens=100, stream=stream)[0] == 200
-    until(lambda: requests_logged(gateway))
-    (line,) = requests_logged(gateway)
+    line = request_logged(gateway)
     assert line["input_tokens"] + line["output_tokens"] == tokens + 22
     assert line["dollars"] == pytest.approx(dollars + 0.34)
     assert line["tokens_estimated"] is (tokens > 0)
@@ -142,8 +147,7 @@ def test_an_answer_that_cannot_be_read_costs_what_its_backend_counted(
     gateway = started()
     own.will(Behaviour(message={"role": "assistant", "content": [{"type": "riddle"}]}))
     assert chat(gateway)[0] == 502
-    until(lambda: requests_logged(gateway))
-    (line,) = requests_logged(gateway)
+    line = request_logged(gateway)
     assert line["dollars"] == pytest.approx(0.034)
 
 
@@ -225,8 +229,7 @@ def test_what_a_backend_says_of_a_request_is_told_to_its_client_alone(
     own.will(Behaviour(status=400))
     _, _, answer = chat(gateway)
     assert answer["error"]["message"] == "told to fail with 400"
-    until(lambda: requests_logged(gateway))
-    (line,) = requests_logged(gateway)
+    line = request_logged(gateway)
     assert line["error"] == "the backend refused the request: status 400"
 
 
