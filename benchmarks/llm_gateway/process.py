@@ -18,6 +18,7 @@ from stanchion_cli.errors import StanchionError
 from benchmarks.processes import free_port
 
 START_SECONDS = 90
+SETTLE_SECONDS = 30
 
 
 @dataclass
@@ -52,6 +53,19 @@ class Running:
         """What Prometheus would scrape."""
         with urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10) as reply:
             return str(reply.read().decode())
+
+    def settled(self) -> str:
+        """The metrics once no request is in flight: an answer is counted after it was sent.
+
+        Raises:
+            StanchionError: when one still is after 30 s.
+        """
+        give_up = time.monotonic() + SETTLE_SECONDS
+        while "\nllm_gateway_in_flight 0.0\n" not in (metrics := self.metrics()):
+            if time.monotonic() > give_up:
+                raise StanchionError(f"a request is in flight for {SETTLE_SECONDS} s")
+            time.sleep(0.05)
+        return metrics
 
     def logged(self) -> list[dict[str, Any]]:
         """Every line so far."""

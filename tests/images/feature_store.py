@@ -214,6 +214,14 @@ class Server:
         ) as answer:
             return str(answer.read().decode())
 
+    def metrics_with(self, line: str) -> str:
+        """The metrics once they have a line: an answer is counted after it was sent."""
+        give_up = time.monotonic() + 30
+        while line not in (metrics := self.metrics()):
+            assert time.monotonic() < give_up, metrics
+            time.sleep(0.05)
+        return metrics
+
 
 def _free_port() -> int:
     with socket.socket() as probe:

@@ -66,7 +66,8 @@ class Application:
         reply = Reply(send, own)
         path, method = scope["path"], scope["method"]
         if path in PATHS and method == "POST":
-            await self._measured(Exchange(request_id, path), headers, receive, reply)
+            with self._metrics.in_flight.track_inprogress():
+                await self._measured(Exchange(request_id, path), headers, receive, reply)
             return
         try:
             status, page = self._page(path, method, headers)
@@ -97,7 +98,6 @@ class Application:
         self, exchange: Exchange, headers: dict[str, str], receive: Any, reply: Reply
     ) -> None:
         """One request to a model: its limits, its outcome, its metrics and its audit line."""
-        self._metrics.in_flight.inc()
         refusal: GatewayError | None = None
         try:
             async with asyncio.timeout(self._longest):
@@ -127,8 +127,6 @@ class Application:
             refusal = GatewayError(
                 HTTPStatus.INTERNAL_SERVER_ERROR, "the gateway failed", SERVER_ERROR, "internal"
             )
-        finally:
-            self._metrics.in_flight.dec()
         if refusal is not None:
             await self._refuse(refusal, exchange, reply)
         self._record(exchange)

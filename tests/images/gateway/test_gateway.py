@@ -150,7 +150,7 @@ def test_a_slow_backend_is_left_for_the_next_at_once(started: Start, own: StandI
     gateway = started()
     assert chat(gateway, stream=True)[0] == 200
     failures = 'llm_gateway_backend_failures_total{backend="own",reason="timeout"} 1.0'
-    assert failures in gateway.metrics()
+    assert failures in gateway.settled()
 
 
 def test_a_whole_answer_may_take_longer_than_the_beginning_of_a_stream(
@@ -215,7 +215,7 @@ def test_prices_and_tokens_are_counted_by_target(
     chat(gateway, stream=True)
     own.will(Behaviour(status=503), Behaviour(status=503))
     chat(gateway)
-    metrics = gateway.metrics()
+    metrics = gateway.settled()
     for backend, requests, prices in (("own", 2, (1, 2)), ("provider", 1, (10, 20))):
         for direction, each in (("input", 10), ("output", words)):
             labels = (

@@ -229,8 +229,9 @@ def test_block_report_topics_and_policies_do_as_they_say(started: Start, own: St
     assert own.seen[0]["messages"][0]["content"] == "what <rival> says of a bee, ann@example.com"
     assert chat(gateway, INJECTION)[0] == 200
     hit = 'llm_gateway_guardrail_hits_total{action="report",direction="input",kind="injection"}'
-    assert f"{hit} 0.0" not in gateway.metrics()
-    assert hit in gateway.metrics()
+    metrics = gateway.settled()
+    assert f"{hit} 0.0" not in metrics
+    assert hit in metrics
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -68,7 +68,7 @@ def test_requests_beyond_a_minutes_limit_wait_for_the_next(started: Start) -> No
     assert 1 <= int(headers["retry-after"]) <= 60
     assert chat(gateway, key=KEYS["batch"], model="own-only")[0] == 200, "others are not limited"
     refused = 'llm_gateway_limited_total{consumer="chat",limit="requests_per_minute"} 2.0'
-    assert refused in gateway.metrics()
+    assert refused in gateway.settled()
 
 
 def test_an_answer_that_could_overrun_the_limit_is_not_begun(started: Start, own: StandIn) -> None:
@@ -137,7 +137,7 @@ def test_what_worked_in_vain_before_a_fallback_counts_as_what_it_might_have_used
     assert line["dollars"] == pytest.approx(dollars + 0.34)
     assert line["tokens_estimated"] is (tokens > 0)
     labels = '{backend="own",consumer="chat",model="assistant"}'
-    cost = [line for line in gateway.metrics().splitlines() if line.startswith(COST + labels)]
+    cost = [line for line in gateway.settled().splitlines() if line.startswith(COST + labels)]
     assert sum(float(line.split()[-1]) for line in cost) == pytest.approx(dollars)
 
 
@@ -167,7 +167,7 @@ def test_a_days_budget_outlives_a_restart(started: Start, tmp_path: Path) -> Non
     assert (status, answer["error"]["code"]) == (429, "insufficient_quota")
     assert int(headers["retry-after"]) <= 86400
     left = 'llm_gateway_budget_left_ratio{budget="dollars",consumer="chat"} 0.0'
-    assert left in again.metrics()
+    assert left in again.settled()
 
 
 def test_replicas_share_what_is_used(started: Start, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_without_its_ledger_the_gateway_counts_for_itself(started: Start, tmp_pa
         ledger={"url_file": str(tmp_path / "url"), "sync_seconds": 0.1},
     )
     assert [chat(gateway)[0] for _ in range(3)] == [200, 429, 429]
-    assert "llm_gateway_ledger_failures_total 0.0" not in gateway.metrics()
+    assert "llm_gateway_ledger_failures_total 0.0" not in gateway.settled()
     assert "secret-word" not in gateway.log.read_text()
 
 
