@@ -13,7 +13,11 @@ from stanchion_cli.cluster import packages
 _BUILDS = """
 from pathlib import Path
 from stanchion_cli.images.engine import Engine
-Engine(docker=False).build("example.org/one:1", Path({folder!r}), Path({folder!r}))
+engine, folder = Engine(docker=False), Path({folder!r})
+engine.build("example.org/one:1", folder, folder)
+engine.save("example.org/one:1", folder / "one.tar")
+engine.load(folder / "one.tar")
+engine.run("from", "scratch", what="starting an empty image")
 print(*Path("/etc/cni").iterdir())
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -30,7 +31,8 @@ class Engine:
     def command(self, *arguments: str) -> list[str]:
         """The command line of an engine call.
 
-        Buildah keeps its images in our own cache, apart from the machine's.
+        Buildah keeps its images in our own cache, apart from the machine's, and does not read the
+        machine's `containers.conf`.
         """
         if self.docker:
             return ["docker", *arguments]
@@ -44,7 +46,7 @@ class Engine:
         Raises:
             StanchionError: It failed; the last lines that it printed are the reason.
         """
-        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False)
+        done = self._call(*arguments)
         if done.returncode:
             tail = " | ".join((done.stdout + done.stderr).strip().splitlines()[-8:])
             raise StanchionError(f"{what} failed: {tail}", where=self.command(*arguments)[0])
@@ -53,7 +55,17 @@ class Engine:
     def has(self, image: str) -> bool:
         """Whether the engine holds an image of this name."""
         look = ("image", "inspect", image) if self.docker else ("inspect", "--type=image", image)
-        return subprocess.run(self.command(*look), capture_output=True, check=False).returncode == 0
+        return self._call(*look).returncode == 0
+
+    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        settings = {} if self.docker else {"CONTAINERS_CONF": str(_configuration())}
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | settings,
+        )
 
     def build(self, image: str, folder: Path, scratch: Path) -> None:
         """Build the Dockerfile in `folder` and tag it `image`; bases must be there already."""
@@ -64,8 +76,6 @@ class Engine:
             "bud",
             "--isolation=chroot",
             "--network=host",
-            # Or /etc/cni is made, which a build on the machine's own network has no use for.
-            f"--cni-config-dir={cache_directory() / 'cni'}",
             "--layers",
             "--pull-never",
             "--ulimit=nofile=1024:1024",  # some package scripts close every possible descriptor
@@ -113,6 +123,19 @@ def find() -> Engine:
         fix="start Docker, or install buildah and debootstrap (Debian: apt-get install buildah"
         " debootstrap)",
     )
+
+
+def _configuration() -> Path:
+    """Buildah's settings: left to itself it makes /etc/cni, of no use on the host's own network.
+
+    A file, as its `pull` and `from` have no flag for that.
+    """
+    path = cache_directory() / "containers.conf"
+    text = f"[network]\nnetwork_config_dir = {json.dumps(str(cache_directory() / 'cni'))}\n"
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _host_trust(scratch: Path) -> list[str]:
